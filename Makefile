@@ -1,0 +1,96 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+# Needed on the machine: Go, Node.js with npm, Python 3. The rest is installed from pins.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The processor of the functions: arm64 as deployed, the host's in the local run.
+ARCH ?= arm64
+HOST_ARCH := $(shell go env GOARCH)
+FUNCTIONS := unpack load
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+
+export JSII_RUNTIME_PACKAGE_CACHE := enabled
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+APP_SOURCES := go.mod go.sum $(wildcard *.go) $(shell find constructs internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
+FUNCTION_SOURCES := go.mod go.sum $(shell find lambdas internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
+LOCAL_SOURCES := go.mod go.sum $(shell find local internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
+
+.PHONY: help
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps host-build bin/demo ## run two feeds end to end on this machine, and check every count
+	@bin/demo
+
+.PHONY: local
+local: deps host-build bin/demo ## the same, and stay up until ctrl-C
+	@bin/demo -stay
+
+.PHONY: test
+test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
+	go test -count=1 ./...
+
+.PHONY: unit
+unit: ## unit tests only: no local AWS, no CDK
+	go test ./internal/... ./lambdas/...
+
+.PHONY: lint
+lint: ## gofumpt, go vet and golangci-lint
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: format
+format: ## rewrite the sources as lint wants them
+	$(GOLANGCI_LINT) fmt ./...
+
+.PHONY: snapshots
+snapshots: ## refresh the template snapshots; review the diff
+	UPDATE_SNAPS=always go test -count=1 ./test/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME each (60s)
+	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal); do \
+	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$f); do \
+	    echo "== $$t in $$(dirname $$f)"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) || exit 1; \
+	  done; done
+
+# --- what `cdk` runs before the app (cdk.json) -------------------------------
+
+.PHONY: build
+build: bin/app $(FUNCTIONS:%=dist/$(ARCH)/%/bootstrap) ## the app and the functions' binaries, for ARCH (arm64)
+
+.PHONY: host-build
+host-build:
+	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
+
+bin/app: $(APP_SOURCES)
+	@mkdir -p bin
+	go build -o $@ .
+
+bin/demo: $(LOCAL_SOURCES)
+	@mkdir -p bin
+	go build -o $@ ./local/cmd/demo
+
+# Byte-identical wherever it is built: the hash of an asset is the hash of this file.
+# Written beside and moved in, so that a second run never sees half a binary.
+dist/$(ARCH)/%/bootstrap: $(FUNCTION_SOURCES)
+	@mkdir -p $(@D) bin
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc \
+	  -ldflags='-s -w -buildid=' -o bin/$*.$(ARCH).new ./lambdas/$*
+	@mv bin/$*.$(ARCH).new $@
+
+# --- what is installed from pins ---------------------------------------------
+
+.PHONY: deps
+deps: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built and what local runs left behind
+	rm -rf bin dist cdk.out .local

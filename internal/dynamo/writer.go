@@ -1,0 +1,250 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// maxBatchItems is DynamoDB's limit of items in one BatchWriteItem.
+	maxBatchItems = 25
+	// maxBatchBytes closes a batch early; DynamoDB's limit is 16 MB.
+	maxBatchBytes = 1 << 20
+	// maxBytesUnderWay bounds the bodies that are held at a time.
+	maxBytesUnderWay = 16 << 20
+	// startRequests and maxRequests bound the requests under way.
+	startRequests = 8
+	maxRequests   = 64
+	// maxAttempts bounds the tries of a request that fails for reasons other
+	// than throttling. Throttling ends by itself: only the deadline bounds it.
+	maxAttempts = 10
+)
+
+// Writer puts items into one table, in batches, many at a time. It is for one
+// goroutine: Put and Flush are not to be called concurrently.
+type Writer struct {
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	call     *caller
+	head     []byte // what a request's body begins with
+	batch    *batch
+	limiter  *limiter
+	bytes    *semaphore.Weighted
+	wg       sync.WaitGroup
+	pool     sync.Pool
+	onReject func(tag int64, err error)
+
+	mu     sync.Mutex
+	stored int64
+	calls  int64
+}
+
+// batch is one request's body. ends[i] is where item i ends in it.
+type batch struct {
+	body []byte
+	ends []int
+	tags []int64
+}
+
+// NewWriter returns a Writer to table, whose requests end with ctx. onReject
+// hears, never concurrently, of an item that DynamoDB itself refused for what
+// it is, by the tag that Put was given; the other items of its batch are stored.
+func NewWriter(ctx context.Context, client *dynamodb.Client, table string, onReject func(tag int64, err error)) (*Writer, error) {
+	call, err := newCaller(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	name, err := json.Marshal(table)
+	if err != nil {
+		return nil, fmt.Errorf("table name %q: %w", table, err)
+	}
+	w := &Writer{
+		call: call, onReject: onReject,
+		head:    fmt.Appendf(nil, `{"RequestItems":{%s:[`, name),
+		limiter: newLimiter(startRequests, maxRequests),
+		bytes:   semaphore.NewWeighted(maxBytesUnderWay),
+	}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	w.pool.New = func() any { return &batch{} }
+	return w, nil
+}
+
+const (
+	itemHead  = `{"PutRequest":{"Item":{`
+	itemTail  = `}}}`
+	batchTail = `]}}`
+)
+
+// Put adds one item, given as its attributes in wire form without the braces
+// around them, as Attributes makes them. It copies attributes. It blocks while
+// enough is under way, and returns the error that ended the writing, if one has.
+func (w *Writer) Put(attributes []byte, tag int64) error {
+	if w.batch != nil && len(w.batch.body)+len(attributes) > maxBatchBytes {
+		if err := w.send(); err != nil {
+			return err
+		}
+	}
+	if w.batch == nil {
+		w.batch = w.pool.Get().(*batch)
+		w.batch.reset(w.head)
+	}
+	b := w.batch
+	if len(b.ends) > 0 {
+		b.body = append(b.body, ',')
+	}
+	b.body = append(b.body, itemHead...)
+	b.body = append(b.body, attributes...)
+	b.body = append(b.body, itemTail...)
+	b.ends = append(b.ends, len(b.body))
+	b.tags = append(b.tags, tag)
+	if len(b.ends) == maxBatchItems {
+		return w.send()
+	}
+	return nil
+}
+
+func (b *batch) reset(head []byte) {
+	b.body = append(b.body[:0], head...)
+	b.ends, b.tags = b.ends[:0], b.tags[:0]
+}
+
+// Flush sends what is left, waits until every item is stored or rejected and
+// returns how many were stored and in how many calls, or the error that ended the writing.
+func (w *Writer) Flush() (stored, calls int64, err error) {
+	if w.batch != nil {
+		err = w.send()
+	}
+	w.wg.Wait()
+	if cause := context.Cause(w.ctx); err == nil && cause != nil {
+		err = cause
+	}
+	w.cancel(nil)
+	return w.stored, w.calls, err
+}
+
+func (w *Writer) send() error {
+	b := w.batch
+	w.batch = nil
+	b.body = append(b.body, batchTail...)
+	weight := min(int64(len(b.body)), maxBytesUnderWay)
+	if err := w.bytes.Acquire(w.ctx, weight); err != nil {
+		return context.Cause(w.ctx)
+	}
+	if err := w.limiter.acquire(w.ctx); err != nil {
+		w.bytes.Release(weight)
+		return err
+	}
+	w.wg.Go(func() {
+		defer w.bytes.Release(weight)
+		defer w.limiter.release()
+		if err := w.write(b); err != nil {
+			w.cancel(err)
+			return
+		}
+		w.pool.Put(b)
+	})
+	return nil
+}
+
+// write stores one batch. Where DynamoDB refuses the request for one of its
+// items, the halves are written by themselves, down to the item that is at fault.
+func (w *Writer) write(b *batch) error {
+	err := w.retry(b.body)
+	if !errors.Is(err, errRejected) {
+		if err == nil {
+			w.mu.Lock()
+			w.stored += int64(len(b.ends))
+			w.mu.Unlock()
+		}
+		return err
+	}
+	if len(b.ends) == 1 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.onReject(b.tags[0], err)
+		return nil
+	}
+	middle := len(b.ends) / 2
+	if err := w.write(b.slice(w.head, 0, middle)); err != nil {
+		return err
+	}
+	return w.write(b.slice(w.head, middle, len(b.ends)))
+}
+
+// slice copies the items from (inclusive) to (exclusive) into a batch of their own.
+func (b *batch) slice(head []byte, from, to int) *batch {
+	start := len(head)
+	if from > 0 {
+		start = b.ends[from-1] + len(",")
+	}
+	var part batch
+	part.reset(head)
+	shift := start - len(part.body)
+	part.body = append(part.body, b.body[start:b.ends[to-1]]...)
+	part.body = append(part.body, batchTail...)
+	part.tags = append(part.tags, b.tags[from:to]...)
+	for _, end := range b.ends[from:to] {
+		part.ends = append(part.ends, end-shift)
+	}
+	return &part
+}
+
+// retry sends body until DynamoDB has processed all of it.
+func (w *Writer) retry(body []byte) error {
+	for attempt := 0; ; {
+		w.mu.Lock()
+		w.calls++
+		w.mu.Unlock()
+		rest, err := w.call.batchWrite(w.ctx, body)
+		var passing *callError
+		switch {
+		case err == nil && rest == nil:
+			w.limiter.succeeded()
+			return nil
+		case err == nil:
+			// Items are left unprocessed for the same reason that requests are throttled.
+			w.limiter.throttled(time.Now())
+			if len(rest) < len(body) {
+				attempt = 0
+			}
+			body = rest
+		case w.ctx.Err() != nil:
+			return context.Cause(w.ctx)
+		case !errors.As(err, &passing):
+			return err
+		case passing.throttled:
+			w.limiter.throttled(time.Now())
+		case attempt+1 >= maxAttempts:
+			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
+		}
+		if err := sleep(w.ctx, backoff(attempt)); err != nil {
+			return err
+		}
+		attempt++
+	}
+}
+
+// backoff is exponential with full jitter, at most 5 seconds.
+func backoff(attempt int) time.Duration {
+	ceiling := min(5*time.Second, 25*time.Millisecond<<min(attempt, 10))
+	return rand.N(ceiling) + time.Millisecond
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,213 @@
+// Package fake has stand-ins for S3 and DynamoDB in memory, with faults on
+// request. It is for tests: they need no network, and can break what they like.
+package fake
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// S3 is a set of buckets without versions. It implements s3io.API, but for
+// multipart uploads. The zero value is ready.
+type S3 struct {
+	mu      sync.Mutex
+	objects map[string]object // by bucket/key
+
+	// BreakGet, when set, may shorten the body of a GET that begins at from:
+	// the connection then breaks after the bytes that it returns.
+	BreakGet func(key string, from int64, body []byte) []byte
+	// FailPut, when set, may fail a PUT before or, with stored, after it took effect.
+	FailPut func(key string) (stored bool, err error)
+	// Puts counts the PUTs that changed something, by bucket/key.
+	Puts map[string]int
+}
+
+type object struct {
+	body     []byte
+	etag     string
+	modified time.Time
+}
+
+// Set puts an object and returns its ETag, without quotes.
+func (f *S3) Set(bucket, key string, body []byte) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.objects == nil {
+		f.objects, f.Puts = map[string]object{}, map[string]int{}
+	}
+	sum := md5.Sum(body)
+	etag := hex.EncodeToString(sum[:])
+	f.objects[bucket+"/"+key] = object{bytes.Clone(body), etag, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	f.Puts[bucket+"/"+key]++
+	return etag
+}
+
+// Delete removes an object.
+func (f *S3) Delete(bucket, key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.objects, bucket+"/"+key)
+}
+
+// Get returns an object's bytes.
+func (f *S3) Get(bucket, key string) ([]byte, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o, ok := f.objects[bucket+"/"+key]
+	return o.body, ok
+}
+
+// Keys lists the keys of a bucket under a prefix, in order.
+func (f *S3) Keys(bucket, prefix string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var keys []string
+	for _, name := range slices.Sorted(maps.Keys(f.objects)) {
+		if key, ok := strings.CutPrefix(name, bucket+"/"); ok && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func responseError(status int) error {
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+		Err:      errors.New(http.StatusText(status)),
+	}}
+}
+
+func (f *S3) find(bucket, key, ifMatch *string) (object, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o, ok := f.objects[aws.ToString(bucket)+"/"+aws.ToString(key)]
+	if !ok {
+		return o, responseError(http.StatusNotFound)
+	}
+	if ifMatch != nil && strings.Trim(*ifMatch, `"`) != o.etag {
+		return o, responseError(http.StatusPreconditionFailed)
+	}
+	return o, nil
+}
+
+// HeadObject implements s3io.API.
+func (f *S3) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+	o, err := f.find(in.Bucket, in.Key, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return &s3.HeadObjectOutput{
+		ContentLength: aws.Int64(int64(len(o.body))), ETag: aws.String(`"` + o.etag + `"`), LastModified: &o.modified,
+	}, nil
+}
+
+// GetObject implements s3io.API.
+func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	o, err := f.find(in.Bucket, in.Key, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	from, to := int64(0), int64(len(o.body))
+	if in.Range != nil {
+		low, high, _ := strings.Cut(strings.TrimPrefix(*in.Range, "bytes="), "-")
+		from, err = strconv.ParseInt(low, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("range %q: %w", *in.Range, err)
+		}
+		last, err := strconv.ParseInt(high, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("range %q: %w", *in.Range, err)
+		}
+		to = min(to, last+1)
+	}
+	if from > to {
+		return nil, responseError(http.StatusRequestedRangeNotSatisfiable)
+	}
+	body := io.Reader(bytes.NewReader(o.body[from:to]))
+	if f.BreakGet != nil {
+		if kept := f.BreakGet(*in.Key, from, o.body[from:to]); int64(len(kept)) < to-from {
+			body = io.MultiReader(bytes.NewReader(kept), broken{})
+		}
+	}
+	return &s3.GetObjectOutput{Body: io.NopCloser(body), ETag: aws.String(`"` + o.etag + `"`)}, nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// PutObject implements s3io.API.
+func (f *S3) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	body, err := io.ReadAll(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	var after error
+	if f.FailPut != nil {
+		stored, err := f.FailPut(*in.Key)
+		if err != nil && !stored {
+			return nil, err
+		}
+		after = err
+	}
+	if _, taken := f.Get(*in.Bucket, *in.Key); taken && in.IfNoneMatch != nil {
+		return nil, responseError(http.StatusPreconditionFailed)
+	}
+	f.Set(*in.Bucket, *in.Key, body)
+	return &s3.PutObjectOutput{}, after
+}
+
+// CopyObject implements s3io.API.
+func (f *S3) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3.Options)) (*s3.CopyObjectOutput, error) {
+	name, err := url.PathUnescape(*in.CopySource)
+	if err != nil {
+		return nil, err
+	}
+	bucket, key, _ := strings.Cut(name, "/")
+	o, err := f.find(&bucket, &key, in.CopySourceIfMatch)
+	if err != nil {
+		return nil, err
+	}
+	f.Set(*in.Bucket, *in.Key, o.body)
+	return &s3.CopyObjectOutput{}, nil
+}
+
+var errNoMultipart = errors.New("the fake has no multipart uploads")
+
+// CreateMultipartUpload implements s3io.API; it always fails.
+func (f *S3) CreateMultipartUpload(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+	return nil, errNoMultipart
+}
+
+// UploadPartCopy implements s3io.API; it always fails.
+func (f *S3) UploadPartCopy(context.Context, *s3.UploadPartCopyInput, ...func(*s3.Options)) (*s3.UploadPartCopyOutput, error) {
+	return nil, errNoMultipart
+}
+
+// CompleteMultipartUpload implements s3io.API; it always fails.
+func (f *S3) CompleteMultipartUpload(context.Context, *s3.CompleteMultipartUploadInput, ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
+	return nil, errNoMultipart
+}
+
+// AbortMultipartUpload implements s3io.API; it always fails.
+func (f *S3) AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+	return nil, errNoMultipart
+}

@@ -1,0 +1,24 @@
+package feed
+
+// Environment variables that name a function's surroundings.
+const (
+	// EnvLandingBucket names the bucket of parts and of quarantine.
+	EnvLandingBucket = "LANDING_BUCKET"
+	// EnvTable names the DynamoDB table of records and ledger.
+	EnvTable = "TABLE"
+	// EnvLoadFunction names the function that unpack hands each part to.
+	EnvLoadFunction = "LOAD_FUNCTION"
+)
+
+// Names of the table's keys and of its one index. They are a contract: to
+// change one is to replace a user's table.
+const (
+	// PartitionKey and SortKey are the table's keys, both strings.
+	PartitionKey = "pk"
+	SortKey      = "sk"
+	// LedgerIndex lists the uploads of a feed by time. It is sparse: only the
+	// ledger's upload items carry its keys, so records cost it nothing.
+	LedgerIndex             = "uploads"
+	LedgerIndexPartitionKey = "ledger_feed"
+	LedgerIndexSortKey      = "ledger_time"
+)

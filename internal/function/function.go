@@ -1,0 +1,81 @@
+// Package function has what the main packages of the functions share: their
+// surroundings, read from the environment once per process.
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ingestion/internal/feed"
+)
+
+// Surroundings is what a function was deployed with.
+type Surroundings struct {
+	Spec          feed.Spec
+	LandingBucket string
+	Table         string
+	LoadFunction  string // of unpack only
+	AWS           aws.Config
+	Log           *slog.Logger
+}
+
+// Load reads the surroundings through getenv and reports everything that is
+// missing at once; names are the variables that the function needs besides the spec.
+func Load(ctx context.Context, getenv func(string) string, names ...string) (Surroundings, error) {
+	spec, err := feed.FromEnv(getenv)
+	errs := []error{err}
+	for _, name := range names {
+		if getenv(name) == "" {
+			errs = append(errs, fmt.Errorf("environment variable %s is not set", name))
+		}
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
+	if err != nil {
+		errs = append(errs, fmt.Errorf("load AWS configuration: %w", err))
+	}
+	return Surroundings{
+		Spec: spec, LandingBucket: getenv(feed.EnvLandingBucket), Table: getenv(feed.EnvTable),
+		LoadFunction: getenv(feed.EnvLoadFunction), AWS: cfg,
+		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)).With("feed", spec.Feed),
+	}, errors.Join(errs...)
+}
+
+// httpClient keeps as many connections open as there may be requests under way;
+// the SDK's default keeps ten, and each further one costs a TLS handshake a call.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = 64
+	})
+}
+
+// margin is left of an invocation's time to say why it failed: a function that
+// the service kills cannot.
+const margin = 2 * time.Second
+
+// ErrDeadline is why a context of WithDeadline ended.
+var ErrDeadline = errors.New("the function's timeout is near: what is done is kept, the retry does the rest")
+
+// WithDeadline returns a context that ends shortly before the invocation does.
+func WithDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, deadline.Add(-margin), ErrDeadline)
+}
+
+// S3Options makes an S3 client reach any endpoint that the user has set, also
+// one that knows no bucket by its host name.
+func S3Options(o *s3.Options) {
+	o.UsePathStyle = o.BaseEndpoint != nil
+}

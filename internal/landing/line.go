@@ -1,0 +1,124 @@
+// Package landing writes records to the landing bucket, as parts: gzipped
+// NDJSON objects that are never changed once they are written. The same
+// records come out as the same parts, byte for byte, however often they are unpacked.
+package landing
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"ingestion/internal/upload"
+)
+
+// A line of a part is one JSON object, without white space:
+//
+//	{"id":"<upload>/<entry>/<ordinal>","feed":…,"source":…,"version":…,"entry":…,"ordinal":…,"data":<payload>}
+//
+// Its members and their order are a contract: load finds the ID and the payload
+// by their place, and Snowflake's statements by their names.
+
+// envelope is what the lines of one entry have in common.
+type envelope struct {
+	idHead []byte // {"id":"<upload>/<entry>/
+	middle []byte // ","feed":…,"entry":…,"ordinal":
+}
+
+func newEnvelope(u upload.Upload, entry int, path string) (envelope, error) {
+	rest, err := json.Marshal(struct {
+		Feed    string `json:"feed"`
+		Source  string `json:"source"`
+		Version string `json:"version"`
+		Entry   string `json:"entry"`
+	}{u.Feed, u.Source(), u.Version(), path})
+	if err != nil {
+		return envelope{}, fmt.Errorf("entry %q of %s: %w", path, u.Source(), err)
+	}
+	id := upload.RecordID(u.ID, entry, 0)
+	e := envelope{idHead: []byte(`{"id":"` + id[:len(id)-upload.OrdinalDigits])}
+	e.middle = append(e.middle, `",`...)
+	e.middle = append(e.middle, rest[1:len(rest)-1]...)
+	e.middle = append(e.middle, `,"ordinal":`...)
+	return e, nil
+}
+
+const dataName = `,"data":`
+
+// appendHead appends a line up to its payload.
+func (e *envelope) appendHead(dst []byte, ordinal int64) []byte {
+	dst = append(dst, e.idHead...)
+	dst = appendPadded(dst, ordinal)
+	dst = append(dst, e.middle...)
+	dst = strconv.AppendInt(dst, ordinal, 10)
+	return append(dst, dataName...)
+}
+
+func appendPadded(dst []byte, ordinal int64) []byte {
+	var digits [upload.OrdinalDigits]byte
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + ordinal%10)
+		ordinal /= 10
+	}
+	return append(dst, digits[:]...)
+}
+
+// Line is one line of a part, taken apart. Its fields are slices of the line.
+type Line struct {
+	ID      []byte // the record's ID
+	Sort    []byte // <entry>/<ordinal>, the ID's tail: the table's sort key
+	Ordinal int64
+	Data    []byte // the payload
+}
+
+var errNotALine = errors.New("not a line of a part")
+
+// ParseLine takes a line apart, without its line break.
+func ParseLine(line []byte) (Line, error) {
+	const head = `{"id":"`
+	const idLength = upload.IDLength + 1 + upload.EntryDigits + 1 + upload.OrdinalDigits
+	if len(line) < len(head)+idLength || string(line[:len(head)]) != head {
+		return Line{}, fmt.Errorf("%w: it does not begin with an ID", errNotALine)
+	}
+	l := Line{ID: line[len(head) : len(head)+idLength]}
+	l.Sort = l.ID[upload.IDLength+1:]
+	for _, c := range l.Sort[upload.EntryDigits+1:] {
+		if c < '0' || c > '9' {
+			return Line{}, fmt.Errorf("%w: ID %q", errNotALine, l.ID)
+		}
+		l.Ordinal = l.Ordinal*10 + int64(c-'0')
+	}
+	// Before the payload stand only strings that were escaped and a number, so
+	// the first match is the member: a quote inside a string has a backslash before it.
+	at := bytes.Index(line, []byte(dataName))
+	if at < 0 || line[len(line)-1] != '}' {
+		return Line{}, fmt.Errorf("%w: ID %q has no data", errNotALine, l.ID)
+	}
+	l.Data = line[at+len(dataName) : len(line)-1]
+	return l, nil
+}
+
+// Origin is what a line says of where its record came from.
+type Origin struct {
+	ID      string `json:"id"`
+	Feed    string `json:"feed"`
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	Entry   string `json:"entry"`
+	Ordinal int64  `json:"ordinal"`
+}
+
+// ParseOrigin decodes the members of a line that stand before its payload.
+func ParseOrigin(line []byte) (Origin, error) {
+	var o Origin
+	at := bytes.Index(line, []byte(dataName))
+	if at < 0 {
+		return o, fmt.Errorf("%w: it has no data", errNotALine)
+	}
+	head := append(append(make([]byte, 0, at+1), line[:at]...), '}')
+	if err := json.Unmarshal(head, &o); err != nil {
+		return o, fmt.Errorf("%w: %w", errNotALine, err)
+	}
+	return o, nil
+}

@@ -1,0 +1,90 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+
+	"ingestion/internal/dynamo"
+	"ingestion/internal/feed"
+	"ingestion/internal/landing"
+	"ingestion/internal/ledger"
+	"ingestion/internal/quarantine"
+	"ingestion/internal/upload"
+)
+
+// loader loads the lines of one part.
+type loader struct {
+	part       *ledger.Part
+	writer     *dynamo.Writer
+	quarantine *quarantine.Writer
+	refused    map[int64]error // by ordinal: what DynamoDB itself refused
+
+	keys    [][]byte // by shard: an item's keys up to the sort key's value
+	keySize int      // what DynamoDB counts for the keys
+	item    []byte
+	lines   int64
+}
+
+func (l *loader) prepareKeys() {
+	for shard := range max(l.part.Shards, 1) {
+		// Feed names and upload IDs have no character that JSON escapes.
+		pk := upload.PartitionKey(l.part.Feed, l.part.Upload, shard)
+		l.keys = append(l.keys, fmt.Appendf(nil, `"%s":{"S":"%s"},"%s":{"S":"`, feed.PartitionKey, pk, feed.SortKey))
+		l.keySize = len(feed.PartitionKey) + len(pk) + len(feed.SortKey) + upload.EntryDigits + 1 + upload.OrdinalDigits
+	}
+}
+
+// put sends one line's record to the table, or to quarantine.
+func (l *loader) put(line []byte) error {
+	l.lines++
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	l.item = append(l.item[:0], l.keys[upload.Shard(rec.Ordinal, len(l.keys))]...)
+	l.item = append(l.item, rec.Sort...)
+	l.item = append(l.item, `"},`...)
+	l.item, _, err = dynamo.Attributes(l.item, line, l.keySize)
+	if err != nil {
+		return l.reject(line, reason(err), err)
+	}
+	return l.writer.Put(l.item, rec.Ordinal)
+}
+
+func (l *loader) quarantineRefused(line []byte) error {
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	if why := l.refused[rec.Ordinal]; why != nil {
+		return l.reject(line, reasonRefused, why)
+	}
+	return nil
+}
+
+func (l *loader) reject(line []byte, reason string, why error) error {
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	o, err := landing.ParseOrigin(line)
+	if err != nil {
+		return err
+	}
+	q := quarantine.Record{
+		ID: o.ID, Feed: o.Feed, Source: o.Source, Version: o.Version, Entry: o.Entry, Ordinal: o.Ordinal, Offset: -1,
+		Stage: Stage, Reason: reason, Detail: fmt.Sprintf("record %d: %v", o.Ordinal, why),
+	}
+	q.SetRaw(rec.Data)
+	return l.quarantine.Add(q)
+}
+
+// reason is the word for why a record cannot be an item.
+func reason(err error) string {
+	for _, known := range []error{dynamo.ErrItemTooLarge, dynamo.ErrTooDeep, dynamo.ErrNumberRange} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return dynamo.ErrMalformed.Error()
+}

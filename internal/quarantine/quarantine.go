@@ -1,0 +1,157 @@
+// Package quarantine keeps what cannot be loaded, whole, with the reason: as
+// gzipped NDJSON objects beside the parts. Each line is a Record.
+package quarantine
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+
+	"ingestion/internal/s3io"
+	"ingestion/internal/upload"
+)
+
+// Record is one line of a quarantine object.
+type Record struct {
+	// ID, Feed, Source, Version, Entry and Ordinal say where the record came
+	// from, as in a part.
+	ID      string `json:"id"`
+	Feed    string `json:"feed"`
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	Entry   string `json:"entry"`
+	Ordinal int64  `json:"ordinal"`
+	// Offset is where the record began in its decompressed entry, in bytes; -1 where it is not known.
+	Offset int64 `json:"offset"`
+	// Stage is the function that refused the record: unpack or load.
+	Stage string `json:"stage"`
+	// Reason is one word to count by, Detail a sentence to act on.
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+	// Rest says that the record stands for all of its entry from Offset on.
+	Rest bool `json:"rest,omitempty"`
+	// Raw holds the bytes, as text or, where they are not UTF-8, in base64.
+	Raw         string `json:"raw"`
+	RawEncoding string `json:"raw_encoding,omitempty"`
+	// Copy is the key of a copy of the whole source object in the landing
+	// bucket, where Raw is not all that was refused.
+	Copy string `json:"copy,omitempty"`
+}
+
+// SetRaw fills Raw and RawEncoding from the bytes as they came.
+func (r *Record) SetRaw(raw []byte) {
+	if utf8.Valid(raw) {
+		r.Raw, r.RawEncoding = string(raw), ""
+		return
+	}
+	r.Raw, r.RawEncoding = base64.StdEncoding.EncodeToString(raw), "base64"
+}
+
+// Bytes returns the raw bytes as they came.
+func (r *Record) Bytes() ([]byte, error) {
+	if r.RawEncoding != "base64" {
+		return []byte(r.Raw), nil
+	}
+	b, err := base64.StdEncoding.DecodeString(r.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("quarantined record %s: %w", r.ID, err)
+	}
+	return b, nil
+}
+
+// objectBytes is the compressed size at which an object is closed.
+const objectBytes = 4 << 20
+
+// Writer writes one invocation's quarantine. Its objects are named by upload
+// and name alone, so a retry writes over what the failed attempt wrote.
+type Writer struct {
+	ctx     context.Context
+	api     s3io.API
+	bucket  string
+	folder  string
+	name    string
+	buf     bytes.Buffer
+	gz      *gzip.Writer
+	objects int
+	count   int64
+	reasons map[string]int64
+}
+
+// NewWriter returns a Writer of objects <prefix><feed>/<date>/<upload>/<name>-<n>.ndjson.gz.
+func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, name string) *Writer {
+	return &Writer{ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, reasons: map[string]int64{}}
+}
+
+// CopyKey is the key of the copy of an upload's source object.
+func CopyKey(prefix string, u upload.Upload) string { return u.Folder(prefix) + "source" }
+
+// Add puts one record in quarantine.
+func (w *Writer) Add(r Record) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("quarantine record %s: %w", r.ID, err)
+	}
+	if w.gz == nil {
+		w.gz = gzip.NewWriter(&w.buf)
+	}
+	if _, err := w.gz.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("quarantine record %s: %w", r.ID, err)
+	}
+	w.count++
+	w.reasons[r.Reason]++
+	if w.buf.Len() >= objectBytes {
+		return w.put()
+	}
+	return nil
+}
+
+func (w *Writer) put() error {
+	err := w.gz.Close()
+	if err == nil {
+		key := fmt.Sprintf("%s%s-%06d.ndjson.gz", w.folder, w.name, w.objects)
+		err = s3io.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
+	}
+	w.gz = nil
+	w.buf.Reset()
+	w.objects++
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is left and returns how many records there are, in all and by reason.
+func (w *Writer) Close() (count int64, reasons map[string]int64, err error) {
+	if w.gz != nil {
+		err = w.put()
+	}
+	return w.count, w.reasons, err
+}
+
+// ErrNotQuarantine means that an object is not one of quarantine's.
+var ErrNotQuarantine = errors.New("not a quarantine object")
+
+// Read calls yield for each record of a quarantine object's bytes.
+func Read(object []byte, yield func(Record) error) error {
+	gz, err := gzip.NewReader(bytes.NewReader(object))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotQuarantine, err)
+	}
+	lines := json.NewDecoder(gz)
+	for lines.More() {
+		var r Record
+		if err := lines.Decode(&r); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotQuarantine, err)
+		}
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+// Command load is the function that turns a landed part into items of the table.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ingestion/internal/feed"
+	"ingestion/internal/function"
+	"ingestion/internal/ledger"
+	"ingestion/internal/load"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, getenv func(string) string) error {
+	s, err := function.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable)
+	if err != nil {
+		return err
+	}
+	db := dynamodb.NewFromConfig(s.AWS)
+	h := &load.Handler{
+		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
+		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: db, Ledger: ledger.New(db, s.Table),
+	}
+	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
+	return nil
+}
