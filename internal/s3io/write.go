@@ -62,6 +62,8 @@ func Copy(ctx context.Context, api API, s *Source, bucket, key string) error {
 	if s.size <= maxCopy {
 		_, err = api.CopyObject(ctx, &s3.CopyObjectInput{
 			Bucket: &bucket, Key: &key, CopySource: aws.String(s.copySource()), CopySourceIfMatch: optional(s.etag),
+			// Copying the tags too would ask for a permission more.
+			TaggingDirective: types.TaggingDirectiveReplace,
 		})
 	} else {
 		err = s.copyParts(ctx, bucket, key)

@@ -1,0 +1,199 @@
+package archive
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// maxMemory bounds the decoders and buffers that are in use at once.
+	maxMemory = 24 << 20
+	// zstdWindow is the largest zstd window: what every decoder should take
+	// (RFC 8878, section 3.1.1.1.2) and what zstd -1 to -19 stay within.
+	// --long and --ultra go beyond.
+	zstdWindow = 8 << 20
+)
+
+// codec is a way to decompress a stream.
+type codec struct {
+	// memory is about what one decoder holds, in bytes, with its buffers.
+	memory int
+	// open gives a reader, which must not fail before its first Read, and
+	// what to call when done with it.
+	open func(r *bufio.Reader) (io.Reader, func())
+}
+
+// deflate and stored have no magic: they occur in zip alone.
+var (
+	deflate = codec{memory: 192 << 10, open: openFlate}
+	stored  = codec{memory: 2 * bufferLen, open: openStored}
+)
+
+var codecs = map[format]codec{
+	formatGzip:   {memory: 192 << 10, open: openGzip},
+	formatZstd:   {memory: zstdWindow + 1<<20, open: openZstd},
+	formatBzip2:  {memory: 5 << 20, open: openBzip2},
+	formatSnappy: {memory: 9 << 20, open: openSnappy},
+}
+
+// reserve accounts for memory until release is called.
+func (w *walker) reserve(n int) (release func(), err error) {
+	if w.memory+n > maxMemory {
+		return nil, fmt.Errorf("the layers around it and this one need more than %d MiB of memory", maxMemory>>20)
+	}
+	w.memory += n
+	return func() { w.memory -= n }, nil
+}
+
+// judge says what an error of the named decoder means for the data.
+func judge(what string, err error) *Damage {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return damagef(Truncated, "%s: %w", what, err)
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return unsupported("%s: needs a window of more than %d MiB, compress without --long and --ultra: %w", what, zstdWindow>>20, err)
+	case errors.Is(err, zstd.ErrUnknownDictionary), errors.Is(err, s2.ErrUnsupported):
+		return unsupported("%s: %w", what, err)
+	}
+	return damagef(Corrupt, "%s: %w", what, err)
+}
+
+func openStored(r *bufio.Reader) (io.Reader, func()) { return r, func() {} }
+
+var flates = sync.Pool{New: func() any { return flate.NewReader(eof{}) }}
+
+func openFlate(r *bufio.Reader) (io.Reader, func()) {
+	d := flates.Get().(io.ReadCloser)
+	// Reset without a dictionary has no way to fail.
+	_ = d.(flate.Resetter).Reset(r, nil)
+	return d, func() {
+		_ = d.(flate.Resetter).Reset(eof{}, nil) // keeps no buffer alive
+		flates.Put(d)
+	}
+}
+
+// eof is an empty flate.Reader: pooled decoders are parked on it.
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+func (eof) ReadByte() (byte, error)  { return 0, io.EOF }
+
+var gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+func openGzip(r *bufio.Reader) (io.Reader, func()) {
+	g := &gunzip{r: r, z: gzips.Get().(*gzip.Reader)}
+	return g, func() {
+		_ = g.z.Reset(eof{}) // is io.EOF
+		gzips.Put(g.z)
+		g.z = nil
+	}
+}
+
+// gunzip reads gzip members one by one, to tell apart what may follow the
+// last: zeros, which tapes and block devices leave, are fine, all else is not.
+type gunzip struct {
+	r    *bufio.Reader
+	z    *gzip.Reader
+	open bool // inside a member
+	some bool // a member was read
+}
+
+func (g *gunzip) Read(p []byte) (int, error) {
+	for {
+		if !g.open {
+			if err := g.next(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := g.z.Read(p)
+		if err == io.EOF {
+			g.open, g.some = false, true
+			err = nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+func (g *gunzip) next() error {
+	if g.some {
+		head, err := g.r.Peek(1)
+		if err != nil {
+			return err
+		}
+		if head[0] == 0 {
+			return skipPadding(g.r)
+		}
+		if head, _ = g.r.Peek(2); string(head) != "\x1f\x8b" {
+			return damagef(Corrupt, "gzip: followed by what is neither another member nor zeros")
+		}
+	}
+	err := g.z.Reset(g.r)
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	g.z.Multistream(false)
+	g.open = true
+	return err
+}
+
+// skipPadding reads zeros to the end of r, and returns io.EOF at its end.
+func skipPadding(r *bufio.Reader) error {
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return err
+		}
+		if c != 0 {
+			return damagef(Corrupt, "gzip: zero padding is followed by other bytes")
+		}
+	}
+}
+
+var zstds = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil,
+		zstd.WithDecoderConcurrency(1), // no goroutines: safe to leave to the collector
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(zstdWindow),
+		zstd.WithDecoderMaxMemory(zstdWindow)) // the window of single-segment frames
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return d
+}}
+
+func openZstd(r *bufio.Reader) (io.Reader, func()) {
+	d := zstds.Get().(*zstd.Decoder)
+	// Without concurrency Reset does not read, so it has no way to fail.
+	_ = d.Reset(r)
+	return d, func() {
+		_ = d.Reset(nil)
+		zstds.Put(d)
+	}
+}
+
+// openBzip2 makes a new reader each time: the standard library's can't be reset.
+func openBzip2(r *bufio.Reader) (io.Reader, func()) {
+	return bzip2.NewReader(r), func() {}
+}
+
+var snappies = sync.Pool{New: func() any { return s2.NewReader(nil, s2.ReaderAllocBlock(64<<10)) }}
+
+func openSnappy(r *bufio.Reader) (io.Reader, func()) {
+	d := snappies.Get().(*s2.Reader)
+	d.Reset(r)
+	return d, func() {
+		d.Reset(nil)
+		snappies.Put(d)
+	}
+}

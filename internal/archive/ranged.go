@@ -1,0 +1,172 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+const (
+	// windowLen is the longest ranged read, and windowStart the first after a
+	// jump: a member of a few bytes should not cost megabytes.
+	windowLen   = 2 << 20
+	windowStart = 256 << 10
+)
+
+// ranged reads from an io.ReaderAt: all of what was asked for, or an error
+// that is the source's, never io.EOF. It keeps the end of the source, where
+// the directory of a small zip is, and the zip itself if it is tiny.
+type ranged struct {
+	ctx    context.Context
+	r      io.ReaderAt
+	size   int64
+	tail   []byte
+	tailAt int64
+}
+
+func (r *ranged) fetchTail() error {
+	tail := make([]byte, min(tailLen, r.size))
+	at := r.size - int64(len(tail))
+	if _, err := r.ReadAt(tail, at); err != nil {
+		return err
+	}
+	r.tail, r.tailAt = tail, at
+	return nil
+}
+
+func (r *ranged) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.tail != nil && off >= r.tailAt && off+int64(len(p)) <= r.size {
+		return copy(p, r.tail[off-r.tailAt:]), nil
+	}
+	n, err := r.r.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return n, nil
+	case err == nil || err == io.EOF:
+		return n, fmt.Errorf("source object of %d bytes gave %d of the %d at %d: %w", r.size, n, len(p), off, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// window reads the members' data in long ranges. Once reads prove to be in
+// order it fetches the next range while this one is being read.
+type window struct {
+	r     *ranged
+	limit int64 // where the data ends
+
+	buf []byte // what is at off
+	off int64
+
+	spare   []byte
+	nextOff int64
+	next    chan error // is nil if no range is being fetched
+}
+
+func newWindow(r *ranged, limit int64) *window {
+	return &window{r: r, limit: limit}
+}
+
+// read reads some bytes at off, which is within limit.
+func (w *window) read(p []byte, off int64) (int, error) {
+	if off < w.off || off >= w.off+int64(len(w.buf)) {
+		if err := w.load(off); err != nil {
+			return 0, err
+		}
+	}
+	return copy(p, w.buf[off-w.off:]), nil
+}
+
+func (w *window) readFull(p []byte, off int64) error {
+	for len(p) > 0 {
+		n, err := w.read(p, off)
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+// load brings off into the buffer.
+func (w *window) load(off int64) error {
+	end := w.off + int64(len(w.buf))
+	sequential := len(w.buf) > 0 && off >= end && off < end+windowStart
+	length := int64(windowStart)
+	if sequential {
+		length = min(2*int64(len(w.buf)), windowLen)
+	}
+	fetched := false
+	if w.next != nil {
+		err := <-w.next
+		w.next = nil
+		if fetched = off >= w.nextOff && off < w.nextOff+int64(len(w.spare)); fetched {
+			w.buf, w.spare, w.off = w.spare, w.buf, w.nextOff
+			if err != nil {
+				w.buf = w.buf[:0]
+				return err
+			}
+		}
+	}
+	if !fetched {
+		w.buf, w.off = resize(w.buf, min(length, w.limit-off)), off
+		if _, err := w.r.ReadAt(w.buf, off); err != nil {
+			w.buf = w.buf[:0]
+			return err
+		}
+	}
+	if sequential {
+		w.fetch(length)
+	}
+	return nil
+}
+
+// fetch starts to read what comes after the buffer.
+func (w *window) fetch(length int64) {
+	w.nextOff = w.off + int64(len(w.buf))
+	w.spare = resize(w.spare, min(length, w.limit-w.nextOff))
+	if len(w.spare) == 0 {
+		return
+	}
+	next := make(chan error, 1)
+	w.next = next
+	go func(p []byte, off int64) {
+		_, err := w.r.ReadAt(p, off)
+		next <- err
+	}(w.spare, w.nextOff)
+}
+
+// close waits for what is being fetched: the source must not be read after Walk.
+func (w *window) close() {
+	if w.next != nil {
+		<-w.next
+		w.next = nil
+	}
+}
+
+func resize(b []byte, n int64) []byte {
+	if int64(cap(b)) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+// section reads the data of one member.
+type section struct {
+	from     *window
+	off, end int64
+}
+
+func (s *section) Read(p []byte) (int, error) {
+	if s.off >= s.end {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > s.end-s.off {
+		p = p[:s.end-s.off]
+	}
+	n, err := s.from.read(p, s.off)
+	s.off += int64(n)
+	return n, err
+}

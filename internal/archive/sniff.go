@@ -1,0 +1,112 @@
+package archive
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// sniffLen is how many first bytes tell a format: tar has its magic and its
+// checksum in a block of 512.
+const sniffLen = 512
+
+// format is a form of content that has a magic number.
+type format int
+
+const (
+	formatPlain format = iota
+	formatGzip
+	formatZstd
+	formatBzip2
+	formatSnappy
+	formatZip
+	formatTar
+	formatAppleDouble
+	// From here on formats are recognised, but not read.
+	formatXZ
+	format7z
+	formatRAR
+	formatLZ4
+	formatLzip
+	formatLzop
+	formatCompress
+)
+
+var formatNames = [...]string{
+	"plain", "gzip", "zstd", "bzip2", "snappy", "zip", "tar", "AppleDouble",
+	"xz", "7z", "rar", "lz4", "lzip", "lzop", "compress (.Z)",
+}
+
+func (f format) name() string      { return formatNames[f] }
+func (f format) unsupported() bool { return f >= formatXZ }
+
+// magics are told apart by their first bytes alone. All hold bytes that no
+// text of a feed has, bzip2's and lzip's apart, which are long enough.
+var magics = []struct {
+	magic  string
+	format format
+}{
+	{"\x1f\x8b", formatGzip},
+	{"\x28\xb5\x2f\xfd", formatZstd},
+	{"\xff\x06\x00\x00sNaPpY", formatSnappy},
+	{"\xff\x06\x00\x00S2sTwO", formatSnappy},
+	{"PK\x03\x04", formatZip},
+	{"PK\x05\x06", formatZip},           // empty
+	{"PK\x07\x08PK\x03\x04", formatZip}, // once meant to be split
+	{"\xfd7zXZ\x00", formatXZ},
+	{"7z\xbc\xaf\x27\x1c", format7z},
+	{"Rar!\x1a\x07", formatRAR},
+	{"\x04\x22\x4d\x18", formatLZ4},
+	{"\x02\x21\x4c\x18", formatLZ4}, // legacy frame
+	{"LZIP\x01", formatLzip},
+	{"\x89LZO\x00\x0d\x0a\x1a\x0a", formatLzop},
+	{"\x1f\x9d", formatCompress},
+	{"\x00\x05\x16\x07\x00", formatAppleDouble},
+}
+
+// sniff recognises content by its first sniffLen bytes (fewer if it is shorter).
+func sniff(b []byte) format {
+	for _, m := range magics {
+		if bytes.HasPrefix(b, []byte(m.magic)) {
+			return m.format
+		}
+	}
+	switch {
+	// A skippable frame: pzstd starts with one. lz4 has the same, but puts
+	// none first.
+	case len(b) >= 4 && b[0]&0xf0 == 0x50 && string(b[1:4]) == "\x2a\x4d\x18":
+		return formatZstd
+	// "BZh", the level, then the magic of a block or of the end.
+	case len(b) >= 10 && string(b[:3]) == "BZh" && b[3] >= '1' && b[3] <= '9' &&
+		(string(b[4:10]) == "1AY&SY" || string(b[4:10]) == "\x17\x72\x45\x38\x50\x90"):
+		return formatBzip2
+	case isTar(b):
+		return formatTar
+	}
+	return formatPlain
+}
+
+// isTar reports whether b starts with a tar header: one whose checksum holds
+// (v7 has no magic), or one with the ustar magic and its NUL, which no text has.
+func isTar(b []byte) bool {
+	if len(b) < 512 {
+		return false
+	}
+	if string(b[257:263]) == "ustar\x00" || string(b[257:265]) == "ustar  \x00" {
+		return true
+	}
+	field := bytes.Trim(b[148:156], " \x00")
+	want, err := strconv.ParseInt(string(field), 8, 64)
+	if err != nil || b[0] == 0 {
+		return false
+	}
+	// Historic tars summed signed bytes.
+	var unsigned, signed int64
+	for i, c := range b[:512] {
+		if i >= 148 && i < 156 {
+			c = ' '
+		}
+		unsigned += int64(c)
+		signed += int64(int8(c))
+	}
+	return want == unsigned || want == signed
+}

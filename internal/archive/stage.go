@@ -1,0 +1,155 @@
+package archive
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// bufferLen is what each layer reads at a time. Reads that are as long go
+// around the buffer.
+const bufferLen = 64 << 10
+
+// maxEmptyReads is how often in a row a reader may give neither bytes nor an
+// error. It is settled here because bufio would give up with an error that
+// looks like the decoder's.
+const maxEmptyReads = 100
+
+// stage is one step of the way from the source to an entry. It makes sure that
+// the errors of its reader are io.EOF, a *Damage, or the source's own error,
+// whatever the decoder in it makes of the errors below: some decoders replace
+// them, and zstd takes an io.ErrUnexpectedEOF from a broken connection between
+// two frames for the end.
+type stage struct {
+	w     *walker
+	r     io.Reader
+	below *stage // nil at the source
+	what  string // names the decoder; empty at the source
+	depth int    // layers, this one included
+
+	consumes bool // its bytes are bytes of the source object
+	inside   bool // ends before below does, which then says nothing about it
+
+	err error // sticky
+}
+
+func (s *stage) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	if s.err = s.w.ctx.Err(); s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.r.Read(p)
+	for i := 0; n == 0 && err == nil && len(p) > 0; i++ {
+		if i == maxEmptyReads {
+			err = io.ErrNoProgress
+			break
+		}
+		n, err = s.r.Read(p)
+	}
+	s.err = s.settle(err)
+	if s.consumes {
+		s.w.meter.in += int64(n)
+	}
+	if s.what != "" && s.err == nil {
+		if d := s.w.meter.produced(s.depth, n, s.w.limits.MaxRatio); d != nil {
+			s.err = d
+		}
+	}
+	return n, s.err
+}
+
+func (s *stage) settle(err error) error {
+	if err == nil || err == io.EOF && s.inside {
+		return err
+	}
+	if s.below != nil && s.below.failure() != nil {
+		return s.below.failure()
+	}
+	var d *Damage
+	if err == io.EOF || s.what == "" || errors.As(err, &d) {
+		return err
+	}
+	return judge(s.what, err)
+}
+
+// failure returns the error, other than io.EOF, that ended the stage.
+func (s *stage) failure() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
+
+// transient returns the failure of the stage if it is not damage.
+func (s *stage) transient() error {
+	var d *Damage
+	if errors.As(s.failure(), &d) {
+		return nil
+	}
+	return s.failure()
+}
+
+// input is a buffered stage. Decoders read from the bufio.Reader in it,
+// because that is the form that flate is fast with.
+type input struct {
+	*bufio.Reader
+	from *stage
+}
+
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferLen) }}
+
+func newInput(from *stage) *input {
+	b := buffers.Get().(*bufio.Reader)
+	b.Reset(from)
+	return &input{Reader: b, from: from}
+}
+
+func (in *input) release() {
+	in.Reset(nil)
+	buffers.Put(in.Reader)
+	in.Reader = nil
+}
+
+// source checks that an object's stream is as long as the object.
+type source struct {
+	r    io.Reader
+	n    int64
+	size int64
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.n += int64(n)
+	if err == io.EOF && s.n < s.size {
+		err = fmt.Errorf("source object ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// meter weighs what comes out of the layers against what was read of the
+// source. Each depth has its own account: honest data in two layers would
+// otherwise count twice, and a bomb in two layers multiplies at the inner one.
+type meter struct {
+	in  int64
+	out [maxLayers]int64
+}
+
+// maxLayers is above the largest feed.Limits.MaxDepth.
+const maxLayers = 32
+
+// ratioFree is how many bytes any object may become: a small file of one
+// repeated record is no bomb.
+const ratioFree = 64 << 20
+
+func (m *meter) produced(depth, n int, ratio int64) *Damage {
+	depth = min(depth, maxLayers-1)
+	m.out[depth] += int64(n)
+	if out := m.out[depth]; out > ratioFree && out/ratio > m.in {
+		return damagef(LimitRatio, "%d bytes of the source became more than %d, the limit is %d to one", m.in, out, ratio)
+	}
+	return nil
+}

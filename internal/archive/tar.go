@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"archive/tar"
+	"io"
+	"strings"
+)
+
+// tarBlock is the unit of tar; two of zeros end an archive.
+const tarBlock = 512
+
+// tar reads the tars, one or several, that in holds. Reading on after the
+// first also reads the checksum of a compression around it.
+func (w *walker) tar(at place, in *input, depth int) error {
+	for {
+		whole, err := w.oneTar(at, in, depth)
+		if err != nil || !whole {
+			return err
+		}
+		err = skipZeros(in)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return w.report(at, err)
+		}
+		if head, err := in.Peek(sniffLen); !isTar(head) {
+			if err != nil && err != io.EOF {
+				return w.report(at, err)
+			}
+			return w.damaged(at, damagef(Corrupt, "tar: its end is followed by what is neither zeros nor another tar"))
+		}
+	}
+}
+
+// oneTar reads a tar to its end, and reports whether it got there.
+func (w *walker) oneTar(at place, in *input, depth int) (whole bool, err error) {
+	zeros := &zeroCounter{r: in}
+	tr := tar.NewReader(zeros)
+	for {
+		hdr, err := tr.Next()
+		switch {
+		// archive/tar takes any end at a block's edge for the archive's end,
+		// so that one cut there would pass for whole.
+		case err == io.EOF && zeros.n < tarBlock:
+			return false, w.damaged(at, damagef(Truncated, "tar: no end-of-archive marker: members may be missing"))
+		case err == io.EOF:
+			return true, nil
+		case err != nil && in.from.failure() != nil:
+			return false, w.report(at, in.from.failure())
+		case err != nil:
+			return false, w.damaged(at, judge("tar", err))
+		}
+		if err := w.member(at); err != nil {
+			return false, err
+		}
+		if whole, err := w.tarMember(at, in, tr, hdr, depth); err != nil || !whole {
+			return false, err
+		}
+	}
+}
+
+// tarMember reads the member whose header is hdr, and reports whether there is
+// a way on to the next.
+func (w *walker) tarMember(at place, in *input, tr *tar.Reader, hdr *tar.Header, depth int) (more bool, err error) {
+	at = at.member(displayName([]byte(hdr.Name)))
+	switch hdr.Typeflag {
+	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
+		if junk(hdr.Name) || hdr.Size == 0 && strings.HasSuffix(hdr.Name, "/") {
+			return true, nil
+		}
+	case tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader:
+		return true, nil
+	default:
+		if hdr.Size == 0 {
+			return true, nil
+		}
+		return true, w.damaged(at, unsupported("tar: member of type %q", hdr.Typeflag))
+	}
+	member := &stage{w: w, r: tr, below: in.from, what: "tar", depth: depth, inside: true}
+	data := newInput(member)
+	err = w.content(at, data, depth)
+	data.release()
+	if err != nil || member.failure() == nil {
+		return true, err
+	}
+	return false, w.report(at, member.failure())
+}
+
+// skipZeros reads zeros until another byte comes, or an error.
+func skipZeros(in *input) error {
+	for {
+		c, err := in.ReadByte()
+		if err != nil {
+			return err
+		}
+		if c != 0 {
+			return in.UnreadByte()
+		}
+	}
+}
+
+// zeroCounter knows how many zeros were read last.
+type zeroCounter struct {
+	r io.Reader
+	n int
+}
+
+func (z *zeroCounter) Read(p []byte) (int, error) {
+	n, err := z.r.Read(p)
+	i := n
+	for i > 0 && p[i-1] == 0 {
+		i--
+	}
+	if i > 0 {
+		z.n = 0
+	}
+	z.n += n - i
+	return n, err
+}

@@ -1,0 +1,175 @@
+package archive
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+)
+
+// zipSource is where the bytes of a zip are.
+type zipSource struct {
+	io.ReaderAt
+	size   int64
+	object bool // the source object, rather than a copy of a nested zip
+}
+
+// zipMemory is about what an open zip holds, in bytes.
+const zipMemory = 2*windowLen + tailLen + dirBufferLen
+
+// zip reads the members of src by its central directory, in its order.
+func (w *walker) zip(at place, src zipSource, depth int) error {
+	release, err := w.reserve(zipMemory)
+	if err != nil {
+		return w.damaged(at, damagef(LimitDepth, "zip: %v", err))
+	}
+	defer release()
+	dir, err := openDirectory(w.ctx, src)
+	if err != nil {
+		return w.report(at, err)
+	}
+	z := &zipReader{w: w, src: src, dir: dir, depth: depth, data: newWindow(dir.r, dir.start)}
+	defer z.data.close()
+	for {
+		h, err := dir.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return w.report(at, err)
+		}
+		if err := w.member(at); err != nil {
+			return err
+		}
+		if err := z.member(at, h); err != nil {
+			return err
+		}
+	}
+}
+
+// zipReader is a zip being read.
+type zipReader struct {
+	w     *walker
+	src   zipSource
+	dir   *directory
+	data  *window
+	taken extents
+	depth int
+}
+
+// member reads the member that h describes. What is wrong with one does not
+// touch the others.
+func (z *zipReader) member(at place, h *zipHeader) error {
+	at = at.member(displayName(h.name))
+	name := string(h.name)
+	if junk(name) || h.isLink() {
+		return nil
+	}
+	if strings.HasSuffix(name, "/") || h.size == 0 && strings.HasSuffix(name, `\`) {
+		if h.size != 0 {
+			return z.w.damaged(at, damagef(Corrupt, "zip: a directory with %d bytes of data", h.size))
+		}
+		return nil
+	}
+	if h.encrypted() {
+		return z.w.damaged(at, damagef(Encrypted, "zip: the member is encrypted"))
+	}
+	c, ok := zipCodecs[h.method]
+	if !ok {
+		return z.w.damaged(at, unsupported("zip: compression %s", methodName(h.method)))
+	}
+	start, err := z.locate(h)
+	if err != nil {
+		return z.w.report(at, err)
+	}
+	release, err := z.w.reserve(c.memory)
+	if err != nil {
+		return z.w.damaged(at, damagef(LimitDepth, "zip: %v", err))
+	}
+	defer release()
+
+	raw := newInput(&stage{
+		w: z.w, consumes: z.src.object,
+		r: &section{from: z.data, off: start, end: start + h.packed},
+	})
+	defer raw.release()
+	dec, done := c.open(raw.Reader)
+	defer done()
+	out := newInput(&stage{
+		w: z.w, below: raw.from, what: "zip", depth: z.depth,
+		r: &checked{r: dec, want: h},
+	})
+	defer out.release()
+	return z.w.content(at, out, z.depth)
+}
+
+// locate finds the data of a member behind its local header. It refuses what
+// other members have taken: overlapping members are how a small zip without
+// any nesting unpacks to petabytes.
+func (z *zipReader) locate(h *zipHeader) (int64, error) {
+	if h.offset < 0 || h.offset > z.dir.start-localHeaderLen {
+		return 0, damagef(Truncated, "zip: the member starts at byte %d, outside the %d bytes before the directory", h.offset, z.dir.start)
+	}
+	b := make([]byte, localHeaderLen)
+	if err := z.data.readFull(b, h.offset); err != nil {
+		return 0, err
+	}
+	if le.Uint32(b) != localHeaderSignature {
+		return 0, damagef(Corrupt, "zip: no member at byte %d, where the directory has one", h.offset)
+	}
+	start := h.offset + localHeaderLen + int64(le.Uint16(b[26:])) + int64(le.Uint16(b[28:]))
+	if h.packed < 0 || h.packed > z.dir.start-start {
+		return 0, damagef(Truncated, "zip: the member's %d bytes at byte %d reach beyond the directory's start at %d", h.packed, start, z.dir.start)
+	}
+	if !z.taken.add(h.offset, start+h.packed) {
+		return 0, damagef(Corrupt, "zip: the member's bytes %d to %d belong to another member too", h.offset, start+h.packed)
+	}
+	return start, nil
+}
+
+// checked compares what was read of a member with what the directory says,
+// once all of it was read. Until then nothing relies on the directory's word.
+type checked struct {
+	r    io.Reader
+	want *zipHeader
+	n    int64
+	crc  uint32
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
+	if err != io.EOF {
+		return n, err
+	}
+	switch {
+	case c.n != c.want.size:
+		err = damagef(Corrupt, "zip: the member has %d bytes, the directory says %d", c.n, c.want.size)
+	case c.crc != c.want.crc:
+		err = damagef(Corrupt, "zip: checksum %08x, the directory says %08x", c.crc, c.want.crc)
+	}
+	return n, err
+}
+
+var zipCodecs = map[uint16]codec{
+	0:  stored,
+	8:  deflate,
+	12: codecs[formatBzip2],
+	20: codecs[formatZstd], // as it was numbered at first
+	93: codecs[formatZstd],
+}
+
+// methodName names a compression method of PKWARE's APPNOTE, section 4.4.5.
+func methodName(method uint16) string {
+	names := map[uint16]string{
+		1: "Shrink", 2: "Reduce", 3: "Reduce", 4: "Reduce", 5: "Reduce", 6: "Implode",
+		9:  "Deflate64, which Windows uses for files over 2 GB",
+		10: "PKWARE DCL", 14: "LZMA", 16: "IBM CMPSC", 18: "IBM TERSE", 19: "LZ77",
+		94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES",
+	}
+	if name, ok := names[method]; ok {
+		return fmt.Sprintf("method %d (%s)", method, name)
+	}
+	return fmt.Sprintf("method %d", method)
+}

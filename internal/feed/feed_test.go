@@ -1,0 +1,102 @@
+package feed_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"ingestion/internal/feed"
+)
+
+func valid() feed.Spec {
+	return feed.Spec{Feed: "orders", Format: feed.Format{Kind: feed.JSON}}.WithDefaults()
+}
+
+func TestValidate(t *testing.T) {
+	tests := map[string]struct {
+		change func(*feed.Spec)
+		want   string // empty: valid
+	}{
+		"defaults": {func(*feed.Spec) {}, ""},
+		"path":     {func(s *feed.Spec) { s.Format.Path = "a.b" }, ""},
+		"csv": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "b"}}
+		}, ""},
+		"no name":            {func(s *feed.Spec) { s.Feed = "" }, `feed "": Feed: is required`},
+		"long name":          {func(s *feed.Spec) { s.Feed = strings.Repeat("a", 41) }, "has 41 characters, the limit is 40"},
+		"upper case":         {func(s *feed.Spec) { s.Feed = "Orders" }, `feed "Orders": Feed: may have lower-case letters`},
+		"hash":               {func(s *feed.Spec) { s.Feed = "or#ders" }, "may have lower-case letters"},
+		"no slash":           {func(s *feed.Spec) { s.LandingPrefix = "landing" }, `LandingPrefix: "landing" must end with a slash`},
+		"leading slash":      {func(s *feed.Spec) { s.LandingPrefix = "/landing/" }, "starts with a slash"},
+		"empty prefix":       {func(s *feed.Spec) { s.QuarantinePrefix = "" }, "QuarantinePrefix: is empty"},
+		"overlapping":        {func(s *feed.Spec) { s.QuarantinePrefix = "landing/bad/" }, "overlap"},
+		"source slash":       {func(s *feed.Spec) { s.SourcePrefix = "/in" }, `SourcePrefix: "/in" starts with a slash`},
+		"tiny parts":         {func(s *feed.Spec) { s.PartBytes = 1 }, "PartBytes: 1 is outside 8192 to 536870912"},
+		"no format":          {func(s *feed.Spec) { s.Format = feed.Format{} }, "Format: is required"},
+		"unknown format":     {func(s *feed.Spec) { s.Format.Kind = "xml" }, `Format.Kind: "xml" is none of json, ndjson, csv`},
+		"path in NDJSON":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.NDJSON, Path: "a"} }, "has no enclosing document"},
+		"empty key":          {func(s *feed.Spec) { s.Format.Path = "a..b" }, "has an empty key"},
+		"delimiter in JSON":  {func(s *feed.Spec) { s.Format.Delimiter = "|" }, "belong to CSV"},
+		"no delimiter":       {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV} }, "Format.Delimiter: is required"},
+		"quote as delimiter": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: `"`} }, "must be one ASCII character"},
+		"two characters":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "||"} }, "must be one ASCII character"},
+		"column twice": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "a"}}
+		}, `"a" is there twice`},
+		"column without name": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", ""}} }, "column 2 has no name"},
+		"depth":               {func(s *feed.Spec) { s.Limits.MaxDepth = 99 }, "Limits.MaxDepth: 99 is outside 1 to 16"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := valid()
+			test.change(&s)
+			err := s.Validate()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestEverythingWrongIsToldAtOnce(t *testing.T) {
+	s := feed.Spec{Feed: "X", LandingPrefix: "a", PartBytes: 1}
+	err := s.Validate()
+	if err == nil {
+		t.Fatal("valid")
+	}
+	for _, field := range []string{"Feed:", "LandingPrefix:", "QuarantinePrefix:", "PartBytes:", "Format:", "Limits.MaxRatio:"} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not in %v", field, err)
+		}
+	}
+}
+
+func TestEnvironmentRoundTrip(t *testing.T) {
+	want := valid()
+	want.SourceSuffixes = []string{".json"}
+	text, err := want.Env()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := feed.FromEnv(func(string) string { return text })
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("FromEnv = %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "{", `{"feed":"X"}`} {
+		if _, err := feed.FromEnv(func(string) string { return bad }); err == nil || !strings.Contains(err.Error(), feed.EnvSpec) {
+			t.Errorf("FromEnv of %q: %v", bad, err)
+		}
+	}
+}
+
+func TestAccepts(t *testing.T) {
+	s := feed.Spec{SourcePrefix: "in/", SourceSuffixes: []string{".json", ".gz"}}
+	for key, want := range map[string]bool{"in/a.json": true, "in/a.gz": true, "in/a.csv": false, "out/a.json": false, "in/": false} {
+		if s.Accepts(key) != want {
+			t.Errorf("Accepts(%q) = %v", key, !want)
+		}
+	}
+	if (feed.Spec{}).Accepts("folder/") {
+		t.Error("takes a folder marker")
+	}
+}

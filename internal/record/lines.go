@@ -1,0 +1,109 @@
+package record
+
+import (
+	"bytes"
+	"io"
+)
+
+// lines splits NDJSON: one document a line, blank lines aside.
+func (s *splitter) lines() error {
+	w := &s.w
+	s.line = 1
+	if i := skipBlank(w.buf, w.pos); i < w.end && !startsValue(w.buf, i) && !anyLineOpens(w.buf[i:w.end]) {
+		return s.rejectForeign(i)
+	}
+	for seen := 0; ; {
+		if n := bytes.IndexByte(w.buf[w.pos+seen:w.end], '\n'); n >= 0 {
+			end := w.pos + seen + n
+			if err := s.oneLine(end, false); err != nil {
+				return err
+			}
+			w.pos = end + 1
+			s.line++
+			seen = 0
+			continue
+		}
+		seen = w.end - w.pos
+		more, err := w.more()
+		switch {
+		case err != nil:
+			return err
+		case more:
+		case w.err == io.EOF: //nolint:errorlint // window keeps the bare EOF
+			return s.oneLine(w.end, true)
+		case w.err != nil:
+			return s.rejectCut("")
+		default:
+			if err := s.dropLine(); err != nil {
+				return err
+			}
+			seen = 0
+		}
+	}
+}
+
+// anyLineOpens reports whether a line of b, after the first, begins an object or an array.
+func anyLineOpens(b []byte) bool {
+	return bytes.Contains(b, []byte("\n{")) || bytes.Contains(b, []byte("\n["))
+}
+
+// oneLine reads the line buf[pos:end]; last tells that the entry ends there,
+// without a line break.
+func (s *splitter) oneLine(end int, last bool) error {
+	w, v := &s.w, s.v
+	b := w.buf
+	mark := b[end]
+	b[end] = 0 // ends the scan: no value goes on in the next line
+	start := skipBlank(b, w.pos)
+	stop := -1
+	if start < end {
+		if stop = v.value(b, start); stop >= 0 {
+			if behind := skipBlank(b, stop); behind != end {
+				stop = v.unexpected(b, behind, "the end of the line")
+			}
+		}
+	}
+	b[end] = mark
+	w.pos = start
+	switch {
+	case start == end:
+		return nil
+	case stop >= 0 && stop-start <= s.limit:
+		return s.record(v.compact(b, start, stop))
+	case stop >= 0:
+		return s.reject(fault{start, TooLarge, s.tooLarge(int64(stop - start))}, end-start)
+	case v.fault.at == end && last:
+		return s.rejectCut("in the middle of a record")
+	case v.fault.at == end:
+		v.fault = fault{end, InvalidJSON, "the line ends before the value is complete"}
+	}
+	return s.reject(v.fault, end-start)
+}
+
+// dropLine goes past a line that the window cannot hold.
+func (s *splitter) dropLine() error {
+	w := &s.w
+	if i := skipBlank(w.buf, w.pos); i > w.pos {
+		w.pos = i
+		return nil
+	}
+	s.keep()
+	_, err := s.pass(lineEnd{})
+	switch {
+	case err != nil:
+		return err
+	case w.pos == w.end && w.err != io.EOF: //nolint:errorlint // window keeps the bare EOF
+		return s.rejectCut("")
+	}
+	return s.rejectKept()
+}
+
+// lineEnd finds the end of a line.
+type lineEnd struct{}
+
+func (lineEnd) scan(b []byte) (int, bool) {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i, true
+	}
+	return len(b), false
+}

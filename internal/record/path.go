@@ -1,0 +1,161 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+)
+
+// object reads a document whose records are at the path: the elements of an
+// array, or the one value that is there. Every member at the path is read,
+// should a document name one twice. The other members are checked for brackets
+// and strings alone.
+func (d *documents) object() error {
+	w := &d.w
+	d.keep()
+	d.take(1)
+	found, err := d.members(d.path)
+	if err != nil || found {
+		d.keeping = false
+		return err
+	}
+	r := Rejection{
+		Offset: d.keptAt, Reason: PathNotFound,
+		Detail: fmt.Sprintf("byte %d: the document that ends here has no value at %q", w.offset(w.pos), strings.Join(d.path, ".")),
+		Raw:    d.kept, RawCut: d.size > int64(len(d.kept)),
+	}
+	d.keeping = false
+	if err := d.skipSpace(); err != nil {
+		return err
+	}
+	r.Rest = w.pos == w.end
+	return d.send(r)
+}
+
+// members reads the members of an object, whose opening brace is behind, and
+// reports whether path led to a value.
+func (d *documents) members(path []string) (bool, error) {
+	w := &d.w
+	found := false
+	for first := true; ; first = false {
+		c, err := d.next()
+		if err != nil {
+			return found, err
+		}
+		if first && c == '}' {
+			d.take(1)
+			return found, nil
+		}
+		match, err := d.key(path[0])
+		if err != nil {
+			return found, err
+		}
+		if c, err = d.next(); err != nil {
+			return found, err
+		}
+		if c != ':' {
+			return found, d.broken("':' after a key")
+		}
+		d.take(1)
+		if c, err = d.next(); err != nil {
+			return found, err
+		}
+		ok := false
+		switch {
+		case !startsValue(w.buf, w.pos):
+			return found, d.broken("a value")
+		case match && len(path) > 1 && c == '{':
+			d.take(1)
+			ok, err = d.members(path[1:])
+		case match && len(path) == 1:
+			ok = true
+			d.keeping = false
+			if c == '[' {
+				w.pos++
+				err = d.array()
+			} else {
+				err = d.element('}')
+			}
+		default:
+			err = d.skipMember()
+		}
+		if err != nil {
+			return found, err
+		}
+		found = found || ok
+		if c, err = d.next(); err != nil {
+			return found, err
+		}
+		if c != ',' && c != '}' {
+			return found, d.broken("',' or '}' after a member")
+		}
+		d.take(1)
+		if c == '}' {
+			return found, nil
+		}
+	}
+}
+
+// next goes to the next byte that is not whitespace and returns it.
+func (d *documents) next() (byte, error) {
+	if err := d.skipSpace(); err != nil {
+		return 0, err
+	}
+	if d.w.pos == d.w.end {
+		return 0, d.rejectCut("in the middle of a document")
+	}
+	return d.w.buf[d.w.pos], nil
+}
+
+// key reads a key and reports whether it is name.
+func (d *documents) key(name string) (bool, error) {
+	w, v := &d.w, d.v
+	if w.buf[w.pos] != '"' {
+		return false, d.broken("a key in double quotes")
+	}
+	for {
+		start := w.pos + 1
+		end, escaped := v.str(w.buf, start)
+		if end >= 0 {
+			text := w.buf[start : end-1]
+			if escaped {
+				text = unescape(nil, text)
+			}
+			match := string(text) == name
+			d.take(end - w.pos)
+			return match, nil
+		}
+		if v.fault.at < w.end {
+			return false, d.rejectRest(v.fault.reason, d.locate(v.fault))
+		}
+		more, err := w.more()
+		switch {
+		case err != nil:
+			return false, err
+		case more:
+		case w.err != nil:
+			return false, d.rejectCut("in the middle of a key")
+		default:
+			return false, d.rejectRest(TooLarge, fmt.Sprintf("%s: a key outside the records has more than %d bytes", d.place(w.pos), d.limit))
+		}
+	}
+}
+
+// skipMember goes past the value of a member that the path does not lead to.
+func (d *documents) skipMember() error {
+	n := &nesting{outer: '}'}
+	ok, err := d.pass(n)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return nil
+	case n.lost:
+		return d.rejectRest(InvalidJSON, fmt.Sprintf("%s: a value outside the records has more than %d brackets open at once", d.place(d.w.pos), maxOpen))
+	}
+	return d.rejectCut("in the middle of a document")
+}
+
+func (d *documents) broken(want string) error {
+	d.v.unexpected(d.w.buf, d.w.pos, want)
+	return d.rejectRest(InvalidJSON, d.locate(d.v.fault))
+}

@@ -1,0 +1,129 @@
+package record
+
+import "encoding/binary"
+
+const (
+	// maxShapes bounds the memory of shapes, to about half a megabyte.
+	maxShapes = 4096
+	// maxShapeKey is the longest key that is learnt.
+	maxShapeKey = 64
+	// maxShapePlace is up to which key of an object shapes are learnt: a new one
+	// is compared with all before it.
+	maxShapePlace = 512
+	// maxAlternatives is how many keys are learnt to follow one another's place.
+	maxAlternatives = 8
+	// relearnAfter is how many keys must have been sought in vain, once
+	// maxShapes are there, until all are forgotten: learning stays cheap
+	// beside what it did not help with.
+	relearnAfter = 1 << 16
+)
+
+// shapes learns in which order the objects of an entry name their keys. A key
+// that comes where it came before is known to be valid and, as the keys before
+// it are the same too, to be new in its object: one comparison says it all.
+// Index 0 stands for the top level, 1 for what is inside objects that did not
+// become shapes.
+type shapes struct {
+	list   []shape
+	missed int
+}
+
+// shape is one key in its place: after the same keys, in an object at the same
+// path. Its links are indexes, 0 for none.
+type shape struct {
+	word  uint64 // the first eight bytes of text
+	mask  uint64 // the bytes of word that count
+	text  string // the key as in the source, with the quote and colon that end it
+	prior int32  // the key before it in its object
+	next  int32  // a key that follows it in its object
+	inner int32  // a key that comes first in an object that is its value
+	other int32  // another key that comes at this one's place
+	place int32  // how many keys come before it
+}
+
+const (
+	topLevel  = 0
+	elsewhere = 1
+)
+
+func newShapes() shapes {
+	return shapes{list: make([]shape, 2, 64)}
+}
+
+// find returns the shape of the key at b[i:], behind its opening quote, among
+// first and its alternatives; 0 if it is none of them.
+func (s *shapes) find(b []byte, i int, first int32) int32 {
+	w := load(b, i)
+	for n := first; n != 0; {
+		x := &s.list[n]
+		if (w^x.word)&x.mask == 0 {
+			size := len(x.text)
+			if size <= 8 || i+size <= len(b) && string(b[i:i+size]) == x.text {
+				return n
+			}
+		}
+		n = x.other
+	}
+	return 0
+}
+
+// learn adds the key text, which comes after the key prior (0: first) in the
+// object that is the value of outer. It returns 0 if that cannot be learnt.
+func (s *shapes) learn(text []byte, prior, outer int32) int32 {
+	if len(s.list) == maxShapes {
+		s.missed++
+		return 0
+	}
+	if len(text) > maxShapeKey {
+		return 0
+	}
+	link := &s.list[outer].inner
+	place := int32(0)
+	if prior != 0 {
+		link = &s.list[prior].next
+		place = s.list[prior].place + 1
+	}
+	if place == maxShapePlace {
+		return 0
+	}
+	for range maxAlternatives {
+		if *link == 0 {
+			x := shape{text: string(text), mask: ^uint64(0), prior: prior, place: place}
+			var word [8]byte
+			copy(word[:], text)
+			x.word = binary.LittleEndian.Uint64(word[:])
+			if len(text) < 8 {
+				x.mask = 1<<(8*len(text)) - 1
+			}
+			*link = int32(len(s.list))
+			s.list = append(s.list, x)
+			return int32(len(s.list) - 1)
+		}
+		link = &s.list[*link].other
+	}
+	return 0
+}
+
+// renew forgets all shapes when they no longer help. No object may be open.
+func (s *shapes) renew() {
+	if s.missed > relearnAfter {
+		s.missed = 0
+		s.list = append(s.list[:0], shape{}, shape{})
+	}
+}
+
+// key is the text of shape n as it is compared: without quote and colon.
+func (s *shapes) key(n int32) string {
+	text := s.list[n].text
+	return text[:len(text)-2]
+}
+
+// has reports whether the key is that of prior or of one before it.
+func (s *shapes) has(key []byte, prior int32) bool {
+	for n := prior; n != 0; n = s.list[n].prior {
+		if s.key(n) == string(key) {
+			return true
+		}
+	}
+	return false
+}

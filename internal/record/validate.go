@@ -1,0 +1,368 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// maxNesting is how deep arrays and objects may nest, as in encoding/json.
+const maxNesting = 10_000
+
+// fault is why a value is not valid, and where in the buffer.
+type fault struct {
+	at     int
+	reason string
+	text   string
+}
+
+// validator checks one JSON value at a time and drops the whitespace outside
+// its strings. Its methods take a buffer that ends in NUL (see window) and the
+// index to begin at; they return the index behind what they read, or -1 with
+// fault set. A fault at the index of that NUL means: more bytes are needed.
+type validator struct {
+	fault  fault
+	keys   keys
+	shapes shapes
+	out    []byte // the value without whitespace, up to b[copied]
+	copied int
+	spaced bool // there was whitespace: out is in use
+}
+
+func newValidator() *validator {
+	return &validator{shapes: newShapes()}
+}
+
+// value checks the value that begins at b[i].
+func (v *validator) value(b []byte, i int) int {
+	v.spaced = false
+	v.copied = i
+	v.keys.reset()
+	v.shapes.renew()
+	return v.any(b, i, 0, topLevel)
+}
+
+// compact returns the value that value found in b[start:end]: a part of b if
+// it holds no whitespace.
+func (v *validator) compact(b []byte, start, end int) []byte {
+	if !v.spaced {
+		return b[start:end:end]
+	}
+	v.out = append(v.out, b[v.copied:end]...)
+	v.copied = end
+	return v.out
+}
+
+// any checks a value of depth enclosing objects and arrays, which belongs to
+// the key of shape outer.
+func (v *validator) any(b []byte, i, depth int, outer int32) int {
+	switch c := b[i]; {
+	case c == '"':
+		i, _ = v.str(b, i+1)
+		return i
+	case c == '{':
+		return v.object(b, i+1, depth+1, outer)
+	case c == '[':
+		return v.array(b, i+1, depth+1, outer)
+	case c-'0' < 10 || c == '-':
+		return v.number(b, i)
+	case c == 't':
+		return v.literal(b, i, "true")
+	case c == 'f':
+		return v.literal(b, i, "false")
+	case c == 'n':
+		return v.literal(b, i, "null")
+	}
+	return v.unexpected(b, i, "a value")
+}
+
+func (v *validator) object(b []byte, i, depth int, outer int32) int {
+	if depth > maxNesting {
+		return v.tooDeep(i - 1)
+	}
+	if b[i] <= ' ' {
+		i = v.space(b, i)
+	}
+	if b[i] == '}' {
+		return i + 1
+	}
+	o := members{outer: outer, set: keySet{first: len(v.keys.list)}}
+	for {
+		if b[i] != '"' {
+			return v.unexpected(b, i, "a key in double quotes")
+		}
+		i++
+		if n := v.shapes.find(b, i, o.expect(&v.shapes)); n != 0 {
+			o.last = n
+			i += len(v.shapes.list[n].text)
+		} else if i = v.newKey(b, i, &o); i < 0 {
+			return -1
+		}
+		if b[i] <= ' ' {
+			i = v.space(b, i)
+		}
+		if b[i] == '"' {
+			i, _ = v.str(b, i+1)
+		} else {
+			i = v.any(b, i, depth, o.last)
+		}
+		if i < 0 {
+			return -1
+		}
+		if b[i] <= ' ' {
+			i = v.space(b, i)
+		}
+		if b[i] != ',' {
+			break
+		}
+		i++
+		if b[i] <= ' ' {
+			i = v.space(b, i)
+		}
+	}
+	if b[i] != '}' {
+		return v.unexpected(b, i, "',' or '}' after a member")
+	}
+	if o.last == elsewhere {
+		if at := v.keys.close(b, o.set); at >= 0 {
+			end, _ := v.str(b, at)
+			return v.duplicate(b, at, end-1)
+		}
+	}
+	return i + 1
+}
+
+// members is what is known of an object whose members are being read.
+type members struct {
+	outer int32  // the shape of the key that the object is the value of
+	last  int32  // the shape of its last key; elsewhere if its keys are in set
+	set   keySet // its keys, once they are not those of a shape
+}
+
+// expect is the first shape that the next key may have.
+func (o *members) expect(s *shapes) int32 {
+	if o.last == 0 {
+		return s.list[o.outer].inner
+	}
+	return s.list[o.last].next
+}
+
+// newKey checks the key at b[i:] and the colon behind it. It learns the key,
+// or goes on without shapes until the end of the object.
+func (v *validator) newKey(b []byte, i int, o *members) int {
+	start := i
+	i, escaped := v.str(b, start)
+	if i < 0 {
+		return -1
+	}
+	end := i - 1
+	if b[i] <= ' ' {
+		i = v.space(b, i)
+	}
+	if b[i] != ':' {
+		return v.unexpected(b, i, "':' after a key")
+	}
+	i++
+	if o.last != elsewhere {
+		if !escaped && v.shapes.has(b[start:end], o.last) {
+			return v.duplicate(b, start, end)
+		}
+		if !escaped && i == end+2 {
+			if n := v.shapes.learn(b[start:i], o.last, o.outer); n != 0 {
+				o.last = n
+				return i
+			}
+		}
+		for n := o.last; n != 0; n = v.shapes.list[n].prior {
+			from := len(v.keys.kept)
+			v.keys.kept = append(v.keys.kept, v.shapes.key(n)...)
+			v.keys.addKept(b, from, 0, &o.set)
+		}
+		o.last = elsewhere
+	}
+	if !v.keys.add(b, start, end, escaped, &o.set) {
+		return v.duplicate(b, start, end)
+	}
+	return i
+}
+
+func (v *validator) array(b []byte, i, depth int, outer int32) int {
+	if depth > maxNesting {
+		return v.tooDeep(i - 1)
+	}
+	if b[i] <= ' ' {
+		i = v.space(b, i)
+	}
+	if b[i] == ']' {
+		return i + 1
+	}
+	for {
+		if i = v.any(b, i, depth, outer); i < 0 {
+			return -1
+		}
+		if b[i] <= ' ' {
+			i = v.space(b, i)
+		}
+		if b[i] != ',' {
+			break
+		}
+		i++
+		if b[i] <= ' ' {
+			i = v.space(b, i)
+		}
+	}
+	if b[i] != ']' {
+		return v.unexpected(b, i, "',' or ']' after an element")
+	}
+	return i + 1
+}
+
+func (v *validator) number(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	switch c := b[i]; {
+	case c == '0':
+		i++
+	case c-'1' < 9:
+		i = digits(b, i)
+	default:
+		return v.unexpected(b, i, "a digit")
+	}
+	if b[i] == '.' {
+		if i++; b[i]-'0' > 9 {
+			return v.unexpected(b, i, "a digit after the decimal point")
+		}
+		i = digits(b, i)
+	}
+	if b[i]|0x20 == 'e' {
+		if i++; b[i] == '+' || b[i] == '-' {
+			i++
+		}
+		if b[i]-'0' > 9 {
+			return v.unexpected(b, i, "a digit in the exponent")
+		}
+		i = digits(b, i)
+	}
+	return i
+}
+
+func digits(b []byte, i int) int {
+	for b[i]-'0' < 10 {
+		i++
+	}
+	return i
+}
+
+func (v *validator) literal(b []byte, i int, word string) int {
+	for k := range len(word) {
+		if b[i+k] != word[k] {
+			return v.unexpected(b, i+k, word)
+		}
+	}
+	return i + len(word)
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+func load(b []byte, i int) uint64 {
+	return binary.LittleEndian.Uint64(b[i : i+8])
+}
+
+// textStops marks, by the high bit of each byte, what ends a run of plain
+// characters: a quote, a backslash, a control character, a byte above ASCII.
+// Of several marks only the lowest is sure: a borrow may set those above it.
+func textStops(w uint64) uint64 {
+	return (w | (w - 0x20*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
+}
+
+// str checks the string whose opening quote is before b[i], and tells whether
+// it holds escapes.
+func (v *validator) str(b []byte, i int) (int, bool) {
+	escaped := false
+	for {
+		stops := textStops(load(b, i))
+		if stops == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stops) >> 3
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, escaped
+		case c == '\\':
+			escaped = true
+			i = v.escape(b, i)
+		case c >= 0x80:
+			var ok bool
+			if i, ok = runes(b, i); !ok {
+				i = v.invalidUTF8(b, i)
+			}
+		default:
+			i = v.unexpected(b, i, "a string's next character or '\"' (control characters are written as \\u00XX)")
+		}
+		if i < 0 {
+			return -1, escaped
+		}
+	}
+}
+
+// space drops the whitespace at b[i:].
+func (v *validator) space(b []byte, i int) int {
+	if !v.spaced {
+		v.spaced = true
+		v.out = v.out[:0]
+	}
+	v.out = append(v.out, b[v.copied:i]...)
+	i = skipBlank(b, i)
+	v.copied = i
+	return i
+}
+
+// skipBlank returns the index of the first byte from b[i] on that is not whitespace.
+func skipBlank(b []byte, i int) int {
+	for {
+		for load(b, i) == ' '*ones {
+			i += 8
+		}
+		if !isBlank(b[i]) {
+			return i
+		}
+		i++
+	}
+}
+
+func isBlank(c byte) bool {
+	return c <= ' ' && 1<<c&(1<<' '|1<<'\n'|1<<'\r'|1<<'\t') != 0
+}
+
+func (v *validator) unexpected(b []byte, i int, want string) int {
+	v.fault = fault{i, InvalidJSON, fmt.Sprintf("found %s where %s should be", show(b[i]), want)}
+	return -1
+}
+
+func (v *validator) tooDeep(i int) int {
+	v.fault = fault{i, InvalidJSON, fmt.Sprintf("more than %d levels of nesting", maxNesting)}
+	return -1
+}
+
+// show names a byte for people.
+func show(c byte) string {
+	if c < ' ' || c >= 0x7F {
+		return fmt.Sprintf("byte 0x%02X", c)
+	}
+	return fmt.Sprintf("%q", c)
+}
+
+func (v *validator) duplicate(b []byte, start, end int) int {
+	v.fault = fault{start - 1, DuplicateKey, fmt.Sprintf("the key %q is there before in the same object", clip(b[start:end]))}
+	return -1
+}
+
+// clip shortens what a message quotes.
+func clip(s []byte) []byte {
+	return s[:min(len(s), 64)]
+}

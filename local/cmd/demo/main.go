@@ -1,0 +1,230 @@
+// Command demo runs the example feeds end to end on this machine: a local AWS,
+// the real cdk CLI, the functions' own binaries and real files. It exits with 1
+// if any count does not add up. With -stay it stays up until ctrl-C.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ingestion/internal/ledger"
+	"ingestion/local"
+	"ingestion/local/flow"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil && ctx.Err() == nil:
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "demo: stopped")
+		os.Exit(130)
+	}
+}
+
+// timeout bounds the flow of the files; deploying has its own bounds.
+const timeout = 3 * time.Minute
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	stay := flags.Bool("stay", false, "stay up until ctrl-C")
+	if err := flags.Parse(args); err != nil {
+		return flag.ErrHelp // Parse has told what is wrong
+	}
+	repo, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	quakes, airports, err := flow.Samples(repo)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(repo, ".local"), 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(filepath.Join(repo, ".local"), "demo-")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "Starting a local AWS; state and logs are in", dir)
+	env, err := local.Start(ctx, local.Options{Dir: dir, Repo: repo, Log: out})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, env.Close()) }()
+
+	fmt.Fprintln(out, "Deploying Store, Earthquakes and Airports with the cdk CLI")
+	if err := env.Bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := env.Deploy(ctx, io.Discard, "Store", "Earthquakes", "Airports"); err != nil {
+		return err
+	}
+	d := demo{env: env, out: out}
+	if err := d.feed(ctx, "Earthquakes", quakes); err != nil {
+		return err
+	}
+	if err := d.feed(ctx, "Airports", airports); err != nil {
+		return err
+	}
+	if err := d.watch(ctx); err != nil {
+		return err
+	}
+	if err := d.report(ctx); err != nil || !*stay {
+		return err
+	}
+	d.invite()
+	<-ctx.Done()
+	fmt.Fprintln(out, "\nStopping.")
+	return nil
+}
+
+type demo struct {
+	env     *local.Env
+	out     io.Writer
+	feeds   []*flow.Feed
+	files   [][]flow.File
+	uploads [][]ledger.Upload
+}
+
+// feed puts the files into the source bucket of a stack's feed.
+func (d *demo) feed(ctx context.Context, stack string, files []flow.File) error {
+	outputs, err := d.env.Outputs(ctx, stack)
+	if err != nil {
+		return err
+	}
+	cfg, err := d.env.AWSConfig(ctx)
+	if err != nil {
+		return err
+	}
+	f, err := flow.New(cfg, stack, outputs)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if _, err := f.Put(ctx, file); err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "  put s3://%s/%s (%d bytes, %d records)\n", f.SourceBucket, file.Key, len(file.Body), file.Records)
+	}
+	d.feeds, d.files = append(d.feeds, f), append(d.files, files)
+	return nil
+}
+
+// watch waits until every file has gone through, telling each change.
+func (d *demo) watch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %v; the functions' logs are in the state folder", timeout))
+	defer cancel()
+	for i, f := range d.feeds {
+		last := ""
+		uploads, err := f.Wait(ctx, len(d.files[i]), func(uploads []ledger.Upload) {
+			var in, done, parts, loaded int64
+			for _, u := range uploads {
+				in += u.Records
+				done += u.Stored + u.Quarantined()
+				parts += u.Parts
+				loaded += u.PartsLoaded
+			}
+			if line := fmt.Sprintf("  %-12s %d uploads, %d records in, %d accounted for, %d of %d parts loaded", f.Name, len(uploads), in, done, loaded, parts); line != last {
+				fmt.Fprintln(d.out, line)
+				last = line
+			}
+		})
+		if err != nil {
+			return err
+		}
+		d.uploads = append(d.uploads, uploads)
+	}
+	return nil
+}
+
+// report prints what came of the files and fails if it does not add up.
+func (d *demo) report(ctx context.Context) error {
+	var (
+		reports  []flow.Report
+		problems []error
+	)
+	for i, f := range d.feeds {
+		r, err := f.Check(ctx, d.files[i], d.uploads[i])
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+		problems = append(problems, r.Err())
+	}
+	fmt.Fprintln(d.out)
+	if err := flow.Print(d.out, reports); err != nil {
+		return err
+	}
+	for i, f := range d.feeds {
+		items, err := f.FirstItems(ctx, d.uploads[i][0], 2)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "\nTwo items of %s, by a Query of DynamoDB's API:\n", f.Name)
+		for _, it := range items {
+			fmt.Fprintf(d.out, "  pk %s\n  sk %s\n  source %s\n  data %.160s …\n", text(it["pk"]), text(it["sk"]), text(it["source"]), text(it["data"]))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("the counts do not add up:\n%w", err)
+	}
+	fmt.Fprintln(d.out, "\nEvery record of every file is in the table or in quarantine: the counts add up.")
+	return nil
+}
+
+// text writes a value as a person would.
+func text(v types.AttributeValue) string {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	case *types.AttributeValueMemberBOOL:
+		return fmt.Sprint(v.Value)
+	case *types.AttributeValueMemberL:
+		var parts []string
+		for _, e := range v.Value {
+			parts = append(parts, text(e))
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	case *types.AttributeValueMemberM:
+		var parts []string
+		for name, e := range v.Value {
+			parts = append(parts, name+":"+text(e))
+		}
+		return "{" + strings.Join(parts, " ") + "}"
+	}
+	return "null"
+}
+
+// invite tells what to try while the local AWS is up.
+func (d *demo) invite() {
+	f := d.feeds[0]
+	fmt.Fprintf(d.out, `
+The local AWS is up at %s until ctrl-C. In another shell:
+
+  export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local AWS_DEFAULT_REGION=us-east-1
+  aws s3 cp node_modules/vega-datasets/data/earthquakes.json s3://%s/again.json
+  aws dynamodb query --table-name %s --index-name uploads \
+    --key-condition-expression 'ledger_feed = :f' --expression-attribute-values '{":f":{"S":"%s"}}'
+  aws s3 ls --recursive s3://%s/
+`, d.env.Endpoint(), f.SourceBucket, f.Table, f.Name, f.LandingBucket)
+}

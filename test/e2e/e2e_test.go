@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"ingestion/internal/ledger"
+	"ingestion/internal/upload"
+	"ingestion/local/flow"
+)
+
+func TestEndToEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("deploys to a local AWS")
+	}
+	w := start(t)
+	steps := []struct {
+		name string
+		run  func(*testing.T, *world)
+	}{
+		{"diff prints nothing after a deploy", diffIsEmpty},
+		{"real files", realFiles},
+		{"everything twice", everythingTwice},
+		{"bad files", badFiles},
+		{"failing functions", failingFunctions},
+		{"an edit of one prop", editOneProp},
+		{"destroy one feed", destroyOneFeed},
+	}
+	for _, step := range steps {
+		if !t.Run(step.name, func(t *testing.T) { step.run(t, w) }) {
+			t.FailNow() // the next step builds on this one
+		}
+	}
+}
+
+func diffIsEmpty(t *testing.T, w *world) {
+	var out bytes.Buffer
+	changed, err := w.env.Diff(t.Context(), &out, "Store", "Earthquakes", "Airports")
+	if err != nil || changed {
+		t.Errorf("changed: %v, error %v\n%s", changed, err, out.String())
+	}
+}
+
+func realFiles(t *testing.T, w *world) {
+	quakes, airports, err := flow.Samples(w.repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f, files := range map[*flow.Feed][]flow.File{w.quakes: quakes, w.airports: airports} {
+		w.put(t, f, files...)
+		report, err := f.Check(t.Context(), files, w.wait(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := report.Err(); err != nil {
+			t.Error(err)
+		}
+		if report.Quarantined != 0 || report.InTable != report.Expected {
+			t.Errorf("report: %+v", report)
+		}
+	}
+	// What is in the table is what is in the file.
+	var document struct{ Features []json.RawMessage }
+	if err := json.Unmarshal(quakes[0].Body, &document); err != nil {
+		t.Fatal(err)
+	}
+	u := w.ledgerOf(t, w.quakes, quakes[0].Key)
+	it, ok := w.dump(t, w.quakes)[upload.PartitionKey(u.Feed, u.ID, upload.Shard(5, u.Shards))+" 0000000/000000000005"]
+	if !ok {
+		t.Fatal("the sixth record is not under its key")
+	}
+	var want any
+	decoder := json.NewDecoder(bytes.NewReader(document.Features[5]))
+	decoder.UseNumber()
+	if err := decoder.Decode(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(plain(it["data"])); got != fmt.Sprint(want) {
+		t.Errorf("item has\n%s, the file\n%s", got, want)
+	}
+}
+
+func everythingTwice(t *testing.T, w *world) {
+	w.idle(t)
+	before := w.dump(t, w.quakes)
+	for _, f := range []*flow.Feed{w.quakes, w.airports} {
+		uploads, err := f.Uploads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range uploads {
+			w.invoke(t, f.Unpack, s3Event(u.Upload))
+			parts := 0
+			if err := f.Ledger.Parts(t.Context(), f.Name, u.ID, func(p ledger.Part) bool {
+				w.invoke(t, f.Load, upload.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name})
+				parts++
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if int64(parts) != u.Parts || parts == 0 {
+				t.Errorf("%s: the ledger has %d parts and counts %d", u.Key, parts, u.Parts)
+			}
+		}
+	}
+	w.idle(t)
+	sameTable(t, before, w.dump(t, w.quakes))
+}
+
+// failingFunctions breaks load: an invocation that fails is repeated, and one
+// that keeps failing goes to the failure queue, from where it can be sent again.
+func failingFunctions(t *testing.T, w *world) {
+	w.env.Host().FailNext(w.quakes.Load, 1)
+	w.put(t, w.quakes, flow.File{Key: "fails once.json", Body: features(10, nil)})
+	if u := w.ledgerOf(t, w.quakes, "fails once.json"); u.Stored != 10 {
+		t.Errorf("ledger: %+v", u)
+	}
+
+	w.env.Host().FailNext(w.quakes.Load, 3)
+	if _, err := w.quakes.Put(t.Context(), flow.File{Key: "fails thrice.json", Body: features(10, nil)}); err != nil {
+		t.Fatal(err)
+	}
+	w.expected[w.quakes]++
+	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
+	defer cancel()
+	queue := sqs.NewFromConfig(w.cfg)
+	var body string
+	for body == "" {
+		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &w.quakes.FailureQueueURL, WaitTimeSeconds: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Messages) > 0 {
+			body = *out.Messages[0].Body
+		}
+	}
+	var failed struct {
+		RequestContext struct {
+			Condition              string `json:"condition"`
+			ApproximateInvokeCount int    `json:"approximateInvokeCount"`
+		} `json:"requestContext"`
+		RequestPayload json.RawMessage `json:"requestPayload"`
+	}
+	if err := json.Unmarshal([]byte(body), &failed); err != nil {
+		t.Fatal(err)
+	}
+	if failed.RequestContext.Condition != "RetriesExhausted" || failed.RequestContext.ApproximateInvokeCount != 3 {
+		t.Errorf("failure queue has %s", body)
+	}
+	if u := w.ledgerOf(t, w.quakes, "fails thrice.json"); u.State != ledger.Unpacked || u.PartsLoaded != 0 {
+		t.Errorf("the ledger does not tell what is missing: %+v", u)
+	}
+	w.invoke(t, w.quakes.Load, failed.RequestPayload)
+	w.wait(t, w.quakes)
+	if u := w.ledgerOf(t, w.quakes, "fails thrice.json"); u.Stored != 10 || !u.Balanced() {
+		t.Errorf("ledger: %+v", u)
+	}
+}
+
+func editOneProp(t *testing.T, w *world) {
+	app := w.editedApp(t, "LandingExpirationDays: 90", "LandingExpirationDays: 30")
+	var out bytes.Buffer
+	// The CLI's exit code is 1 where there are differences.
+	err := w.env.CDK(t.Context(), &out, "diff", "--fail", "--method=template", "--app", app, "Store", "Earthquakes", "Airports")
+	if err == nil {
+		t.Error("cdk diff sees no difference")
+	}
+	diff := out.String()
+	for _, want := range []string{"LifecycleConfiguration", "90", "30"} {
+		if !strings.Contains(diff, want) {
+			t.Errorf("cdk diff does not tell %q:\n%s", want, diff)
+		}
+	}
+	if n := strings.Count(diff, "[~]") + strings.Count(diff, "[+]") + strings.Count(diff, "[-]"); n > 5 || strings.Contains(diff, "Lambda") || strings.Contains(diff, "IAM") {
+		t.Errorf("cdk diff tells more than the one prop:\n%s", diff)
+	}
+
+	if err := w.env.CDK(t.Context(), io.Discard, "deploy", "--require-approval", "never", "--method=direct", "--app", app, "Store", "Earthquakes"); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := w.quakes.S3.GetBucketLifecycleConfiguration(t.Context(), &s3.GetBucketLifecycleConfigurationInput{Bucket: &w.quakes.LandingBucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, r := range rules.Rules {
+		found = found || r.Expiration != nil && aws.ToInt32(r.Expiration.Days) == 30
+	}
+	if !found {
+		t.Errorf("the bucket's rules are %+v", rules.Rules)
+	}
+	w.put(t, w.quakes, flow.File{Key: "after the update.json", Body: features(3, nil)})
+}
+
+// destroyOneFeed takes Airports away: its data stay, and Earthquakes goes on.
+func destroyOneFeed(t *testing.T, w *world) {
+	before := w.dump(t, w.quakes)
+	var out bytes.Buffer
+	if err := w.env.Destroy(t.Context(), &out, "Airports"); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if _, err := w.env.Outputs(t.Context(), "Airports"); err == nil {
+		t.Error("the stack is still there")
+	}
+	sameTable(t, before, w.dump(t, w.quakes))
+	if _, err := w.airports.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &w.airports.SourceBucket, Key: aws.String("airports.csv")}); err != nil {
+		t.Errorf("the source bucket was not retained: %v", err)
+	}
+	w.put(t, w.quakes, flow.File{Key: "after the destruction.json", Body: features(4, nil)})
+	if u := w.ledgerOf(t, w.quakes, "after the destruction.json"); u.Stored != 4 {
+		t.Errorf("ledger: %+v", u)
+	}
+}

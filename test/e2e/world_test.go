@@ -1,0 +1,306 @@
+// Package e2e deploys the app with the real cdk CLI to a local AWS and puts
+// real and broken files through it. Its tests run in order, on one deployment.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ingestion/internal/feed"
+	"ingestion/internal/ledger"
+	"ingestion/internal/quarantine"
+	"ingestion/internal/upload"
+	"ingestion/local"
+	"ingestion/local/flow"
+)
+
+const (
+	deployTime = 3 * time.Minute
+	flowTime   = 90 * time.Second
+)
+
+type world struct {
+	env              *local.Env
+	cfg              aws.Config
+	repo             string
+	lambda           *lambda.Client
+	quakes, airports *flow.Feed
+	// expected is what each feed was given, as the test goes on.
+	expected map[*flow.Feed]int
+}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{env: env, repo: repo, expected: map[*flow.Feed]int{}}
+	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.lambda = lambda.NewFromConfig(w.cfg)
+	if err := env.Bootstrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.deploy(t, "Store", "Earthquakes", "Airports")
+	w.quakes, w.airports = w.feed(t, "Earthquakes"), w.feed(t, "Airports")
+	return w
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+func (w *world) deploy(t *testing.T, stacks ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deployTime)
+	defer cancel()
+	var out bytes.Buffer
+	if err := w.env.Deploy(ctx, &out, stacks...); err != nil {
+		t.Fatalf("deploy %v: %v\n%s", stacks, err, out.String())
+	}
+}
+
+func (w *world) feed(t *testing.T, stack string) *flow.Feed {
+	t.Helper()
+	outputs, err := w.env.Outputs(t.Context(), stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := flow.New(w.cfg, stack, outputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// put puts the files into a feed and waits until all it ever got is done.
+func (w *world) put(t *testing.T, f *flow.Feed, files ...flow.File) []upload.Upload {
+	t.Helper()
+	var puts []upload.Upload
+	for _, file := range files {
+		u, err := f.Put(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		puts = append(puts, u)
+	}
+	w.expected[f] += len(files)
+	w.wait(t, f)
+	return puts
+}
+
+func (w *world) wait(t *testing.T, f *flow.Feed) []ledger.Upload {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
+	defer cancel()
+	uploads, err := f.Wait(ctx, w.expected[f], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uploads
+}
+
+// ledgerOf returns the ledger's item of the one upload of a key.
+func (w *world) ledgerOf(t *testing.T, f *flow.Feed, key string) ledger.Upload {
+	t.Helper()
+	uploads, err := f.Uploads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range uploads {
+		if u.Key == key {
+			return u
+		}
+	}
+	t.Fatalf("the ledger of %s has no upload of %s", f.Name, key)
+	return ledger.Upload{}
+}
+
+func (w *world) idle(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
+	defer cancel()
+	if err := w.env.Host().Idle(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) invoke(t *testing.T, function string, payload any) {
+	t.Helper()
+	body, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.lambda.Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: &function, InvocationType: lambdatypes.InvocationTypeEvent, Payload: body,
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// s3Event is S3's native notification of an upload.
+func s3Event(u upload.Upload) any {
+	object := map[string]any{"key": strings.ReplaceAll(urlEncode(u.Key), "%20", "+"), "size": u.Size, "eTag": u.ETag}
+	if u.VersionID != "" {
+		object["versionId"] = u.VersionID
+	}
+	return map[string]any{"Records": []any{map[string]any{
+		"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+		"s3": map[string]any{"bucket": map[string]any{"name": u.Bucket}, "object": object},
+	}}}
+}
+
+// urlEncode escapes as S3 does in its notifications, byte by byte.
+func urlEncode(key string) string {
+	var b strings.Builder
+	for _, c := range []byte(key) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._/", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// dump returns every item of the table, by its keys.
+func (w *world) dump(t *testing.T, f *flow.Feed) map[string]map[string]types.AttributeValue {
+	t.Helper()
+	all := map[string]map[string]types.AttributeValue{}
+	pages := dynamodb.NewScanPaginator(f.DB, &dynamodb.ScanInput{TableName: &f.Table, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range page.Items {
+			all[text(it[feed.PartitionKey])+" "+text(it[feed.SortKey])] = it
+		}
+	}
+	return all
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func sameTable(t *testing.T, before, after map[string]map[string]types.AttributeValue) {
+	t.Helper()
+	if len(before) != len(after) {
+		t.Errorf("the table had %d items and has %d", len(before), len(after))
+	}
+	for key, it := range before {
+		if !reflect.DeepEqual(it, after[key]) {
+			t.Fatalf("item %s was\n%v\nand is\n%v", key, it, after[key])
+		}
+	}
+}
+
+// quarantined reads what an upload has in quarantine.
+func (w *world) quarantined(t *testing.T, f *flow.Feed, u ledger.Upload) []quarantine.Record {
+	t.Helper()
+	var all []quarantine.Record
+	folder := u.Folder(strings.TrimSuffix(f.QuarantinePrefix, f.Name+"/"))
+	pages := s3.NewListObjectsV2Paginator(f.S3, &s3.ListObjectsV2Input{Bucket: &f.LandingBucket, Prefix: &folder})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			if !strings.HasSuffix(*o.Key, ".ndjson.gz") {
+				continue
+			}
+			if err := quarantine.Read(w.get(t, f, *o.Key), func(r quarantine.Record) error {
+				all = append(all, r)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return all
+}
+
+// get reads an object of the landing bucket.
+func (w *world) get(t *testing.T, f *flow.Feed, key string) []byte {
+	t.Helper()
+	out, err := f.S3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.LandingBucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := out.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	body, err := io.ReadAll(out.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// editedApp builds the app with a change in app.go, which stays as it is.
+func (w *world) editedApp(t *testing.T, old, changed string) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(w.repo, "app.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(source), old) != 1 {
+		t.Fatalf("app.go has %q %d times", old, strings.Count(string(source), old))
+	}
+	dir := t.TempDir()
+	edited, overlay, app := filepath.Join(dir, "app.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
+	if err := os.WriteFile(edited, []byte(strings.Replace(string(source), old, changed, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(w.repo, "app.go"): edited}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", app, ".")
+	build.Dir = w.repo
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return app
+}
