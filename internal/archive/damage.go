@@ -84,3 +84,6 @@ func damagef(r Reason, format string, args ...any) *Damage {
 func unsupported(format string, args ...any) *Damage {
 	return damagef(Unsupported, format, args...)
 }
+
+// Damage returns the reason, for package record, which knows only that.
+func (d *Damage) Damage() string { return string(d.Reason) }

@@ -89,15 +89,21 @@ func TestDamage(t *testing.T) {
 		{"garbage.tar", join(threeFiles, []byte("garbage")), []string{"a entry", "b entry =", "c entry", "garbage.tar damaged corrupt"}},
 		{"cut.tgz", half(gz(string(threeFiles))), []string{"a entry", "b entry truncated *"}},
 		{"crc.tgz", broken(gz(string(threeFiles)), len(gz(string(threeFiles)))-8), []string{"a entry", "b entry =", "c entry", "crc.tgz damaged corrupt"}},
-		{"inner.tar", tarOf(file{"i.tgz", string(half(gz(string(threeFiles))))}, file{"z", "9"}),
-			[]string{"i.tgz!a entry", "i.tgz!b entry truncated *", "z entry"}},
+		{
+			"inner.tar", tarOf(file{"i.tgz", string(half(gz(string(threeFiles))))}, file{"z", "9"}),
+			[]string{"i.tgz!a entry", "i.tgz!b entry truncated *", "z entry"},
+		},
 		{"inner.zip", zipOf(file{"i.gz", string(half(gz(data)))}, file{"z", "9"}), []string{"i.gz entry truncated *", "z entry"}},
 
-		{"members.zip", rawZip(false, storedMember("a", "1"), encrypted, wrongCRC, short, cut, badBlock,
-			method("d64", 9), method("lzma", 14), method("what", 77), far, lost, storedMember("z", "9")),
-			[]string{"a entry", "secret damaged encrypted", "sum entry corrupt =", "short entry corrupt =", "cut entry truncated *",
+		{
+			"members.zip", rawZip(false, storedMember("a", "1"), encrypted, wrongCRC, short, cut, badBlock,
+				method("d64", 9), method("lzma", 14), method("what", 77), far, lost, storedMember("z", "9")),
+			[]string{
+				"a entry", "secret damaged encrypted", "sum entry corrupt =", "short entry corrupt =", "cut entry truncated *",
 				"block entry corrupt *", "d64 damaged unsupported", "lzma damaged unsupported", "what damaged unsupported",
-				"far damaged truncated", "lost damaged corrupt", "z entry"}},
+				"far damaged truncated", "lost damaged corrupt", "z entry",
+			},
+		},
 		{"overlap.zip", overlapping(), []string{"a entry", "b damaged corrupt", "c damaged corrupt", "z entry"}},
 		{"cut.zip", half(goodZip), []string{"cut.zip damaged truncated"}},
 		{"end.zip", goodZip[:len(goodZip)-1], []string{"end.zip damaged truncated"}},

@@ -115,7 +115,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := g.z.Read(p)
-		if err == io.EOF {
+		if isEOF(err) {
 			g.open, g.some = false, true
 			err = nil
 		}
@@ -139,7 +139,7 @@ func (g *gunzip) next() error {
 		}
 	}
 	err := g.z.Reset(g.r)
-	if err == io.EOF {
+	if isEOF(err) {
 		return io.ErrUnexpectedEOF
 	}
 	g.z.Multistream(false)

@@ -60,8 +60,8 @@ func FuzzWalk(f *testing.F) {
 	})
 }
 
-// FuzzZipDirectory compares the directory's reader with the standard
-// library's: what that reads whole is read here the same, or refused.
+// FuzzZipDirectory has the standard library for an oracle: what is read here
+// without any damage is what that reads.
 func FuzzZipDirectory(f *testing.F) {
 	f.Add(zipOf(file{"a", "1"}, file{"b", "2"}))
 	f.Add(rawZip(true, wideMember(deflated("a", noise(100))), storedMember("b", "2")))
@@ -74,34 +74,34 @@ func FuzzZipDirectory(f *testing.F) {
 		if err != nil {
 			return
 		}
-		known := map[uint32]bool{} // checksums of what the library delivers
+		known := map[uint32]bool{} // checksums of what the library reads
 		for _, m := range std.File {
 			r, err := m.Open()
 			if err != nil {
 				continue
 			}
 			h := crc32.NewIEEE()
-			if _, err = io.Copy(h, io.LimitReader(r, 1<<20)); err == nil {
-				known[h.Sum32()] = true
-			}
+			// An error does not count: the library wants a data descriptor to
+			// be there, which says nothing that the directory has not said.
+			_, _ = io.Copy(h, io.LimitReader(r, 1<<20))
+			known[h.Sum32()] = true
 			_ = r.Close()
 		}
 		c := &collector{t: t}
 		if err := Walk(t.Context(), "a.zip", &memObject{data: data}, feed.Limits{MaxDepth: 1, MaxEntryBytes: 1 << 20}, c); err != nil {
 			t.Fatal(err)
 		}
-		sound := 0
+		if c.damages() > 0 {
+			return
+		}
 		for _, s := range c.got {
-			if s.reason == "" {
-				sound++
-			}
 			// bzip2 and zstd members are beyond the library.
-			if s.reason == "" && !known[crc(s.data)] && !bytes.Contains(data, []byte("BZh")) && !bytes.Contains(data, []byte("\x28\xb5\x2f\xfd")) {
-				t.Errorf("%q: %d bytes that archive/zip does not deliver", s.path, len(s.data))
+			if !known[crc(s.data)] && !bytes.Contains(data, []byte("BZh")) && !bytes.Contains(data, []byte("\x28\xb5\x2f\xfd")) {
+				t.Errorf("%q: %d bytes that archive/zip does not read", s.path, len(s.data))
 			}
 		}
-		if sound > len(std.File) {
-			t.Errorf("%d members, archive/zip has %d", sound, len(std.File))
+		if len(c.got) > len(std.File) {
+			t.Errorf("%d members, archive/zip has %d", len(c.got), len(std.File))
 		}
 	})
 }

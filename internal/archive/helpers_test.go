@@ -9,15 +9,16 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"sync/atomic"
 	"testing"
+
+	"ingestion/internal/feed"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
-
-	"ingestion/internal/feed"
 )
 
 // memObject is an object in memory whose reads fail once they would go beyond
@@ -26,7 +27,7 @@ type memObject struct {
 	data   []byte
 	failAt int64
 	err    error
-	ranges int // calls of ReadAt
+	ranges atomic.Int64 // calls of ReadAt
 }
 
 func (o *memObject) Size() int64 { return int64(len(o.data)) }
@@ -40,7 +41,7 @@ func (o *memObject) Open(context.Context) (io.ReadCloser, error) {
 }
 
 func (o *memObject) ReadAt(p []byte, off int64) (int, error) {
-	o.ranges++
+	o.ranges.Add(1)
 	if o.err != nil && off+int64(len(p)) > o.failAt {
 		return 0, o.err
 	}

@@ -33,15 +33,20 @@ func (l *leaf) Read(p []byte) (int, error) {
 		n, err = int(left), damagef(LimitEntryBytes, "more than %d bytes", l.w.limits.MaxEntryBytes)
 	}
 	l.n += int64(n)
-	var d *Damage
-	if errors.As(err, &d) {
-		l.damage = d
-		located := *d
-		located.Entry, located.Offset = l.entry, l.n
-		err = &located
+	if err != nil {
+		l.err = l.locate(err)
 	}
-	l.err = err
-	return n, err
+	return n, l.err
+}
+
+// locate puts entry and offset into err if it is damage.
+func (l *leaf) locate(err error) error {
+	if !errors.As(err, &l.damage) {
+		return err
+	}
+	located := *l.damage
+	located.Entry, located.Offset = l.entry, l.n
+	return &located
 }
 
 func (l *leaf) read(p []byte) (int, error) {

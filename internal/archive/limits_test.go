@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"ingestion/internal/feed"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // zeros reads n zero bytes.
@@ -45,7 +46,8 @@ func (c *counter) Entry(_ Entry, r io.Reader) error {
 	c.entries++
 	n, err := io.Copy(io.Discard, r)
 	c.bytes += n
-	if d, ok := err.(*Damage); ok {
+	var d *Damage
+	if errors.As(err, &d) {
 		return c.Damaged(d)
 	}
 	return err
@@ -127,8 +129,10 @@ func TestEntryLimits(t *testing.T) {
 func TestEntryBytes(t *testing.T) {
 	files := []file{{"a", "12345"}, {"b", strings.Repeat("x", 1_000_000)}, {"c.gz", string(gz("123456"))}, {"d", "9"}}
 	want := []seen{
-		whole("a", "12345"), {"b", "xxxxx", LimitEntryBytes, 5, "entry"},
-		{"c.gz", "12345", LimitEntryBytes, 5, "entry"}, whole("d", "9"),
+		whole("a", "12345"),
+		{"b", "xxxxx", LimitEntryBytes, 5, "entry"},
+		{"c.gz", "12345", LimitEntryBytes, 5, "entry"},
+		whole("d", "9"),
 	}
 	for name, data := range map[string][]byte{"tar": tarOf(files...), "zip": zipOf(files...), "tgz": gz(string(tarOf(files...)))} {
 		if got := walk(t, name, data, feed.Limits{MaxEntryBytes: 5}); !reflect.DeepEqual(got, want) {

@@ -4,16 +4,17 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"runtime"
 	"strconv"
 	"testing"
 
+	"ingestion/internal/feed"
+
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
-
-	"ingestion/internal/feed"
 )
 
 // records generates n bytes of JSON lines.
@@ -114,7 +115,7 @@ func (g *gauge) Entry(_ Entry, r io.Reader) error {
 			g.peak, next = max(g.peak, liveHeap()), next+32<<20
 		}
 		n, err := r.Read(buf)
-		if g.bytes += int64(n); err == io.EOF {
+		if g.bytes += int64(n); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -166,7 +167,6 @@ func TestManyMembersTakeNoMemory(t *testing.T) {
 		members[i] = storedMember(name, "x")
 	}
 	data := rawZip(false, members...)
-	members = nil
 	base, peak, n := liveHeap(), uint64(0), 0
 	v := visitor{entry: func(Entry, io.Reader) error {
 		if n++; n%10_000 == 0 {

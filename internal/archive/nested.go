@@ -38,7 +38,7 @@ func (w *walker) setAside(in *input) (src zipSource, done func(), err error) {
 	if err == nil {
 		return w.setAsideInFile(in, buf.Bytes())
 	}
-	if err != io.EOF {
+	if !isEOF(err) {
 		return src, nil, err
 	}
 	return zipSource{ReaderAt: bytes.NewReader(buf.Bytes()), size: n}, func() {}, nil

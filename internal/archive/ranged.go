@@ -45,7 +45,7 @@ func (r *ranged) ReadAt(p []byte, off int64) (int, error) {
 	switch {
 	case n == len(p):
 		return n, nil
-	case err == nil || err == io.EOF:
+	case err == nil || isEOF(err):
 		return n, fmt.Errorf("source object of %d bytes gave %d of the %d at %d: %w", r.size, n, len(p), off, io.ErrUnexpectedEOF)
 	}
 	return n, err
@@ -146,11 +146,16 @@ func (w *window) close() {
 	}
 }
 
+// resize gives b the length n. A buffer that has to grow grows once: to what a
+// small zip needs, or to the longest range.
 func resize(b []byte, n int64) []byte {
-	if int64(cap(b)) < n {
+	if int64(cap(b)) >= n {
+		return b[:n]
+	}
+	if n <= windowStart {
 		return make([]byte, n)
 	}
-	return b[:n]
+	return make([]byte, n, windowLen)
 }
 
 // section reads the data of one member.

@@ -63,22 +63,28 @@ func (s *stage) Read(p []byte) (int, error) {
 }
 
 func (s *stage) settle(err error) error {
-	if err == nil || err == io.EOF && s.inside {
+	if err == nil || (s.inside && isEOF(err)) {
 		return err
 	}
 	if s.below != nil && s.below.failure() != nil {
 		return s.below.failure()
 	}
 	var d *Damage
-	if err == io.EOF || s.what == "" || errors.As(err, &d) {
+	if isEOF(err) || s.what == "" || errors.As(err, &d) {
 		return err
 	}
 	return judge(s.what, err)
 }
 
+// isEOF reports whether err is the end, and not just some failure of a source
+// that wraps io.EOF.
+func isEOF(err error) bool {
+	return err == io.EOF //nolint:errorlint // see above
+}
+
 // failure returns the error, other than io.EOF, that ended the stage.
 func (s *stage) failure() error {
-	if s.err == io.EOF {
+	if isEOF(s.err) {
 		return nil
 	}
 	return s.err
@@ -124,7 +130,7 @@ type source struct {
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.n += int64(n)
-	if err == io.EOF && s.n < s.size {
+	if isEOF(err) && s.n < s.size {
 		err = fmt.Errorf("source object ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
 	}
 	return n, err

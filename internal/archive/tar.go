@@ -18,14 +18,14 @@ func (w *walker) tar(at place, in *input, depth int) error {
 			return err
 		}
 		err = skipZeros(in)
-		if err == io.EOF {
+		if isEOF(err) {
 			return nil
 		}
 		if err != nil {
 			return w.report(at, err)
 		}
 		if head, err := in.Peek(sniffLen); !isTar(head) {
-			if err != nil && err != io.EOF {
+			if err != nil && !isEOF(err) {
 				return w.report(at, err)
 			}
 			return w.damaged(at, damagef(Corrupt, "tar: its end is followed by what is neither zeros nor another tar"))
@@ -42,9 +42,9 @@ func (w *walker) oneTar(at place, in *input, depth int) (whole bool, err error) 
 		switch {
 		// archive/tar takes any end at a block's edge for the archive's end,
 		// so that one cut there would pass for whole.
-		case err == io.EOF && zeros.n < tarBlock:
+		case isEOF(err) && zeros.n < tarBlock:
 			return false, w.damaged(at, damagef(Truncated, "tar: no end-of-archive marker: members may be missing"))
-		case err == io.EOF:
+		case isEOF(err):
 			return true, nil
 		case err != nil && in.from.failure() != nil:
 			return false, w.report(at, in.from.failure())

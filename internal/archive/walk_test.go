@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -38,8 +39,10 @@ func TestWalkForms(t *testing.T) {
 		{"members.gz", join(gz("a\n"), gz(""), gz("b\n"), gz(long)), []seen{whole("members.gz", "a\nb\n"+long)}},
 		{"padded.gz", join(gz("a\n"), make([]byte, 100_000)), []seen{whole("padded.gz", "a\n")}},
 		{"a.json.zst", zst(long), []seen{whole("a.json.zst", long)}},
-		{"frames.zst", join([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), zst("a\n"), []byte("\x5f\x2a\x4d\x18\x01\x00\x00\x00a"), zst(long)),
-			[]seen{whole("frames.zst", "a\n"+long)}},
+		{
+			"frames.zst", join([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), zst("a\n"), []byte("\x5f\x2a\x4d\x18\x01\x00\x00\x00a"), zst(long)),
+			[]seen{whole("frames.zst", "a\n"+long)},
+		},
 		{"a.bz2", bz1, []seen{whole("a.bz2", "bzip2 one\n")}},
 		{"streams.bz2", join(bz1, bzEmpty, bz2), []seen{whole("streams.bz2", "bzip2 one\nand two\n")}},
 		{"empty.bz2", bzEmpty, []seen{whole("empty.bz2", "")}},
@@ -55,19 +58,25 @@ func TestWalkForms(t *testing.T) {
 		{"empty.zip", zipOf(), nil},
 		{"same-names.zip", zipOf(file{"a", "1"}, file{"a", "2"}), []seen{whole("a", "1"), whole("a", "2")}},
 		{"prefixed.tar", tarOf(file{"s.zip", string(join([]byte("PK\x03\x04"), zipOf(file{"a", "1"})))}), []seen{whole("s.zip!a", "1")}},
-		{"methods.zip", rawZip(false,
-			storedMember("stored", "abc"), deflated("deflated", long),
-			rawMember{name: "bz", method: 12, packed: bz1, size: 10, crc: crc("bzip2 one\n")},
-			rawMember{name: "zstd", method: 93, packed: zst(long), size: int64(len(long)), crc: crc(long)},
-			rawMember{name: "zstd-old", method: 20, packed: zst("x"), size: 1, crc: crc("x")}),
-			[]seen{whole("stored", "abc"), whole("deflated", long), whole("bz", "bzip2 one\n"), whole("zstd", long), whole("zstd-old", "x")}},
-		{"zip64.zip", rawZip(true, wideMember(deflated("a", long)), wideMember(storedMember("b", "2")), storedMember("c", "3")),
-			[]seen{whole("a", long), whole("b", "2"), whole("c", "3")}},
+		{
+			"methods.zip", rawZip(false,
+				storedMember("stored", "abc"), deflated("deflated", long),
+				rawMember{name: "bz", method: 12, packed: bz1, size: 10, crc: crc("bzip2 one\n")},
+				rawMember{name: "zstd", method: 93, packed: zst(long), size: int64(len(long)), crc: crc(long)},
+				rawMember{name: "zstd-old", method: 20, packed: zst("x"), size: 1, crc: crc("x")}),
+			[]seen{whole("stored", "abc"), whole("deflated", long), whole("bz", "bzip2 one\n"), whole("zstd", long), whole("zstd-old", "x")},
+		},
+		{
+			"zip64.zip", rawZip(true, wideMember(deflated("a", long)), wideMember(storedMember("b", "2")), storedMember("c", "3")),
+			[]seen{whole("a", long), whole("b", "2"), whole("c", "3")},
+		},
 
 		{"gz.zip", zipOf(file{"a.gz", string(gz(long))}, file{"b", "2"}), []seen{whole("a.gz", long), whole("b", "2")}},
 		{"gz.gz", gz(string(gz(long))), []seen{whole("gz.gz", long)}},
-		{"zip.tar", tarOf(file{"in/a.zip", string(zipOf(xyz...))}, file{"b", "2"}),
-			[]seen{whole("in/a.zip!x.json", "1"), whole("in/a.zip!d/y.json", ""), whole("in/a.zip!d/z.json", long), whole("b", "2")}},
+		{
+			"zip.tar", tarOf(file{"in/a.zip", string(zipOf(xyz...))}, file{"b", "2"}),
+			[]seen{whole("in/a.zip!x.json", "1"), whole("in/a.zip!d/y.json", ""), whole("in/a.zip!d/z.json", long), whole("b", "2")},
+		},
 		{"zip.gz", gz(string(zipOf(file{"a", "1"}))), []seen{whole("a", "1")}},
 		{"zip.zip", zipOf(file{"a.zip", string(zipOf(file{"b", "2"}))}, file{"c", "3"}), []seen{whole("a.zip!b", "2"), whole("c", "3")}},
 		{"tgz.zip", zipOf(file{"o.tgz", string(gz(string(tarOf(file{"i/x", "1"}))))}, file{"c", "3"}), []seen{whole("o.tgz!i/x", "1"), whole("c", "3")}},
@@ -98,7 +107,7 @@ func readBig(r io.Reader) ([]byte, error) {
 	b := make([]byte, 1<<20)
 	for {
 		n, err := r.Read(b)
-		if out = append(out, b[:n]...); err == io.EOF {
+		if out = append(out, b[:n]...); errors.Is(err, io.EOF) {
 			return out, nil
 		} else if err != nil {
 			return out, err
@@ -181,7 +190,7 @@ func TestZipWithManyMembers(t *testing.T) {
 	const n = 70_000 // more than a directory without Zip64 can count
 	files := make([]file, n)
 	for i := range files {
-		files[i] = file{fmt.Sprintf("%d.json", i), fmt.Sprint(i)}
+		files[i] = file{fmt.Sprintf("%d.json", i), strconv.Itoa(i)}
 	}
 	data := zipOf(files...)
 	o, c := &memObject{data: data}, &collector{t: t}
@@ -197,8 +206,8 @@ func TestZipWithManyMembers(t *testing.T) {
 		}
 	}
 	// Long ranges, not one for each member.
-	if most := len(data)/(256<<10) + 10; o.ranges > most {
-		t.Errorf("%d ranged reads of %d bytes, want at most %d", o.ranges, len(data), most)
+	if most := len(data)/(256<<10) + 10; o.ranges.Load() > int64(most) {
+		t.Errorf("%d ranged reads of %d bytes, want at most %d", o.ranges.Load(), len(data), most)
 	}
 }
 

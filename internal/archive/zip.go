@@ -32,7 +32,7 @@ func (w *walker) zip(at place, src zipSource, depth int) error {
 	defer z.data.close()
 	for {
 		h, err := dir.next()
-		if err == io.EOF {
+		if isEOF(err) {
 			return nil
 		}
 		if err != nil {
@@ -140,7 +140,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
-	if err != io.EOF {
+	if !isEOF(err) {
 		return n, err
 	}
 	switch {

@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -154,7 +153,7 @@ func (d *documents) document() error {
 		start := w.pos
 		if end := v.value(w.buf, start); end >= 0 {
 			next := skipInLine(w.buf, end)
-			over := next == w.end && w.err == io.EOF //nolint:errorlint // window keeps the bare EOF
+			over := next == w.end && w.ended()
 			if over || mayFollow(w.buf, end, next) {
 				return d.deliver(end, next)
 			}
@@ -168,7 +167,7 @@ func (d *documents) document() error {
 		case err != nil:
 			return err
 		case more:
-		case w.err == io.EOF: //nolint:errorlint // window keeps the bare EOF
+		case w.ended():
 			return d.rejectDocument()
 		case w.err != nil:
 			return d.rejectCut("")
@@ -238,10 +237,10 @@ func (d *documents) rejectDocument() error {
 	}
 	f.at += w.pos
 	switch {
-	case ok && ended:
+	case ok && f.at > w.pos+size:
 		f = fault{w.pos + size, InvalidJSON, "the line ends before the document is complete"}
 	case ok:
-	case w.err == io.EOF && !ended: //nolint:errorlint // window keeps the bare EOF
+	case w.ended() && !ended:
 	case w.err != nil:
 		return d.rejectCut("in the middle of a document")
 	default:
@@ -270,7 +269,7 @@ func (d *documents) seekDocument() (int, bool, error) {
 			return size, mayFollow(w.buf, end, next), nil
 		}
 		if more, err := w.more(); !more {
-			return size, w.err == io.EOF, err //nolint:errorlint // window keeps the bare EOF
+			return size, w.ended(), err
 		}
 	}
 }
@@ -287,9 +286,12 @@ func (d *documents) dropDocument() error {
 	switch {
 	case err != nil:
 		return err
-	case !ok && w.err != io.EOF: //nolint:errorlint // window keeps the bare EOF
+	case !ok && !w.ended():
 		return d.rejectCut("")
+	case ok:
+		d.size-- // the line break
 	}
+	d.kept = d.kept[:min(int64(len(d.kept)), d.size)]
 	return d.rejectKept()
 }
 

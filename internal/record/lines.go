@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"io"
 )
 
 // lines splits NDJSON: one document a line, blank lines aside.
@@ -29,7 +28,7 @@ func (s *splitter) lines() error {
 		case err != nil:
 			return err
 		case more:
-		case w.err == io.EOF: //nolint:errorlint // window keeps the bare EOF
+		case w.ended():
 			return s.oneLine(w.end, true)
 		case w.err != nil:
 			return s.rejectCut("")
@@ -92,7 +91,7 @@ func (s *splitter) dropLine() error {
 	switch {
 	case err != nil:
 		return err
-	case w.pos == w.end && w.err != io.EOF: //nolint:errorlint // window keeps the bare EOF
+	case w.pos == w.end && !w.ended():
 		return s.rejectCut("")
 	}
 	return s.rejectKept()

@@ -1,14 +1,15 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
 
 // object reads a document whose records are at the path: the elements of an
 // array, or the one value that is there. Every member at the path is read,
-// should a document name one twice. The other members are checked for brackets
-// and strings alone.
+// should a document name one twice. Of the other members, objects and arrays
+// are checked for brackets and strings alone.
 func (d *documents) object() error {
 	w := &d.w
 	d.keep()
@@ -108,40 +109,57 @@ func (d *documents) next() (byte, error) {
 
 // key reads a key and reports whether it is name.
 func (d *documents) key(name string) (bool, error) {
-	w, v := &d.w, d.v
-	if w.buf[w.pos] != '"' {
+	if d.w.buf[d.w.pos] != '"' {
 		return false, d.broken("a key in double quotes")
 	}
+	text, err := d.scalar()
+	if err != nil {
+		return false, err
+	}
+	if text == nil {
+		return false, d.rejectRest(TooLarge, fmt.Sprintf("%s: a key outside the records has more than %d bytes", d.place(d.w.pos), d.limit))
+	}
+	text = text[1 : len(text)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		text = unescape(nil, text)
+	}
+	return string(text) == name, nil
+}
+
+// scalar reads a value that is neither object nor array; nil if the window
+// cannot hold it, which leaves it where it is.
+func (d *documents) scalar() ([]byte, error) {
+	w, v := &d.w, d.v
 	for {
-		start := w.pos + 1
-		end, escaped := v.str(w.buf, start)
-		if end >= 0 {
-			text := w.buf[start : end-1]
-			if escaped {
-				text = unescape(nil, text)
-			}
-			match := string(text) == name
-			d.take(end - w.pos)
-			return match, nil
+		end := v.value(w.buf, w.pos)
+		if end < 0 && v.fault.at < w.end {
+			return nil, d.rejectRest(v.fault.reason, d.locate(v.fault))
 		}
-		if v.fault.at < w.end {
-			return false, d.rejectRest(v.fault.reason, d.locate(v.fault))
+		if end >= 0 && end < w.end {
+			text := w.buf[w.pos:end]
+			d.take(len(text))
+			return text, nil
 		}
 		more, err := w.more()
 		switch {
 		case err != nil:
-			return false, err
+			return nil, err
 		case more:
 		case w.err != nil:
-			return false, d.rejectCut("in the middle of a key")
+			return nil, d.rejectCut("in the middle of a document")
 		default:
-			return false, d.rejectRest(TooLarge, fmt.Sprintf("%s: a key outside the records has more than %d bytes", d.place(w.pos), d.limit))
+			return nil, nil
 		}
 	}
 }
 
 // skipMember goes past the value of a member that the path does not lead to.
 func (d *documents) skipMember() error {
+	if c := d.w.buf[d.w.pos]; c != '{' && c != '[' {
+		if text, err := d.scalar(); text != nil || err != nil {
+			return err
+		}
+	}
 	n := &nesting{outer: '}'}
 	ok, err := d.pass(n)
 	switch {

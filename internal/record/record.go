@@ -13,7 +13,13 @@
 // and at most 10,000 levels of nesting.
 package record
 
-import ()
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"ingestion/internal/feed"
+)
 
 // Reasons of a Rejection. A DamageError may bring others.
 const (
@@ -105,7 +111,12 @@ type DamageError interface {
 // returns no error. Any other error of r is returned at once, with nothing
 // rejected: the caller retries the entry.
 func Split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink) (Result, error) {
-	s, err := newSplitter(r, lim, sink)
+	return split(r, f, lim, sink, startBytes)
+}
+
+// split is Split with a buffer that has size bytes to begin with.
+func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Result, error) {
+	s, err := newSplitter(r, lim, sink, size)
 	if err == nil {
 		switch f.Kind {
 		case feed.JSON:

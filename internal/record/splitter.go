@@ -31,32 +31,33 @@ type splitter struct {
 	size    int64
 }
 
-func newSplitter(r io.Reader, lim feed.Limits, sink Sink) (*splitter, error) {
+func newSplitter(r io.Reader, lim feed.Limits, sink Sink, size int) (*splitter, error) {
 	limit := cmp.Or(lim.MaxRecordBytes, feed.DefaultMaxRecordBytes)
 	s := &splitter{v: newValidator(), sink: sink, limit: limit}
 	// Behind a record of the greatest size what ends it must fit too.
-	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, startBytes+pad), most: max(startBytes, limit+1024)}
+	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
 	if _, err := s.w.more(); err != nil {
 		return s, err
 	}
-	s.skipMark()
-	return s, nil
+	return s, s.skipMark()
 }
 
 // skipMark goes past a byte order mark, and decodes what follows if it is UTF-16's.
-func (s *splitter) skipMark() {
+func (s *splitter) skipMark() error {
 	w := &s.w
 	first := w.buf[:w.end]
 	if bytes.HasPrefix(first, []byte("\xEF\xBB\xBF")) {
 		w.pos = 3
-		return
+		return nil
 	}
 	big := bytes.HasPrefix(first, []byte("\xFE\xFF"))
-	if big || bytes.HasPrefix(first, []byte("\xFF\xFE")) {
-		w.src = newWideReader(w.src, big, first[2:], w.err)
-		w.base, w.end, w.wide, w.err = 2, 0, true, nil
-		clear(w.buf[:pad])
+	if !big && !bytes.HasPrefix(first, []byte("\xFF\xFE")) {
+		return nil
 	}
+	w.src = newWideReader(w.src, big, first[2:], w.err)
+	w.base, w.end, w.wide, w.err = 2, 0, true, nil
+	_, err := w.more()
+	return err
 }
 
 // counter counts what is read.
@@ -92,18 +93,27 @@ func (s *splitter) reject(f fault, size int) error {
 	return err
 }
 
-// rejectRest rejects all that is left of the entry, from what is kept on.
+// rejectRest rejects all that is left of the entry, from what is kept on. It
+// reads on for the sake of Raw.
 func (s *splitter) rejectRest(reason, detail string) error {
-	raw := s.w.buf[s.w.pos:s.w.end]
-	at := s.w.offset(s.w.pos)
-	if s.keeping {
-		s.take(len(raw))
-		at, raw = s.keptAt, s.kept
+	w := &s.w
+	if !s.keeping {
+		s.keep()
 	}
-	cut := s.w.err == nil || s.keeping && s.size > int64(len(raw)) || len(raw) > MaxRaw
+	for {
+		s.take(w.end - w.pos)
+		if len(s.kept) == MaxRaw {
+			break
+		}
+		if more, err := w.more(); err != nil {
+			return err
+		} else if !more {
+			break
+		}
+	}
 	return s.send(Rejection{
-		Offset: at, Reason: reason, Detail: detail,
-		Raw: raw[:min(len(raw), MaxRaw)], RawCut: cut, Rest: true,
+		Offset: s.keptAt, Reason: reason, Detail: detail,
+		Raw: s.kept, RawCut: w.err == nil || s.size > int64(len(s.kept)), Rest: true,
 	})
 }
 
@@ -144,7 +154,7 @@ func (s *splitter) send(r Rejection) error {
 
 // finish ends an entry behind its last record: damage there is a loss too.
 func (s *splitter) finish() error {
-	if s.w.err == io.EOF { //nolint:errorlint // window keeps the bare EOF
+	if s.w.ended() {
 		return nil
 	}
 	return s.rejectCut("")

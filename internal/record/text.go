@@ -6,21 +6,22 @@ import (
 	"unicode/utf8"
 )
 
-// runes reads the characters above ASCII at b[i:]. It returns the index of the
-// first byte that does not belong to one, and whether that ends them well.
-func runes(b []byte, i int) (int, bool) {
+// runes reads the characters above ASCII at b[i:]. It returns the index behind
+// them and, if that is a byte that begins none, the index of the first byte
+// that shows it (a later one where a character is cut); else -1.
+func runes(b []byte, i int) (next, bad int) {
 	for {
 		c := b[i]
 		// The second byte alone is bounded: it keeps out overlong forms,
 		// surrogates and what is above U+10FFFF (Unicode, table 3-7).
-		low, high, more := byte(0x80), byte(0xBF), 2
+		low, high, size := byte(0x80), byte(0xBF), 3
 		switch {
 		case c < utf8.RuneSelf:
-			return i, true
+			return i, -1
 		case c < 0xC2:
-			return i, false
+			return i, i
 		case c < 0xE0:
-			more = 1
+			size = 2
 		case c < 0xF0:
 			if c == 0xE0 {
 				low = 0xA0
@@ -28,29 +29,29 @@ func runes(b []byte, i int) (int, bool) {
 				high = 0x9F
 			}
 		case c < 0xF5:
-			if more = 3; c == 0xF0 {
+			if size = 4; c == 0xF0 {
 				low = 0x90
 			} else if c == 0xF4 {
 				high = 0x8F
 			}
 		default:
-			return i, false
+			return i, i
 		}
-		if i++; b[i] < low || b[i] > high {
-			return i, false
+		if b[i+1] < low || b[i+1] > high {
+			return i, i + 1
 		}
-		for ; more > 1; more-- {
-			if i++; b[i]&0xC0 != 0x80 {
-				return i, false
+		for k := 2; k < size; k++ {
+			if b[i+k]&0xC0 != 0x80 {
+				return i, i + k
 			}
 		}
-		i++
+		i += size
 	}
 }
 
-func (v *validator) invalidUTF8(b []byte, i int) int {
-	v.fault = fault{i, InvalidUTF8, show(b[i]) + " is not UTF-8 there: is the file in another encoding?"}
-	return -1
+// notText says that the byte c begins no character.
+func notText(c byte) string {
+	return show(c) + " begins no character of UTF-8: is the file in another encoding?"
 }
 
 // escape checks the escape whose backslash is b[i].

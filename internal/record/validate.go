@@ -297,9 +297,10 @@ func (v *validator) str(b []byte, i int) (int, bool) {
 			escaped = true
 			i = v.escape(b, i)
 		case c >= 0x80:
-			var ok bool
-			if i, ok = runes(b, i); !ok {
-				i = v.invalidUTF8(b, i)
+			next, bad := runes(b, i)
+			if i = next; bad >= 0 {
+				v.fault = fault{bad, InvalidUTF8, notText(b[next])}
+				i = -1
 			}
 		default:
 			i = v.unexpected(b, i, "a string's next character or '\"' (control characters are written as \\u00XX)")
@@ -354,7 +355,7 @@ func show(c byte) string {
 	if c < ' ' || c >= 0x7F {
 		return fmt.Sprintf("byte 0x%02X", c)
 	}
-	return fmt.Sprintf("%q", c)
+	return fmt.Sprintf("%q", string(rune(c)))
 }
 
 func (v *validator) duplicate(b []byte, start, end int) int {

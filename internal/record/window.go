@@ -74,6 +74,11 @@ func final(err error) bool {
 	return err == io.EOF || errors.As(err, &damage) //nolint:errorlint // a reader's end is the bare EOF
 }
 
+// ended reports whether the entry has been read to its end, undamaged.
+func (w *window) ended() bool {
+	return w.err == io.EOF //nolint:errorlint // final keeps the bare EOF
+}
+
 // offset is the place in the entry of buf[i].
 func (w *window) offset(i int) int64 {
 	if !w.wide {

@@ -1,0 +1,250 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// rows turns rows of delimited text into JSON, one at a time.
+type rows struct {
+	delim   byte
+	prefix  [][]byte // what comes before each field: the end of the one before it, and its name
+	limit   int      // of a row as JSON, in bytes
+	crEnds  bool     // a carriage return alone ends a row
+	header  bool     // the row is the header: a carriage return may turn out to end rows
+	out     []byte
+	size    int  // of out that the row fills
+	over    bool // the row is larger than limit: out is not the row
+	fields  int
+	breaks  int   // line breaks inside quotes
+	fault   fault // the first, if reason is set
+	escaped [6]byte
+}
+
+// fieldEnd comes before a field that has no name.
+var fieldEnd = []byte(`","`)
+
+// read reads the row at b[i:end], behind which is a NUL, and returns the index
+// behind its line break; -1 if the row goes on behind b, which it cannot when
+// last is set. After it, out[:size] is the row but for its last bracket.
+//
+// A field that begins with a quote ends with one, and a quote in it is doubled.
+// A quote in any other field is a character like others.
+func (t *rows) read(b []byte, i, end int, last bool) int {
+	t.fields, t.breaks, t.over, t.fault = 0, 0, false, fault{}
+	delims := uint64(t.delim) * ones
+	out, o := t.out, 0
+	for {
+		p := fieldEnd
+		if t.fields < len(t.prefix) {
+			p = t.prefix[t.fields]
+		}
+		t.fields++
+		if o+len(p)+8 > len(out) {
+			out, o = t.grow(out, o, len(p)+8)
+		}
+		o += copy(out[o:], p)
+
+		quoted := b[i] == '"'
+		opened := i
+		outside := uint64(highs)
+		if quoted {
+			outside = 0
+			i++
+		}
+	field:
+		for {
+			if o+16 > len(out) {
+				out, o = t.grow(out, o, 16)
+			}
+			w := load(b, i)
+			binary.LittleEndian.PutUint64(out[o:o+8], w)
+			stops := textStops(w) | ((w^delims)-ones)&outside
+			if stops == 0 {
+				i += 8
+				o += 8
+				continue
+			}
+			n := bits.TrailingZeros64(stops) >> 3
+			i += n
+			o += n
+			c := b[i]
+			switch {
+			case i == end:
+				if !last {
+					return -1
+				}
+				if quoted {
+					t.fail(opened, Truncated, "the entry ends within quotes that open here")
+				}
+				t.out, t.size = out, o
+				return end
+			case quoted && c == '"':
+				if i++; b[i] == '"' && i < end {
+					i++
+					o += copy(out[o:], `\"`)
+					continue
+				}
+				if i == end && !last {
+					return -1
+				}
+				quoted = false
+				outside = highs
+				if i < end && b[i] != t.delim && !t.endsRow(b, i) {
+					t.fail(i, InvalidQuote, fmt.Sprintf("found %s behind the quote that ends a field, where %q or the end of the row should be", show(b[i]), t.delim))
+				}
+				continue
+			case quoted:
+			case c == t.delim:
+				i++
+				break field
+			case c == '\n':
+				t.out, t.size = out, o
+				return i + 1
+			case c == '\r':
+				if i+1 == end && !last {
+					return -1
+				}
+				if b[i+1] == '\n' && i+1 < end {
+					t.out, t.size = out, o
+					return i + 2
+				}
+				if t.header {
+					t.crEnds = true
+				}
+				if t.crEnds {
+					t.out, t.size = out, o
+					return i + 1
+				}
+			}
+			if c >= 0x80 {
+				next, bad := runes(b, i)
+				if bad >= 0 {
+					if bad == end && !last {
+						return -1
+					}
+					t.fail(next, InvalidUTF8, notText(b[next]))
+					next++
+				}
+				if o+next-i+16 > len(out) {
+					out, o = t.grow(out, o, next-i+16)
+				}
+				o += copy(out[o:], b[i:next])
+				i = next
+				continue
+			}
+			if c == '\n' {
+				t.breaks++
+			}
+			o += copy(out[o:], t.escape(c))
+			i++
+		}
+	}
+}
+
+// endsRow reports whether a row ends before b[i].
+func (t *rows) endsRow(b []byte, i int) bool {
+	return b[i] == '\n' || b[i] == '\r' && (b[i+1] == '\n' || t.crEnds || t.header)
+}
+
+func (t *rows) fail(at int, reason, text string) {
+	if t.fault.reason == "" {
+		t.fault = fault{at, reason, text}
+	}
+}
+
+// grow makes room for n more bytes behind out[:o]. Above the limit it forgets
+// what is there, as such a row is rejected.
+func (t *rows) grow(out []byte, o, n int) ([]byte, int) {
+	if o > t.limit {
+		t.over = true
+		o = 0
+	}
+	if o+n <= len(out) {
+		return out, o
+	}
+	grown := make([]byte, max(2*len(out), o+n, 4096))
+	copy(grown, out[:o])
+	t.out = grown
+	return grown, o
+}
+
+// escape is how JSON writes a quote, a backslash or a control character in a string.
+func (t *rows) escape(c byte) []byte {
+	const hex = "0123456789abcdef"
+	short := byte(0)
+	switch c {
+	case '"', '\\':
+		short = c
+	case '\b':
+		short = 'b'
+	case '\f':
+		short = 'f'
+	case '\n':
+		short = 'n'
+	case '\r':
+		short = 'r'
+	case '\t':
+		short = 't'
+	default:
+		t.escaped = [6]byte{'\\', 'u', '0', '0', hex[c>>4], hex[c&15]}
+		return t.escaped[:]
+	}
+	t.escaped[0], t.escaped[1] = '\\', short
+	return t.escaped[:2]
+}
+
+// quote appends the JSON string of text, which is UTF-8.
+func (t *rows) quote(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			dst = append(dst, t.escape(c)...)
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
+// rowEnd finds the line break that ends a row of any size.
+type rowEnd struct {
+	delim  byte
+	crEnds bool
+	state  rowState
+	breaks int
+	cr     bool // the byte before was a carriage return
+}
+
+type rowState byte
+
+const (
+	fieldStart rowState = iota
+	inField
+	inQuotes
+	afterQuotes // or in the middle of a doubled quote
+)
+
+func (r *rowEnd) scan(b []byte) (int, bool) {
+	for i, c := range b {
+		switch {
+		case r.state == inQuotes:
+			if c == '"' {
+				r.state = afterQuotes
+			} else if c == '\n' {
+				r.breaks++
+			}
+		case c == '"' && r.state != inField:
+			r.state = inQuotes
+		case c == r.delim:
+			r.state = fieldStart
+		case c == '\n' || c == '\r' && r.crEnds:
+			return i, true
+		default:
+			r.state = inField
+		}
+		r.cr = c == '\r'
+	}
+	return len(b), false
+}
