@@ -11,6 +11,7 @@ FUNCTIONS := unpack load
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
+export JSII_DEPRECATED := quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 APP_SOURCES := go.mod go.sum $(wildcard *.go) $(shell find constructs internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
@@ -59,6 +60,8 @@ fuzz: ## every fuzz target, FUZZTIME each (60s)
 
 # --- what `cdk` runs before the app (cdk.json) -------------------------------
 
+# Binaries are written under a name of the run's own and moved in, so that a
+# second run beside this one never sees half of one.
 .PHONY: build
 build: bin/app $(FUNCTIONS:%=dist/$(ARCH)/%/bootstrap) ## the app and the functions' binaries, for ARCH (arm64)
 
@@ -68,19 +71,17 @@ host-build:
 
 bin/app: $(APP_SOURCES)
 	@mkdir -p bin
-	go build -o $@ .
+	go build -o $@.$$$$ . && mv $@.$$$$ $@
 
 bin/demo: $(LOCAL_SOURCES)
 	@mkdir -p bin
-	go build -o $@ ./local/cmd/demo
+	go build -o $@.$$$$ ./local/cmd/demo && mv $@.$$$$ $@
 
 # Byte-identical wherever it is built: the hash of an asset is the hash of this file.
-# Written beside and moved in, so that a second run never sees half a binary.
 dist/$(ARCH)/%/bootstrap: $(FUNCTION_SOURCES)
 	@mkdir -p $(@D) bin
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc \
-	  -ldflags='-s -w -buildid=' -o bin/$*.$(ARCH).new ./lambdas/$*
-	@mv bin/$*.$(ARCH).new $@
+	  -ldflags='-s -w -buildid=' -o bin/$*.$$$$ ./lambdas/$* && mv bin/$*.$$$$ $@
 
 # --- what is installed from pins ---------------------------------------------
 

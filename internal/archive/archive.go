@@ -25,7 +25,7 @@
 // tar is another name for an entry that was there already.
 //
 // A zip inside another archive has no random access: it is copied to memory
-// (to 4 MiB) or else to an unlinked temporary file (to 384 MiB for all that
+// (to 2 MiB) or else to an unlinked temporary file (to 384 MiB for all that
 // are open at once, because a Lambda function has 512 MB of temporary space by
 // default). A larger one is damage with reason LimitNestedZip.
 package archive

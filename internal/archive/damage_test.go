@@ -167,7 +167,7 @@ func TestDamageMessage(t *testing.T) {
 	if got.Error() != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if errors.Unwrap(got) != got.Err {
+	if !same(errors.Unwrap(got), got.Err) {
 		t.Error("Unwrap does not give Err")
 	}
 }
@@ -197,7 +197,7 @@ func TestSourceFailures(t *testing.T) {
 			for at := range data {
 				c := &collector{t: t}
 				o := &memObject{data: data, failAt: int64(at), err: fail}
-				if err := Walk(t.Context(), name, o, feed.Limits{}, c); err != fail {
+				if err := Walk(t.Context(), name, o, feed.Limits{}, c); !same(err, fail) {
 					t.Fatalf("%s fails at byte %d of %d: Walk returned %v, want %v", name, at, len(data), err, fail)
 				}
 				if c.damages() > 0 {
@@ -225,7 +225,7 @@ func TestShortSourceIsNoDamage(t *testing.T) {
 
 func TestOpenFailure(t *testing.T) {
 	want := errors.New("access denied")
-	if err := Walk(t.Context(), "a", unopened{want}, feed.Limits{}, visitor{}); err != want {
+	if err := Walk(t.Context(), "a", unopened{want}, feed.Limits{}, visitor{}); !same(err, want) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }

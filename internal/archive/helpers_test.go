@@ -315,3 +315,8 @@ type unopened struct{ err error }
 func (o unopened) ReadAt([]byte, int64) (int, error)           { return 0, o.err }
 func (o unopened) Size() int64                                 { return 1 }
 func (o unopened) Open(context.Context) (io.ReadCloser, error) { return nil, o.err }
+
+// same reports whether an error arrived as it was, not wrapped.
+func same(got, want error) bool {
+	return got == want //nolint:errorlint // see above
+}

@@ -253,7 +253,7 @@ func TestVisitorErrorsEndTheWalk(t *testing.T) {
 			func(Entry, io.Reader) error { calls++; return errFull },
 			func(*Damage) error { calls++; return errFull },
 		}
-		if err := Walk(t.Context(), name, &memObject{data: data}, feed.Limits{}, v); err != errFull || calls != 1 {
+		if err := Walk(t.Context(), name, &memObject{data: data}, feed.Limits{}, v); !same(err, errFull) || calls != 1 {
 			t.Errorf("%s: error %v after %d calls", name, err, calls)
 		}
 	}
@@ -265,7 +265,7 @@ func TestReaderIsDeadAfterEntry(t *testing.T) {
 	if err := Walk(t.Context(), "a", &memObject{data: gz("abc")}, feed.Limits{}, v); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := kept.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+	if n, err := kept.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("read after Entry: %d, %v", n, err)
 	}
 }

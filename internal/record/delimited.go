@@ -82,7 +82,7 @@ func (s *splitter) skipBreak(t *rows) bool {
 		n = 1
 	case bytes.HasPrefix(rest, []byte("\r\n")):
 		n = 2
-	case (t.crEnds || t.header) && bytes.HasPrefix(rest, []byte("\r")):
+	case (t.crEnds || t.header) && bytes.HasPrefix(rest, []byte("\r")) && (len(rest) > 1 || w.err != nil):
 		n = 1
 	}
 	w.pos += n

@@ -26,6 +26,12 @@ func (s *splitter) documents(path string) error {
 		if w.pos == w.end {
 			return s.finish()
 		}
+		for more := first; more && w.end-w.pos < len("false"); {
+			var err error
+			if more, err = w.more(); err != nil {
+				return err
+			}
+		}
 		c := w.buf[w.pos]
 		var err error
 		switch {
@@ -162,11 +168,12 @@ func (d *documents) document() error {
 		if v.fault.at < w.end {
 			return d.rejectDocument()
 		}
+		open := w.err == nil
 		more, err := w.more()
 		switch {
 		case err != nil:
 			return err
-		case more:
+		case more, open && w.ended():
 		case w.ended():
 			return d.rejectDocument()
 		case w.err != nil:
@@ -207,7 +214,7 @@ func mayFollow(b []byte, end, next int) bool {
 	if last := b[end-1]; last == '}' || last == ']' {
 		return c == '\n' || c == '{' || c == '['
 	}
-	return c == '\n' || next > end && startsValue(b, next)
+	return c == '\n' || next > end && startsLike(c)
 }
 
 // rejectDocument rejects a document that is not valid.

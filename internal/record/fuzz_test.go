@@ -102,8 +102,8 @@ func everyWay(t *testing.T, f feed.Format, in []byte) (*collected, []string) {
 	want := summary(t, first)
 	for size, r := range map[int]io.Reader{
 		startBytes: iotest.OneByteReader(bytes.NewReader(in)),
-		1:          bytes.NewReader(in),
-		3:          iotest.HalfReader(bytes.NewReader(in)),
+		3:          bytes.NewReader(in),
+		5:          iotest.HalfReader(bytes.NewReader(in)),
 		32:         iotest.DataErrReader(bytes.NewReader(in)),
 	} {
 		c := &collected{}
@@ -240,6 +240,8 @@ func FuzzCSV(f *testing.F) {
 			switch {
 			case strings.HasPrefix(g, "!"+Truncated), strings.HasPrefix(g, "!"+InvalidQuote):
 				return // where encoding/csv guesses on
+			case strings.HasPrefix(g, "!"+InvalidUTF8) && strings.Contains(string(in), `"`):
+				return // a quote may be wrong too
 			case strings.HasPrefix(g, "!"):
 				if utf8.ValidString(strings.Join(row, "")) && len(row) == len(names) {
 					t.Fatalf("%q: row %d: got %q for %q", in, i, g, row)

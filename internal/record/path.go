@@ -62,7 +62,7 @@ func (d *documents) members(path []string) (bool, error) {
 		}
 		ok := false
 		switch {
-		case !startsValue(w.buf, w.pos):
+		case !startsLike(c):
 			return found, d.broken("a value")
 		case match && len(path) > 1 && c == '{':
 			d.take(1)

@@ -241,15 +241,20 @@ func (s *splitter) skipSpace() error {
 
 // startsValue reports whether a JSON value begins at b[i].
 func startsValue(b []byte, i int) bool {
-	switch c := b[i]; c {
-	case '{', '[', '"', '-':
-		return true
-	case 't', 'f', 'n':
-		rest := b[i:]
-		return bytes.HasPrefix(rest, []byte("true")) || bytes.HasPrefix(rest, []byte("false")) || bytes.HasPrefix(rest, []byte("null"))
-	default:
-		return c-'0' < 10
+	if !startsLike(b[i]) {
+		return false
 	}
+	for _, word := range []string{"true", "false", "null"} {
+		if b[i] == word[0] {
+			return bytes.HasPrefix(b[i:], []byte(word))
+		}
+	}
+	return true
+}
+
+// startsLike reports whether a JSON value may begin with c.
+func startsLike(c byte) bool {
+	return c-'0' < 10 || bytes.IndexByte([]byte(`{["-tfn`), c) >= 0
 }
 
 // rejectForeign rejects an entry that does not begin as JSON does.

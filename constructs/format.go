@@ -1,0 +1,29 @@
+package constructs
+
+import "ingestion/internal/feed"
+
+// Format says how the files of a feed are split into records. Archives and
+// compressions are recognised by themselves and need no mention. Make one with
+// JSON, NDJSON or CSV.
+type Format struct{ spec feed.Format }
+
+// JSON is for files that are a JSON array, or one or several JSON documents.
+// The records of an array inside a document are found with At.
+func JSON() Format { return Format{feed.Format{Kind: feed.JSON}} }
+
+// At tells where in each document the array of records is: object keys
+// separated by dots, such as "features" or "result.items".
+func (f Format) At(path string) Format {
+	f.spec.Path = path
+	return f
+}
+
+// NDJSON is for files of one JSON document a line. A broken line costs that line alone.
+func NDJSON() Format { return Format{feed.Format{Kind: feed.NDJSON}} }
+
+// CSV is for delimited text with a header row. The delimiter is one ASCII
+// character. Columns, when given, are the names that every header row must
+// have, in that order: a file with others is quarantined instead of loaded.
+func CSV(delimiter rune, columns ...string) Format {
+	return Format{feed.Format{Kind: feed.CSV, Delimiter: string(delimiter), Columns: columns}}
+}

@@ -1,0 +1,196 @@
+"""DynamoDB tables, in both of CloudFormation's forms."""
+
+from .errors import Failed
+from .kinds import Kind, Made, changed, flag, number, pick, register, tag_map
+
+
+class _Table(Kind):
+    """What the two forms share: both are brought into the API's words first."""
+
+    replaced_by = frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"})
+
+    def normal(self, context, properties):
+        """The properties as the API names them, with PITR, TTL, protection and tags beside."""
+        raise NotImplementedError
+
+    def create(self, context, properties):
+        wanted = self.normal(context, properties)
+        name = properties.get("TableName") or context.name(255)
+        dynamodb = context.client("dynamodb")
+        dynamodb.create_table(
+            TableName=name,
+            DeletionProtectionEnabled=wanted["protected"],
+            Tags=[{"Key": key, "Value": value} for key, value in wanted["tags"].items()],
+            **wanted["table"],
+        )
+        self._continuous_backups(dynamodb, name, {}, wanted)
+        self._time_to_live(dynamodb, name, {}, wanted)
+        return self._made(dynamodb, name)
+
+    def update(self, context, physical_id, old, new):
+        before, after = self.normal(context, old), self.normal(context, new)
+        dynamodb = context.client("dynamodb")
+        if before["protected"] != after["protected"]:
+            dynamodb.update_table(TableName=physical_id, DeletionProtectionEnabled=after["protected"])
+        self._throughput(dynamodb, physical_id, before["table"], after["table"])
+        self._stream(dynamodb, physical_id, before["table"], after["table"])
+        self._indexes(dynamodb, physical_id, before["table"], after["table"])
+        self._continuous_backups(dynamodb, physical_id, before, after)
+        self._time_to_live(dynamodb, physical_id, before, after)
+        self._tags(dynamodb, physical_id, before["tags"], after["tags"])
+        return self._made(dynamodb, physical_id)
+
+    def delete(self, context, physical_id, properties):
+        context.client("dynamodb").delete_table(TableName=physical_id)
+
+    @staticmethod
+    def _made(dynamodb, name):
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        attributes = {"Arn": table["TableArn"], "TableId": table.get("TableId", name)}
+        if "LatestStreamArn" in table:
+            attributes["StreamArn"] = table["LatestStreamArn"]
+        return Made(name, attributes)
+
+    @staticmethod
+    def _throughput(dynamodb, name, old, new):
+        if changed(old, new, "BillingMode", "ProvisionedThroughput"):
+            dynamodb.update_table(TableName=name, **pick(new, "BillingMode", "ProvisionedThroughput"))
+
+    @staticmethod
+    def _stream(dynamodb, name, old, new):
+        if not changed(old, new, "StreamSpecification"):
+            return
+        if "StreamSpecification" in old:
+            dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": False})
+        if "StreamSpecification" in new:
+            dynamodb.update_table(TableName=name, StreamSpecification=new["StreamSpecification"])
+
+    @staticmethod
+    def _indexes(dynamodb, name, old, new):
+        before = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes", [])}
+        after = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes", [])}
+        updates = [{"Delete": {"IndexName": index}} for index in before if before[index] != after.get(index)]
+        updates += [{"Create": after[index]} for index in after if before.get(index) != after[index]]
+        for update in updates:
+            dynamodb.update_table(
+                TableName=name, AttributeDefinitions=new["AttributeDefinitions"], GlobalSecondaryIndexUpdates=[update]
+            )
+
+    @staticmethod
+    def _continuous_backups(dynamodb, name, old, new):
+        if old.get("recovery", {}) != new["recovery"]:
+            dynamodb.update_continuous_backups(
+                TableName=name,
+                PointInTimeRecoverySpecification=new["recovery"] or {"PointInTimeRecoveryEnabled": False},
+            )
+
+    @staticmethod
+    def _time_to_live(dynamodb, name, old, new):
+        before, after = old.get("ttl"), new["ttl"]
+        if before == after:
+            return
+        if before:
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={**before, "Enabled": False})
+        if after:
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=after)
+
+    @staticmethod
+    def _tags(dynamodb, name, old, new):
+        if old == new:
+            return
+        arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+        if set(old) - set(new):
+            dynamodb.untag_resource(ResourceArn=arn, TagKeys=sorted(set(old) - set(new)))
+        if new:
+            dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in new.items()])
+
+
+def _common(properties):
+    table = {
+        "AttributeDefinitions": properties["AttributeDefinitions"],
+        "KeySchema": properties["KeySchema"],
+        "BillingMode": properties.get("BillingMode", "PROVISIONED"),
+    }
+    for plural in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        if properties.get(plural):
+            table[plural] = [pick(index, "IndexName", "KeySchema", "Projection") for index in properties[plural]]
+    return table
+
+
+def _recovery(specification):
+    recovery = {"PointInTimeRecoveryEnabled": flag((specification or {}).get("PointInTimeRecoveryEnabled"))}
+    if not recovery["PointInTimeRecoveryEnabled"]:
+        return {}
+    if "RecoveryPeriodInDays" in specification:
+        recovery["RecoveryPeriodInDays"] = number(specification["RecoveryPeriodInDays"])
+    return recovery
+
+
+def _ttl(properties):
+    specification = properties.get("TimeToLiveSpecification", {})
+    if not flag(specification.get("Enabled")):
+        return None
+    return {"AttributeName": specification["AttributeName"], "Enabled": True}
+
+
+@register("AWS::DynamoDB::GlobalTable")
+class GlobalTable(_Table):
+    properties = frozenset(
+        {
+            "TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes",
+            "LocalSecondaryIndexes", "Replicas", "StreamSpecification", "TimeToLiveSpecification",
+        }
+    )
+    inert = frozenset({"SSESpecification", "WarmThroughput", "WriteOnDemandThroughputSettings"})
+
+    def normal(self, context, properties):
+        replicas = properties["Replicas"]
+        if [replica["Region"] for replica in replicas] != [context.region]:
+            raise Failed(f"the local run has one replica of a table, in {context.region}")
+        replica = replicas[0]
+        known = {
+            "Region", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "Tags", "TableClass",
+            "ContributorInsightsSpecification", "GlobalSecondaryIndexes", "SSESpecification",
+            "ReadOnDemandThroughputSettings",
+        }
+        if set(replica) - known:
+            raise Failed(f"the local run does not support these replica settings: {sorted(set(replica) - known)}")
+        table = _common(properties)
+        if table["BillingMode"] != "PAY_PER_REQUEST":
+            raise Failed("the local run supports global tables with BillingMode PAY_PER_REQUEST only")
+        if "StreamSpecification" in properties:
+            table["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
+        return {
+            "table": table,
+            "protected": flag(replica.get("DeletionProtectionEnabled")),
+            "recovery": _recovery(replica.get("PointInTimeRecoverySpecification")),
+            "ttl": _ttl(properties),
+            "tags": tag_map(replica),
+        }
+
+
+@register("AWS::DynamoDB::Table")
+class Table(_Table):
+    properties = frozenset(
+        {
+            "TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput",
+            "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification",
+            "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "Tags",
+        }
+    )
+    inert = frozenset({"SSESpecification", "TableClass", "ContributorInsightsSpecification", "WarmThroughput", "OnDemandThroughput"})
+
+    def normal(self, context, properties):
+        table = _common(properties)
+        if table["BillingMode"] == "PROVISIONED":
+            throughput = properties["ProvisionedThroughput"]
+            table["ProvisionedThroughput"] = {key: number(value) for key, value in throughput.items()}
+        if "StreamSpecification" in properties:
+            table["StreamSpecification"] = {"StreamEnabled": True, **pick(properties["StreamSpecification"], "StreamViewType")}
+        return {
+            "table": table,
+            "protected": flag(properties.get("DeletionProtectionEnabled")),
+            "recovery": _recovery(properties.get("PointInTimeRecoverySpecification")),
+            "ttl": _ttl(properties),
+            "tags": tag_map(properties),
+        }

@@ -1,0 +1,247 @@
+"""Queues, topics, event rules and schedules."""
+
+import json
+
+from .kinds import Kind, Made, flag, number, pick, register, tag_map
+
+
+def _attribute(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+@register("AWS::SQS::Queue")
+class Queue(Kind):
+    attributes = frozenset(
+        {
+            "ContentBasedDeduplication", "DeduplicationScope", "DelaySeconds", "FifoQueue", "FifoThroughputLimit",
+            "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod",
+            "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled",
+            "VisibilityTimeout",
+        }
+    )
+    properties = attributes | {"QueueName", "Tags"}
+    replaced_by = frozenset({"QueueName", "FifoQueue"})
+    defaults = {
+        "DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600",
+        "ReceiveMessageWaitTimeSeconds": "0", "VisibilityTimeout": "30", "RedrivePolicy": "",
+    }
+
+    def create(self, context, properties):
+        name = properties.get("QueueName") or context.name(75)
+        if flag(properties.get("FifoQueue")) and not name.endswith(".fifo"):
+            name += ".fifo"
+        sqs = context.client("sqs")
+        attributes = {key: _attribute(value) for key, value in pick(properties, *self.attributes).items()}
+        url = sqs.create_queue(QueueName=name, Attributes=attributes, tags=tag_map(properties))["QueueUrl"]
+        arn = f"arn:aws:sqs:{context.region}:{context.account}:{name}"
+        return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+
+    def update(self, context, physical_id, old, new):
+        wanted = {key: _attribute(value) for key, value in pick(new, *self.attributes).items()}
+        dropped = {key: self.defaults[key] for key in old if key in self.defaults and key not in new}
+        sqs = context.client("sqs")
+        sqs.set_queue_attributes(QueueUrl=physical_id, Attributes={**dropped, **wanted})
+        gone = sorted(set(tag_map(old)) - set(tag_map(new)))
+        if gone:
+            sqs.untag_queue(QueueUrl=physical_id, TagKeys=gone)
+        if tag_map(new):
+            sqs.tag_queue(QueueUrl=physical_id, Tags=tag_map(new))
+
+    def delete(self, context, physical_id, properties):
+        context.client("sqs").delete_queue(QueueUrl=physical_id)
+
+
+@register("AWS::SQS::QueuePolicy")
+class QueuePolicy(Kind):
+    properties = frozenset({"Queues", "PolicyDocument"})
+
+    def create(self, context, properties):
+        self.update(context, None, {}, properties)
+        return Made(context.name())
+
+    def update(self, context, physical_id, old, new):
+        sqs = context.client("sqs")
+        for url in set(old.get("Queues", [])) - set(new["Queues"]):
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+        for url in new["Queues"]:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(new["PolicyDocument"])})
+
+    def delete(self, context, physical_id, properties):
+        self.update(context, physical_id, properties, {"Queues": []})
+
+
+@register("AWS::SNS::Topic")
+class Topic(Kind):
+    attributes = frozenset(
+        {"DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication", "SignatureVersion", "TracingConfig"}
+    )
+    properties = attributes | {"TopicName", "Tags", "Subscription"}
+    inert = frozenset({"DataProtectionPolicy", "DeliveryStatusLogging"})
+    replaced_by = frozenset({"TopicName", "FifoTopic"})
+
+    def create(self, context, properties):
+        name = properties.get("TopicName") or context.name(250)
+        if flag(properties.get("FifoTopic")) and not name.endswith(".fifo"):
+            name += ".fifo"
+        sns = context.client("sns")
+        attributes = {key: _attribute(value) for key, value in pick(properties, *self.attributes).items()}
+        tags = [{"Key": key, "Value": value} for key, value in tag_map(properties).items()]
+        arn = sns.create_topic(Name=name, Attributes=attributes, Tags=tags)["TopicArn"]
+        self._subscribe(sns, arn, properties)
+        return Made(arn, {"TopicArn": arn, "TopicName": name})
+
+    def update(self, context, physical_id, old, new):
+        sns = context.client("sns")
+        for key in self.attributes - self.replaced_by:
+            if old.get(key) != new.get(key):
+                sns.set_topic_attributes(TopicArn=physical_id, AttributeName=key, AttributeValue=_attribute(new.get(key, "")))
+        gone = sorted(set(tag_map(old)) - set(tag_map(new)))
+        if gone:
+            sns.untag_resource(ResourceArn=physical_id, TagKeys=gone)
+        if tag_map(new):
+            sns.tag_resource(ResourceArn=physical_id, Tags=[{"Key": key, "Value": value} for key, value in tag_map(new).items()])
+        if old.get("Subscription") != new.get("Subscription"):
+            self._subscribe(sns, physical_id, new)
+
+    def delete(self, context, physical_id, properties):
+        context.client("sns").delete_topic(TopicArn=physical_id)
+
+    @staticmethod
+    def _subscribe(sns, arn, properties):
+        for subscription in properties.get("Subscription", []):
+            sns.subscribe(TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+
+
+@register("AWS::SNS::TopicPolicy")
+class TopicPolicy(Kind):
+    properties = frozenset({"Topics", "PolicyDocument"})
+
+    def create(self, context, properties):
+        self.update(context, None, {}, properties)
+        return Made(context.name())
+
+    def update(self, context, physical_id, old, new):
+        for arn in new["Topics"]:
+            context.client("sns").set_topic_attributes(
+                TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(new["PolicyDocument"])
+            )
+
+    def delete(self, context, physical_id, properties):
+        """Leaves the topic's policy: SNS knows no way to remove one, and CloudFormation resets it."""
+
+
+@register("AWS::SNS::Subscription")
+class Subscription(Kind):
+    attributes = frozenset({"DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy", "SubscriptionRoleArn"})
+    properties = attributes | {"TopicArn", "Protocol", "Endpoint"}
+    inert = frozenset({"Region"})
+    replaced_by = frozenset({"TopicArn", "Protocol", "Endpoint"})
+
+    def create(self, context, properties):
+        arn = context.client("sns").subscribe(
+            TopicArn=properties["TopicArn"],
+            Protocol=properties["Protocol"],
+            Endpoint=properties["Endpoint"],
+            Attributes={key: _attribute(value) for key, value in pick(properties, *self.attributes).items()},
+            ReturnSubscriptionArn=True,
+        )["SubscriptionArn"]
+        return Made(arn, {"Arn": arn})
+
+    def update(self, context, physical_id, old, new):
+        for key in self.attributes:
+            if old.get(key) != new.get(key):
+                context.client("sns").set_subscription_attributes(
+                    SubscriptionArn=physical_id, AttributeName=key, AttributeValue=_attribute(new.get(key, ""))
+                )
+
+    def delete(self, context, physical_id, properties):
+        context.client("sns").unsubscribe(SubscriptionArn=physical_id)
+
+
+@register("AWS::Events::Rule")
+class Rule(Kind):
+    settings = ("Description", "EventBusName", "RoleArn", "ScheduleExpression", "State")
+    properties = frozenset({*settings, "Name", "EventPattern", "Targets", "Tags"})
+    replaced_by = frozenset({"Name", "EventBusName"})
+
+    def create(self, context, properties):
+        name = properties.get("Name") or context.name(64)
+        arn = self._put(context, name, properties)
+        return Made(name, {"Arn": arn})
+
+    def update(self, context, physical_id, old, new):
+        ids = {target["Id"] for target in old.get("Targets", [])} - {target["Id"] for target in new.get("Targets", [])}
+        if ids:
+            context.client("events").remove_targets(
+                Rule=physical_id, Ids=sorted(ids), **pick(new, "EventBusName")
+            )
+        self._put(context, physical_id, new)
+
+    def delete(self, context, physical_id, properties):
+        events, bus = context.client("events"), pick(properties, "EventBusName")
+        ids = [target["Id"] for target in properties.get("Targets", [])]
+        if ids:
+            events.remove_targets(Rule=physical_id, Ids=ids, **bus)
+        events.delete_rule(Name=physical_id, **bus)
+
+    def _put(self, context, name, properties):
+        events = context.client("events")
+        settings = pick(properties, *self.settings)
+        if "EventPattern" in properties:
+            settings["EventPattern"] = json.dumps(properties["EventPattern"])
+        arn = events.put_rule(Name=name, **settings)["RuleArn"]
+        if properties.get("Targets"):
+            events.put_targets(Rule=name, Targets=_typed(properties["Targets"]), **pick(properties, "EventBusName"))
+        return arn
+
+
+def _typed(node):
+    """Numbers that CDK writes as numbers and a template's functions as text."""
+    if isinstance(node, dict):
+        numeric = {"MaximumRetryAttempts", "MaximumEventAgeInSeconds", "MaximumWindowInMinutes"}
+        return {key: number(value) if key in numeric else _typed(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_typed(item) for item in node]
+    return node
+
+
+@register("AWS::Scheduler::Schedule")
+class Schedule(Kind):
+    """Schedules are kept, but nothing here fires them."""
+
+    settings = (
+        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "ScheduleExpression",
+        "ScheduleExpressionTimezone", "StartDate", "State", "Target",
+    )
+    properties = frozenset({*settings, "Name"})
+    replaced_by = frozenset({"Name", "GroupName"})
+
+    def create(self, context, properties):
+        name = properties.get("Name") or context.name(64)
+        made = context.client("scheduler").create_schedule(Name=name, **_typed(pick(properties, *self.settings)))
+        return Made(name, {"Arn": made["ScheduleArn"]})
+
+    def update(self, context, physical_id, old, new):
+        context.client("scheduler").update_schedule(Name=physical_id, **_typed(pick(new, *self.settings)))
+
+    def delete(self, context, physical_id, properties):
+        context.client("scheduler").delete_schedule(Name=physical_id, **pick(properties, "GroupName"))
+
+
+@register("AWS::Scheduler::ScheduleGroup")
+class ScheduleGroup(Kind):
+    properties = frozenset({"Name"})
+    inert = frozenset({"Tags"})
+    replaced_by = frozenset({"Name"})
+
+    def create(self, context, properties):
+        name = properties.get("Name") or context.name(64)
+        return Made(name, {"Arn": context.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]})
+
+    def update(self, context, physical_id, old, new):
+        return None
+
+    def delete(self, context, physical_id, properties):
+        context.client("scheduler").delete_schedule_group(Name=physical_id)

@@ -1,0 +1,115 @@
+"""The WSGI application in front of moto.
+
+It answers what moto cannot (CloudFormation, Lambda invocations, a few routes of
+our own under /_local/) and passes everything else on.
+"""
+
+import json
+import re
+import threading
+import traceback
+from urllib.parse import parse_qs, unquote
+
+import fixes.dynamodb
+import fixes.lambda_
+import fixes.s3
+import fixes.sqs
+from cfn.api import CloudFormation
+from cfn.clients import Clients
+from cfn.custom import Responses
+
+INVOKE = re.compile(r"^/2015-03-31/functions/(?P<name>[^/]+)/invocations/?$")
+INVOKE_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Log-Type", "X-Amz-Client-Context")
+
+
+class Gateway:
+    """Routes a request: own routes, CloudFormation, Lambda Invoke, else moto."""
+
+    def __init__(self, moto, endpoint, host_url):
+        self.moto = moto
+        # moto reads, changes and writes items without a lock: two concurrent
+        # ADDs would lose one, and a failed transaction would undo others' writes.
+        self.dynamodb = threading.RLock()
+        self.lambda_host = fixes.lambda_.LambdaHost(host_url, endpoint)
+        self.responses = Responses(endpoint)
+        clients = Clients(endpoint)
+        self.cloudformation = CloudFormation(clients, self.lambda_host, self.responses)
+        fixes.s3.apply()
+        fixes.dynamodb.apply()
+        fixes.lambda_.apply(self.lambda_host)
+        fixes.sqs.apply()
+
+    def __call__(self, environ, start_response):
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_local/"):
+            return self.own(path, environ, start_response)
+        if service_of(environ) == "cloudformation":
+            return self.answer(start_response, *self.cloudformation.handle(form_of(environ)))
+        invoked = INVOKE.match(path)
+        if invoked and environ["REQUEST_METHOD"] == "POST":
+            return self.invoke(invoked["name"], environ, start_response)
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            with self.dynamodb:
+                return collect(self.moto(environ, start_response))
+        # S3 announces an object once it is complete with its metadata, ACL and
+        # tags. moto would do so halfway through the request.
+        with fixes.s3.deferred_events():
+            return collect(self.moto(environ, start_response))
+
+    def own(self, path, environ, start_response):
+        if path == "/_local/health":
+            return self.answer(start_response, 200, "text/plain", b"ok")
+        if path.startswith("/_local/code/"):
+            return self.answer(start_response, 200, "application/zip", self.lambda_host.code(path.rsplit("/", 1)[1]))
+        if path.startswith("/_local/cfn-response/"):
+            self.responses.deliver(path.rsplit("/", 1)[1], json.loads(body_of(environ)))
+            return self.answer(start_response, 200, "text/plain", b"")
+        return self.answer(start_response, 404, "text/plain", b"no such route")
+
+    def invoke(self, name, environ, start_response):
+        headers = {}
+        for header in INVOKE_HEADERS:
+            value = environ.get("HTTP_" + header.upper().replace("-", "_"))
+            if value:
+                headers[header] = value
+        qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [""])[0]
+        status, answered, body = self.lambda_host.forward(unquote(name), body_of(environ), headers, qualifier)
+        start_response(f"{status} {'OK' if status < 400 else 'Error'}", answered)
+        return [body]
+
+    @staticmethod
+    def answer(start_response, status, content_type, body):
+        start_response(
+            f"{status} {'OK' if status < 400 else 'Error'}",
+            [("Content-Type", content_type), ("Content-Length", str(len(body)))],
+        )
+        return [body]
+
+
+def service_of(environ):
+    """The service a signed request is for, from its credential scope."""
+    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
+    return scope[1] if scope else ""
+
+
+def body_of(environ):
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        return environ["wsgi.input"].read()
+    return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
+def form_of(environ):
+    form = parse_qs(body_of(environ).decode(), keep_blank_values=True)
+    return {key: values[0] for key, values in form.items()}
+
+
+def collect(response):
+    """Reads a WSGI response to its end, so that whatever must follow it can."""
+    try:
+        return [b"".join(response)]
+    except Exception:
+        traceback.print_exc()
+        raise
+    finally:
+        if hasattr(response, "close"):
+            response.close()

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package local
+
+import "syscall"
+
+// childAttributes put a child into a process group of its own, so that ctrl-C
+// reaches this process alone. The launcher notices itself when this one ends.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
+// killChild ends a child and what it has started.
+func killChild(pid int) {
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended meanwhile
+}

@@ -1,0 +1,196 @@
+package test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/gkampitakis/go-snaps/snaps"
+
+	"ingestion/constructs"
+)
+
+// matchSnapshots compares each template with test/__snapshots__/<name>.<stack>.
+// A template without a snapshot fails, here as in CI. After a change that is
+// meant: UPDATE_SNAPS=true go test ./test/...
+func matchSnapshots(t *testing.T, name string, templates map[string]template) {
+	t.Helper()
+	for stack, tpl := range templates {
+		snaps.WithConfig(
+			snaps.Filename(name+"."+stack),
+			snaps.Ext(".json"),
+			snaps.Update(os.Getenv("UPDATE_SNAPS") == "true"),
+		).MatchStandaloneSnapshot(t, tpl.normalized(t))
+	}
+}
+
+func TestSnapshots(t *testing.T) {
+	for name, build := range map[string]func(*testing.T, awscdk.App){
+		"minimal": func(t *testing.T, app awscdk.App) {
+			newFeed(t, app, minimal("orders"))
+		},
+		"shared": func(t *testing.T, app awscdk.App) {
+			store := newStore(t, app)
+			for _, feed := range []string{"orders", "returns"} {
+				props := minimal(feed)
+				props.Store = store
+				newFeed(t, app, props)
+			}
+		},
+		"imported": func(t *testing.T, app awscdk.App) {
+			stack := newStack(app, "Feed-orders")
+			store, err := constructs.ImportStore(stack, "Store", constructs.StoreNames{
+				LandingBucket: "landing-of-another-app", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			props := minimal("orders")
+			props.Store, props.Assets = store, fakeAssets(t)
+			if _, err := constructs.NewIngestionPipeline(stack, "Feed", props); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"comprehensive": func(t *testing.T, app awscdk.App) {
+			store, err := constructs.NewStore(newStack(app, "Store"), "Store", comprehensiveStore())
+			if err != nil {
+				t.Fatal(err)
+			}
+			props := comprehensive()
+			props.Store = store
+			newFeed(t, app, props)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp(t)
+			build(t, app)
+			matchSnapshots(t, name, synth(t, app))
+		})
+	}
+}
+
+func comprehensiveStore() constructs.StoreProps {
+	return constructs.StoreProps{
+		LandingExpirationDays: 90,
+		Subscribers:           []string{"arn:aws:iam::111122223333:user/snowflake-sns"},
+	}
+}
+
+func comprehensive() constructs.IngestionPipelineProps {
+	return constructs.IngestionPipelineProps{
+		Feed: "orders",
+		Source: constructs.NewBucket(
+			constructs.WithPrefix("incoming/"),
+			constructs.WithSuffixes(".csv", ".csv.gz"),
+			constructs.WithNoncurrentDays(7),
+		),
+		Format: constructs.CSV('|', "id", "name", "price"),
+		Snowflake: &constructs.SnowflakeProps{
+			Principal:  "arn:aws:iam::111122223333:user/abc1-s-xyz",
+			ExternalID: "orders-4711",
+		},
+		PartBytes: 64 << 20,
+		Limits: constructs.Limits{
+			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2,
+		},
+		Architecture:     constructs.X86,
+		Unpack:           constructs.FunctionProps{MemoryMB: 3008, Timeout: 10 * time.Minute, MaxConcurrency: 5},
+		Load:             constructs.FunctionProps{MemoryMB: 1024, Timeout: 5 * time.Minute, MaxConcurrency: 50},
+		LogRetentionDays: 365,
+	}
+}
+
+// A prop that is added must be added to the comprehensive snapshot too. Store
+// and Assets are set where the feed is made.
+func TestComprehensiveSetsEveryProp(t *testing.T) {
+	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps")
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets")
+}
+
+func requireSet(t *testing.T, v reflect.Value, path string, except ...string) {
+	t.Helper()
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if slices.Contains(except, name) {
+			continue
+		}
+		if v.Field(i).IsZero() {
+			t.Errorf("%s.%s is not set", path, name)
+			continue
+		}
+		if v.Type().Field(i).IsExported() {
+			requireSet(t, v.Field(i), path+"."+name)
+		}
+	}
+}
+
+// The app itself, as the cdk CLI runs it: its binary, in a folder with dist,
+// with the context of cdk.json.
+func TestApp(t *testing.T) {
+	dir := t.TempDir()
+	writeFakeAssets(t, filepath.Join(dir, "dist"))
+	binary := filepath.Join(dir, "app")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the app: %v\n%s", err, out)
+	}
+
+	t.Run("as it is", func(t *testing.T) {
+		templates := runApp(t, dir, binary, nil)
+		for _, stack := range []string{"Store", "Earthquakes", "Airports"} {
+			if _, ok := templates[stack]; !ok {
+				t.Errorf("the app has no stack %s", stack)
+			}
+		}
+		matchSnapshots(t, "app", templates)
+	})
+
+	t.Run("architecture from the context", func(t *testing.T) {
+		templates := runApp(t, dir, binary, map[string]any{"architecture": "x86_64"})
+		functions := 0
+		for id, f := range templates["Airports"].ofType("AWS::Lambda::Function") {
+			if f.Properties["Runtime"] != "provided.al2023" {
+				continue
+			}
+			functions++
+			if got, want := f.Properties["Architectures"], []any{"x86_64"}; !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: architectures %v, want %v", id, got, want)
+			}
+		}
+		if functions != 2 {
+			t.Errorf("%d functions, want unpack and load", functions)
+		}
+	})
+}
+
+// runApp runs the app in dir, with context beside that of cdk.json.
+func runApp(t *testing.T, dir, binary string, context map[string]any) map[string]template {
+	t.Helper()
+	all := featureFlags(t)
+	maps.Copy(all, context)
+	contextJSON, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outdir := t.TempDir()
+	app := exec.CommandContext(t.Context(), binary)
+	app.Dir = dir
+	app.Env = append(os.Environ(), "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(contextJSON))
+	if out, err := app.CombinedOutput(); err != nil {
+		t.Fatalf("run the app: %v\n%s", err, out)
+	}
+	return readTemplates(t, outdir)
+}

@@ -1,0 +1,180 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"ingestion/constructs"
+)
+
+// fakeAssets returns a folder laid out as `make build` leaves dist, with
+// binaries that are none: a template holds only their hash.
+func fakeAssets(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	writeFakeAssets(t, root)
+	return root
+}
+
+func writeFakeAssets(t *testing.T, root string) {
+	t.Helper()
+	for _, goarch := range []string{"arm64", "amd64"} {
+		for _, function := range []string{"unpack", "load"} {
+			dir := filepath.Join(root, goarch, function)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "bootstrap"), []byte(function+" for "+goarch), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// featureFlags returns the context of cdk.json, so that the templates are those
+// that the cdk CLI deploys.
+func featureFlags(t *testing.T) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile("../cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct{ Context map[string]any }
+	if err := json.Unmarshal(b, &config); err != nil {
+		t.Fatal(err)
+	}
+	if len(config.Context) == 0 {
+		t.Fatal("cdk.json has no context")
+	}
+	return config.Context
+}
+
+// newApp returns an app that writes to a folder of its own.
+func newApp(t *testing.T) awscdk.App {
+	t.Helper()
+	context := featureFlags(t)
+	return awscdk.NewApp(&awscdk.AppProps{
+		AnalyticsReporting: jsii.Bool(false),
+		Context:            &context,
+		Outdir:             jsii.String(t.TempDir()),
+	})
+}
+
+func newStack(app awscdk.App, name string) awscdk.Stack {
+	return awscdk.NewStack(app, &name, &awscdk.StackProps{
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{
+			GenerateBootstrapVersionRule: jsii.Bool(false),
+		}),
+	})
+}
+
+func newStore(t *testing.T, app awscdk.App) *constructs.Store {
+	t.Helper()
+	store, err := constructs.NewStore(newStack(app, "Store"), "Store", constructs.StoreProps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// newFeed makes a feed in a stack of its own, called Feed and the feed's name.
+func newFeed(t *testing.T, app awscdk.App, props constructs.IngestionPipelineProps) *constructs.IngestionPipeline {
+	t.Helper()
+	props.Assets = fakeAssets(t)
+	p, err := constructs.NewIngestionPipeline(newStack(app, "Feed-"+props.Feed), "Feed", props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// minimal returns the props that no feed can do without.
+func minimal(feed string) constructs.IngestionPipelineProps {
+	return constructs.IngestionPipelineProps{Feed: feed, Source: constructs.NewBucket(), Format: constructs.JSON()}
+}
+
+// synth returns the templates of app by stack.
+func synth(t *testing.T, app awscdk.App) map[string]template {
+	t.Helper()
+	return readTemplates(t, *app.Synth(&awscdk.StageSynthesisOptions{Force: jsii.Bool(true)}).Directory())
+}
+
+func readTemplates(t *testing.T, dir string) map[string]template {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("no template in %s", dir)
+	}
+	templates := make(map[string]template, len(files))
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tpl template
+		if err := json.Unmarshal(b, &tpl); err != nil {
+			t.Fatal(err)
+		}
+		tpl.text = string(b)
+		templates[strings.TrimSuffix(filepath.Base(file), ".template.json")] = tpl
+	}
+	return templates
+}
+
+// template is what the tests read of a CloudFormation template.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]any
+	text      string
+}
+
+type resource struct {
+	Type           string
+	DeletionPolicy string
+	Properties     map[string]any
+}
+
+// ofType returns the resources of a type by logical ID.
+func (tpl template) ofType(name string) map[string]resource {
+	found := map[string]resource{}
+	for id, r := range tpl.Resources {
+		if r.Type == name {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+var assetHash = regexp.MustCompile(`[0-9a-f]{64}\.zip`)
+
+// normalized returns the template with its keys in order and its asset hashes
+// numbered, since those change with every edit of a function.
+func (tpl template) normalized(t *testing.T) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(tpl.text), &v); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := map[string]int{}
+	return assetHash.ReplaceAllStringFunc(string(b), func(hash string) string {
+		if _, seen := number[hash]; !seen {
+			number[hash] = len(number) + 1
+		}
+		return fmt.Sprintf("asset-%d.zip", number[hash])
+	})
+}

@@ -1,0 +1,357 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"ingestion/constructs"
+)
+
+// templatesWithEverything are the comprehensive feed beside a minimal one on a
+// shared store, and a feed with a store of its own.
+func templatesWithEverything(t *testing.T) map[string]template {
+	t.Helper()
+	app := newApp(t)
+	store := newStore(t, app)
+	orders := comprehensive()
+	orders.Store = store
+	newFeed(t, app, orders)
+	returns := minimal("returns")
+	returns.Store = store
+	newFeed(t, app, returns)
+	newFeed(t, app, minimal("alone"))
+	return synth(t, app)
+}
+
+func TestStoreIsUntouchedByFeeds(t *testing.T) {
+	var without string
+	for n := range 3 {
+		app := newApp(t)
+		store := newStore(t, app)
+		for i := range n {
+			props := comprehensive()
+			props.Feed = fmt.Sprintf("feed-%d", i)
+			props.Store = store
+			newFeed(t, app, props)
+		}
+		got := synth(t, app)["Store"].text
+		if n == 0 {
+			without = got
+		} else if got != without {
+			t.Errorf("the store's template changes with %d feeds", n)
+		}
+	}
+}
+
+func TestSecondSynthIsIdentical(t *testing.T) {
+	first, second := templatesWithEverything(t), templatesWithEverything(t)
+	for stack := range first {
+		if first[stack].text != second[stack].text {
+			t.Errorf("stack %s differs between two runs", stack)
+		}
+	}
+}
+
+func TestFeedStackIsSmall(t *testing.T) {
+	for stack, tpl := range templatesWithEverything(t) {
+		if n := len(tpl.Resources); n >= 40 {
+			t.Errorf("stack %s has %d resources, the limit of this project is 39", stack, n)
+		}
+	}
+}
+
+// free are the types that cost nothing while nothing arrives, other than what they store.
+var free = []string{
+	"AWS::DynamoDB::GlobalTable", // on demand
+	"AWS::IAM::Policy", "AWS::IAM::Role",
+	"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Function", "AWS::Lambda::Permission",
+	"AWS::Logs::LogGroup",
+	"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Custom::S3BucketNotifications",
+	"AWS::SNS::Topic", "AWS::SNS::TopicPolicy",
+	"AWS::SQS::Queue", "AWS::SQS::QueuePolicy", // nobody polls it
+}
+
+func TestNothingCostsWhileIdle(t *testing.T) {
+	for stack, tpl := range templatesWithEverything(t) {
+		for id, r := range tpl.Resources {
+			if !slices.Contains(free, r.Type) {
+				t.Errorf("stack %s: %s is of type %s, which may cost while idle", stack, id, r.Type)
+			}
+		}
+		for id, table := range tpl.ofType("AWS::DynamoDB::GlobalTable") {
+			if mode := table.Properties["BillingMode"]; mode != "PAY_PER_REQUEST" {
+				t.Errorf("stack %s: %s: billing mode %v", stack, id, mode)
+			}
+		}
+	}
+}
+
+func TestDataOutlivesItsStack(t *testing.T) {
+	for stack, tpl := range templatesWithEverything(t) {
+		for id, r := range tpl.Resources {
+			if (r.Type == "AWS::S3::Bucket" || r.Type == "AWS::DynamoDB::GlobalTable") && r.DeletionPolicy != "Retain" {
+				t.Errorf("stack %s: %s has deletion policy %q", stack, id, r.DeletionPolicy)
+			}
+		}
+	}
+}
+
+// statement is one statement of a policy, with its resources as text.
+type statement struct {
+	Effect    string
+	Principal any
+	Action    []string
+	Resource  []string
+	Condition map[string]any
+}
+
+// statements returns those of a policy document.
+func statements(document any) []statement {
+	var all []statement
+	for _, s := range document.(map[string]any)["Statement"].([]any) {
+		m := s.(map[string]any)
+		st := statement{Effect: m["Effect"].(string), Principal: m["Principal"], Action: texts(m["Action"]), Resource: texts(m["Resource"])}
+		st.Condition, _ = m["Condition"].(map[string]any)
+		all = append(all, st)
+	}
+	return all
+}
+
+func texts(v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		var all []string
+		for _, e := range v {
+			all = append(all, text(e))
+		}
+		return all
+	default:
+		return []string{text(v)}
+	}
+}
+
+// text writes a value of a template with each intrinsic function as {…}.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if join, ok := v["Fn::Join"].([]any); ok {
+			var b strings.Builder
+			for _, part := range join[1].([]any) {
+				b.WriteString(text(part))
+			}
+			return b.String()
+		}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// identityPolicies returns every statement that is attached to a role of tpl, by logical ID.
+func identityPolicies(tpl template) map[string][]statement {
+	found := map[string][]statement{}
+	for id, p := range tpl.ofType("AWS::IAM::Policy") {
+		found[id] = append(found[id], statements(p.Properties["PolicyDocument"])...)
+	}
+	for id, role := range tpl.ofType("AWS::IAM::Role") {
+		inline, _ := role.Properties["Policies"].([]any)
+		for _, p := range inline {
+			found[id] = append(found[id], statements(p.(map[string]any)["PolicyDocument"])...)
+		}
+	}
+	return found
+}
+
+func TestPoliciesAreNarrow(t *testing.T) {
+	for stack, tpl := range templatesWithEverything(t) {
+		policies := identityPolicies(tpl)
+		if len(policies) == 0 {
+			t.Errorf("stack %s has no policy to look at", stack)
+		}
+		for id, all := range policies {
+			for _, s := range all {
+				for _, action := range s.Action {
+					if strings.Contains(action, "*") {
+						t.Errorf("stack %s: %s: action %s is a wildcard", stack, id, action)
+					}
+				}
+				for _, r := range s.Resource {
+					if r == "*" || strings.HasPrefix(r, "arn:") && strings.Contains(r, "*") {
+						t.Errorf("stack %s: %s: resource %s of %v is a wildcard", stack, id, r, s.Action)
+					}
+				}
+			}
+		}
+		for id, role := range tpl.ofType("AWS::IAM::Role") {
+			// The CDK's own function that writes bucket notifications comes with
+			// AWSLambdaBasicExecutionRole and offers no way to replace it. It runs
+			// at deployment only, and may write notifications of its bucket alone.
+			if role.Properties["ManagedPolicyArns"] != nil && !strings.HasPrefix(id, "BucketNotificationsHandler050a0587b7544547bf325f094a3db834Role") {
+				t.Errorf("stack %s: %s has managed policies %v", stack, id, role.Properties["ManagedPolicyArns"])
+			}
+		}
+	}
+}
+
+// A feed's functions reach its own prefixes and its own items, no other feed's.
+func TestFeedKeepsToItself(t *testing.T) {
+	tpl := templatesWithEverything(t)["Feed-orders"]
+	own := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": "orders#*"}}
+	seen := map[string]bool{}
+	for id, all := range identityPolicies(tpl) {
+		for _, s := range all {
+			for i, action := range s.Action {
+				service, _, _ := strings.Cut(action, ":")
+				if i == 0 {
+					seen[service] = true
+				}
+				if service == "dynamodb" && !reflect.DeepEqual(s.Condition, own) {
+					t.Errorf("%s: %s has condition %v, want %v", id, action, s.Condition, own)
+				}
+			}
+			for _, r := range s.Resource {
+				if !strings.Contains(r, "LandingBucket") || !strings.Contains(r, "/") {
+					continue
+				}
+				if !strings.HasSuffix(r, "/landing/orders/*") && !strings.HasSuffix(r, "/quarantine/orders/*") {
+					t.Errorf("%s: %v on %s, outside the feed's prefixes", id, s.Action, r)
+				}
+			}
+		}
+	}
+	for _, service := range []string{"dynamodb", "lambda", "logs", "s3", "sqs"} {
+		if !seen[service] {
+			t.Errorf("no statement of %s was looked at", service)
+		}
+	}
+}
+
+func TestActionsOfFunctions(t *testing.T) {
+	want := map[string][]string{
+		"FeedUnpackRole": {
+			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+			"lambda:InvokeFunction",
+			"logs:CreateLogStream", "logs:PutLogEvents",
+			"s3:AbortMultipartUpload", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject",
+			"sqs:SendMessage",
+		},
+		"FeedLoadRole": {
+			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
+			"logs:CreateLogStream", "logs:PutLogEvents",
+			"s3:GetObject", "s3:PutObject",
+			"sqs:SendMessage",
+		},
+	}
+	got := map[string][]string{}
+	for id, all := range identityPolicies(templatesWithEverything(t)["Feed-orders"]) {
+		role, _, ok := strings.Cut(id, "DefaultPolicy")
+		if !ok {
+			continue
+		}
+		actions := map[string]bool{}
+		for _, s := range all {
+			for _, a := range s.Action {
+				actions[a] = true
+			}
+		}
+		got[role] = slices.Sorted(maps.Keys(actions))
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("actions\n%v\nwant\n%v", got, want)
+	}
+}
+
+// Nobody but S3, for the landing bucket and this account, and the subscribers
+// that were named may use the topic; what is open to all is only forbidden.
+func TestTopicPolicy(t *testing.T) {
+	app := newApp(t)
+	if _, err := constructs.NewStore(newStack(app, "Store"), "Store", comprehensiveStore()); err != nil {
+		t.Fatal(err)
+	}
+	policies := synth(t, app)["Store"].ofType("AWS::SNS::TopicPolicy")
+	if len(policies) != 1 {
+		t.Fatalf("%d topic policies, want 1: of two for one topic the later replaces the earlier", len(policies))
+	}
+	var allowed []string
+	for _, p := range policies {
+		for _, s := range statements(p.Properties["PolicyDocument"]) {
+			if s.Effect == "Allow" {
+				allowed = append(allowed, fmt.Sprint(s.Action, text(s.Principal), slices.Sorted(maps.Keys(s.Condition))))
+			}
+		}
+	}
+	want := []string{
+		`[sns:Publish]{"Service":"s3.amazonaws.com"}[ArnEquals StringEquals]`,
+		`[sns:Subscribe]{"AWS":"arn:aws:iam::111122223333:user/snowflake-sns"}[]`,
+	}
+	if !reflect.DeepEqual(allowed, want) {
+		t.Errorf("allowed\n%v\nwant\n%v", allowed, want)
+	}
+}
+
+func TestSnowflakeRole(t *testing.T) {
+	app := newApp(t)
+	props := comprehensive()
+	props.Feed = strings.Repeat("f", 40)
+	p := newFeed(t, app, props)
+	if p.SnowflakeRole == nil {
+		t.Fatal("no role")
+	}
+	tpl := synth(t, app)["Feed-"+props.Feed]
+	var role resource
+	for id, r := range tpl.ofType("AWS::IAM::Role") {
+		if strings.Contains(id, "Snowflake") {
+			role = r
+		}
+	}
+
+	trust := statements(role.Properties["AssumeRolePolicyDocument"])
+	want := []statement{{
+		Effect:    "Allow",
+		Principal: map[string]any{"AWS": "arn:aws:iam::111122223333:user/abc1-s-xyz"},
+		Action:    []string{"sts:AssumeRole"},
+		Condition: map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "orders-4711"}},
+	}}
+	if !reflect.DeepEqual(trust, want) {
+		t.Errorf("trust\n%+v\nwant\n%+v", trust, want)
+	}
+
+	// 14 characters: no region has a longer name than ap-southeast-2.
+	name := strings.ReplaceAll(text(role.Properties["RoleName"]), `{"Ref":"AWS::Region"}`, "ap-southeast-2")
+	if len(name) > 64 || !strings.Contains(name, "-snowflake-") {
+		t.Errorf("role name %q of %d characters, the limit is 64", name, len(name))
+	}
+}
+
+func TestReturnedParts(t *testing.T) {
+	app := newApp(t)
+	p := newFeed(t, app, minimal("orders"))
+	if p.SnowflakeRole != nil {
+		t.Error("a role for Snowflake that was not asked for")
+	}
+	if p.SourceBucket == nil || p.Store == nil || p.Unpack == nil || p.Load == nil || p.FailureQueue == nil {
+		t.Errorf("incomplete: %+v", p)
+	}
+	if p.Spec.Feed != "orders" || p.Spec.LandingPrefix != "landing/" {
+		t.Errorf("spec %+v", p.Spec)
+	}
+	outputs := slices.Sorted(maps.Keys(synth(t, app)["Feed-orders"].Outputs))
+	want := []string{
+		"FeedFailureQueueUrl", "FeedFeed", "FeedLandingBucket", "FeedLandingPrefix", "FeedLoadFunction",
+		"FeedQuarantinePrefix", "FeedSourceBucket", "FeedTable", "FeedTopic", "FeedUnpackFunction",
+	}
+	if !reflect.DeepEqual(outputs, want) {
+		t.Errorf("outputs\n%v\nwant\n%v", outputs, want)
+	}
+}

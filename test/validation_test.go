@@ -1,0 +1,172 @@
+package test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ingestion/constructs"
+)
+
+func TestValidate(t *testing.T) {
+	manyColumns := make([]string, 200)
+	for i := range manyColumns {
+		manyColumns[i] = "a_rather_long_name_of_column_" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + strings.Repeat("y", i/26)
+	}
+	manySuffixes := make([]string, 101)
+	for i := range manySuffixes {
+		manySuffixes[i] = "." + string(rune('a'+i%26)) + strings.Repeat("z", i/26) + "."
+	}
+	const allowed = " may have ASCII letters, digits and !_.()/=- only: S3 and IAM read other characters of a filter each in its own way"
+	for _, test := range []struct {
+		name  string
+		props constructs.IngestionPipelineProps
+		want  []string
+	}{
+		{"nothing given", constructs.IngestionPipelineProps{}, []string{
+			`feed "": Feed: is required: give the feed a name, such as "orders"`,
+			`feed "": Format: is required: JSON(), NDJSON() or CSV('|')`,
+			`feed "": Source: is required: NewBucket() makes one for the feed`,
+		}},
+		{"everything wrong", constructs.IngestionPipelineProps{
+			Feed: "Orders!",
+			Source: constructs.NewBucket(
+				constructs.WithPrefix("/in*"),
+				constructs.WithSuffixes("", ".gz", ".json.gz", "#"),
+				constructs.WithNoncurrentDays(0),
+			),
+			Format:           constructs.CSV('é', "id", "", "id").At("items"),
+			Snowflake:        &constructs.SnowflakeProps{Principal: "snowflake", ExternalID: "?"},
+			PartBytes:        1,
+			Limits:           constructs.Limits{MaxEntries: -1, MaxEntryBytes: -1, MaxRatio: -1, MaxRecordBytes: 1, MaxDepth: 17},
+			Architecture:     "riscv",
+			Unpack:           constructs.FunctionProps{MemoryMB: 64, Timeout: time.Hour, MaxConcurrency: -1},
+			Load:             constructs.FunctionProps{MemoryMB: 20480, Timeout: 1500 * time.Millisecond, MaxConcurrency: -2},
+			LogRetentionDays: 31,
+		}, []string{
+			`feed "Orders!": Feed: may have lower-case letters, digits and hyphens only, and starts with a letter`,
+			`feed "Orders!": SourcePrefix: "/in*" starts with a slash: keys of S3 objects do not`,
+			`feed "Orders!": PartBytes: 1 is outside 8192 to 536870912`,
+			`feed "Orders!": Format.Path: "items" belongs to JSON, this is csv`,
+			`feed "Orders!": Format.Delimiter: "é" must be one ASCII character other than a quote, a line break and NUL`,
+			`feed "Orders!": Format.Columns: column 2 has no name`,
+			`feed "Orders!": Format.Columns: "id" is there twice`,
+			`feed "Orders!": Limits.MaxEntries: -1 is outside 1 to 10000000`,
+			`feed "Orders!": Limits.MaxEntryBytes: -1 is outside 1 to 109951162777600`,
+			`feed "Orders!": Limits.MaxRatio: -1 is outside 1 to 1000000`,
+			`feed "Orders!": Limits.MaxRecordBytes: 1 is outside 1024 to 134217728`,
+			`feed "Orders!": Limits.MaxDepth: 17 is outside 1 to 16`,
+			`feed "Orders!": SourcePrefix: "/in*"` + allowed,
+			`feed "Orders!": SourceSuffixes: suffix 1 is empty: leave the option out to take every object`,
+			`feed "Orders!": SourceSuffixes: ".json.gz" ends with ".gz": S3 refuses overlapping filters, keep the shorter`,
+			`feed "Orders!": SourceSuffixes: "#"` + allowed,
+			`feed "Orders!": Source: 0 days of overwritten versions is below 1: a version that is gone before it is read is lost`,
+			`feed "Orders!": Snowflake.Principal: "snowflake" is not the ARN of an IAM user or role, such as "arn:aws:iam::123456789012:user/abc1-s-xyz"`,
+			`feed "Orders!": Snowflake.ExternalID: "?" must have 2 to 1224 letters, digits and _+=,.@:/- (IAM's limit)`,
+			`feed "Orders!": Architecture: "riscv" is neither arm64 nor x86_64`,
+			`feed "Orders!": Unpack.MemoryMB: 64 is outside 128 to 10240`,
+			`feed "Orders!": Unpack.Timeout: 1h0m0s is not a number of whole seconds from 1s to 15m0s`,
+			`feed "Orders!": Unpack.MaxConcurrency: -1 is negative: give 0 for no limit`,
+			`feed "Orders!": Load.MemoryMB: 20480 is outside 128 to 10240`,
+			`feed "Orders!": Load.Timeout: 1.5s is not a number of whole seconds from 1s to 15m0s`,
+			`feed "Orders!": Load.MaxConcurrency: -2 is negative: give 0 for no limit`,
+			`feed "Orders!": LogRetentionDays: 31 is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
+		}},
+		{"too long", constructs.IngestionPipelineProps{
+			Feed:   strings.Repeat("f", 41),
+			Source: constructs.NewBucket(constructs.WithPrefix(strings.Repeat("p", 513)), constructs.WithSuffixes(manySuffixes...)),
+			Format: constructs.CSV('|', manyColumns...),
+		}, []string{
+			`feed "` + strings.Repeat("f", 41) + `": Feed: has 41 characters, the limit is 40: try a shorter name`,
+			`feed "` + strings.Repeat("f", 41) + `": SourcePrefix: has 513 bytes, the limit is 512`,
+			`feed "` + strings.Repeat("f", 41) + `": SourceSuffixes: has 101 suffixes, the limit of a bucket is 100: use a prefix`,
+			`feed "` + strings.Repeat("f", 41) + `": Format: the feed's spec is 9470 bytes long, the limit is 3584 because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes`,
+		}},
+		{"path of no document", constructs.IngestionPipelineProps{
+			Feed: "orders", Source: constructs.NewBucket(), Format: constructs.NDJSON().At("items..x"),
+		}, []string{
+			`feed "orders": Format.Path: "items..x": NDJSON has no enclosing document: use JSON`,
+			`feed "orders": Format.Path: "items..x" has an empty key: write object keys separated by dots, such as "result.items"`,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			requireLines(t, test.props.Validate(), test.want)
+
+			// The same from the construct, which makes nothing then.
+			stack := newStack(newApp(t), "Stack")
+			p, err := constructs.NewIngestionPipeline(stack, "Feed", test.props)
+			requireLines(t, err, test.want)
+			if p != nil {
+				t.Error("a pipeline beside an error")
+			}
+			if n := len(*stack.Node().Children()); n != 0 {
+				t.Errorf("%d constructs were made of wrong props", n)
+			}
+		})
+	}
+}
+
+func requireLines(t *testing.T, err error, want []string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %d", len(want))
+	}
+	if got := err.Error(); got != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\n\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestValidateStore(t *testing.T) {
+	app := newApp(t)
+	_, err := constructs.NewStore(newStack(app, "Store"), "Store", constructs.StoreProps{
+		LandingExpirationDays: -1, Subscribers: []string{"*"},
+	})
+	requireLines(t, err, []string{
+		`store: LandingExpirationDays: -1 is negative: give 0 to keep the parts for ever`,
+		`store: Subscribers: "*" is not the ARN of an IAM user or role`,
+	})
+	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic"})
+	requireLines(t, err, []string{
+		`store: LandingBucket: "No" is not the name of a bucket`,
+		`store: Table: "x" is not the name of a table`,
+		`store: TopicARN: "topic" is not the ARN of an SNS topic`,
+	})
+}
+
+func TestFeedsOfOneStore(t *testing.T) {
+	duplicate := []string{`feed "orders": Feed: several feeds of one store have this name: give each a name of its own`}
+	requireLines(t, constructs.ValidateFeeds(minimal("orders"), minimal("returns"), minimal("orders"), minimal("orders")), duplicate)
+
+	app := newApp(t)
+	props := minimal("orders")
+	props.Store, props.Assets = newStore(t, app), fakeAssets(t)
+	if _, err := constructs.NewIngestionPipeline(newStack(app, "One"), "Feed", props); err != nil {
+		t.Fatal(err)
+	}
+	_, err := constructs.NewIngestionPipeline(newStack(app, "Two"), "Feed", props)
+	requireLines(t, err, []string{`feed "orders": Feed: One/Feed uses this name in the same store: give each feed a name of its own`})
+}
+
+func TestFunctionsThatAreNotBuilt(t *testing.T) {
+	props := minimal("orders")
+	props.Assets = "nowhere"
+	_, err := constructs.NewIngestionPipeline(newStack(newApp(t), "Stack"), "Feed", props)
+	requireLines(t, err, []string{
+		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: run "make build" first`,
+	})
+}
+
+// What the CDK finds wrong comes as an error as well, not as a panic of jsii.
+func TestPanicsOfTheCDKAreErrors(t *testing.T) {
+	stack := newStack(newApp(t), "Stack")
+	props := minimal("orders")
+	props.Assets = fakeAssets(t)
+	if _, err := constructs.NewIngestionPipeline(stack, "Feed", props); err != nil {
+		t.Fatal(err)
+	}
+	_, err := constructs.NewIngestionPipeline(stack, "Feed", props)
+	if err == nil || !strings.HasPrefix(err.Error(), "cdk: ") || !strings.Contains(err.Error(), "already a Construct with name 'Feed'") {
+		t.Errorf("second construct of one ID: error %v", err)
+	}
+}
