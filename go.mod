@@ -53,3 +53,6 @@ require (
 	github.com/tidwall/sjson v1.2.5 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 )
+
+// What npm installs has Go files of its own: templates, not packages.
+ignore ./node_modules

@@ -46,6 +46,9 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		return nil, err
 	}
 	db, table := dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")
+	if len(e.Records) > 0 && e.Records[0].EventSource == "aws:sqs" {
+		return handleMessages(ctx, db, table, raw)
+	}
 	for _, r := range e.Records {
 		key := r.S3.Object.URLDecodedKey
 		if strings.HasPrefix(key, "bad") {
@@ -64,6 +67,29 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		}
 	}
 	return nil, nil
+}
+
+// handleMessages records messages in the table, and refuses those that say "bad".
+func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) (any, error) {
+	var e events.SQSEvent
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return nil, err
+	}
+	var refused events.SQSEventResponse
+	for _, m := range e.Records {
+		if m.Body == "bad" {
+			refused.BatchItemFailures = append(refused.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+			continue
+		}
+		_, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+			"pk":   &types.AttributeValueMemberS{Value: m.Body},
+			"from": &types.AttributeValueMemberS{Value: m.EventSourceARN},
+		}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return refused, nil
 }
 
 func answer(ctx context.Context, e cfn.Event) error {

@@ -190,6 +190,17 @@ func (w *world) outputs(name string) map[string]string {
 	return out
 }
 
+// physicalID is the last part of a resource's physical ID.
+func (w *world) physicalID(stack, logicalID string) string {
+	w.Helper()
+	out, err := w.cfn.DescribeStackResource(w.Context(), &cloudformation.DescribeStackResourceInput{StackName: &stack, LogicalResourceId: &logicalID})
+	if err != nil {
+		w.Fatal(err)
+	}
+	id := aws.ToString(out.StackResourceDetail.PhysicalResourceId)
+	return id[strings.LastIndex(id, "/")+1:]
+}
+
 func (w *world) item(table, pk string) map[string]types.AttributeValue {
 	w.Helper()
 	out, err := w.db.GetItem(w.Context(), &dynamodb.GetItemInput{TableName: &table, Key: map[string]types.AttributeValue{"pk": text(pk)}})

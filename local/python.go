@@ -45,7 +45,7 @@ func findPython(ctx context.Context, o Options) (string, error) {
 	requirements := filepath.Join(o.Repo, "local", "aws", "requirements.txt")
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", o.Venv},
-		{inVenv, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements},
+		{inVenv, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2", "-r", requirements},
 	} {
 		if err := quietly(ctx, args...); err != nil {
 			return "", fmt.Errorf("missing: python3 (3.10 or later) with moto[server]==%s; %w, and no environment could be made: %w", motoVersion, systemErr, err)

@@ -278,10 +278,10 @@ func (f *DynamoDB) query(in *request) (any, error) {
 
 // check knows attribute_not_exists(pk) and equality of one attribute.
 func (in *request) check(it Item) error {
-	switch condition := in.ConditionExpression; {
-	case condition == "":
+	switch condition := in.ConditionExpression; condition {
+	case "":
 		return nil
-	case condition == "attribute_not_exists(pk)":
+	case "attribute_not_exists(pk)":
 		if it != nil {
 			return errCondition
 		}

@@ -127,6 +127,8 @@ type Part struct {
 	Stored  int64
 	// Rejected is how many of the records load put in quarantine.
 	Rejected int64
+	// Message says in words why the first of them was.
+	Message string
 	// Time is that of the source object: quarantine is filed by it.
 	Time               time.Time
 	LandedAt, LoadedAt time.Time
@@ -298,6 +300,9 @@ func (l *Ledger) PartLoaded(ctx context.Context, p Part, reasons map[string]int6
 	part.put("stored", num(p.Stored))
 	part.put("rejected", num(p.Rejected))
 	part.put("loaded_at", stamp(l.now()))
+	if p.Message != "" {
+		part.put("message", str(p.Message))
+	}
 	part.addReasons(reasons)
 	condition := part.name("state") + " = " + part.value("from", str(string(Landed)))
 
@@ -305,6 +310,10 @@ func (l *Ledger) PartLoaded(ctx context.Context, p Part, reasons map[string]int6
 	sum.add("stored", p.Stored)
 	sum.add("rejected_by_load", p.Rejected)
 	sum.add("parts_loaded", 1)
+	if p.Message != "" {
+		// The upload tells the problem that was found first.
+		sum.set("message", "if_not_exists("+sum.name("message")+", "+sum.value("message", str(p.Message))+")")
+	}
 	sum.addReasons(reasons)
 
 	_, err := l.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
@@ -436,7 +445,7 @@ func decodePart(it item) Part {
 	return Part{
 		Feed: getStr(it, "feed"), Upload: getStr(it, "upload"), Name: getStr(it, "part"), Entry: int(getNum(it, "entry")),
 		Key: getStr(it, "landing_key"), State: State(getStr(it, "state")), Records: getNum(it, "records"), Bytes: getNum(it, "bytes"),
-		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"),
+		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"), Message: getStr(it, "message"),
 		Time: getTime(it, "source_time"), LandedAt: getTime(it, "landed_at"), LoadedAt: getTime(it, "loaded_at"),
 	}
 }

@@ -124,7 +124,7 @@ func TestMissing(t *testing.T) {
 	u := newUpload("k", 1)
 	_, err := b.Begin(t.Context(), u)
 	b.must(err)
-	b.must(b.Ledger.Missing(t.Context(), u, "deleted"))
+	b.must(b.Missing(t.Context(), u, "deleted"))
 	b.must(b.Unpacked(t.Context(), u, ledger.Counts{Records: 1}, nil, ""))
 	if got := b.get(u); got.State != ledger.Missing || got.Records != 0 || got.Message != "deleted" {
 		t.Errorf("upload: %+v", got)

@@ -73,7 +73,10 @@ func (l *loader) reject(line []byte, reason string, why error) error {
 	}
 	q := quarantine.Record{
 		ID: o.ID, Feed: o.Feed, Source: o.Source, Version: o.Version, Entry: o.Entry, Ordinal: o.Ordinal, Offset: -1,
-		Stage: Stage, Reason: reason, Detail: fmt.Sprintf("record %d: %v", o.Ordinal, why),
+		Stage: Stage, Reason: reason, Detail: why.Error(),
+	}
+	if l.part.Message == "" {
+		l.part.Message = fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why)
 	}
 	q.SetRaw(rec.Data)
 	return l.quarantine.Add(q)

@@ -100,13 +100,13 @@ func (s *splitter) row(t *rows, start, next int) error {
 		return s.rejectRest(Truncated, s.locate(f))
 	case f.reason != "":
 	case t.fields > names:
-		f = fault{start, TooManyFields, fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
+		f = fault{at: start, reason: TooManyFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case t.fields < names:
-		f = fault{start, TooFewFields, fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
+		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case size > s.limit:
-		f = fault{start, TooLarge, s.tooLarge(int64(size))}
+		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(size))}
 	case t.over || t.size+2 > s.limit:
-		f = fault{start, TooLarge, fmt.Sprintf("as JSON the row has more than %d bytes (Limits.MaxRecordBytes)", s.limit)}
+		f = fault{at: start, reason: TooLarge, text: fmt.Sprintf("as JSON the row has more than %d bytes (Limits.MaxRecordBytes)", s.limit)}
 	default:
 		return s.record(append(t.out[:t.size], `"}`...))
 	}

@@ -91,12 +91,12 @@ func (d *documents) element(outer byte) error {
 			next := skipBlank(w.buf, end)
 			if c := w.buf[next]; c == ',' || c == outer {
 				if end-start > d.limit {
-					return d.reject(fault{start, TooLarge, d.tooLarge(int64(end - start))}, next-start)
+					return d.reject(fault{at: start, reason: TooLarge, text: d.tooLarge(int64(end - start))}, next-start)
 				}
 				w.pos = next
 				return d.record(v.compact(w.buf, start, end))
 			}
-			v.unexpected(w.buf, next, fmt.Sprintf("',' or %q", outer))
+			v.unexpected(w.buf, next, "',' or '"+string(rune(outer))+"'")
 		}
 		if v.fault.at < w.end {
 			return d.rejectElement(outer)
@@ -189,7 +189,7 @@ func (d *documents) deliver(end, next int) error {
 	w := &d.w
 	start := w.pos
 	if end-start > d.limit {
-		return d.reject(fault{start, TooLarge, d.tooLarge(int64(end - start))}, next-start)
+		return d.reject(fault{at: start, reason: TooLarge, text: d.tooLarge(int64(end - start))}, next-start)
 	}
 	d.whole++
 	if d.v.spaced && bytes.IndexByte(w.buf[start:end], '\n') >= 0 {
@@ -245,7 +245,7 @@ func (d *documents) rejectDocument() error {
 	f.at += w.pos
 	switch {
 	case ok && f.at > w.pos+size:
-		f = fault{w.pos + size, InvalidJSON, "the line ends before the document is complete"}
+		f = fault{at: w.pos + size, reason: InvalidJSON, text: "the line ends before the document is complete"}
 	case ok:
 	case w.ended() && !ended:
 	case w.err != nil:

@@ -70,11 +70,11 @@ func (s *splitter) oneLine(end int, last bool) error {
 	case stop >= 0 && stop-start <= s.limit:
 		return s.record(v.compact(b, start, stop))
 	case stop >= 0:
-		return s.reject(fault{start, TooLarge, s.tooLarge(int64(stop - start))}, end-start)
+		return s.reject(fault{at: start, reason: TooLarge, text: s.tooLarge(int64(stop - start))}, end-start)
 	case v.fault.at == end && last:
 		return s.rejectCut("in the middle of a record")
 	case v.fault.at == end:
-		v.fault = fault{end, InvalidJSON, "the line ends before the value is complete"}
+		v.fault = fault{at: end, reason: InvalidJSON, text: "the line ends before the value is complete"}
 	}
 	return s.reject(v.fault, end-start)
 }

@@ -150,7 +150,7 @@ func (t *rows) endsRow(b []byte, i int) bool {
 
 func (t *rows) fail(at int, reason, text string) {
 	if t.fault.reason == "" {
-		t.fault = fault{at, reason, text}
+		t.fault = fault{at: at, reason: reason, text: text}
 	}
 }
 

@@ -162,7 +162,7 @@ func (s *splitter) finish() error {
 
 // locate is the Detail of a fault.
 func (s *splitter) locate(f fault) string {
-	return s.place(f.at) + ": " + f.text
+	return s.place(f.at) + ": " + f.String()
 }
 
 // place names buf[i] for people.

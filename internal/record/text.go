@@ -72,7 +72,7 @@ func (v *validator) escape(b []byte, i int) int {
 	}
 	// Where its other half is missing, the fault is the byte that should begin it.
 	alone := func(at int) int {
-		v.fault = fault{at, InvalidUTF8, fmt.Sprintf(`\u%s is half of a surrogate pair without the other`, b[i+2:i+6])}
+		v.fault = fault{at: at, reason: InvalidUTF8, text: fmt.Sprintf(`\u%s is half of a surrogate pair without the other`, b[i+2:i+6])}
 		return -1
 	}
 	if r >= 0xDC00 || b[end] != '\\' {

@@ -14,6 +14,17 @@ type fault struct {
 	at     int
 	reason string
 	text   string
+	// A byte that is not what it should be, instead of a text: made into one
+	// only if it is told, as the end of the buffer looks like that too.
+	found byte
+	want  string
+}
+
+func (f fault) String() string {
+	if f.want == "" {
+		return f.text
+	}
+	return fmt.Sprintf("found %s where %s should be", show(f.found), f.want)
 }
 
 // validator checks one JSON value at a time and drops the whitespace outside
@@ -247,11 +258,16 @@ func (v *validator) number(b []byte, i int) int {
 	return i
 }
 
+// digits returns the index of the first byte from b[i] on that is no digit.
 func digits(b []byte, i int) int {
-	for b[i]-'0' < 10 {
-		i++
+	for {
+		w := load(b, i) ^ '0'*ones
+		stops := (w | (w + (0x80-10)*ones)) & highs
+		if stops != 0 {
+			return i + bits.TrailingZeros64(stops)>>3
+		}
+		i += 8
 	}
-	return i
 }
 
 func (v *validator) literal(b []byte, i int, word string) int {
@@ -299,7 +315,7 @@ func (v *validator) str(b []byte, i int) (int, bool) {
 		case c >= 0x80:
 			next, bad := runes(b, i)
 			if i = next; bad >= 0 {
-				v.fault = fault{bad, InvalidUTF8, notText(b[next])}
+				v.fault = fault{at: bad, reason: InvalidUTF8, text: notText(b[next])}
 				i = -1
 			}
 		default:
@@ -341,12 +357,12 @@ func isBlank(c byte) bool {
 }
 
 func (v *validator) unexpected(b []byte, i int, want string) int {
-	v.fault = fault{i, InvalidJSON, fmt.Sprintf("found %s where %s should be", show(b[i]), want)}
+	v.fault = fault{at: i, reason: InvalidJSON, found: b[i], want: want}
 	return -1
 }
 
 func (v *validator) tooDeep(i int) int {
-	v.fault = fault{i, InvalidJSON, fmt.Sprintf("more than %d levels of nesting", maxNesting)}
+	v.fault = fault{at: i, reason: InvalidJSON, text: fmt.Sprintf("more than %d levels of nesting", maxNesting)}
 	return -1
 }
 
@@ -359,7 +375,7 @@ func show(c byte) string {
 }
 
 func (v *validator) duplicate(b []byte, start, end int) int {
-	v.fault = fault{start - 1, DuplicateKey, fmt.Sprintf("the key %q is there before in the same object", clip(b[start:end]))}
+	v.fault = fault{at: start - 1, reason: DuplicateKey, text: fmt.Sprintf("the key %q is there before in the same object", clip(b[start:end]))}
 	return -1
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -207,7 +208,7 @@ func TestBadRecordsAreQuarantinedAlone(t *testing.T) {
 // What ends early is stored up to there; the rest is one record, with a copy of the whole.
 func TestATruncatedFileKeepsItsCopy(t *testing.T) {
 	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
-	body := gzipped(t, strings.Repeat(`{"random":"`+fmt.Sprint(rand.Uint64())+`"}`+"\n", 5000))
+	body := gzipped(t, strings.Repeat(`{"random":"`+strconv.FormatUint(rand.Uint64(), 10)+`"}`+"\n", 5000))
 	body = body[:len(body)-20]
 	u := w.run("k.gz", body, 1)
 	if !u.Balanced() || u.RejectedByUnpack != 1 || u.Stored < 100 || u.Reasons["truncated"] != 1 {

@@ -43,8 +43,6 @@ def settle_environment(port):
         AWS_ENDPOINT_URL=endpoint,
         AWS_EC2_METADATA_DISABLED="true",
         MOTO_PORT=str(port),
-        # Its own Docker runner must never be reached: invocations go to our host.
-        MOTO_DOCKER_LAMBDA_IMAGE="none",
     )
     return endpoint
 

@@ -56,7 +56,7 @@ func startProcess(f *function, dir string, cloudEnv []string, log *logFile) (*pr
 	if err != nil {
 		return nil, fmt.Errorf("function %s: runtime API: %w", f.Name, err)
 	}
-	temp, err := os.MkdirTemp("", "lambda-")
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "tmp-")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("function %s: %w", f.Name, err), l.Close())
 	}

@@ -75,6 +75,7 @@ def apply():
     moto_send = notifications.send_event
     moto_put = S3Backend.put_object
     moto_request = S3Response.put_object
+    moto_get_notifications = S3Response.get_bucket_notification
     moto_complete = S3Backend.complete_multipart_upload
 
     def send_event(account_id, event_name, bucket, key):
@@ -103,6 +104,17 @@ def apply():
         with _conditional:
             return moto_complete(self, *args, **kwargs)
 
+    def get_notifications(self):
+        # moto keeps EventBridgeConfiguration but does not tell it: who merges
+        # his notifications into a bucket's would then switch EventBridge off.
+        answer = moto_get_notifications(self)
+        kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if kept is None or kept.event_bridge is None:
+            return answer
+        status, headers, body = answer
+        closing = "</NotificationConfiguration>"
+        return status, headers, body.replace(closing, "<EventBridgeConfiguration/>" + closing)
+
     def send_sqs_message(account_id, event_body, queue_name, region_name):
         from moto.sqs.models import sqs_backends
 
@@ -116,6 +128,7 @@ def apply():
     notifications.send_event = send_event
     notifications._get_s3_event = event_record
     notifications._send_sqs_message = send_sqs_message
+    S3Response.get_bucket_notification = get_notifications
     S3Backend.put_object = put_object
     S3Backend.complete_multipart_upload = complete_multipart_upload
     S3Response.put_object = put_object_request

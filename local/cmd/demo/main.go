@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,19 +25,24 @@ import (
 )
 
 func main() {
+	os.Exit(exitCode(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func exitCode(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, args, out)
 	switch {
+	case err == nil:
+		return 0
 	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil && ctx.Err() == nil:
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "demo: stopped")
-		os.Exit(130)
+		return 2
+	case ctx.Err() != nil:
+		fmt.Fprintln(errOut, "demo: stopped")
+		return 130 // as a shell tells of ctrl-C
 	}
+	fmt.Fprintln(errOut, "demo:", err)
+	return 1
 }
 
 // timeout bounds the flow of the files; deploying has its own bounds.
@@ -198,7 +204,7 @@ func text(v types.AttributeValue) string {
 	case *types.AttributeValueMemberN:
 		return v.Value
 	case *types.AttributeValueMemberBOOL:
-		return fmt.Sprint(v.Value)
+		return strconv.FormatBool(v.Value)
 	case *types.AttributeValueMemberL:
 		var parts []string
 		for _, e := range v.Value {
