@@ -146,6 +146,7 @@ func (e *Env) Environ() []string {
 		"NO_PROXY=localhost,127.0.0.1",
 		"no_proxy=localhost,127.0.0.1",
 		"JSII_RUNTIME_PACKAGE_CACHE=enabled",
+		"JSII_DEPRECATED=quiet",
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20",
 		// What "build" in cdk.json builds the functions for.
 		"ARCH="+runtime.GOARCH,
