@@ -55,7 +55,7 @@ snapshots: ## refresh the template snapshots; review the diff
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal); do \
 	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$f); do \
-	    echo "== $$t in $$(dirname $$f)"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) || exit 1; \
+	    echo "== $$t in $$(dirname $$f)"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 5x || exit 1; \
 	  done; done
 
 # --- what `cdk` runs before the app (cdk.json) -------------------------------

@@ -13,7 +13,7 @@ import (
 	"ingestion/internal/feed"
 )
 
-// orders makes n records of about 533 bytes with nested objects, arrays and
+// orders makes n records of about 490 bytes with nested objects, arrays and
 // text above ASCII, one a line.
 func orders(n int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))

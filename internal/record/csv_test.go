@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -110,7 +111,7 @@ func TestCSVLong(t *testing.T) {
 			ID   string `json:"id"`
 			Text string `json:"text"`
 			More string `json:"more"`
-		}{fmt.Sprint(i), text, strings.Repeat("漢", i%7)})
+		}{strconv.Itoa(i), text, strings.Repeat("漢", i%7)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,6 +76,9 @@ func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 // skipBreak goes past a line break that ends nothing.
 func (s *splitter) skipBreak(t *rows) bool {
 	w := &s.w
+	if c := w.buf[w.pos]; c != '\n' && c != '\r' {
+		return false
+	}
 	n := 0
 	switch rest := w.buf[w.pos:w.end]; {
 	case bytes.HasPrefix(rest, []byte("\n")):
@@ -93,7 +96,6 @@ func (s *splitter) skipBreak(t *rows) bool {
 // row delivers or rejects the row buf[start:next] that t has read.
 func (s *splitter) row(t *rows, start, next int) error {
 	b := s.w.buf[start:next]
-	size := len(b) - lineBreak(b)
 	f := t.fault
 	switch names := len(t.prefix); {
 	case f.reason == Truncated:
@@ -103,8 +105,8 @@ func (s *splitter) row(t *rows, start, next int) error {
 		f = fault{at: start, reason: TooManyFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case t.fields < names:
 		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
-	case size > s.limit:
-		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(size))}
+	case len(b) > s.limit && len(b)-lineBreak(b) > s.limit:
+		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(len(b) - lineBreak(b)))}
 	case t.over || t.size+2 > s.limit:
 		f = fault{at: start, reason: TooLarge, text: fmt.Sprintf("as JSON the row has more than %d bytes (Limits.MaxRecordBytes)", s.limit)}
 	default:
@@ -203,9 +205,11 @@ func list(names []string) string {
 // name sets what comes before each field.
 func (t *rows) name(names []string) {
 	for i, n := range names {
-		p := []byte(`",`)
+		p := make([]byte, 0, 16+len(n))
 		if i == 0 {
-			p = []byte("{")
+			p = append(p, '{')
+		} else {
+			p = append(p, `",`...)
 		}
 		t.prefix = append(t.prefix, append(t.quote(p, n), ':', '"'))
 	}

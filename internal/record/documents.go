@@ -56,9 +56,13 @@ func (s *splitter) documents(path string) error {
 // documents is a splitter's way through JSON.
 type documents struct {
 	*splitter
-	path     []string
-	whole    int64 // documents that were a record
-	severals bool  // one of them had several lines
+	path      []string
+	whole     int64 // documents that were a record
+	multiline bool  // one of them had several lines
+	// unclosed tells that a broken document's end was sought by its brackets in
+	// vain: that is tried once, or many such would make the work quadratic.
+	unclosed bool
+	again    int64 // bytes of lines that a broken one was read into, to be read again
 }
 
 // array reads the elements of an array, whose opening bracket is behind.
@@ -193,7 +197,7 @@ func (d *documents) deliver(end, next int) error {
 	}
 	d.whole++
 	if d.v.spaced && bytes.IndexByte(w.buf[start:end], '\n') >= 0 {
-		d.severals = true
+		d.multiline = true
 	}
 	w.pos = next
 	return d.record(d.v.compact(w.buf, start, end))
@@ -225,7 +229,7 @@ func (d *documents) rejectDocument() error {
 	f.at -= w.pos
 	from := 0
 	if !d.lineEach() {
-		if w.buf[w.pos] == '{' {
+		if w.buf[w.pos] == '{' && !d.unclosed {
 			size, ok, err := d.seekDocument()
 			if err != nil {
 				return err
@@ -234,6 +238,7 @@ func (d *documents) rejectDocument() error {
 				f.at += w.pos
 				return d.reject(f, size)
 			}
+			d.unclosed = true
 		}
 		from = max(f.at-1, 0)
 	}
@@ -245,6 +250,7 @@ func (d *documents) rejectDocument() error {
 	f.at += w.pos
 	switch {
 	case ok && f.at > w.pos+size:
+		d.again += int64(f.at - w.pos - size)
 		f = fault{at: w.pos + size, reason: InvalidJSON, text: "the line ends before the document is complete"}
 	case ok:
 	case w.ended() && !ended:
@@ -256,9 +262,13 @@ func (d *documents) rejectDocument() error {
 	return d.reject(f, size)
 }
 
+// maxAgain bounds what is read again for the sake of lines that a broken one
+// ran into: where every line is so, they are given up with it.
+const maxAgain = 64 << 20
+
 // lineEach reports whether the documents so far had a line each.
 func (d *documents) lineEach() bool {
-	return d.whole > 0 && !d.severals
+	return d.whole > 0 && !d.multiline && d.again < maxAgain
 }
 
 // seekDocument finds the end of an object by its brackets, if what follows

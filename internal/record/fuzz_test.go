@@ -147,7 +147,7 @@ func FuzzJSON(f *testing.F) {
 		"", "{\"a\":1}\n{\"b\":[1,2.5e-3,null,true]}\n", `[1,"\u00e9\ud83d\ude00",{"a":{"b":"c"}}]`, `{"a":[{"b":1},{"b":2}],"c":3}`,
 		"\xEF\xBB\xBF[1 , 2]\r\n", "[{\"a\":1,\"a\":2},{\"\\u0061\":1,\"a\":2},\"\\ud800\",\"\xff\",3]", "{\"a\":1}\n{\"a\":\n{\"a\":3}\n",
 		`[1,[2}],{"a"},"x]`, "{\"a\":1}{\"a\":2} 3\n", "\xFF\xFE{\x00}\x00", "-0.0e+1\n01\n1.\n.5\n-\ntru\nnull", `{"b":"]","a":"one"}`,
-		"[\"\xe2\x82\xac\",\"\xed\xa0\x80\",\"\xf0\x9f\x98\x80\",\"\xc0\xaf\"]", `["\"\\\/\b\f\n\r\t\u12aF", "\x"]`, "x\n{}\n", "[[],[[]],{}]",
+		"[\"\xe2\x82\xac\",\"\xed\xa0\x80\",\"\xf0\x9f\x98\x80\",\"\xc0\xaf\"]", `["\"\\\/\b\f\n\r\t\u12aF", "\x"]`, "x\n{}\n", "[[],[[]],{}]", " true", "{} ",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -207,7 +207,7 @@ func raw(elements []json.RawMessage) [][]byte {
 
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{
-		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n",
+		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n", "0\r\r\n\"",
 	} {
 		f.Add([]byte(seed))
 	}

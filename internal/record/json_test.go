@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -95,6 +96,12 @@ func TestJSONPath(t *testing.T) {
 		{name: "no value", in: `{"a":,"result":{}}`, want: []string{`!invalid_json @0 "{\"a\":,\"result\":{}}" rest`}, detail: `found "," where a value`},
 		{name: "broken behind", in: `{"result":{"items":[1]},x}`, want: []string{`1`, `!invalid_json @24 "x}" rest`}},
 		{name: "cut before", in: `{"a":[1,`, want: []string{`!truncated @0 "{\"a\":[1," rest`}},
+		{name: "cut in a key", in: `{"res`, want: []string{`!truncated @0 "{\"res" rest`}},
+		{name: "no key", in: `{result:1}`, want: []string{`!invalid_json @0 "{result:1}" rest`}, detail: `byte 1: found "r" where a key`},
+		{name: "broken key", in: `{"\x":1}`, want: []string{`!invalid_json @0 "{\"\\x\":1}" rest`}, detail: `byte 3: found "x"`},
+		{name: "no colon", in: `{"result"}`, want: []string{`!invalid_json @0 "{\"result\"}" rest`}, detail: `':' after a key`},
+		{name: "broken scalar", in: `{"a":1.,"result":{}}`, want: []string{`!invalid_json @0 "{\"a\":1.,\"result\":{}}" rest`}, detail: `byte 7: found "," where a digit`},
+		{name: "empty object", in: `{}`, want: []string{`!path_not_found @0 "{}" rest`}},
 		{name: "cut behind", in: `{"result":{"items":[1]`, want: []string{`1`, `!truncated @22 "" rest`}},
 	})
 }
@@ -238,5 +245,66 @@ func TestShapesRenew(t *testing.T) {
 	c := collect(t, strings.NewReader(in.String()), feed.Format{Kind: feed.NDJSON}, feed.Limits{})
 	if len(c.records) != n || len(c.rejected) != 1 || c.rejected[0].Reason != DuplicateKey {
 		t.Errorf("got %d records of %d, rejections %+v", len(c.records), n, c.rejected)
+	}
+}
+
+// TestLargeAtPath has keys and other members that the window cannot hold.
+func TestLargeAtPath(t *testing.T) {
+	f := feed.Format{Kind: feed.JSON, Path: "a"}
+	lim := feed.Limits{MaxRecordBytes: 1 << 10}
+	long := `"` + strings.Repeat("\\\"x", 1<<20) + `"`
+	if c := collect(t, strings.NewReader(`{"b":`+long+`,"a":[1]}`), f, lim); !slices.Equal(c.records, []string{"1"}) || len(c.rejected) > 0 {
+		t.Errorf("long member: got %q, %d rejections", c.records, len(c.rejected))
+	}
+	if c := collect(t, strings.NewReader(`{`+long+`:1,"a":[1]}`), f, lim); len(c.records) > 0 || len(c.rejected) != 1 || c.rejected[0].Reason != TooLarge || !c.rejected[0].RawCut {
+		t.Errorf("long key: got %q, %d rejections", c.records, len(c.rejected))
+	}
+	if c := collect(t, strings.NewReader(`{"b":`+strings.Repeat("[", maxOpen+1)), f, lim); len(c.rejected) != 1 || c.rejected[0].Reason != InvalidJSON {
+		t.Errorf("deep member: got %q, %d rejections", c.records, len(c.rejected))
+	}
+}
+
+func TestStrings(t *testing.T) {
+	for in, want := range map[string]string{
+		`"\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00\uFFFF"`: "", `"\u12G4"`: InvalidJSON, `"\x"`: InvalidJSON, "\"\t\"": InvalidJSON, `"\ud83dx"`: InvalidUTF8,
+		"\"\x7f\u0080\u07FF\u0800\uD7FF\uE000\uFFFF\U00010000\U0010FFFF\"": "",
+		"\"\xC1\x81\"": InvalidUTF8, "\"\xE0\x9F\x80\"": InvalidUTF8, "\"\xED\xA0\x80\"": InvalidUTF8, "\"\xF0\x8F\x80\x80\"": InvalidUTF8,
+		"\"\xF4\x90\x80\x80\"": InvalidUTF8, "\"\xF5\x80\x80\x80\"": InvalidUTF8, "\"\xE2\x82\"": InvalidUTF8, "\"\x80\"": InvalidUTF8,
+	} {
+		c := collect(t, strings.NewReader(in), feed.Format{Kind: feed.NDJSON}, feed.Limits{})
+		got := ""
+		if len(c.rejected) > 0 {
+			got = c.rejected[0].Reason
+		} else if !slices.Equal(c.records, []string{in}) {
+			t.Errorf("%s came out as %q", in, c.records)
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	for escaped, plain := range map[string]string{`\"`: `"`, `\\`: `\`, `\/`: `/`, `\b`: "\b", `\f`: "\f", `\n`: "\n", `\r`: "\r", `\t`: "\t", `\ud83d\ude00`: "😀"} {
+		if got := string(unescape(nil, []byte("a"+escaped+"z"))); got != "a"+plain+"z" {
+			t.Errorf("%s is %q, want %q", escaped, got, plain)
+		}
+	}
+}
+
+// TestManyBroken takes minutes if what follows each broken document is read anew.
+func TestManyBroken(t *testing.T) {
+	const n = 30_000
+	for _, first := range []string{"", "{}\n"} {
+		for _, line := range []string{"{x\n", "{x}y\n", `{"a":"` + "\n", `{"a":` + "\n", `{"a":[` + "\n"} {
+			c := collect(t, strings.NewReader(first+strings.Repeat(line, n)), feed.Format{Kind: feed.JSON}, feed.Limits{})
+			if len(c.records) != len(first)/3 || len(c.rejected) == 0 {
+				t.Errorf("%q: got %d records, %d rejections", first+line, len(c.records), len(c.rejected))
+			}
+			rejected := 0
+			for _, r := range c.rejected {
+				rejected += len(bytes.TrimSpace(r.Raw)) + 1
+			}
+			if want := n * len(line); rejected != want {
+				t.Errorf("%q: the rejections have %d bytes of %d", first+line, rejected, want)
+			}
+		}
 	}
 }

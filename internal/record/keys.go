@@ -29,7 +29,7 @@ type keys struct {
 // keySet is one object's share of keys.
 type keySet struct {
 	first int
-	seen  uint64 // a bit for each key, chosen by its print: a filter
+	seen  [4]uint64 // a bit for each key, chosen by its print: a filter
 }
 
 func (k *keys) reset() {
@@ -60,15 +60,16 @@ func (k *keys) addKept(b []byte, from, at int, set *keySet) bool {
 }
 
 func (k *keys) note(b []byte, n key, set *keySet) bool {
-	bit := uint64(1) << (n.print * 0x9E3779B97F4A7C15 >> 58)
-	if set.seen&bit != 0 && len(k.list)-set.first < fewKeys {
+	hash := n.print * 0x9E3779B97F4A7C15
+	seen, bit := &set.seen[hash>>62], uint64(1)<<(hash>>56&63)
+	if *seen&bit != 0 && len(k.list)-set.first < fewKeys {
 		for _, o := range k.list[set.first:] {
 			if o.print == n.print && bytes.Equal(k.text(b, o), k.text(b, n)) {
 				return false
 			}
 		}
 	}
-	set.seen |= bit
+	*seen |= bit
 	k.list = append(k.list, n)
 	return true
 }

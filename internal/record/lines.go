@@ -4,7 +4,9 @@ import (
 	"bytes"
 )
 
-// lines splits NDJSON: one document a line, blank lines aside.
+// lines splits NDJSON: one document a line, blank lines aside. A broken line
+// costs itself; the first one the whole entry, as one of another format, unless
+// a later line that the buffer holds begins an object or an array.
 func (s *splitter) lines() error {
 	w := &s.w
 	s.line = 1

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/bits"
 )
@@ -32,7 +31,10 @@ var fieldEnd = []byte(`","`)
 // A field that begins with a quote ends with one, and a quote in it is doubled.
 // A quote in any other field is a character like others.
 func (t *rows) read(b []byte, i, end int, last bool) int {
-	t.fields, t.breaks, t.over, t.fault = 0, 0, false, fault{}
+	t.fields, t.breaks, t.over = 0, 0, false
+	if t.fault.reason != "" {
+		t.fault = fault{}
+	}
 	delims := uint64(t.delim) * ones
 	out, o := t.out, 0
 	for {
@@ -41,10 +43,16 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 			p = t.prefix[t.fields]
 		}
 		t.fields++
-		if o+len(p)+8 > len(out) {
-			out, o = t.grow(out, o, len(p)+8)
+		if o+len(p)+16 > len(out) {
+			out, o = t.grow(out, o, len(p)+16)
 		}
-		o += copy(out[o:], p)
+		if len(p) <= 16 && cap(p) >= 16 {
+			store(out, o, load(p[:16], 0))
+			store(out, o+8, load(p[:16], 8))
+			o += len(p)
+		} else {
+			o += copy(out[o:], p)
+		}
 
 		quoted := b[i] == '"'
 		opened := i
@@ -59,7 +67,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 				out, o = t.grow(out, o, 16)
 			}
 			w := load(b, i)
-			binary.LittleEndian.PutUint64(out[o:o+8], w)
+			store(out, o, w)
 			stops := textStops(w) | ((w^delims)-ones)&outside
 			if stops == 0 {
 				i += 8
@@ -70,6 +78,10 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 			i += n
 			o += n
 			c := b[i]
+			if c == t.delim && !quoted {
+				i++
+				break field
+			}
 			switch {
 			case i == end:
 				if !last {
@@ -89,16 +101,17 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 				if i == end && !last {
 					return -1
 				}
+				if b[i] == t.delim {
+					i++
+					break field
+				}
 				quoted = false
 				outside = highs
-				if i < end && b[i] != t.delim && !t.endsRow(b, i) {
+				if i < end && !t.endsRow(b, i) {
 					t.fail(i, InvalidQuote, fmt.Sprintf("found %s behind the quote that ends a field, where %q or the end of the row should be", show(b[i]), t.delim))
 				}
 				continue
 			case quoted:
-			case c == t.delim:
-				i++
-				break field
 			case c == '\n':
 				t.out, t.size = out, o
 				return i + 1
@@ -173,7 +186,7 @@ func (t *rows) grow(out []byte, o, n int) ([]byte, int) {
 // escape is how JSON writes a quote, a backslash or a control character in a string.
 func (t *rows) escape(c byte) []byte {
 	const hex = "0123456789abcdef"
-	short := byte(0)
+	var short byte
 	switch c {
 	case '"', '\\':
 		short = c
@@ -230,9 +243,10 @@ func (r *rowEnd) scan(b []byte) (int, bool) {
 	for i, c := range b {
 		switch {
 		case r.state == inQuotes:
-			if c == '"' {
+			switch c {
+			case '"':
 				r.state = afterQuotes
-			} else if c == '\n' {
+			case '\n':
 				r.breaks++
 			}
 		case c == '"' && r.state != inField:

@@ -23,15 +23,18 @@ func runes(b []byte, i int) (next, bad int) {
 		case c < 0xE0:
 			size = 2
 		case c < 0xF0:
-			if c == 0xE0 {
+			switch c {
+			case 0xE0:
 				low = 0xA0
-			} else if c == 0xED {
+			case 0xED:
 				high = 0x9F
 			}
 		case c < 0xF5:
-			if size = 4; c == 0xF0 {
+			size = 4
+			switch c {
+			case 0xF0:
 				low = 0x90
-			} else if c == 0xF4 {
+			case 0xF4:
 				high = 0x8F
 			}
 		default:

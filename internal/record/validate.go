@@ -288,6 +288,10 @@ func load(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64(b[i : i+8])
 }
 
+func store(b []byte, i int, w uint64) {
+	binary.LittleEndian.PutUint64(b[i:i+8], w)
+}
+
 // textStops marks, by the high bit of each byte, what ends a run of plain
 // characters: a quote, a backslash, a control character, a byte above ASCII.
 // Of several marks only the lowest is sure: a borrow may set those above it.
@@ -333,8 +337,21 @@ func (v *validator) space(b []byte, i int) int {
 		v.spaced = true
 		v.out = v.out[:0]
 	}
-	v.out = append(v.out, b[v.copied:i]...)
-	i = skipBlank(b, i)
+	// Most of what is between two spaces is short: two words, whose surplus the
+	// next ones overwrite, beat a call of copy.
+	if n, at := i-v.copied, len(v.out); n <= 16 && at+16 <= cap(v.out) {
+		out := v.out[:at+16]
+		store(out, at, load(b, v.copied))
+		store(out, at+8, load(b, v.copied+8))
+		v.out = out[:at+n]
+	} else {
+		v.out = append(v.out, b[v.copied:i]...)
+	}
+	if b[i] == ' ' && b[i+1] > ' ' {
+		i++
+	} else {
+		i = skipBlank(b, i)
+	}
 	v.copied = i
 	return i
 }

@@ -74,7 +74,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, env.Close()) }()
+	defer func() {
+		err = errors.Join(err, env.Close())
+		if err == nil { // the logs of a failure stay
+			err = os.RemoveAll(dir)
+		}
+	}()
 
 	fmt.Fprintln(out, "Deploying Store, Earthquakes and Airports with the cdk CLI")
 	if err := env.Bootstrap(ctx); err != nil {
