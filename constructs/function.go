@@ -125,7 +125,17 @@ func newFunction(scope core.Construct, id, name, description string, c functionC
 		Timeout:                      awscdk.Duration_Seconds(jsii.Number(p.Timeout.Seconds())),
 		ReservedConcurrentExecutions: concurrency,
 		Environment:                  &environment,
+		// What takes longer than one invocation is handed on to the next; Lambda
+		// takes that for a loop after 16 and would stop it. The functions have a
+		// bound of their own.
+		RecursiveLoop: awslambda.RecursiveLoop_ALLOW,
 	})}
+	// A policy apart from the role's own, which the function waits for: that one
+	// could not name the function.
+	awsiam.NewPolicy(scope, jsii.String(id+"HandOn"), &awsiam.PolicyProps{
+		Roles:      &[]awsiam.IRole{role},
+		Statements: &[]awsiam.PolicyStatement{allow(nil, []string{*f.FunctionArn()}, "lambda:InvokeFunction")},
+	})
 	// The ARN of a log group ends in ":*", which stands for its streams.
 	f.allow(nil, []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
 	f.allow(nil, []string{*c.failures.QueueArn()}, "sqs:SendMessage")

@@ -58,9 +58,14 @@ func httpClient() *awshttp.BuildableClient {
 	})
 }
 
-// margin is left of an invocation's time to say why it failed: a function that
-// the service kills cannot.
-const margin = 2 * time.Second
+const (
+	// margin is left of an invocation's time to say why it failed: a function
+	// that the service kills cannot.
+	margin = 2 * time.Second
+	// reserve is left of an invocation's time to end what is under way, to store
+	// a checkpoint and to hand on to the next invocation.
+	reserve = 30 * time.Second
+)
 
 // ErrDeadline is why a context of WithDeadline ended.
 var ErrDeadline = errors.New("the function's timeout is near: what is done is kept, the retry does the rest")
@@ -71,8 +76,25 @@ func WithDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadlineCause(ctx, deadline.Add(-margin), ErrDeadline)
+	left := time.Until(deadline)
+	return context.WithDeadlineCause(ctx, deadline.Add(-min(margin, left/10)), ErrDeadline)
 }
+
+// TimeUp returns what tells whether work under ctx is to stop at the next good
+// place and hand on: 30 seconds before its deadline, a quarter of the time if
+// that is less. Without a deadline the time is never up.
+func TimeUp(ctx context.Context) func() bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return func() bool { return false }
+	}
+	stopAt := deadline.Add(-min(reserve, time.Until(deadline)/4))
+	return func() bool { return time.Now().After(stopAt) }
+}
+
+// MaxHops is how often a function hands on its work to its own next invocation
+// before it takes that for a loop: a thousand invocations are ten days.
+const MaxHops = 1000
 
 // S3Options makes an S3 client reach any endpoint that the user has set, also
 // one that knows no bucket by its host name.

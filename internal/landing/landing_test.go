@@ -41,7 +41,7 @@ func land(t *testing.T, s3 *fake.S3, n int) (map[string]landing.Part, error) {
 	}
 	var recordErr error
 	for entry, path := range []string{"", `x"/é.json`} {
-		if err := w.StartEntry(entry, path); err != nil {
+		if err := w.StartEntry(entry, path, 0); err != nil {
 			t.Fatal(err)
 		}
 		for i := range n {

@@ -86,16 +86,21 @@ func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 // lineBuffer is how much goes to the compressor at a time.
 const lineBuffer = 64 << 10
 
-// StartEntry begins an entry: its records' ordinals start again.
-func (w *Writer) StartEntry(entry int, path string) error {
+// StartEntry begins an entry: its records' ordinals start again, its parts at
+// firstPart, which is not 0 where an earlier invocation landed the ones before.
+func (w *Writer) StartEntry(entry int, path string, firstPart int) error {
 	env, err := newEnvelope(w.c.Upload, entry, path)
 	if err != nil {
 		return err
 	}
 	w.env = env
-	w.part = Part{Entry: entry}
+	w.part = Part{Entry: entry, Number: firstPart}
 	return nil
 }
+
+// NextPart is the number of the entry's open or next part, and whether it is
+// still without a record: then everything before it is in closed parts.
+func (w *Writer) NextPart() (number int, empty bool) { return w.part.Number, w.buf == nil }
 
 // Record adds one record to the entry. It copies data.
 func (w *Writer) Record(ordinal int64, data []byte) error {

@@ -13,6 +13,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -92,7 +93,9 @@ type Upload struct {
 	// Reasons counts the quarantined records by reason.
 	Reasons map[string]int64
 	// Message says in words what is worth knowing; empty when all is well.
-	Message             string
+	Message string
+	// Checkpoint is how far unpack has come when it ran out of time.
+	Checkpoint          Checkpoint
 	StartedAt, LoadedAt time.Time
 	UnpackedAt          time.Time
 }
@@ -129,6 +132,12 @@ type Part struct {
 	Rejected int64
 	// Message says in words why the first of them was.
 	Message string
+	// Lines is how many of the part's lines Stored and Rejected account for, when
+	// load ran out of time; QuarantineObjects how many objects it wrote for them.
+	Lines             int64
+	QuarantineObjects int
+	// Reasons counts the rejected records by reason.
+	Reasons map[string]int64
 	// Time is that of the source object: quarantine is filed by it.
 	Time               time.Time
 	LandedAt, LoadedAt time.Time
@@ -209,6 +218,7 @@ func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
 		"records":     num(p.Records),
 		"bytes":       num(p.Bytes),
 		"shards":      num(int64(p.Shards)),
+		"lines_done":  num(0),
 		"source_time": stamp(p.Time),
 		"landed_at":   stamp(l.now()),
 	})
@@ -265,7 +275,42 @@ func (l *Ledger) Unpacked(ctx context.Context, u Upload, c Counts, reasons map[s
 		e.put("message", str(message))
 	}
 	e.addReasons(reasons)
-	return l.leaveUnpacking(ctx, u, e)
+	return l.whileUnpacking(ctx, u, e)
+}
+
+// Checkpoint is how far unpack has come with an upload.
+type Checkpoint struct {
+	// Entry, Ordinal and Part are where to go on: everything before the record
+	// is in closed parts or in quarantine.
+	Entry   int   `json:"entry"`
+	Ordinal int64 `json:"ordinal"`
+	Part    int   `json:"part"`
+	// Entries, Records and BytesUnpacked count the entries before Entry, whole.
+	Entries       int64 `json:"entries"`
+	Records       int64 `json:"records"`
+	BytesUnpacked int64 `json:"bytes_unpacked"`
+	// The others count everything up to here.
+	Parts             int64            `json:"parts"`
+	BytesLanded       int64            `json:"bytes_landed"`
+	Rejected          int64            `json:"rejected"`
+	Reasons           map[string]int64 `json:"reasons,omitempty"`
+	QuarantineObjects int              `json:"quarantine_objects"`
+	KeepSource        bool             `json:"keep_source"`
+	Message           string           `json:"message"`
+	// Hops is how many invocations have handed on; 0 means there is no checkpoint.
+	Hops int `json:"hops"`
+}
+
+// SetCheckpoint stores how far unpack has come. It has no effect on an upload
+// that another invocation has unpacked meanwhile.
+func (l *Ledger) SetCheckpoint(ctx context.Context, u Upload, c Checkpoint) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("ledger: checkpoint of upload %s: %w", u.ID, err)
+	}
+	e := newExpression()
+	e.put("checkpoint", str(string(text)))
+	return l.whileUnpacking(ctx, u, e)
 }
 
 // Missing ends an upload whose source object is no longer there.
@@ -273,10 +318,11 @@ func (l *Ledger) Missing(ctx context.Context, u Upload, message string) error {
 	e := newExpression()
 	e.put("state", str(string(Missing)))
 	e.put("message", str(message))
-	return l.leaveUnpacking(ctx, u, e)
+	return l.whileUnpacking(ctx, u, e)
 }
 
-func (l *Ledger) leaveUnpacking(ctx context.Context, u Upload, e *expression) error {
+// whileUnpacking makes an update that only an upload in state Unpacking takes.
+func (l *Ledger) whileUnpacking(ctx context.Context, u Upload, e *expression) error {
 	_, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.table, Key: key(u.Feed, u.ID, uploadSortKey),
 		ConditionExpression: aws.String(e.name("state") + " = " + e.value("from", str(string(Unpacking)))),
@@ -292,18 +338,46 @@ func (l *Ledger) leaveUnpacking(ctx context.Context, u Upload, e *expression) er
 	return nil
 }
 
+// PartProgress stores how far load has come with a part: p's counts account
+// for p.Lines lines. Nothing changes where another invocation has moved the
+// part on from where this one found it, at from lines.
+func (l *Ledger) PartProgress(ctx context.Context, p Part, from int64) error {
+	e := newExpression()
+	e.putPartCounts(p)
+	e.put("quarantine_objects", num(int64(p.QuarantineObjects)))
+	_, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.table, Key: key(p.Feed, p.Upload, partSortPrefix+p.Name),
+		ConditionExpression: aws.String(e.name("lines_done") + " = " + e.value("from", num(from))),
+		UpdateExpression:    e.update(), ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+	})
+	var other *types.ConditionalCheckFailedException
+	if err != nil && !errors.As(err, &other) {
+		return fmt.Errorf("ledger: store progress of part %s of upload %s: %w", p.Name, p.Upload, err)
+	}
+	return nil
+}
+
+func (e *expression) putPartCounts(p Part) {
+	e.put("lines_done", num(p.Lines))
+	e.put("stored", num(p.Stored))
+	e.put("rejected", num(p.Rejected))
+	if p.Message != "" {
+		e.put("message", str(p.Message))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(p.Reasons)) {
+		e.put(reasonPrefix+reason, num(p.Reasons[reason]))
+	}
+}
+
 // PartLoaded marks a part as loaded and adds its counts to its upload's, both
 // or neither. A part that is loaded already changes nothing.
-func (l *Ledger) PartLoaded(ctx context.Context, p Part, reasons map[string]int64) error {
+func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
 	part := newExpression()
 	part.put("state", str(string(Loaded)))
-	part.put("stored", num(p.Stored))
-	part.put("rejected", num(p.Rejected))
 	part.put("loaded_at", stamp(l.now()))
-	if p.Message != "" {
-		part.put("message", str(p.Message))
-	}
-	part.addReasons(reasons)
+	// All lines are done: an invocation that is behind cannot store its progress any more.
+	p.Lines = p.Records
+	part.putPartCounts(p)
 	condition := part.name("state") + " = " + part.value("from", str(string(Landed)))
 
 	sum := newExpression()
@@ -314,7 +388,7 @@ func (l *Ledger) PartLoaded(ctx context.Context, p Part, reasons map[string]int6
 		// The upload tells the problem that was found first.
 		sum.set("message", "if_not_exists("+sum.name("message")+", "+sum.value("message", str(p.Message))+")")
 	}
-	sum.addReasons(reasons)
+	sum.addReasons(p.Reasons)
 
 	_, err := l.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{Update: &types.Update{
@@ -430,15 +504,25 @@ func decodeUpload(it item) Upload {
 		Message:   getStr(it, "message"),
 		StartedAt: getTime(it, "started_at"), UnpackedAt: getTime(it, "unpacked_at"), LoadedAt: getTime(it, "loaded_at"),
 	}
+	// Only SetCheckpoint writes it; without one, unpack begins at the beginning.
+	if err := json.Unmarshal([]byte(getStr(it, "checkpoint")), &u.Checkpoint); err != nil {
+		u.Checkpoint = Checkpoint{}
+	}
+	u.Reasons = getReasons(it)
+	return u
+}
+
+func getReasons(it item) map[string]int64 {
+	var reasons map[string]int64
 	for name := range it {
 		if reason, ok := strings.CutPrefix(name, reasonPrefix); ok {
-			if u.Reasons == nil {
-				u.Reasons = map[string]int64{}
+			if reasons == nil {
+				reasons = map[string]int64{}
 			}
-			u.Reasons[reason] = getNum(it, name)
+			reasons[reason] = getNum(it, name)
 		}
 	}
-	return u
+	return reasons
 }
 
 func decodePart(it item) Part {
@@ -446,6 +530,7 @@ func decodePart(it item) Part {
 		Feed: getStr(it, "feed"), Upload: getStr(it, "upload"), Name: getStr(it, "part"), Entry: int(getNum(it, "entry")),
 		Key: getStr(it, "landing_key"), State: State(getStr(it, "state")), Records: getNum(it, "records"), Bytes: getNum(it, "bytes"),
 		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"), Message: getStr(it, "message"),
+		Lines: getNum(it, "lines_done"), QuarantineObjects: int(getNum(it, "quarantine_objects")), Reasons: getReasons(it),
 		Time: getTime(it, "source_time"), LandedAt: getTime(it, "landed_at"), LoadedAt: getTime(it, "loaded_at"),
 	}
 }

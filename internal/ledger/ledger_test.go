@@ -66,14 +66,14 @@ func TestEveryStepTwice(t *testing.T) {
 		},
 		func() error {
 			p := part(u, 0, 3)
-			p.Stored, p.Rejected = 2, 1
-			return b.PartLoaded(ctx, p, map[string]int64{"item_too_large": 1})
+			p.Stored, p.Rejected, p.Reasons = 2, 1, map[string]int64{"item_too_large": 1}
+			return b.PartLoaded(ctx, p)
 		},
 		func() error { _, err := b.Settle(ctx, u.Feed, u.ID); return err },
 		func() error {
 			p := part(u, 1, 2)
 			p.Stored = 2
-			return b.PartLoaded(ctx, p, nil)
+			return b.PartLoaded(ctx, p)
 		},
 		func() error { _, err := b.Settle(ctx, u.Feed, u.ID); return err },
 	}

@@ -40,7 +40,11 @@ type Handler struct {
 	S3       s3io.API
 	DynamoDB *dynamodb.Client
 	Ledger   *ledger.Ledger
-	Log      *slog.Logger
+	// HandOn hands a part to the function's next invocation.
+	HandOn func(context.Context, upload.PartRef) error
+	// TimeUp is function.TimeUp, but for tests.
+	TimeUp func(context.Context) func() bool
+	Log    *slog.Logger
 }
 
 // Handle is the function: payload is an upload.PartRef. An error means that the
@@ -74,57 +78,89 @@ func (h *Handler) part(ctx context.Context, ref upload.PartRef) error {
 	}
 	if p.State.Done() {
 		h.Log.Info("known already", "upload", p.Upload, "part", p.Name, "state", p.State)
-	} else if err := h.load(ctx, &p, start); err != nil {
-		return err
+	} else if done, err := h.load(ctx, &p, start); err != nil || !done {
+		return errors.Join(err, h.handOn(ctx, ref, err))
 	}
 	_, err = h.Ledger.Settle(ctx, p.Feed, p.Upload)
 	return err
 }
 
-func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) error {
+// handOn hands the rest of a part on, unless err has ended it.
+func (h *Handler) handOn(ctx context.Context, ref upload.PartRef, err error) error {
+	if err != nil {
+		return nil
+	}
+	if ref.Hop++; ref.Hop > function.MaxHops {
+		return fmt.Errorf("handed on %d times and not done: is the table's capacity limited?", function.MaxHops)
+	}
+	return h.HandOn(ctx, ref)
+}
+
+// load loads the part from where an earlier invocation left it. It is not done
+// when the time was up: what was loaded is then stored as the part's progress.
+func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (done bool, err error) {
 	u := upload.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}
 	l := &loader{
 		part:       p,
-		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name),
-		refused:    map[int64]error{},
+		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name, p.QuarantineObjects),
+		refused:    map[int64]error{}, from: p.Lines, expired: h.TimeUp(ctx),
 	}
 	l.prepareKeys()
-	var err error
 	l.writer, err = dynamo.NewWriter(ctx, h.DynamoDB, h.Table, func(tag int64, err error) { l.refused[tag] = err })
 	if err != nil {
-		return err
+		return false, err
 	}
 	readErr := h.eachLine(ctx, p.Key, l.put)
 	stored, calls, writeErr := l.writer.Flush()
 	if readErr != nil && errors.Is(readErr, writeErr) {
+		readErr = nil // the reading ended because the writing had
+	}
+	timeUp := errors.Is(readErr, errTimeUp)
+	if timeUp {
 		readErr = nil
 	}
 	if err := errors.Join(readErr, writeErr); err != nil {
-		return err
+		return false, err
 	}
-	if l.lines != p.Records {
-		return fmt.Errorf("s3://%s/%s holds %d records, the ledger says %d", h.Bucket, p.Key, l.lines, p.Records)
+	if !timeUp && l.lines != p.Records {
+		return false, fmt.Errorf("s3://%s/%s holds %d records, the ledger says %d", h.Bucket, p.Key, l.lines, p.Records)
 	}
 	if len(l.refused) > 0 {
 		// The bytes of what DynamoDB refused are gone from memory by now; it is rare enough to read them again.
 		if err := h.eachLine(ctx, p.Key, l.quarantineRefused); err != nil {
-			return err
+			return false, err
 		}
 	}
 	rejected, reasons, err := l.quarantine.Close()
 	if err != nil {
-		return err
+		return false, err
 	}
-	if stored+rejected != p.Records {
-		return fmt.Errorf("%d records were stored and %d quarantined, which is not the part's %d", stored, rejected, p.Records)
+	if stored+rejected != l.lines-l.from {
+		return false, fmt.Errorf("%d records were stored and %d quarantined, which is not the %d that were read", stored, rejected, l.lines-l.from)
 	}
-	p.Stored, p.Rejected = stored, rejected
-	if err := h.Ledger.PartLoaded(ctx, *p, reasons); err != nil {
-		return err
+	p.Stored += stored
+	p.Rejected += rejected
+	p.Lines, p.QuarantineObjects = l.lines, l.quarantine.Objects()
+	for reason, n := range reasons {
+		if p.Reasons == nil {
+			p.Reasons = map[string]int64{}
+		}
+		p.Reasons[reason] += n
 	}
-	h.Log.Info("loaded", "upload", p.Upload, "part", p.Name, "records", p.Records, "stored", stored, "quarantined", rejected,
+	log := h.Log.With("upload", p.Upload, "part", p.Name, "records", p.Records, "stored", p.Stored, "quarantined", p.Rejected,
 		"bytes_landed", p.Bytes, "calls", calls, "seconds", time.Since(start).Seconds())
-	return nil
+	if timeUp {
+		if err := h.Ledger.PartProgress(ctx, *p, l.from); err != nil {
+			return false, err
+		}
+		log.Info("handed on", "lines", p.Lines)
+		return false, nil
+	}
+	if err := h.Ledger.PartLoaded(ctx, *p); err != nil {
+		return false, err
+	}
+	log.Info("loaded")
+	return true, nil
 }
 
 // eachLine calls yield for each line of a part, without its line break. The

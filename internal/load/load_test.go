@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"ingestion/internal/fake"
 	"ingestion/internal/feed"
+	"ingestion/internal/function"
 	"ingestion/internal/ledger"
 	"ingestion/internal/load"
 	"ingestion/internal/quarantine"
@@ -30,6 +32,8 @@ type world struct {
 	h   *load.Handler
 	u   upload.Upload
 	ref upload.PartRef
+	// handed is what load handed to its next invocation.
+	handed []upload.PartRef
 }
 
 // newWorld lands one part with the payloads, and enters it in the ledger.
@@ -42,6 +46,7 @@ func newWorld(t *testing.T, payloads []string) *world {
 	w.h = &load.Handler{
 		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
 		DynamoDB: w.db.Client(), Ledger: book, Log: slog.New(slog.DiscardHandler),
+		TimeUp: function.TimeUp, HandOn: func(_ context.Context, ref upload.PartRef) error { w.handed = append(w.handed, ref); return nil },
 	}
 	var buf bytes.Buffer
 	gz := gzip.NewWriter(&buf)
@@ -203,6 +208,42 @@ func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A part that takes several invocations is stored once, whatever comes twice.
+func TestLoadHandsOnWhenTheTimeIsUp(t *testing.T) {
+	payloads := numbered(1000)
+	for i := 7; i < 1000; i += 100 {
+		payloads[i] = `{"n":1e999}`
+	}
+	w := newWorld(t, payloads)
+	w.h.TimeUp = func(context.Context) func() bool { return func() bool { return true } } // at once
+	hops := 0
+	for next := []upload.PartRef{w.ref}; len(next) > 0; next, w.handed = w.handed, nil {
+		w.ref = next[0]
+		hops++
+		if err := w.load(t); err != nil {
+			t.Fatal(err)
+		}
+		if hops%3 == 0 { // the same invocation again: the ledger has moved on
+			handed := w.handed
+			if err := w.load(t); err != nil {
+				t.Fatal(err)
+			}
+			w.handed = append(handed, w.handed...)
+		}
+	}
+	u := w.upload(t)
+	if hops < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(w.db.Items()) != 992 {
+		t.Errorf("after %d invocations: %d items, ledger %+v", hops, len(w.db.Items()), u)
+	}
+	ids := map[string]bool{}
+	for _, r := range w.quarantined(t) {
+		ids[r.ID] = true
+	}
+	if len(ids) != 10 {
+		t.Errorf("%d records in quarantine", len(ids))
 	}
 }
 

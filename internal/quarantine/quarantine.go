@@ -83,10 +83,14 @@ type Writer struct {
 	reasons map[string]int64
 }
 
-// NewWriter returns a Writer of objects <prefix><feed>/<date>/<upload>/<name>-<n>.ndjson.gz.
-func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, name string) *Writer {
-	return &Writer{ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, reasons: map[string]int64{}}
+// NewWriter returns a Writer of objects <prefix><feed>/<date>/<upload>/<name>-<n>.ndjson.gz,
+// n from first on: that many were written by earlier invocations.
+func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, name string, first int) *Writer {
+	return &Writer{ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, objects: first, reasons: map[string]int64{}}
 }
+
+// Objects is how many objects there are, after Close, with those before first.
+func (w *Writer) Objects() int { return w.objects }
 
 // CopyKey is the key of the copy of an upload's source object.
 func CopyKey(prefix string, u upload.Upload) string { return u.Folder(prefix) + "source" }

@@ -15,7 +15,7 @@ import (
 func TestRecordsComeBackAsTheyWent(t *testing.T) {
 	s3 := &fake.S3{}
 	u := upload.New(upload.Upload{Feed: "orders", Bucket: "b", Key: "k", ETag: "e", Time: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)})
-	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", u, "unpack")
+	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", u, "unpack", 0)
 	raws := [][]byte{[]byte(`{"a":`), {0xff, 0x00, 0xfe}, {}, []byte("base64")}
 	for i, raw := range raws {
 		r := quarantine.Record{ID: upload.RecordID(u.ID, 0, int64(i)), Ordinal: int64(i), Reason: []string{"even", "odd"}[i%2], Detail: "d"}
@@ -47,7 +47,7 @@ func TestRecordsComeBackAsTheyWent(t *testing.T) {
 
 func TestAnEmptyQuarantineWritesNothing(t *testing.T) {
 	s3 := &fake.S3{}
-	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", upload.Upload{}, "unpack")
+	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", upload.Upload{}, "unpack", 0)
 	if n, _, err := w.Close(); n != 0 || err != nil || len(s3.Keys("landing", "")) != 0 {
 		t.Errorf("Close = %d, %v; objects %v", n, err, s3.Keys("landing", ""))
 	}

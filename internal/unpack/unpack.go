@@ -32,6 +32,10 @@ type Handler struct {
 	Ledger *ledger.Ledger
 	// HandOn hands one part to load. It may be called again for the same part.
 	HandOn func(context.Context, upload.PartRef) error
+	// Again hands an upload that takes longer than one invocation to the next.
+	Again func(context.Context, upload.Resume) error
+	// TimeUp is function.TimeUp, but for tests.
+	TimeUp func(context.Context) func() bool
 	Log    *slog.Logger
 }
 
@@ -40,6 +44,14 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := function.WithDeadline(ctx)
 	defer cancel()
+	if ref, ok := resume(payload); ok {
+		err := h.resume(ctx, ref)
+		if err != nil {
+			err = fmt.Errorf("feed %s: upload %s: %w", ref.Feed, ref.Upload, err)
+			h.Log.Error("failed", "error", err.Error())
+		}
+		return err
+	}
 	objects, err := event.Parse(payload)
 	errs := []error{err}
 	for _, o := range objects {
@@ -56,6 +68,44 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 		h.Log.Error("failed", "error", err.Error())
 	}
 	return err
+}
+
+// resume reads the payload that an earlier invocation has made, also from the
+// failure queue.
+func resume(payload []byte) (upload.Ref, bool) {
+	var p struct {
+		upload.Resume
+		RequestPayload upload.Resume `json:"requestPayload"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return upload.Ref{}, false
+	}
+	ref := p.Resume.Resume
+	if ref.Upload == "" {
+		ref = p.RequestPayload.Resume
+	}
+	return ref, ref.Upload != ""
+}
+
+func (h *Handler) resume(ctx context.Context, ref upload.Ref) error {
+	u, ok, err := h.Ledger.GetUpload(ctx, ref.Feed, ref.Upload)
+	if err != nil {
+		return err
+	}
+	if !ok || ref.Feed != h.Spec.Feed {
+		return fmt.Errorf("the ledger of feed %q does not know the upload", h.Spec.Feed)
+	}
+	if u.State != ledger.Unpacking {
+		return nil
+	}
+	source, err := s3io.OpenSource(ctx, h.S3, u.Bucket, u.Key, u.VersionID, u.ETag)
+	if errors.Is(err, s3io.ErrGone) {
+		return h.unpack(ctx, u, nil, err)
+	}
+	if err != nil {
+		return err
+	}
+	return h.unpack(ctx, u, source, nil)
 }
 
 func (h *Handler) object(ctx context.Context, o event.Object) error {
@@ -84,7 +134,7 @@ func (h *Handler) object(ctx context.Context, o event.Object) error {
 	if err != nil {
 		return err
 	}
-	return h.unpack(ctx, begun, source)
+	return h.unpack(ctx, begun, source, nil)
 }
 
 func (h *Handler) missing(ctx context.Context, u upload.Upload, cause error) error {
@@ -99,7 +149,9 @@ func (h *Handler) missing(ctx context.Context, u upload.Upload, cause error) err
 	return h.Ledger.Missing(ctx, known, cause.Error())
 }
 
-func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Source) error {
+// unpack goes on from the upload's checkpoint. Where the source has gone since,
+// gone says so, and source is nil.
+func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Source, gone error) error {
 	start := time.Now()
 	writer, err := landing.NewWriter(ctx, landing.Config{
 		API: h.S3, Bucket: h.Bucket, Prefix: h.Spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes,
@@ -108,36 +160,40 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 	if err != nil {
 		return err
 	}
-	v := &visitor{
-		h: h, u: u.Upload, writer: writer,
-		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage),
+	v := newVisitor(h, u, writer, quarantine.NewWriter(
+		ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage, u.Checkpoint.QuarantineObjects), h.TimeUp(ctx))
+	walkErr := gone
+	if gone == nil {
+		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
 	}
-	walkErr := archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
-	if errors.Is(walkErr, s3io.ErrGone) {
+	handOn := errors.Is(walkErr, errHandOn)
+	switch {
+	case errors.Is(walkErr, s3io.ErrGone):
 		walkErr = v.gone(walkErr)
+	case handOn, errors.Is(walkErr, errGiveUp):
+		walkErr = nil
 	}
 	parts, landed, landErr := writer.Close()
 	rejected, reasons, quarantineErr := v.quarantine.Close()
-	var copyErr error
-	if v.keepSource {
-		copyErr = s3io.Copy(ctx, h.S3, source, h.Bucket, quarantine.CopyKey(h.Spec.QuarantinePrefix, u.Upload))
-		if errors.Is(copyErr, s3io.ErrGone) {
-			copyErr = nil // what could be read is kept, and the reason says so
-		}
-	}
 	// A landing that failed ends the walk too: its error is the cause, the walk's its echo.
 	if landErr != nil && errors.Is(walkErr, landErr) {
 		walkErr = nil
 	}
-	if err := errors.Join(walkErr, landErr, quarantineErr, copyErr); err != nil {
+	if err := errors.Join(walkErr, landErr, quarantineErr); err != nil {
 		return err
 	}
-
-	counts := ledger.Counts{
-		Entries: v.entries, Records: v.records, RejectedByUnpack: rejected, Parts: parts,
-		BytesUnpacked: v.bytes, BytesLanded: landed,
+	total := v.total(parts, landed, rejected, reasons)
+	if handOn {
+		return h.handOn(ctx, u, total, start)
 	}
-	if err := h.Ledger.Unpacked(ctx, u, counts, reasons, v.message(u.Size)); err != nil {
+	if err := h.keepSource(ctx, u, source, total.KeepSource); err != nil {
+		return err
+	}
+	counts := ledger.Counts{
+		Entries: total.Entries, Records: total.Records, RejectedByUnpack: total.Rejected, Parts: total.Parts,
+		BytesUnpacked: total.BytesUnpacked, BytesLanded: total.BytesLanded,
+	}
+	if err := h.Ledger.Unpacked(ctx, u, counts, total.Reasons, v.message(u.Size)); err != nil {
 		return err
 	}
 	settled, err := h.Ledger.Settle(ctx, u.Feed, u.ID)
@@ -145,10 +201,38 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 		return err
 	}
 	h.Log.Info("unpacked", "upload", u.ID, "source", u.Source(), "version", u.Version(), "state", settled.State,
-		"entries", counts.Entries, "records", counts.Records, "quarantined", rejected, "parts", parts,
-		"bytes_in", u.Size, "bytes_unpacked", counts.BytesUnpacked, "bytes_landed", landed,
+		"entries", counts.Entries, "records", counts.Records, "quarantined", counts.RejectedByUnpack, "parts", counts.Parts,
+		"bytes_in", u.Size, "bytes_unpacked", counts.BytesUnpacked, "bytes_landed", counts.BytesLanded,
 		"seconds", time.Since(start).Seconds(), "message", settled.Message)
 	return nil
+}
+
+// handOn stores the checkpoint before it calls the next invocation.
+func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoint, start time.Time) error {
+	if c.Hops > function.MaxHops {
+		return fmt.Errorf("handed on %d times and not done", function.MaxHops)
+	}
+	if err := h.Ledger.SetCheckpoint(ctx, u, c); err != nil {
+		return err
+	}
+	if err := h.Again(ctx, upload.Resume{Resume: upload.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
+		return fmt.Errorf("hand upload %s on: %w", u.ID, err)
+	}
+	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "hop", c.Hops, "entry", c.Entry, "ordinal", c.Ordinal,
+		"parts", c.Parts, "bytes_landed", c.BytesLanded, "seconds", time.Since(start).Seconds())
+	return nil
+}
+
+// keepSource copies the source object beside what was refused of it.
+func (h *Handler) keepSource(ctx context.Context, u ledger.Upload, source *s3io.Source, keep bool) error {
+	if !keep || source == nil {
+		return nil
+	}
+	err := s3io.Copy(ctx, h.S3, source, h.Bucket, quarantine.CopyKey(h.Spec.QuarantinePrefix, u.Upload))
+	if errors.Is(err, s3io.ErrGone) {
+		return nil // what could be read is kept, and the reason says so
+	}
+	return err
 }
 
 // landed enters a part in the ledger before it hands it on, so that a part that

@@ -22,6 +22,7 @@ import (
 
 	"ingestion/internal/fake"
 	"ingestion/internal/feed"
+	"ingestion/internal/function"
 	"ingestion/internal/ledger"
 	"ingestion/internal/load"
 	"ingestion/internal/quarantine"
@@ -38,6 +39,8 @@ type world struct {
 	load   *load.Handler
 	mu     sync.Mutex
 	handed []upload.PartRef
+	resume []upload.Resume
+	hops   int
 }
 
 func newWorld(t *testing.T, format feed.Format) *world {
@@ -48,8 +51,8 @@ func newWorld(t *testing.T, format feed.Format) *world {
 		t.Fatal(err)
 	}
 	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, HandOn: w.hand}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: w.db.Client(), Ledger: book, Log: log}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, HandOn: w.hand, Again: w.goOn, TimeUp: function.TimeUp}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: w.db.Client(), Ledger: book, Log: log, HandOn: w.hand, TimeUp: function.TimeUp}
 	return w
 }
 
@@ -57,6 +60,12 @@ func (w *world) hand(_ context.Context, ref upload.PartRef) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.handed = append(w.handed, ref)
+	return nil
+}
+
+func (w *world) goOn(_ context.Context, r upload.Resume) error {
+	w.resume = append(w.resume, r)
+	w.hops++
 	return nil
 }
 
@@ -69,6 +78,14 @@ func (w *world) run(key string, body []byte, tries int) ledger.Upload {
 	w.t.Helper()
 	etag := w.s3.Set("src", key, body)
 	w.again(func() error { return w.unpack.Handle(w.t.Context(), notification(key, etag)) }, tries)
+	for len(w.resume) > 0 {
+		payload, err := json.Marshal(w.resume[0])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.resume = w.resume[1:]
+		w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
+	}
 	for len(w.handed) > 0 {
 		ref := w.handed[0]
 		w.handed = w.handed[1:]
@@ -252,6 +269,82 @@ func TestAFailingS3IsAnErrorAndNoDamage(t *testing.T) {
 	}
 }
 
+// manyParts is an NDJSON file of n good records, a bad one after each tenth.
+func manyParts(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, `{"n":%d,"pad":"%s"}`+"\n", i, strings.Repeat("x", 100))
+		if i%10 == 0 {
+			b.WriteString("{bad\n")
+		}
+	}
+	return b.Bytes()
+}
+
+// An object that takes several invocations ends as it would have in one.
+func TestUnpackHandsOnWhenTheTimeIsUp(t *testing.T) {
+	body := zipped(t, map[string]string{"a": string(manyParts(1000)), "b": "{}\n", "c": string(manyParts(500))})
+	whole := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	want := whole.run("k", body, 1)
+
+	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.TimeUp = func(context.Context) func() bool {
+		calls := 0
+		return func() bool { calls++; return calls > 2 } // after the look at the way to the checkpoint
+	}
+	got := w.run("k", body, 1)
+	if w.hops < 5 || !got.Balanced() || got.State != ledger.Loaded {
+		t.Errorf("after %d hops: %+v", w.hops, got)
+	}
+	if got.Counts != want.Counts || got.Stored != want.Stored || got.Message != want.Message || !maps.Equal(got.Reasons, want.Reasons) {
+		t.Errorf("in several invocations %+v, in one %+v", got, want)
+	}
+	if !slices.Equal(w.s3.Keys("landing", "landing/"), whole.s3.Keys("landing", "landing/")) ||
+		!maps.Equal(keys(w.stored()), keys(whole.stored())) || !maps.Equal(keys(w.quarantined()), keys(whole.quarantined())) {
+		t.Error("the parts, the items or the quarantine differ")
+	}
+}
+
+func keys[V any](m map[string]V) map[string]bool {
+	out := map[string]bool{}
+	for k := range m {
+		out[k] = true
+	}
+	return out
+}
+
+// What no number of invocations would finish is quarantined from there on.
+func TestAnUploadThatNeverEndsIsQuarantined(t *testing.T) {
+	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.TimeUp = func(context.Context) func() bool { return func() bool { return true } }
+	u := w.run("k", manyParts(1000), 1)
+	if w.hops != 1 || !u.Balanced() || u.State != ledger.Loaded || u.Reasons["limit_time"] != 1 || u.Stored == 0 {
+		t.Errorf("after %d hops: %+v", w.hops, u)
+	}
+	for _, r := range w.quarantined() {
+		if r.Reason == "limit_time" && (!r.Rest || r.Copy == "") {
+			t.Errorf("quarantined: %+v", r)
+		}
+	}
+}
+
+// An object that goes away between two invocations keeps what was read of it.
+func TestAnObjectThatGoesAwayInBetween(t *testing.T) {
+	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.TimeUp = func(context.Context) func() bool { return func() bool { return true } }
+	etag := w.s3.Set("src", "k", manyParts(1000))
+	w.again(func() error { return w.unpack.Handle(t.Context(), notification("k", etag)) }, 1)
+	w.s3.Delete("src", "k")
+	payload, err := json.Marshal(w.resume[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.again(func() error { return w.unpack.Handle(t.Context(), payload) }, 1)
+	if u := w.upload("k", etag); u.State != ledger.Unpacked || u.Reasons["source_gone"] != 1 || u.Parts != 1 || u.Records < 60 {
+		t.Errorf("ledger: %+v", u)
+	}
+}
+
 // scenario is a random file of which the fate of each record is known.
 type scenario struct {
 	body      []byte
@@ -297,6 +390,16 @@ func TestNothingIsLost(t *testing.T) {
 			s := newScenario(r, t)
 			w := newWorld(t, feed.Format{Kind: feed.NDJSON})
 			faults := newFaults(seed)
+			// The time is up now and then, at any place.
+			timeUp := func(context.Context) func() bool {
+				looked := false // not at the first look: that is on the way to the checkpoint
+				return func() bool {
+					up := looked && faults.roll(5)
+					looked = true
+					return up
+				}
+			}
+			w.unpack.TimeUp, w.load.TimeUp = timeUp, timeUp
 			w.db.Before = func(string, []byte) (int, string) {
 				switch {
 				case faults.roll(40):

@@ -126,9 +126,23 @@ func PartitionKey(feed, id string, shard int) string {
 // LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.
 func LedgerKey(feed, id string) string { return feed + "#" + id }
 
-// PartRef is how unpack hands a part to load: the payload of load's invocation.
+// PartRef is how unpack hands a part to load, and load to its next invocation:
+// the payload of load's invocation.
 type PartRef struct {
 	Feed   string `json:"feed"`
 	Upload string `json:"upload"`
 	Part   string `json:"part"` // see PartName
+	// Hop counts the invocations that handed the part on for want of time.
+	Hop int `json:"hop,omitempty"`
+}
+
+// Resume is how unpack hands an upload to its next invocation.
+type Resume struct {
+	Resume Ref `json:"resume"`
+}
+
+// Ref names an upload.
+type Ref struct {
+	Feed   string `json:"feed"`
+	Upload string `json:"upload"`
 }

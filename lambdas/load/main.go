@@ -7,13 +7,16 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
 	"ingestion/internal/ledger"
 	"ingestion/internal/load"
+	"ingestion/internal/upload"
 )
 
 func main() {
@@ -31,6 +34,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 	h := &load.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
 		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: db, Ledger: ledger.New(db, s.Table),
+		HandOn: function.Invoker[upload.PartRef](awslambda.NewFromConfig(s.AWS), lambdacontext.FunctionName),
+		TimeUp: function.TimeUp,
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil

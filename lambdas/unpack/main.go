@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -16,6 +17,7 @@ import (
 	"ingestion/internal/function"
 	"ingestion/internal/ledger"
 	"ingestion/internal/unpack"
+	"ingestion/internal/upload"
 )
 
 func main() {
@@ -29,10 +31,13 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
+	client := awslambda.NewFromConfig(s.AWS)
 	h := &unpack.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
 		S3: s3.NewFromConfig(s.AWS, function.S3Options), Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
-		HandOn: unpack.Invoker(awslambda.NewFromConfig(s.AWS), s.LoadFunction),
+		HandOn: function.Invoker[upload.PartRef](client, s.LoadFunction),
+		Again:  function.Invoker[upload.Resume](client, lambdacontext.FunctionName),
+		TimeUp: function.TimeUp,
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil
