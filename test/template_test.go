@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -269,6 +270,35 @@ func TestActionsOfFunctions(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("actions\n%v\nwant\n%v", got, want)
+	}
+}
+
+// A function invokes itself, to hand on what takes longer than one invocation,
+// and unpack invokes load; nothing else is invoked.
+func TestWhoInvokesWhom(t *testing.T) {
+	logicalID := regexp.MustCompile(`"Feed(Load|Unpack)[0-9A-F]{8}","Arn"`)
+	got := map[string]bool{}
+	for id, all := range identityPolicies(templatesWithEverything(t)["Feed-orders"]) {
+		for _, s := range all {
+			if !slices.Contains(s.Action, "lambda:InvokeFunction") {
+				continue
+			}
+			who := "unpack"
+			if strings.HasPrefix(id, "FeedLoad") {
+				who = "load"
+			}
+			for _, r := range s.Resource {
+				whom := logicalID.FindStringSubmatch(r)
+				if whom == nil {
+					t.Fatalf("%s may invoke %s", id, r)
+				}
+				got[who+" invokes "+strings.ToLower(whom[1])] = true
+			}
+		}
+	}
+	want := map[string]bool{"load invokes load": true, "unpack invokes load": true, "unpack invokes unpack": true}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

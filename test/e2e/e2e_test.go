@@ -37,6 +37,7 @@ func TestEndToEnd(t *testing.T) {
 		{"failing functions", failingFunctions},
 		{"real files", realFiles},
 		{"an edit of one prop", editOneProp},
+		{"a part that takes several invocations", handOn},
 		{"destroy one feed", destroyOneFeed},
 	}
 	for _, step := range steps {
@@ -210,6 +211,28 @@ func editOneProp(t *testing.T, w *world) {
 		t.Errorf("the bucket's rules are %+v", rules.Rules)
 	}
 	w.put(t, w.quakes, flow.File{Key: "after the update.json", Body: features(3, nil)})
+}
+
+// handOn gives load a timeout that is too short for the part.
+func handOn(t *testing.T, w *world) {
+	app := w.editedApp(t, `Format: constructs.JSON().At("features"),`, `Format: constructs.JSON().At("features"), Load: constructs.FunctionProps{Timeout: 16e9},`)
+	if err := w.env.CDK(t.Context(), io.Discard, "deploy", "--require-approval", "never", "--method=direct", "--app", app, "Earthquakes"); err != nil {
+		t.Fatal(err)
+	}
+	before := w.env.Host().Stats()[w.quakes.Load].Invocations
+	const n = 20_000
+	w.put(t, w.quakes, flow.File{Key: "long.json", Body: features(n, nil)})
+	u := w.ledgerOf(t, w.quakes, "long.json")
+	items, err := w.quakes.CountItems(t.Context(), u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Stored != n || items != n || u.Parts != 1 {
+		t.Errorf("%d items, ledger %+v", items, u)
+	}
+	if hops := w.env.Host().Stats()[w.quakes.Load].Invocations - before; hops < 2 {
+		t.Errorf("load took %d invocation: the test shows nothing", hops)
+	}
 }
 
 // counts tells how many items of each of the feed's uploads are in the table.
