@@ -51,6 +51,10 @@ format: ## rewrite the sources as lint wants them
 snapshots: ## refresh the template snapshots; review the diff
 	UPDATE_SNAPS=always go test -count=1 ./test/...
 
+.PHONY: bench
+bench: ## measure load and unpack against their peers, see docs/performance.md
+	go run ./bench
+
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal); do \
