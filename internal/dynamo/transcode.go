@@ -5,8 +5,10 @@
 package dynamo
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // Limits of DynamoDB, from "Service, account, and table quotas in Amazon DynamoDB".
@@ -49,8 +51,25 @@ func Attributes(dst, src []byte, base int) ([]byte, int, error) {
 	if err := t.members(0); err != nil {
 		return t.dst, t.size, err
 	}
+	return t.end()
+}
+
+// Value appends the JSON value src to dst as the value of one attribute, such
+// as {"S":"x"}, and is in everything else as Attributes is; base includes the
+// attribute's name.
+func Value(dst, src []byte, base int) ([]byte, int, error) {
+	t := transcoder{src: src, dst: dst, size: base}
 	t.space()
-	if t.pos != len(src) {
+	if err := t.value(0); err != nil {
+		return t.dst, t.size, err
+	}
+	return t.end()
+}
+
+// end checks what holds for a whole item.
+func (t *transcoder) end() ([]byte, int, error) {
+	t.space()
+	if t.pos != len(t.src) {
 		return t.dst, t.size, t.malformed("the end")
 	}
 	if t.size > MaxItemBytes {
@@ -227,9 +246,12 @@ func (t *transcoder) scanString() (int, error) {
 	src, start := t.src, t.pos
 	escapes := 0 // bytes of the source that the meaning does not have
 	i := start + 1
-	for i < len(src) {
-		c := src[i]
-		switch {
+	for {
+		i += plainRun(src[i:])
+		if i >= len(src) {
+			break
+		}
+		switch c := src[i]; {
 		case c == '"':
 			t.pos = i + 1
 			return i - start - 1 - escapes, nil
@@ -241,15 +263,34 @@ func (t *transcoder) scanString() (int, error) {
 			}
 			i += n
 			escapes += n - meaning
-		case c < 0x20:
+		default:
 			t.pos = i
 			return 0, t.malformed("no control character")
-		default:
-			i++
 		}
 	}
 	t.pos = len(src)
 	return 0, t.malformed("a closing quote")
+}
+
+// plainRun returns how many bytes s begins with that are neither a quote, nor a
+// backslash, nor a control character. It looks at eight at a time: the lowest
+// byte of which one of the differences borrows is the first that is special.
+func plainRun(s []byte) int {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		v := binary.LittleEndian.Uint64(s[i:])
+		quote, backslash := v^(low*'"'), v^(low*'\\')
+		if special := ((v-low*0x20)&^v | (quote-low)&^quote | (backslash-low)&^backslash) & high; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 // escape returns the length of the escape sequence that s begins with and of

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,11 +51,21 @@ func Load(ctx context.Context, getenv func(string) string, names ...string) (Sur
 	}, errors.Join(errs...)
 }
 
+// LimitMemory trades memory for time, up to a bound: the collector runs when
+// the heap has grown fivefold or is near the bound, in bytes. The functions hold
+// little and allocate much, so by default it would run all the time.
+func LimitMemory(bound int64) {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(bound)
+}
+
 // httpClient keeps as many connections open as there may be requests under way;
 // the SDK's default keeps ten, and each further one costs a TLS handshake a call.
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = 64
+		// A BatchWriteItem body is some 20 KB; by the default it goes out in pieces of 4 KB.
+		t.WriteBufferSize = 64 << 10
 	})
 }
 

@@ -69,8 +69,13 @@ type Line struct {
 	ID      []byte // the record's ID
 	Sort    []byte // <entry>/<ordinal>, the ID's tail: the table's sort key
 	Ordinal int64
-	Data    []byte // the payload
+	// Origin has the members that the lines of one entry share, "feed" to
+	// "entry", without braces around them.
+	Origin []byte
+	Data   []byte // the payload
 }
+
+const ordinalName = `,"ordinal":`
 
 var errNotALine = errors.New("not a line of a part")
 
@@ -91,11 +96,19 @@ func ParseLine(line []byte) (Line, error) {
 	}
 	// Before the payload stand only strings that were escaped and a number, so
 	// the first match is the member: a quote inside a string has a backslash before it.
-	at := bytes.Index(line, []byte(dataName))
-	if at < 0 || line[len(line)-1] != '}' {
+	rest := line[len(head)+idLength:]
+	ordinal := bytes.Index(rest, []byte(ordinalName))
+	if ordinal < len(`",`) || rest[0] != '"' || rest[1] != ',' {
+		return Line{}, fmt.Errorf("%w: ID %q has no ordinal", errNotALine, l.ID)
+	}
+	l.Origin = rest[len(`",`):ordinal]
+	rest = rest[ordinal:]
+	// No ordinal has more than OrdinalDigits.
+	at := bytes.Index(rest[:min(len(rest), len(ordinalName)+upload.OrdinalDigits+len(dataName))], []byte(dataName))
+	if at < 0 || rest[len(rest)-1] != '}' {
 		return Line{}, fmt.Errorf("%w: ID %q has no data", errNotALine, l.ID)
 	}
-	l.Data = line[at+len(dataName) : len(line)-1]
+	l.Data = rest[at+len(dataName) : len(rest)-1]
 	return l, nil
 }
 

@@ -20,7 +20,7 @@ const ContentType = "application/gzip"
 
 const (
 	// maxBytesUnderWay bounds the compressed parts that wait for S3. One more is being made.
-	maxBytesUnderWay = 32 << 20
+	maxBytesUnderWay = 16 << 20
 	// maxPartsUnderWay bounds their number, for archives of many small entries.
 	maxPartsUnderWay = 16
 )

@@ -1,8 +1,10 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"ingestion/internal/dynamo"
 	"ingestion/internal/feed"
@@ -22,9 +24,13 @@ type loader struct {
 	keys    [][]byte // by shard: an item's keys up to the sort key's value
 	keySize int      // what DynamoDB counts for the keys
 	item    []byte
-	lines   int64
-	from    int64 // lines that earlier invocations account for
-	expired func() bool
+	// origin is what the records of an entry have in common, originWire the same
+	// as attributes; fixedSize is what DynamoDB counts for all but the payload.
+	origin, originWire []byte
+	fixedSize          int
+	lines              int64
+	from               int64 // lines that earlier invocations account for
+	expired            func() bool
 }
 
 // errTimeUp ends the reading of a part whose rest is for the next invocation.
@@ -60,14 +66,39 @@ func (l *loader) put(line []byte) error {
 	if err != nil {
 		return err
 	}
-	l.item = append(l.item[:0], l.keys[upload.Shard(rec.Ordinal, len(l.keys))]...)
-	l.item = append(l.item, rec.Sort...)
-	l.item = append(l.item, `"},`...)
-	l.item, _, err = dynamo.Attributes(l.item, line, l.keySize)
+	if !bytes.Equal(rec.Origin, l.origin) || l.originWire == nil {
+		if err := l.prepareOrigin(rec.Origin); err != nil {
+			return fmt.Errorf("record %s: %w", rec.ID, err)
+		}
+	}
+	item := append(l.item[:0], l.keys[upload.Shard(rec.Ordinal, len(l.keys))]...)
+	item = append(item, rec.Sort...)
+	item = append(item, `"},"id":{"S":"`...)
+	item = append(item, rec.ID...)
+	item = append(item, `"},`...)
+	item = append(item, l.originWire...)
+	item = append(item, `,"ordinal":{"N":"`...)
+	item = strconv.AppendInt(item, rec.Ordinal, 10)
+	item = append(item, `"},"data":`...)
+	l.item, _, err = dynamo.Value(item, rec.Data, l.fixedSize)
 	if err != nil {
 		return l.reject(line, reason(err), err)
 	}
 	return l.writer.Put(l.item, rec.Ordinal)
+}
+
+// prepareOrigin transcodes what the records of an entry have in common.
+func (l *loader) prepareOrigin(origin []byte) error {
+	object := append(append([]byte{'{'}, origin...), '}')
+	wire, size, err := dynamo.Attributes(nil, object, l.keySize)
+	if err != nil {
+		return err
+	}
+	l.origin = bytes.Clone(origin)
+	l.originWire = wire
+	const recordID = upload.IDLength + 1 + upload.EntryDigits + 1 + upload.OrdinalDigits
+	l.fixedSize = size + len("id") + recordID + len("ordinal") + 1 + (upload.OrdinalDigits+1)/2 + len("data")
+	return nil
 }
 
 func (l *loader) quarantineRefused(line []byte) error {

@@ -26,6 +26,7 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
+	function.LimitMemory(48 << 20)
 	s, err := function.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable)
 	if err != nil {
 		return err

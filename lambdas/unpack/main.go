@@ -27,6 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
+	function.LimitMemory(64 << 20)
 	s, err := function.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction)
 	if err != nil {
 		return err

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ingestion/internal/feed"
+	"ingestion/internal/upload"
+)
+
+// Names of what is in the stubs.
+const (
+	sourceBucket  = "source"
+	landingBucket = "landing"
+	tableName     = "t"
+	feedName      = "bench"
+)
+
+// Names of the contenders.
+const (
+	oursName   = "ours"
+	sdkName    = "SDK for Go"
+	bentoName  = "Bento 1.19.0"
+	pythonName = "Python, boto3"
+)
+
+// environment is all that a contender sees of the machine.
+func (b *bench) environment(more ...string) []string {
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir,
+		"AWS_ENDPOINT_URL=" + b.url, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=token",
+		"AWS_EC2_METADATA_DISABLED=true",
+	}, more...)
+}
+
+func (b *bench) functionEnvironment(format feed.Format) ([]string, error) {
+	spec := feed.Spec{Feed: feedName, Format: format}.WithDefaults()
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	encoded, err := spec.Env()
+	if err != nil {
+		return nil, err
+	}
+	return b.environment(
+		feed.EnvSpec+"="+encoded, feed.EnvLandingBucket+"="+landingBucket, feed.EnvTable+"="+tableName,
+		feed.EnvLoadFunction+"=load",
+	), nil
+}
+
+// outcome is one run of one contender.
+type outcome struct {
+	usage
+	InitMilliseconds float64          `json:"init_ms,omitempty"`
+	Calls            int              `json:"calls,omitempty"`
+	CallsPerSecond   float64          `json:"calls_per_second,omitempty"`
+	Equal            bool             `json:"equal"`
+	bodies           [][]byte         // of BatchWriteItem
+	parts            []upload.PartRef // that unpack handed on
+}
+
+// unpack runs the unpack function on one object.
+func (b *bench) unpack(ctx context.Context, key string) (outcome, error) {
+	var o outcome
+	env, err := b.functionEnvironment(formatOf(key))
+	if err != nil {
+		return o, err
+	}
+	b.s3.clear(landingBucket + "/")
+	b.handed.take()
+	f, err := startFunction(ctx, b.program("unpack"), env)
+	if err != nil {
+		return o, err
+	}
+	event := fmt.Appendf(nil, `{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q}}}]}`, sourceBucket, key)
+	begin := time.Now()
+	invokeErr := f.invoke(ctx, event)
+	wall := time.Since(begin)
+	o.usage, err = f.stopFunction()
+	o.WallSeconds = wall.Seconds()
+	o.InitMilliseconds = float64(f.Init.Microseconds()) / 1e3
+	o.parts = b.handed.take()
+	if invokeErr != nil {
+		return o, fmt.Errorf("unpack of %s: %w", key, invokeErr)
+	}
+	return o, err
+}
+
+// load runs the load function on parts, one after another in one process, as
+// the service does when events come one by one.
+func (b *bench) load(ctx context.Context, parts []upload.PartRef) (outcome, error) {
+	var o outcome
+	env, err := b.functionEnvironment(feed.Format{Kind: feed.NDJSON})
+	if err != nil {
+		return o, err
+	}
+	f, err := startFunction(ctx, b.program("load"), env)
+	if err != nil {
+		return o, err
+	}
+	begin := time.Now()
+	var invokeErr error
+	for _, p := range parts {
+		var payload []byte
+		if payload, invokeErr = json.Marshal(p); invokeErr != nil {
+			break
+		}
+		if invokeErr = f.invoke(ctx, payload); invokeErr != nil {
+			break
+		}
+	}
+	wall := time.Since(begin)
+	o.usage, err = f.stopFunction()
+	o.WallSeconds = wall.Seconds()
+	o.InitMilliseconds = float64(f.Init.Microseconds()) / 1e3
+	if invokeErr != nil {
+		return o, invokeErr
+	}
+	return o, err
+}
+
+// run runs a contender that ends by itself.
+func (b *bench) run(ctx context.Context, program string, args ...string) (outcome, error) {
+	p, err := start(ctx, b.environment(), program, args...)
+	if err != nil {
+		return outcome{}, err
+	}
+	u, err := p.wait()
+	return outcome{usage: u}, err
+}
+
+const bentoConfig = `
+logger: {level: ERROR}
+http: {enabled: false}
+input:
+  aws_s3:
+    bucket: %[2]s
+    prefix: %[3]s
+    region: us-east-1
+    endpoint: %[1]s
+    force_path_style_urls: true
+    credentials: {id: id, secret: secret}
+    scanner: {decompress: {algorithm: gzip, into: {lines: {max_buffer_size: 1000000}}}}
+output:
+  aws_dynamodb:
+    table: %[4]s
+    region: us-east-1
+    endpoint: %[1]s
+    credentials: {id: id, secret: secret}
+    string_columns: {pk: "src#upload", sk: "${! counter() }"}
+    json_map_columns: {"": .}
+    json_number_type: number
+    max_in_flight: 64
+    batching: {count: 25, period: 100ms}
+`
+
+func (b *bench) bento(ctx context.Context, key string) (outcome, error) {
+	config := filepath.Join(b.dir, "bento.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, bentoConfig, b.url, sourceBucket, key, tableName), 0o600); err != nil {
+		return outcome{}, err
+	}
+	return b.run(ctx, b.program("bento"), "-c", config)
+}
+
+// build compiles what is measured into the folder of programs. A program of
+// another module that is there already is kept: Bento takes minutes to build.
+func (b *bench) build(ctx context.Context) error {
+	for _, name := range []string{"unpack", "load"} {
+		err := b.goBuild(ctx, ".", b.program(name), "-tags", "lambda.norpc", "./lambdas/"+name)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) goBuild(ctx context.Context, folder, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{
+		"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program,
+	}, args...)...)
+	cmd.Dir = filepath.Join(b.repo, folder)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, tail(string(out)))
+	}
+	return nil
+}
+
+// foreign makes sure that the program of a module of its own is there.
+func (b *bench) foreign(ctx context.Context, name string) error {
+	if _, err := os.Stat(b.program(name)); err == nil {
+		return nil
+	}
+	b.say("building %s", name)
+	return b.goBuild(ctx, "bench/"+name, b.program(name), ".")
+}
+
+func (b *bench) program(name string) string { return filepath.Join(b.out, name) }

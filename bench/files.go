@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ingestion/internal/feed"
+	"ingestion/internal/upload"
+)
+
+// formatOf tells from a name what a file's records look like.
+func formatOf(name string) feed.Format {
+	name, _, _ = strings.Cut(name+".", ".gz.")
+	switch filepath.Ext(strings.TrimSuffix(name, ".")) {
+	case ".ndjson", ".jsonl", ".zip":
+		return feed.Format{Kind: feed.NDJSON}
+	case ".csv":
+		return feed.Format{Kind: feed.CSV, Delimiter: ","}
+	case ".tsv":
+		return feed.Format{Kind: feed.CSV, Delimiter: "\t"}
+	case ".psv":
+		return feed.Format{Kind: feed.CSV, Delimiter: "|"}
+	}
+	return feed.Format{Kind: feed.JSON}
+}
+
+// realFile takes a file of the user's through both functions. What was stored
+// is compared with what was landed.
+func (b *bench) realFile(ctx context.Context, file string, r *results) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(file)
+	b.s3.putBytes(sourceBucket+"/"+name, content)
+	b.newTable()
+	u, err := b.unpack(ctx, name)
+	if err != nil {
+		return err
+	}
+	landed, err := b.s3.lines(landingBucket + "/landing/")
+	if err != nil {
+		return err
+	}
+	want, err := digestLines(landed, member)
+	if err != nil {
+		return err
+	}
+	sortParts(u.parts)
+	l, err := b.loading(near, want, member, func() (outcome, error) { return b.load(ctx, u.parts) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	r.Files = append(r.Files, fileResult{name, float64(b.dynamo.ledgerSum("bytes_unpacked")) / 1e6, want.Records, u.usage, l})
+	return nil
+}
+
+func sortParts(parts []upload.PartRef) {
+	slices.SortFunc(parts, func(a, b upload.PartRef) int { return strings.Compare(a.Part, b.Part) })
+}
+
+// digestRows digests delimited text as the standard library reads it: each row
+// is an object of strings, named by the header.
+func digestRows(text []byte) (digest, error) {
+	var d digest
+	rows := csv.NewReader(bytes.NewReader(text))
+	rows.Comma = '|'
+	rows.ReuseRecord = true
+	var names []string
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return d, nil
+		}
+		if err != nil {
+			return d, err
+		}
+		if names == nil {
+			names = slices.Clone(row)
+			continue
+		}
+		object := make(map[string]any, len(row))
+		for i, v := range row {
+			object[names[i]] = v
+		}
+		d.add(sha256.Sum256(canonical(nil, object)))
+	}
+}
+
+func readAll(o s3Object) ([]byte, error) { return io.ReadAll(o.open()) }
