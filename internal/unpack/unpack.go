@@ -137,9 +137,20 @@ func (h *Handler) object(ctx context.Context, o event.Object) error {
 	return h.unpack(ctx, begun, source, nil)
 }
 
+// missing ends an upload whose object is not there: with what an earlier
+// invocation has landed of it, or with nothing.
 func (h *Handler) missing(ctx context.Context, u upload.Upload, cause error) error {
 	if u.Version() == "" {
 		return fmt.Errorf("neither version nor ETag in the event, and %w", cause)
+	}
+	begun, ok, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
+	switch {
+	case err != nil:
+		return err
+	case ok && begun.State != ledger.Unpacking:
+		return nil
+	case ok:
+		return h.unpack(ctx, begun, nil, cause)
 	}
 	known, err := h.Ledger.Begin(ctx, ledger.Upload{Upload: u})
 	if err != nil {
@@ -160,8 +171,13 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 	if err != nil {
 		return err
 	}
+	name := Stage
+	if gone != nil {
+		// What a failed try has quarantined cannot be read again: it is not written over.
+		name += "-gone"
+	}
 	v := newVisitor(h, u, writer, quarantine.NewWriter(
-		ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage, u.Checkpoint.QuarantineObjects), h.TimeUp(ctx))
+		ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, name, u.Checkpoint.QuarantineObjects), h.TimeUp(ctx))
 	walkErr := gone
 	if gone == nil {
 		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
@@ -183,6 +199,11 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 		return err
 	}
 	total := v.total(parts, landed, rejected, reasons)
+	if v.goneTold {
+		if err := h.recount(ctx, u, &total); err != nil {
+			return err
+		}
+	}
 	if handOn {
 		return h.handOn(ctx, u, total, start)
 	}
@@ -205,6 +226,24 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 		"bytes_in", u.Size, "bytes_unpacked", counts.BytesUnpacked, "bytes_landed", counts.BytesLanded,
 		"seconds", time.Since(start).Seconds(), "message", settled.Message)
 	return nil
+}
+
+// recount counts the landed records by the ledger's parts. Where the source has
+// gone, an earlier invocation may have come further than this one could, and
+// may have ended before it handed its last parts on.
+func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Checkpoint) error {
+	total.Parts, total.BytesLanded, total.Records = 0, 0, total.Rejected
+	var handErr error
+	err := h.Ledger.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+		total.Parts++
+		total.BytesLanded += p.Bytes
+		total.Records += p.Records
+		if !p.State.Done() {
+			handErr = h.HandOn(ctx, upload.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name})
+		}
+		return handErr == nil
+	})
+	return errors.Join(err, handErr)
 }
 
 // handOn stores the checkpoint before it calls the next invocation.

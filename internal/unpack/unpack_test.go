@@ -328,6 +328,36 @@ func TestAnUploadThatNeverEndsIsQuarantined(t *testing.T) {
 	}
 }
 
+// An object that goes away between two tries keeps what the first has landed.
+func TestAnObjectThatGoesAwayBetweenTwoTries(t *testing.T) {
+	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	etag := w.s3.Set("src", "k", manyParts(1000))
+	puts := 0
+	w.s3.FailPut = func(string) (bool, error) {
+		if puts++; puts == 4 {
+			return false, errors.New("S3 is down")
+		}
+		return false, nil
+	}
+	if err := w.unpack.Handle(t.Context(), notification("k", etag)); err == nil {
+		t.Fatal("no error")
+	}
+	w.s3.FailPut = nil
+	w.s3.Delete("src", "k")
+	w.again(func() error { return w.unpack.Handle(t.Context(), notification("k", etag)) }, 1)
+	for _, ref := range w.handed {
+		payload, err := json.Marshal(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.again(func() error { return w.load.Handle(t.Context(), payload) }, 1)
+	}
+	u := w.upload("k", etag)
+	if u.State != ledger.Loaded || !u.Balanced() || u.Parts == 0 || u.Stored != int64(len(w.stored())) || u.Reasons["source_gone"] != 1 {
+		t.Errorf("%d items, ledger %+v", len(w.stored()), u)
+	}
+}
+
 // An object that goes away between two invocations keeps what was read of it.
 func TestAnObjectThatGoesAwayInBetween(t *testing.T) {
 	w := newWorld(t, feed.Format{Kind: feed.NDJSON})

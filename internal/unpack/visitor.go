@@ -39,7 +39,7 @@ type visitor struct {
 	entry archive.Entry     // the open entry
 	// keepSource says that quarantine does not hold whole what was refused.
 	keepSource bool
-	// goneTold says that the open entry's damage is that the source has gone.
+	// goneTold says that the source has gone, and that this is in quarantine.
 	goneTold bool
 }
 
@@ -195,6 +195,7 @@ func (v *visitor) gone(cause error) error {
 	if v.goneTold {
 		return nil
 	}
+	v.goneTold = true
 	err := v.add(v.at.Entry, "not readable", quarantine.Record{
 		Ordinal: v.at.Ordinal, Offset: -1, Reason: reasonGone, Detail: cause.Error(), Rest: true,
 	}, false)
