@@ -29,7 +29,7 @@ const (
 )
 
 // Writer puts items into one table, in batches, many at a time. It is for one
-// goroutine: Put and Flush are not to be called concurrently.
+// goroutine: its methods are not to be called concurrently.
 type Writer struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -56,7 +56,7 @@ type batch struct {
 
 // NewWriter returns a Writer to table, whose requests end with ctx. onReject
 // hears, never concurrently, of an item that DynamoDB itself refused for what
-// it is, by the tag that Put was given; the other items of its batch are stored.
+// it is, by the tag that Commit was given; the other items of its batch are stored.
 func NewWriter(ctx context.Context, client *dynamodb.Client, table string, onReject func(tag int64, err error)) (*Writer, error) {
 	call, err := newCaller(ctx, client)
 	if err != nil {
@@ -83,29 +83,29 @@ const (
 	batchTail = `]}}`
 )
 
-// Put adds one item, given as its attributes in wire form without the braces
-// around them, as Attributes makes them. It copies attributes. It blocks while
-// enough is under way, and returns the error that ended the writing, if one has.
-func (w *Writer) Put(attributes []byte, tag int64) error {
-	if w.batch != nil && len(w.batch.body)+len(attributes) > maxBatchBytes {
-		if err := w.send(); err != nil {
-			return err
-		}
-	}
+// Next returns the bytes to which the attributes of the next item are to be
+// appended, in wire form without the braces around them, as Attributes makes
+// them. What is not given to Commit is forgotten with the next Next.
+func (w *Writer) Next() []byte {
 	if w.batch == nil {
 		w.batch = w.pool.Get().(*batch)
 		w.batch.reset(w.head)
 	}
-	b := w.batch
-	if len(b.ends) > 0 {
-		b.body = append(b.body, ',')
+	body := w.batch.body
+	if len(w.batch.ends) > 0 {
+		body = append(body, ',')
 	}
-	b.body = append(b.body, itemHead...)
-	b.body = append(b.body, attributes...)
-	b.body = append(b.body, itemTail...)
+	return append(body, itemHead...)
+}
+
+// Commit adds the item that was appended to what Next returned. It blocks while
+// enough is under way, and returns the error that ended the writing, if one has.
+func (w *Writer) Commit(body []byte, tag int64) error {
+	b := w.batch
+	b.body = append(body, itemTail...)
 	b.ends = append(b.ends, len(b.body))
 	b.tags = append(b.tags, tag)
-	if len(b.ends) == maxBatchItems {
+	if len(b.ends) == maxBatchItems || len(b.body) >= maxBatchBytes {
 		return w.send()
 	}
 	return nil
@@ -119,7 +119,7 @@ func (b *batch) reset(head []byte) {
 // Flush sends what is left, waits until every item is stored or rejected and
 // returns how many were stored and in how many calls, or the error that ended the writing.
 func (w *Writer) Flush() (stored, calls int64, err error) {
-	if w.batch != nil {
+	if w.batch != nil && len(w.batch.ends) > 0 {
 		err = w.send()
 	}
 	w.wg.Wait()

@@ -30,7 +30,8 @@ func write(t *testing.T, db *fake.DynamoDB, n int, payload string) (stored int64
 		t.Fatal(err)
 	}
 	for i := range n {
-		if err := w.Put(item(i, payload), int64(i)); err != nil {
+		_ = append(w.Next(), "an item that is not committed"...)
+		if err := w.Commit(append(w.Next(), item(i, payload)...), int64(i)); err != nil {
 			break // Flush tells it too
 		}
 	}
@@ -95,7 +96,7 @@ func TestWriterFindsTheItemAtFault(t *testing.T) {
 func TestWriterSplitsLargeBatches(t *testing.T) {
 	db := fake.NewDynamoDB(t)
 	stored, _, err := write(t, db, 60, strings.Repeat("y", 300<<10))
-	if err != nil || stored != 60 || db.Calls["BatchWriteItem"] != 20 {
+	if err != nil || stored != 60 || db.Calls["BatchWriteItem"] != 15 {
 		t.Errorf("stored %d in %d calls, error %v", stored, db.Calls["BatchWriteItem"], err)
 	}
 }
@@ -118,7 +119,7 @@ func TestWriterEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Put(item(1, "x"), 1); err != nil {
+	if err := w.Commit(append(w.Next(), item(1, "x")...), 1); err != nil {
 		t.Fatal(err)
 	}
 	cancel(errDone)

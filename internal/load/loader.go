@@ -23,7 +23,6 @@ type loader struct {
 
 	keys    [][]byte // by shard: an item's keys up to the sort key's value
 	keySize int      // what DynamoDB counts for the keys
-	item    []byte
 	// origin is what the records of an entry have in common, originWire the same
 	// as attributes; fixedSize is what DynamoDB counts for all but the payload.
 	origin, originWire []byte
@@ -71,7 +70,7 @@ func (l *loader) put(line []byte) error {
 			return fmt.Errorf("record %s: %w", rec.ID, err)
 		}
 	}
-	item := append(l.item[:0], l.keys[upload.Shard(rec.Ordinal, len(l.keys))]...)
+	item := append(l.writer.Next(), l.keys[upload.Shard(rec.Ordinal, len(l.keys))]...)
 	item = append(item, rec.Sort...)
 	item = append(item, `"},"id":{"S":"`...)
 	item = append(item, rec.ID...)
@@ -80,11 +79,11 @@ func (l *loader) put(line []byte) error {
 	item = append(item, `,"ordinal":{"N":"`...)
 	item = strconv.AppendInt(item, rec.Ordinal, 10)
 	item = append(item, `"},"data":`...)
-	l.item, _, err = dynamo.Value(item, rec.Data, l.fixedSize)
+	item, _, err = dynamo.Value(item, rec.Data, l.fixedSize)
 	if err != nil {
 		return l.reject(line, reason(err), err)
 	}
-	return l.writer.Put(l.item, rec.Ordinal)
+	return l.writer.Commit(item, rec.Ordinal)
 }
 
 // prepareOrigin transcodes what the records of an entry have in common.
