@@ -251,11 +251,11 @@ func (t *transcoder) scanString() (int, error) {
 		if i >= len(src) {
 			break
 		}
-		switch c := src[i]; {
-		case c == '"':
+		switch src[i] {
+		case '"':
 			t.pos = i + 1
 			return i - start - 1 - escapes, nil
-		case c == '\\':
+		case '\\':
 			n, meaning := escape(src[i:])
 			if n == 0 {
 				t.pos = i

@@ -102,7 +102,8 @@ func (w *Writer) Next() []byte {
 // enough is under way, and returns the error that ended the writing, if one has.
 func (w *Writer) Commit(body []byte, tag int64) error {
 	b := w.batch
-	b.body = append(body, itemTail...)
+	body = append(body, itemTail...)
+	b.body = body
 	b.ends = append(b.ends, len(b.body))
 	b.tags = append(b.tags, tag)
 	if len(b.ends) == maxBatchItems || len(b.body) >= maxBatchBytes {
