@@ -111,4 +111,6 @@ const MaxHops = 1000
 // one that knows no bucket by its host name.
 func S3Options(o *s3.Options) {
 	o.UsePathStyle = o.BaseEndpoint != nil
+	// Objects put without a checksum are no news: it would be a line for each read.
+	o.DisableLogOutputChecksumValidationSkipped = true
 }

@@ -44,7 +44,10 @@ func New(cfg aws.Config, stack string, outputs map[string]string) (*Feed, error)
 			missing = append(missing, fmt.Errorf("stack %s has no output %s%s", stack, stack, name))
 		}
 	}
-	f.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	f.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = true
+		o.DisableLogOutputChecksumValidationSkipped = true
+	})
 	f.DB = dynamodb.NewFromConfig(cfg)
 	f.Ledger = ledger.New(f.DB, f.Table)
 	return f, errors.Join(missing...)

@@ -33,7 +33,7 @@ import (
 
 const (
 	deployTime = 3 * time.Minute
-	flowTime   = 90 * time.Second
+	flowTime   = 3 * time.Minute
 )
 
 type world struct {
