@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,9 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "do one step alone: unpack, load or others")
 	flag.Parse()
 	o.files = flag.Args()
+	if !slices.Contains([]string{"", "unpack", "load", "others"}, o.only) {
+		log.Fatalf("-only %q: it is unpack, load or others", o.only)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := measure(ctx, o)
 	stop()

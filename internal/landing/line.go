@@ -82,7 +82,7 @@ var errNotALine = errors.New("not a line of a part")
 // ParseLine takes a line apart, without its line break.
 func ParseLine(line []byte) (Line, error) {
 	const head = `{"id":"`
-	const idLength = upload.IDLength + 1 + upload.EntryDigits + 1 + upload.OrdinalDigits
+	const idLength = upload.RecordIDLength
 	if len(line) < len(head)+idLength || string(line[:len(head)]) != head {
 		return Line{}, fmt.Errorf("%w: it does not begin with an ID", errNotALine)
 	}

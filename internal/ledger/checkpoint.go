@@ -18,13 +18,12 @@ type Checkpoint struct {
 	Records       int64 `json:"records"`
 	BytesUnpacked int64 `json:"bytes_unpacked"`
 	// The others count everything up to here.
-	Parts             int64            `json:"parts"`
-	BytesLanded       int64            `json:"bytes_landed"`
-	Rejected          int64            `json:"rejected"`
-	Reasons           map[string]int64 `json:"reasons,omitempty"`
-	QuarantineObjects int              `json:"quarantine_objects"`
-	KeepSource        bool             `json:"keep_source"`
-	Message           string           `json:"message"`
+	Parts       int64            `json:"parts"`
+	BytesLanded int64            `json:"bytes_landed"`
+	Rejected    int64            `json:"rejected"`
+	Reasons     map[string]int64 `json:"reasons,omitempty"`
+	KeepSource  bool             `json:"keep_source"`
+	Message     string           `json:"message"`
 	// Hops is how many invocations have handed on; 0 means there is no checkpoint.
 	Hops int `json:"hops"`
 }

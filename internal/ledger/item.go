@@ -62,7 +62,7 @@ func decodePart(it item) Part {
 		Feed: getStr(it, "feed"), Upload: getStr(it, "upload"), Name: getStr(it, "part"), Entry: int(getNum(it, "entry")),
 		Key: getStr(it, "landing_key"), State: State(getStr(it, "state")), Records: getNum(it, "records"), Bytes: getNum(it, "bytes"),
 		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"), Message: getStr(it, "message"),
-		Lines: getNum(it, "lines_done"), QuarantineObjects: int(getNum(it, "quarantine_objects")), Reasons: getReasons(it),
+		Lines: getNum(it, "lines_done"), Reasons: getReasons(it),
 		Time: getTime(it, "source_time"), LandedAt: getTime(it, "landed_at"), LoadedAt: getTime(it, "loaded_at"),
 	}
 }

@@ -32,9 +32,8 @@ type Part struct {
 	// Message says in words why the first of them was.
 	Message string
 	// Lines is how many of the part's lines Stored and Rejected account for, when
-	// load ran out of time; QuarantineObjects how many objects it wrote for them.
-	Lines             int64
-	QuarantineObjects int
+	// load ran out of time.
+	Lines int64
 	// Reasons counts the rejected records by reason.
 	Reasons map[string]int64
 	// Time is that of the source object: quarantine is filed by it.
@@ -104,7 +103,6 @@ func (l *Ledger) GetPart(ctx context.Context, feedName, id, name string) (Part, 
 func (l *Ledger) PartProgress(ctx context.Context, p Part, from int64) error {
 	e := newExpression()
 	e.putPartCounts(p)
-	e.put("quarantine_objects", num(int64(p.QuarantineObjects)))
 	_, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.table, Key: key(p.Feed, p.Upload, partSortPrefix+p.Name),
 		ConditionExpression: aws.String(e.name("lines_done") + " = " + e.value("from", num(from))),

@@ -78,18 +78,17 @@ func (h *Handler) part(ctx context.Context, ref upload.PartRef) error {
 	}
 	if p.State.Done() {
 		h.Log.Info("known already", "upload", p.Upload, "part", p.Name, "state", p.State)
-	} else if done, err := h.load(ctx, &p, start); err != nil || !done {
-		return errors.Join(err, h.handOn(ctx, ref, err))
+	} else if done, err := h.load(ctx, &p, start); err != nil {
+		return err
+	} else if !done {
+		return h.handOn(ctx, ref)
 	}
 	_, err = h.Ledger.Settle(ctx, p.Feed, p.Upload)
 	return err
 }
 
-// handOn hands the rest of a part on, unless err has ended it.
-func (h *Handler) handOn(ctx context.Context, ref upload.PartRef, err error) error {
-	if err != nil {
-		return nil
-	}
+// handOn hands the rest of a part on.
+func (h *Handler) handOn(ctx context.Context, ref upload.PartRef) error {
 	if ref.Hop++; ref.Hop > function.MaxHops {
 		return fmt.Errorf("handed on %d times and not done: is the table's capacity limited?", function.MaxHops)
 	}
@@ -102,7 +101,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	u := upload.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}
 	l := &loader{
 		part:       p,
-		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name, p.QuarantineObjects),
+		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name),
 		refused:    map[int64]error{}, from: p.Lines, expired: h.TimeUp(ctx),
 	}
 	l.prepareKeys()
@@ -140,7 +139,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	}
 	p.Stored += stored
 	p.Rejected += rejected
-	p.Lines, p.QuarantineObjects = l.lines, l.quarantine.Objects()
+	p.Lines = l.lines
 	for reason, n := range reasons {
 		if p.Reasons == nil {
 			p.Reasons = map[string]int64{}

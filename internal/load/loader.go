@@ -95,8 +95,7 @@ func (l *loader) prepareOrigin(origin []byte) error {
 	}
 	l.origin = bytes.Clone(origin)
 	l.originWire = wire
-	const recordID = upload.IDLength + 1 + upload.EntryDigits + 1 + upload.OrdinalDigits
-	l.fixedSize = size + len("id") + recordID + len("ordinal") + 1 + (upload.OrdinalDigits+1)/2 + len("data")
+	l.fixedSize = size + len("id") + upload.RecordIDLength + len("ordinal") + 1 + (upload.OrdinalDigits+1)/2 + len("data")
 	return nil
 }
 

@@ -5,10 +5,12 @@ package quarantine
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -68,8 +70,10 @@ func (r *Record) Bytes() ([]byte, error) {
 // objectBytes is the compressed size at which an object is closed.
 const objectBytes = 4 << 20
 
-// Writer writes one invocation's quarantine. Its objects are named by upload
-// and name alone, so a retry writes over what the failed attempt wrote.
+// Writer writes one invocation's quarantine. Its objects are named by what is in
+// them, so that no invocation, repeated or beside another, writes over what
+// another has kept. The same record may then be in several objects: its ID
+// tells, and the ledger counts it once.
 type Writer struct {
 	ctx     context.Context
 	api     s3io.API
@@ -78,19 +82,18 @@ type Writer struct {
 	name    string
 	buf     bytes.Buffer
 	gz      *gzip.Writer
-	objects int
+	sum     hash.Hash
 	count   int64
 	reasons map[string]int64
 }
 
-// NewWriter returns a Writer of objects <prefix><feed>/<date>/<upload>/<name>-<n>.ndjson.gz,
-// n from first on: that many were written by earlier invocations.
-func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, name string, first int) *Writer {
-	return &Writer{ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, objects: first, reasons: map[string]int64{}}
+// NewWriter returns a Writer of objects
+// <prefix><feed>/<date>/<upload>/<name>-<hash of the lines>.ndjson.gz.
+func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, name string) *Writer {
+	return &Writer{
+		ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, sum: sha256.New(), reasons: map[string]int64{},
+	}
 }
-
-// Objects is how many objects there are, after Close, with those before first.
-func (w *Writer) Objects() int { return w.objects }
 
 // CopyKey is the key of the copy of an upload's source object.
 func CopyKey(prefix string, u upload.Upload) string { return u.Folder(prefix) + "source" }
@@ -104,7 +107,9 @@ func (w *Writer) Add(r Record) error {
 	if w.gz == nil {
 		w.gz = gzip.NewWriter(&w.buf)
 	}
-	if _, err := w.gz.Write(append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	w.sum.Write(line) // a hash never fails
+	if _, err := w.gz.Write(line); err != nil {
 		return fmt.Errorf("quarantine record %s: %w", r.ID, err)
 	}
 	w.count++
@@ -118,12 +123,12 @@ func (w *Writer) Add(r Record) error {
 func (w *Writer) put() error {
 	err := w.gz.Close()
 	if err == nil {
-		key := fmt.Sprintf("%s%s-%06d.ndjson.gz", w.folder, w.name, w.objects)
+		key := fmt.Sprintf("%s%s-%x.ndjson.gz", w.folder, w.name, w.sum.Sum(nil)[:8])
 		err = s3io.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
 	}
 	w.gz = nil
 	w.buf.Reset()
-	w.objects++
+	w.sum.Reset()
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}

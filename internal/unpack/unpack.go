@@ -171,13 +171,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 	if err != nil {
 		return err
 	}
-	name := Stage
-	if gone != nil {
-		// What a failed try has quarantined cannot be read again: it is not written over.
-		name += "-gone"
-	}
-	v := newVisitor(h, u, writer, quarantine.NewWriter(
-		ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, name, u.Checkpoint.QuarantineObjects), h.TimeUp(ctx))
+	v := newVisitor(h, u, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.TimeUp(ctx))
 	walkErr := gone
 	if gone == nil {
 		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)

@@ -54,7 +54,6 @@ func (v *visitor) total(parts, landed, rejected int64, reasons map[string]int64)
 	c.Parts += parts
 	c.BytesLanded += landed
 	c.Rejected += rejected
-	c.QuarantineObjects = v.quarantine.Objects()
 	c.KeepSource = c.KeepSource || v.keepSource
 	c.Reasons = maps.Clone(c.Reasons)
 	for reason, n := range reasons {

@@ -19,6 +19,8 @@ const (
 	OrdinalDigits = 12 // up to 999,999,999,999 records in an entry
 	PartDigits    = 6  // up to 999,999 parts in an entry
 	IDLength      = 26 // characters of an upload's ID
+	// RecordIDLength is the length of a record's ID, see RecordID.
+	RecordIDLength = IDLength + 1 + EntryDigits + 1 + OrdinalDigits
 )
 
 // Upload is one version of one source object: the unit of idempotency.
