@@ -1,0 +1,115 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ingestion/snowflake"
+	"ingestion/snowflake/client"
+)
+
+// The identities of the account.
+const (
+	IAMUserARN    = "arn:aws:iam::999999999999:user/snow-i"
+	SubscriberARN = "arn:aws:iam::999999999999:user/snow-n"
+	QueueARN      = "arn:aws:sqs:us-east-1:999999999999:snow-q"
+)
+
+// Query answers a statement that only looks.
+func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, error) {
+	if err := a.refuse(ctx, statement); err != nil {
+		return nil, err
+	}
+	line := strings.Join(strings.Fields(statement), " ")
+	if m := showRE.FindStringSubmatch(line); m != nil {
+		return a.show(m[1], m[2], m[3]), nil
+	}
+	if m := describe.FindStringSubmatch(line); m != nil {
+		return a.describe(m[1], m[2])
+	}
+	if m := statusRE.FindStringSubmatch(line); m != nil {
+		return a.status(m[1])
+	}
+	switch {
+	case strings.Contains(line, "SYSTEM$VALIDATE_STORAGE_INTEGRATION"):
+		answer := `{"status":"success","actions":{"LIST":{"status":"success"}}}`
+		if a.Validation != nil {
+			answer = a.Validation()
+		}
+		return []client.Row{{"v": answer}}, nil
+	case strings.Contains(line, "SYSTEM$GET_AWS_SNS_IAM_POLICY"):
+		return []client.Row{{"p": fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":["sns:Subscribe"]}]}`, SubscriberARN)}}, nil
+	case strings.Contains(line, "TASK_HISTORY"):
+		// The next run is there before it has started.
+		return append([]client.Row{{"query_id": nil, "state": "SCHEDULED"}}, a.runs...), nil
+	}
+	return nil, fmt.Errorf("the account does not know %s", line)
+}
+
+// show matches as LIKE does: case does not matter, and _ is any character.
+func (a *Account) show(kind, pattern, schema string) []client.Row {
+	var rows []client.Row
+	for _, o := range a.objects {
+		last := unquote(lastRE.FindString(o.Name))
+		table := kind == string(snowflake.KindTable) && o.Kind == string(snowflake.KindExternalTable)
+		if o.Kind != kind && !table || o.Name != schema+"."+lastRE.FindString(o.Name) || !like(last, strings.ReplaceAll(pattern, "''", "'")) {
+			continue
+		}
+		row := client.Row{"name": last, "comment": o.Comment, "url": o.URL, "type": o.Type, "state": o.State, "text": o.Text, "notification_channel": QueueARN, "is_external": "N"}
+		if table {
+			row["is_external"] = "Y"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func like(s, pattern string) bool {
+	text, want := []rune(strings.ToUpper(s)), []rune(strings.ToUpper(pattern))
+	if len(text) != len(want) {
+		return false
+	}
+	for i := range text {
+		if want[i] != '_' && want[i] != text[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func unquote(name string) string {
+	return strings.ReplaceAll(strings.Trim(name, `"`), `""`, `"`)
+}
+
+func (a *Account) describe(kind, name string) ([]client.Row, error) {
+	o := a.Object(snowflake.Kind(kind), name)
+	if o == nil {
+		return nil, missing(kind, name)
+	}
+	if kind == string(snowflake.KindTable) {
+		var rows []client.Row
+		for _, c := range o.Columns {
+			rows = append(rows, client.Row{"name": unquote(c)})
+		}
+		return rows, nil
+	}
+	rows := []client.Row{
+		{"property": "STORAGE_AWS_IAM_USER_ARN", "property_value": IAMUserARN},
+		{"property": "COMMENT", "property_value": o.Comment},
+	}
+	for _, m := range optionRE.FindAllStringSubmatch(o.Text, -1) {
+		rows = append(rows, client.Row{"property": m[1], "property_value": m[2]})
+	}
+	return rows, nil
+}
+
+func (a *Account) status(pipe string) ([]client.Row, error) {
+	o := a.Object(snowflake.KindPipe, pipe)
+	if o == nil {
+		return nil, missing("PIPE", pipe)
+	}
+	answer := fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d}`, o.State, a.Pending)
+	a.Pending = max(0, a.Pending-1)
+	return []client.Row{{"s": answer}}, nil
+}

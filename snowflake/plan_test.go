@@ -1,0 +1,186 @@
+package snowflake_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ingestion/internal/feed"
+	"ingestion/snowflake"
+)
+
+func TestMarks(t *testing.T) {
+	m := snowflake.Mark{Owner: "1/us-east-1/Stack", Definition: "0123456789abcdef"}
+	if got, ok := snowflake.ParseMark(m.String()); !ok || got != m {
+		t.Errorf("ParseMark(%q) = %+v, %v", m, got, ok)
+	}
+	for _, comment := range []string{
+		"", "my own table", "ingestion owner= def=0123456789abcdef", "ingestion owner=a b def=0123456789abcdef",
+		"ingestion owner=a def=0123", "x ingestion owner=a def=0123456789abcdef", "ingestion owner=a def=0123456789abcdef;",
+	} {
+		if got, ok := snowflake.ParseMark(comment); ok {
+			t.Errorf("ParseMark(%q) = %+v", comment, got)
+		}
+	}
+}
+
+// What changes with what: an object whose mark differs is altered or made anew.
+func TestWhatAChangeTouches(t *testing.T) {
+	for name, test := range map[string]struct {
+		from   snowflake.From
+		load   snowflake.Load
+		format feed.Format
+		change func(*snowflake.Spec, *snowflake.Names)
+		want   []snowflake.Kind
+	}{
+		"nothing": {snowflake.FromParts, snowflake.Continuous, json, func(*snowflake.Spec, *snowflake.Names) {}, nil},
+		"a column of a view": {
+			snowflake.FromParts, snowflake.Continuous, json,
+			func(s *snowflake.Spec, _ *snowflake.Names) {
+				s.Columns = append(s.Columns, snowflake.Column{Name: "x"})
+			},
+			[]snowflake.Kind{snowflake.KindView},
+		},
+		"a column of a file": {
+			snowflake.FromFiles, snowflake.Continuous, csv,
+			func(s *snowflake.Spec, _ *snowflake.Names) {
+				s.Format.Columns = append(slices.Clone(s.Format.Columns), "x")
+				s.Columns = append(s.Columns, snowflake.Column{Name: "x"})
+			},
+			[]snowflake.Kind{snowflake.KindTable, snowflake.KindView},
+		},
+		"a column of an external file": {
+			snowflake.FromFiles, snowflake.ExternalTable, csv,
+			func(s *snowflake.Spec, _ *snowflake.Names) {
+				s.Format.Columns = append(slices.Clone(s.Format.Columns), "x")
+				s.Columns = append(s.Columns, snowflake.Column{Name: "x"})
+			},
+			[]snowflake.Kind{snowflake.KindView},
+		},
+		"schedule": {
+			snowflake.FromParts, snowflake.Bulk, json,
+			func(s *snowflake.Spec, _ *snowflake.Names) { s.Schedule = "1 1 * * *" },
+			[]snowflake.Kind{snowflake.KindTask},
+		},
+		"prefix": {
+			snowflake.FromFiles, snowflake.Continuous, csv,
+			func(s *snowflake.Spec, _ *snowflake.Names) { s.Prefix = "other/" },
+			[]snowflake.Kind{snowflake.KindStorageIntegration, snowflake.KindStage, snowflake.KindPipe},
+		},
+		"prefix of an external table": {
+			snowflake.FromFiles, snowflake.ExternalTable, json,
+			func(s *snowflake.Spec, _ *snowflake.Names) { s.Prefix = "other/" },
+			[]snowflake.Kind{snowflake.KindStorageIntegration, snowflake.KindStage, snowflake.KindExternalTable},
+		},
+		"topic": {
+			snowflake.FromParts, snowflake.Continuous, json,
+			func(_ *snowflake.Spec, n *snowflake.Names) { n.TopicARN += "2" },
+			[]snowflake.Kind{snowflake.KindPipe},
+		},
+		"role": {
+			snowflake.FromParts, snowflake.Continuous, json,
+			func(_ *snowflake.Spec, n *snowflake.Names) { n.RoleARN += "2" },
+			[]snowflake.Kind{snowflake.KindStorageIntegration},
+		},
+		"delimiter": {
+			snowflake.FromFiles, snowflake.Continuous, csv,
+			func(s *snowflake.Spec, _ *snowflake.Names) { s.Format.Delimiter = ";" },
+			[]snowflake.Kind{snowflake.KindFileFormat},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec, n := mode(test.from, test.load, test.format), names()
+			before, err := spec.Plan(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(&spec, &n)
+			after, err := spec.Plan(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []snowflake.Kind
+			for i, o := range after.Objects() {
+				if o.Mark() != before.Objects()[i].Mark() {
+					got = append(got, o.Kind())
+				}
+				if !strings.Contains(o.Create()[0], "COMMENT="+snowflake.Literal(o.Mark().String())) {
+					t.Errorf("%s is made without its mark", o.Kind())
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("changes %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// What others hang on is never made anew.
+func TestNothingIsReplaced(t *testing.T) {
+	for name, spec := range modes() {
+		plan, err := spec.Plan(names())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range plan.Objects() {
+			for _, statement := range slices.Concat(o.Create(), o.Alter()) {
+				if strings.Contains(statement, "OR REPLACE") && o.Kind() != snowflake.KindView {
+					t.Errorf("%s: %s", name, statement)
+				}
+			}
+		}
+	}
+}
+
+func TestPartitions(t *testing.T) {
+	for partition, want := range map[string]string{
+		"aws": "S3 s3://orders-bucket/", "aws-us-gov": "S3GOV s3gov://orders-bucket/", "aws-cn": "S3CHINA s3china://orders-bucket/",
+	} {
+		n := names()
+		n.RoleARN = strings.Replace(n.RoleARN, "arn:aws:", "arn:"+partition+":", 1)
+		plan, err := mode(snowflake.FromParts, snowflake.Continuous, json).Plan(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := plan.Integration.Provider + " " + plan.StageURL(); got != want+"landing/my-orders/" {
+			t.Errorf("%s: %s, want %s", partition, got, want)
+		}
+	}
+}
+
+func TestNamesAreChecked(t *testing.T) {
+	for want, change := range map[string]func(*snowflake.Names){
+		`Owner: "a b" must be <account>/<region>/<stack>, without white space`:                                        func(n *snowflake.Names) { n.Owner = "a b" },
+		`Bucket: "B/" is no name of an S3 bucket`:                                                                     func(n *snowflake.Names) { n.Bucket = "B/" },
+		`RoleARN: "x" is no ARN of an IAM role`:                                                                       func(n *snowflake.Names) { n.RoleARN = "x" },
+		`RoleARN: "arn:aws-iso:iam::111122223333:role/r": Snowflake knows the partitions aws, aws-us-gov and aws-cn`:  func(n *snowflake.Names) { n.RoleARN = "arn:aws-iso:iam::111122223333:role/r" },
+		`TopicARN: is required for load continuous: it announces the objects`:                                         func(n *snowflake.Names) { n.TopicARN = "" },
+		`TopicARN: "arn:aws:sns:us-east-1:111122223333:t.fifo" is a FIFO topic: S3 announces to standard topics only`: func(n *snowflake.Names) { n.TopicARN = "arn:aws:sns:us-east-1:111122223333:t.fifo" },
+		`TopicARN: "topic" is no ARN of an SNS topic`:                                                                 func(n *snowflake.Names) { n.TopicARN = "topic" },
+	} {
+		n := names()
+		change(&n)
+		_, err := mode(snowflake.FromParts, snowflake.Continuous, json).Plan(n)
+		if err == nil || err.Error() != `feed "my-orders": Snowflake names: `+want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestPattern(t *testing.T) {
+	for want, suffixes := range map[string][]string{
+		`PATTERN='.*[.]csv'`:               {".csv"},
+		`PATTERN='.*([.]csv|[.]csv[.]gz)'`: {".csv", ".csv.gz"},
+		`PATTERN='.*\\+a\\\\''\\['`:        {`+a\'[`},
+	} {
+		spec := mode(snowflake.FromFiles, snowflake.Continuous, json)
+		spec.Suffixes = suffixes
+		plan, err := spec.Plan(names())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if copied := plan.Pipe.Copy.String(); !strings.Contains(copied, "\n  "+want+"\n") {
+			t.Errorf("%q: want %s in %s", suffixes, want, copied)
+		}
+	}
+}

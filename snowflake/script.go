@@ -1,0 +1,138 @@
+package snowflake
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Script returns what makes a feed's objects by hand, grants included, for a
+// deployment that runs no SQL of its own. It runs top to bottom, any number of
+// times: it adds columns and replaces the view, and leaves other objects that
+// are there as they are. role owns the objects; warehouse may be empty.
+//
+// No name goes into its comments unquoted: a line break in one would end the
+// comment, and the rest of the name would run.
+func Script(s Spec, n Names, role, warehouse string) (string, error) {
+	s = s.WithDefaults()
+	plan, err := s.Plan(n)
+	add := func(field, format string, args ...any) {
+		err = errors.Join(err, fmt.Errorf("feed %q: Snowflake.Connection.%s: %s", s.Feed, field, fmt.Sprintf(format, args...)))
+	}
+	checkName(add, "Role", role, 0)
+	if warehouse != "" {
+		checkName(add, "Warehouse", warehouse, 0)
+	}
+	if err != nil {
+		return "", err
+	}
+	w := &scriptWriter{}
+	w.comment(fmt.Sprintf("Feed %q. Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.", s.Feed),
+		"What exists already is left as it is, so that it can be run again.")
+	w.access(plan, s, role, warehouse)
+	w.trust(plan, s, n)
+	w.objects(plan, s, role, warehouse)
+	w.start(plan)
+	return w.b.String(), nil
+}
+
+type scriptWriter struct{ b strings.Builder }
+
+func (w *scriptWriter) comment(lines ...string) {
+	if w.b.Len() > 0 {
+		w.b.WriteByte('\n')
+	}
+	for _, line := range lines {
+		w.b.WriteString("-- " + line + "\n")
+	}
+}
+
+func (w *scriptWriter) run(statements ...string) {
+	for _, statement := range statements {
+		w.b.WriteString(statement + ";\n")
+	}
+}
+
+// access makes the integration and grants role the least that the rest needs.
+func (w *scriptWriter) access(plan Plan, s Spec, role, warehouse string) {
+	w.comment("1. Access. Only this part needs ACCOUNTADMIN.")
+	w.run("USE ROLE ACCOUNTADMIN")
+	if plan.Integration != nil {
+		w.run(plan.Integration.Create()...)
+	}
+	to := " TO ROLE " + Identifier(role)
+	w.run(
+		"GRANT USAGE ON INTEGRATION "+Identifier(s.Integration)+to,
+		"GRANT USAGE ON DATABASE "+Identifier(s.Database)+to,
+		"GRANT "+strings.Join(plan.schemaPrivileges(), ", ")+" ON SCHEMA "+Qualified(s.Database, s.Schema)+to,
+	)
+	if plan.Task != nil {
+		w.run("GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT" + to)
+	}
+	if warehouse != "" {
+		w.run("GRANT USAGE ON WAREHOUSE " + Identifier(warehouse) + to)
+	}
+}
+
+// schemaPrivileges are what a role needs on the schema to make the plan's objects.
+func (p Plan) schemaPrivileges() []string {
+	privileges := []string{"USAGE"}
+	for _, o := range p.Objects() {
+		if o.Kind() != KindStorageIntegration {
+			privileges = append(privileges, "CREATE "+string(o.Kind()))
+		}
+	}
+	return privileges
+}
+
+// trust shows what AWS has to know of Snowflake, and checks that it does.
+func (w *scriptWriter) trust(plan Plan, s Spec, n Names) {
+	w.comment("2. Trust. Compare with the feed's stack, and deploy it again where it differs:",
+		"  STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,",
+		"  STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.",
+		"The role's trust policy then lets exactly this user in, with exactly this ID.")
+	integration := StorageIntegration{Integration: s.Integration}
+	w.run(integration.Describe())
+	if plan.Task == nil {
+		w.comment("The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new",
+			"objects: put it into Subscribers of the store, and deploy that before you go on.")
+		w.run("SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY(" + Literal(n.TopicARN) + ")")
+	}
+	w.comment(`The answer has "status" : "success". If not, its message says why: a new role takes up to a minute`,
+		"to be known everywhere, anything else is in the two values above. Don't go on before it does.")
+	w.run(integration.Validate(plan.StageURL()))
+}
+
+func (w *scriptWriter) objects(plan Plan, s Spec, role, warehouse string) {
+	w.comment("3. The objects, as the role that will own them.")
+	w.run("USE ROLE " + Identifier(role))
+	if warehouse != "" {
+		w.run("USE WAREHOUSE " + Identifier(warehouse))
+	}
+	for _, o := range plan.Objects() {
+		if o.Kind() == KindStorageIntegration {
+			continue
+		}
+		w.run(o.Create()...)
+		if t, ok := o.(Table); ok && s.delimited() { // or the view would miss a column that was declared later
+			w.run(t.AddColumns(t.Columns...)...)
+		}
+	}
+}
+
+// start loads what is there and shows whether it works.
+func (w *scriptWriter) start(plan Plan) {
+	switch {
+	case plan.Pipe != nil:
+		w.comment("4. Load the objects of the last seven days that no event announced; the pipe knows those that it",
+			`has loaded. The status then has "executionState":"RUNNING".`)
+		w.run(plan.Pipe.Refresh(time.Time{}), plan.Pipe.Status())
+	case plan.Task != nil:
+		w.comment("4. Load what is there now, without waiting for the schedule. The history shows how it went.")
+		w.run(plan.Task.Execute(), plan.Task.History())
+	default:
+		w.comment("4. List the files again, which finds those that no event announced.")
+		w.run(plan.ExternalTable.Refresh(), plan.ExternalTable.Describe())
+	}
+}

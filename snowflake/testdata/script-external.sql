@@ -1,0 +1,79 @@
+-- Feed "my-orders". Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.
+-- What exists already is left as it is, so that it can be run again.
+
+-- 1. Access. Only this part needs ACCOUNTADMIN.
+USE ROLE ACCOUNTADMIN;
+CREATE STORAGE INTEGRATION IF NOT EXISTS "MY_ORDERS_INTEGRATION"
+  TYPE=EXTERNAL_STAGE STORAGE_PROVIDER='S3'
+  STORAGE_AWS_ROLE_ARN='arn:aws:iam::111122223333:role/orders-snowflake'
+  STORAGE_AWS_EXTERNAL_ID='orders-4711'
+  ENABLED=TRUE
+  STORAGE_ALLOWED_LOCATIONS=('s3://orders-bucket/changes/my-orders/')
+  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=6c61f549c21d194d';
+GRANT USAGE ON INTEGRATION "MY_ORDERS_INTEGRATION" TO ROLE "LOADER";
+GRANT USAGE ON DATABASE "RAW" TO ROLE "LOADER";
+GRANT USAGE, CREATE FILE FORMAT, CREATE STAGE, CREATE EXTERNAL TABLE, CREATE VIEW ON SCHEMA "RAW"."PUBLIC" TO ROLE "LOADER";
+GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";
+
+-- 2. Trust. Compare with the feed's stack, and deploy it again where it differs:
+--   STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,
+--   STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.
+-- The role's trust policy then lets exactly this user in, with exactly this ID.
+DESC STORAGE INTEGRATION "MY_ORDERS_INTEGRATION";
+
+-- The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new
+-- objects: put it into Subscribers of the store, and deploy that before you go on.
+SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY('arn:aws:sns:us-east-1:111122223333:objects');
+
+-- The answer has "status" : "success". If not, its message says why: a new role takes up to a minute
+-- to be known everywhere, anything else is in the two values above. Don't go on before it does.
+SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION('MY_ORDERS_INTEGRATION','s3://orders-bucket/changes/my-orders/','ingestion-probe.txt','list');
+
+-- 3. The objects, as the role that will own them.
+USE ROLE "LOADER";
+USE WAREHOUSE "WH";
+CREATE FILE FORMAT IF NOT EXISTS "RAW"."PUBLIC"."ORDERS_FORMAT"
+  TYPE=JSON STRIP_OUTER_ARRAY=FALSE
+  NULL_IF=() TRIM_SPACE=FALSE REPLACE_INVALID_CHARACTERS=FALSE COMPRESSION=AUTO
+  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=35bba894da4cf680';
+CREATE STAGE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS_STAGE"
+  URL='s3://orders-bucket/changes/my-orders/' STORAGE_INTEGRATION="MY_ORDERS_INTEGRATION"
+  FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
+  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=c479198a99f17f1b';
+CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS" (
+  "_FILE_NAME" VARCHAR AS (METADATA$FILENAME),
+  "_FILE_ROW" NUMBER(38,0) AS (METADATA$FILE_ROW_NUMBER),
+  "_DATE" DATE AS (TO_DATE(SPLIT_PART(METADATA$FILENAME,'/',3)||'-'||SPLIT_PART(METADATA$FILENAME,'/',4)||'-'||SPLIT_PART(METADATA$FILENAME,'/',5),'YYYY-MM-DD'))
+)
+  PARTITION BY ("_DATE")
+  LOCATION=@"RAW"."PUBLIC"."ORDERS_STAGE"/ REFRESH_ON_CREATE=TRUE AUTO_REFRESH=TRUE
+  FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
+  AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:objects'
+  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=b9796d7b9d58c92d';
+CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=93cd100e7e69b8d3'
+  AS SELECT
+    "R"."VALUE":"data"."id"::VARCHAR AS "ID",
+    TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
+    TRY_CAST("R"."VALUE":"data"."properties"."time"::VARCHAR AS TIMESTAMP_NTZ(3)) AS "AT",
+    "R"."VALUE":"data"."properties" AS "RAW",
+    "R"."VALUE":"pk"::VARCHAR AS "PK",
+    "R"."VALUE":"sk"::VARCHAR AS "SK",
+    "R"."VALUE":"sequence"::VARCHAR AS "SEQUENCE",
+    "R"."VALUE":"changed_at"::VARCHAR AS "CHANGED_AT",
+    "R"."VALUE":"id"::VARCHAR AS "_ID",
+    "R"."VALUE":"feed"::VARCHAR AS "FEED",
+    "R"."VALUE":"upload"::VARCHAR AS "UPLOAD",
+    "R"."VALUE":"source"::VARCHAR AS "SOURCE",
+    "R"."VALUE":"version"::VARCHAR AS "VERSION",
+    "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
+    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    "R"."_FILE_NAME" AS "_FILE_NAME",
+    "R"."_FILE_ROW" AS "_FILE_ROW",
+    "R"."_DATE" AS "_DATE"
+  FROM "RAW"."PUBLIC"."ORDERS" AS "R"
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY "R"."VALUE":"pk"::VARCHAR,"R"."VALUE":"sk"::VARCHAR ORDER BY "R"."VALUE":"sequence"::VARCHAR DESC,"R"."_FILE_NAME" DESC,"R"."_FILE_ROW" DESC)=1 AND "R"."VALUE":"event"::VARCHAR<>'REMOVE';
+
+-- 4. List the files again, which finds those that no event announced.
+ALTER EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" REFRESH;
+SHOW EXTERNAL TABLES LIKE 'ORDERS' IN SCHEMA "RAW"."PUBLIC";

@@ -1,0 +1,224 @@
+package snowflake
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"ingestion/internal/feed"
+)
+
+// maxIdentifier is the longest identifier, in characters (documentation:
+// "Identifier requirements").
+const maxIdentifier = 255
+
+// derived are the endings of the objects that are named after the table.
+var derived = []string{"_FORMAT", "_STAGE", "_PIPE", "_TASK", "_STREAM"}
+
+var (
+	externalIDRE = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
+	prefixRE     = regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`)
+)
+
+// adder takes what is wrong with a field, with the way out.
+type adder func(field, format string, args ...any)
+
+// Validate reports everything that is wrong with s at once. It expects
+// WithDefaults to have been there before.
+func (s Spec) Validate() error {
+	var errs []error
+	add := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("feed %q: Snowflake.%s: %s", s.Feed, field, fmt.Sprintf(format, args...)))
+	}
+	s.validateNames(add)
+	s.validateLocation(add)
+	switch s.From {
+	case FromParts, FromFiles, FromTable:
+	default:
+		add("From", "%q is none of parts, files, table: use FromParts(), FromFiles() or FromTable()", s.From)
+	}
+	s.validateLoad(add)
+	if s.From == FromFiles {
+		s.validateFiles(add)
+	}
+	s.validateColumns(add)
+	return errors.Join(errs...)
+}
+
+func (s Spec) validateNames(add adder) {
+	checkName(add, "Database", s.Database, 0)
+	checkName(add, "Schema", s.Schema, 0)
+	longest := 0
+	for _, ending := range derived {
+		longest = max(longest, len(ending))
+	}
+	checkName(add, "Table", s.Table, longest)
+	if s.Table != "" {
+		checkName(add, "View", s.View, 0)
+	}
+	checkName(add, "Integration", s.Integration, 0)
+	if s.Table != "" && stored(s.View) == stored(s.Table) {
+		add("View", "%q is the table's name too: tables and views share their names, give the view another", s.View)
+	}
+	switch n := len(s.ExternalID); {
+	case n == 0 && s.ExistingIntegration:
+	case n < 2 || n > 1224:
+		add("ExternalID", "has %d characters, IAM takes 2 to 1224", n)
+	case !externalIDRE.MatchString(s.ExternalID):
+		add("ExternalID", "%q may have letters, digits and _+=,.@:/- only", s.ExternalID)
+	}
+}
+
+// checkName checks an identifier that has up to room characters put after it.
+func checkName(add adder, field, name string, room int) {
+	n := utf8.RuneCountInString(name)
+	switch {
+	case name == "":
+		add(field, "is required")
+	case n > maxIdentifier-room && room > 0:
+		add(field, "has %d characters, the limit is %d, so that the objects named after it have at most %d", n, maxIdentifier-room, maxIdentifier)
+	case n > maxIdentifier:
+		add(field, "has %d characters, the limit is %d", n, maxIdentifier)
+	default:
+		checkText(add, field, name)
+	}
+}
+
+func checkText(add adder, field, text string) {
+	switch {
+	case strings.ContainsRune(text, 0):
+		add(field, "%q has the character NUL, which SQL cannot hold", text)
+	case !utf8.ValidString(text):
+		add(field, "%q is not UTF-8", text)
+	}
+}
+
+func (s Spec) validateLocation(add adder) {
+	switch p := s.Prefix; {
+	case p == "":
+		if s.From == FromParts || s.From == FromTable {
+			add("Prefix", "is empty: the bucket is shared, so the feed's objects have a prefix")
+		}
+	case strings.HasPrefix(p, "/"):
+		add("Prefix", "%q starts with a slash: keys of S3 objects do not", p)
+	case !strings.HasSuffix(p, "/"):
+		add("Prefix", "%q must end with a slash: without it the stage also shows its neighbours; with FromFiles make the source's prefix a folder", p)
+	case len(p) > 512:
+		add("Prefix", "has %d bytes, the limit is 512", len(p))
+	case !prefixRE.MatchString(p) || !utf8.ValidString(p):
+		add("Prefix", "%q has control characters or is not UTF-8", p)
+	}
+	if len(s.Suffixes) > 0 && s.From != FromFiles {
+		add("Suffixes", "%q limit source files: they belong to FromFiles", s.Suffixes)
+	}
+	for _, suffix := range s.Suffixes {
+		if suffix == "" {
+			add("Suffixes", "has an empty one, which every key ends with: leave Suffixes out to take all")
+		}
+		checkText(add, "Suffixes", suffix)
+	}
+}
+
+func (s Spec) validateLoad(add adder) {
+	switch s.Load {
+	case Continuous, ExternalTable:
+		if s.Schedule != "" {
+			add("Schedule", "%q belongs to Bulk, this is %s: it loads whenever an object arrives", s.Schedule, s.Load)
+		}
+		if s.TimeZone != "" {
+			add("TimeZone", "%q belongs to Bulk, this is %s", s.TimeZone, s.Load)
+		}
+	case Bulk:
+		if s.Schedule == "" {
+			add("Schedule", "is required for Bulk: five fields, such as \"17 2 * * *\" for every night at 02:17")
+		} else if err := checkCron(s.Schedule); err != nil {
+			add("Schedule", "%v", err)
+		}
+		if err := checkTimeZone(s.TimeZone); err != nil {
+			add("TimeZone", "%v", err)
+		}
+	default:
+		add("Load", "%q is none of continuous, bulk, external: use Continuous(), Bulk(\"17 2 * * *\") or ExternalTable()", s.Load)
+	}
+}
+
+// packed are the endings of what unpack opens and Snowflake does not
+// (documentation: "COPY INTO <table>", COMPRESSION).
+var packed = []string{".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.zst", ".tar.xz", ".tbz2", ".xz", ".7z", ".br", ".lz4", ".sz"}
+
+// validateFiles refuses formats that Snowflake cannot read on its own.
+func (s Spec) validateFiles(add adder) {
+	for _, suffix := range s.Suffixes {
+		for _, ending := range packed {
+			if strings.HasSuffix(strings.ToLower(suffix), ending) {
+				add("From", "FromFiles cannot read %q: Snowflake opens gzip, bzip2, zstd and deflate, but no archives nor other compressions: use FromParts()", suffix)
+				break
+			}
+		}
+	}
+	switch {
+	case s.Format.Kind == feed.JSON && s.Format.Path != "":
+		add("From", "FromFiles cannot reach the records under %q inside a document: use FromParts()", s.Format.Path)
+	case s.Format.Kind == feed.CSV && len(s.Format.Columns) == 0:
+		add("From", "FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()")
+	}
+	var seen []string
+	for _, name := range s.Format.Columns {
+		if reserved(name) {
+			add("From", "FromFiles cannot make a table with the header's column %q, which is the project's own: use FromParts()", name)
+		}
+		if slices.ContainsFunc(seen, func(other string) bool { return strings.EqualFold(other, name) }) {
+			add("From", "FromFiles matches columns by name in any case, and the header has %q twice: use FromParts()", name)
+		}
+		seen = append(seen, name)
+	}
+}
+
+func (s Spec) validateColumns(add adder) {
+	seen := map[string]bool{}
+	for i, c := range s.Columns {
+		field := fmt.Sprintf("Columns[%d]", i)
+		checkName(add, field+".Name", c.Name, 0)
+		switch name := stored(c.Name); {
+		case c.Name == "":
+		case reserved(c.Name):
+			add(field+".Name", "%q is the view's own column: give yours another name, with Path %q", c.Name, c.path())
+		case seen[name]:
+			add(field+".Name", "%q is there twice, as names without quotes have no case", c.Name)
+		default:
+			seen[name] = true
+		}
+		s.validatePath(add, field+".Path", c)
+		if err := checkViewType(c.Type); err != nil {
+			add(field+".Type", "%v", err)
+		}
+	}
+	for _, own := range s.ownColumns() {
+		if seen[own] && seen["_"+own] {
+			add("Columns", "%q and %q are both there, and the view shows its own %s as one of them: give one another name", own, "_"+own, own)
+		}
+	}
+}
+
+func (s Spec) validatePath(add adder, field string, c Column) {
+	checkText(add, field, c.Path)
+	switch {
+	case s.Format.Kind == feed.CSV && len(s.Format.Columns) > 0:
+		if !slices.Contains(s.Format.Columns, c.path()) {
+			add(field, "%q is no column of the header, which has %q", c.path(), s.Format.Columns)
+		}
+	case slices.Contains(s.keys(c), "") && c.Path != "":
+		add(field, "%q has an empty key: write object keys separated by dots, such as \"properties.mag\"", c.Path)
+	}
+}
+
+// path is the Path or what stands for it.
+func (c Column) path() string {
+	if c.Path == "" {
+		return c.Name
+	}
+	return c.Path
+}
