@@ -81,6 +81,7 @@ type Limits struct {
 // Defaults of a Spec.
 const (
 	DefaultLandingPrefix    = "landing/"
+	DefaultChangesPrefix    = "changes/" // see package export; it is no field of the Spec
 	DefaultQuarantinePrefix = "quarantine/"
 	DefaultPartBytes        = 32 << 20
 	DefaultMaxEntries       = 100_000

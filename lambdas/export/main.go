@@ -1,0 +1,44 @@
+// Command export is the function that writes the changes of the table to the
+// landing bucket, from where Snowflake loads them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ingestion/internal/export"
+	"ingestion/internal/feed"
+	"ingestion/internal/function"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run is without function.Load: one export is for all feeds, so it has no spec.
+func run(ctx context.Context, getenv func(string) string) error {
+	function.LimitMemory(64 << 20)
+	bucket := getenv(feed.EnvLandingBucket)
+	if bucket == "" {
+		return fmt.Errorf("environment variable %s is not set", feed.EnvLandingBucket)
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("load AWS configuration: %w", err)
+	}
+	h := &export.Handler{
+		Bucket: bucket, S3: s3.NewFromConfig(cfg, function.S3Options),
+		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+	}
+	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"crypto/rsa"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"ingestion/snowflake"
+	"ingestion/snowflake/client"
+	"ingestion/snowflake/deploy"
+)
+
+// session is an open connection to Snowflake; *client.Client is one.
+type session interface {
+	deploy.DB
+	Close() error
+}
+
+// secretReader is the part of Secrets Manager that the function needs.
+type secretReader interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+type login struct {
+	secrets  secretReader
+	endpoint string
+}
+
+func (l login) open(ctx context.Context, c snowflake.Connection) (session, error) {
+	var key *rsa.PrivateKey
+	if !c.WorkloadIdentity {
+		var err error
+		if key, err = l.key(ctx, c.Secret); err != nil {
+			return nil, fmt.Errorf("key of Snowflake user %q: secret %q: %w", c.User, c.Secret, err)
+		}
+	}
+	return client.Open(ctx, c, key, l.endpoint)
+}
+
+func (l login) key(ctx context.Context, secret string) (*rsa.PrivateKey, error) {
+	out, err := l.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(secret)})
+	if err != nil {
+		return nil, err
+	}
+	if out.SecretString != nil {
+		return client.ParseKey([]byte(*out.SecretString))
+	}
+	return client.ParseKey(out.SecretBinary)
+}
