@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,8 +18,8 @@ import (
 	"ingestion/local/host"
 )
 
-// CDK runs the pinned cdk CLI in Repo against the local AWS, its output going to
-// out. Templates and assets go to a folder of this call's own below Dir.
+// CDK runs the pinned cdk CLI in Repo against the local AWS, with the context of
+// the options, its output going to out. Templates and assets go to a folder of this call's own below Dir.
 func (e *Env) CDK(ctx context.Context, out io.Writer, args ...string) error {
 	assembly, err := os.MkdirTemp(e.options.Dir, "cdk.out-")
 	if err != nil {
@@ -26,6 +27,9 @@ func (e *Env) CDK(ctx context.Context, out io.Writer, args ...string) error {
 	}
 	defer removeAll(assembly)
 	args = append(slices.Clone(args), "--output", assembly, "--context", "architecture="+host.Architecture())
+	for _, key := range slices.Sorted(maps.Keys(e.options.Context)) {
+		args = append(args, "--context", key+"="+e.options.Context[key])
+	}
 	return e.cdk(ctx, e.options.Repo, out, args...)
 }
 

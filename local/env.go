@@ -39,6 +39,9 @@ type Options struct {
 	// Venv is where a Python environment is made if python3 lacks what
 	// local/aws/requirements.txt names; empty means Repo/.venv.
 	Venv string
+	// Context is given to every cdk command of CDK, Deploy, Diff and Destroy, as
+	// `--context key=value` each.
+	Context map[string]string
 	// Host sets up the Lambda host; its Dir and Log are taken from here.
 	Host host.Options
 }

@@ -14,9 +14,11 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // The test binary is the function that the test's template deploys: started
@@ -30,8 +32,9 @@ func TestMain(m *testing.M) {
 	lambda.Start(handle)
 }
 
-// handle records S3 objects in the table, and answers for custom resources. It
-// fails for an object whose key begins with "bad".
+// handle records S3 objects in the table, messages and changes of the table
+// likewise, and answers for custom resources. It fails for an object whose key
+// begins with "bad".
 func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	var custom cfn.Event
 	if err := json.Unmarshal(raw, &custom); err == nil && custom.ResponseURL != "" {
@@ -46,8 +49,21 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		return nil, err
 	}
 	db, table := dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")
-	if len(e.Records) > 0 && e.Records[0].EventSource == "aws:sqs" {
-		return handleMessages(ctx, db, table, raw)
+	var source struct {
+		Records []struct{ EventSource string } // in any case: SNS writes it with a capital
+	}
+	if err := json.Unmarshal(raw, &source); err != nil {
+		return nil, err
+	}
+	if len(source.Records) > 0 {
+		switch source.Records[0].EventSource {
+		case "aws:sqs":
+			return handleMessages(ctx, db, table, raw)
+		case "aws:sns":
+			return nil, handleNotification(ctx, db, table, raw)
+		case "aws:dynamodb":
+			return nil, handleChanges(ctx, s3.NewFromConfig(cfg), os.Getenv("CHANGES"), raw)
+		}
 	}
 	for _, r := range e.Records {
 		key := r.S3.Object.URLDecodedKey
@@ -92,14 +108,78 @@ func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw 
 	return refused, nil
 }
 
+// handleNotification records messages by their subject and text, and refuses "bad".
+func handleNotification(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) error {
+	var e events.SNSEvent
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return err
+	}
+	for _, r := range e.Records {
+		if r.SNS.Message == "bad" {
+			return errors.New("a bad message")
+		}
+		pk := r.SNS.Message
+		var object events.S3Event
+		if err := json.Unmarshal([]byte(r.SNS.Message), &object); err == nil && len(object.Records) > 0 {
+			o := object.Records[0]
+			pk = o.EventName + " " + o.S3.Object.URLDecodedKey
+		}
+		_, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+			"pk":      &types.AttributeValueMemberS{Value: pk},
+			"event":   &types.AttributeValueMemberS{Value: string(raw)},
+			"message": &types.AttributeValueMemberS{Value: r.SNS.Message},
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handleChanges stores each change of a table as an object, and refuses those of "bad".
+func handleChanges(ctx context.Context, client *s3.Client, bucket string, raw json.RawMessage) error {
+	var e events.DynamoDBEvent
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return err
+	}
+	for _, r := range e.Records {
+		if r.Change.Keys["pk"].String() == "bad" {
+			return errors.New("a bad change")
+		}
+	}
+	for _, r := range e.Records {
+		body, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		key := r.EventName + "/" + r.Change.Keys["pk"].String()
+		if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer answers for a custom resource: with its property Id as physical ID, and
+// with a failure if its property Fail says so. It keeps a list of the requests.
 func answer(ctx context.Context, e cfn.Event) error {
+	if err := note(ctx, fmt.Sprintf("%s %s %s", e.RequestType, e.PhysicalResourceID, e.ResourceProperties["Word"])); err != nil {
+		return err
+	}
+	id, _ := e.ResourceProperties["Id"].(string)
+	if id == "" {
+		id = "answer"
+	}
 	response := cfn.Response{
 		Status:             cfn.StatusSuccess,
 		RequestID:          e.RequestID,
 		LogicalResourceID:  e.LogicalResourceID,
 		StackID:            e.StackID,
-		PhysicalResourceID: "answer",
+		PhysicalResourceID: id,
 		Data:               map[string]any{"Said": fmt.Sprintf("%s %v", e.RequestType, e.ResourceProperties["Word"])},
+	}
+	if e.ResourceProperties["Fail"] == "true" && e.RequestType != cfn.RequestDelete {
+		response.Status, response.Reason = cfn.StatusFailed, "as told"
 	}
 	body, err := json.Marshal(response)
 	if err != nil {
@@ -114,4 +194,23 @@ func answer(ctx context.Context, e cfn.Event) error {
 		return err
 	}
 	return resp.Body.Close()
+}
+
+// note appends a text to the item "requests".
+func note(ctx context.Context, request string) error {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = dynamodb.NewFromConfig(cfg).UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                aws.String(os.Getenv("TABLE")),
+		Key:                      map[string]types.AttributeValue{"pk": text("requests")},
+		UpdateExpression:         aws.String("SET #list = list_append(if_not_exists(#list, :none), :one)"),
+		ExpressionAttributeNames: map[string]string{"#list": "list"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":none": &types.AttributeValueMemberL{},
+			":one":  &types.AttributeValueMemberL{Value: []types.AttributeValue{text(request)}},
+		},
+	})
+	return err
 }

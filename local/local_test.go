@@ -54,7 +54,13 @@ type world struct {
 	db  *dynamodb.Client
 	s3  *s3.Client
 	sqs *sqs.Client
+
+	started  time.Time
+	requests int // to custom resources, seen so far
 }
+
+// maxTestTime is more than any of these tests takes.
+const maxTestTime = 10 * time.Minute
 
 func newWorld(t *testing.T) *world {
 	env := start(t)
@@ -62,7 +68,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t, env, cloudformation.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), s3.NewFromConfig(cfg), sqs.NewFromConfig(cfg)}
+	return &world{
+		T: t, env: env, started: time.Now().Truncate(time.Second),
+		cfn: cloudformation.NewFromConfig(cfg), db: dynamodb.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg),
+	}
 }
 
 func (w *world) idle() {

@@ -65,7 +65,7 @@ func TestBucketOfOthersKeepsItsNotifications(t *testing.T) {
 		NotificationConfiguration: &s3types.NotificationConfiguration{
 			QueueConfigurations: []s3types.QueueConfiguration{{
 				Id: aws.String("theirs"), QueueArn: aws.String("arn:aws:sqs:us-east-1:123456789012:theirs"),
-				Events: []s3types.Event{"s3:ObjectCreated:*"},
+				Events: []s3types.Event{"s3:ObjectRemoved:*"}, // those of the stacks overlap with no other
 			}},
 			EventBridgeConfiguration: &s3types.EventBridgeConfiguration{},
 		},

@@ -13,7 +13,10 @@ from urllib.parse import parse_qs, unquote
 import fixes.dynamodb
 import fixes.lambda_
 import fixes.s3
+import fixes.s3_notifications
+import fixes.sns
 import fixes.sqs
+import fixes.streams
 from cfn.api import CloudFormation
 from cfn.clients import Clients
 from cfn.custom import Responses
@@ -35,8 +38,11 @@ class Gateway:
         clients = Clients(endpoint)
         self.cloudformation = CloudFormation(clients, self.lambda_host, self.responses)
         fixes.s3.apply()
+        fixes.s3_notifications.apply()
+        fixes.streams.apply()
         fixes.dynamodb.apply()
         fixes.lambda_.apply(self.lambda_host)
+        fixes.sns.apply(self.lambda_host)
         fixes.sqs.apply()
 
     def __call__(self, environ, start_response):

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -13,8 +14,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -29,7 +33,13 @@ type cloud interface {
 	invokeConfig(ctx context.Context, name string) (invokeConfig, error)
 	// send delivers a destination's record to a queue or topic.
 	send(ctx context.Context, destination arn.ARN, record []byte) error
+	// put stores a destination's record in a bucket.
+	put(ctx context.Context, bucket, key string, record []byte) error
 	mappings(ctx context.Context) ([]mapping, error)
+	// shard returns the name of a stream's one shard, and an iterator that begins at position.
+	shard(ctx context.Context, streamARN string, position lambdatypes.EventSourcePosition) (name, iterator string, err error)
+	// records reads a shard from an iterator on, and returns the iterator to go on with.
+	records(ctx context.Context, iterator string, most int) (read []streamtypes.Record, next string, err error)
 	receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error)
 	remove(ctx context.Context, queueARN string, receipts []string) error
 	messages(ctx context.Context, queueARN string) (int, error)
@@ -55,11 +65,12 @@ type function struct {
 	Environment  map[string]string
 }
 
-// key names this very configuration: a process started for another is not reused.
-func (f *function) key() string {
-	b, err := json.Marshal(f)
+// key names this very configuration, with the extra environment: a process
+// started for another is not reused.
+func (f *function) key(extra []string) string {
+	b, err := json.Marshal([]any{f, extra})
 	if err != nil {
-		panic(err) // a struct of strings and numbers
+		panic(err) // strings and numbers
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(b))
 }
@@ -78,22 +89,14 @@ const (
 	defaultMaxAge  = 6 * time.Hour
 )
 
-// mapping is an enabled event source mapping of an SQS queue.
-type mapping struct {
-	id             string
-	queueARN       string
-	function       string
-	batchSize      int
-	concurrency    int
-	partialBatches bool
-}
-
 type awsCloud struct {
-	cfg    aws.Config
-	lambda *lambda.Client
-	sqs    *sqs.Client
-	sns    *sns.Client
-	http   *http.Client
+	cfg     aws.Config
+	lambda  *lambda.Client
+	sqs     *sqs.Client
+	sns     *sns.Client
+	s3      *s3.Client
+	streams *dynamodbstreams.Client
+	http    *http.Client
 
 	mu   sync.Mutex
 	urls map[string]string // queue ARN -> URL
@@ -101,12 +104,14 @@ type awsCloud struct {
 
 func newAWSCloud(cfg aws.Config) *awsCloud {
 	return &awsCloud{
-		cfg:    cfg,
-		lambda: lambda.NewFromConfig(cfg),
-		sqs:    sqs.NewFromConfig(cfg),
-		sns:    sns.NewFromConfig(cfg),
-		http:   &http.Client{Timeout: time.Minute},
-		urls:   map[string]string{},
+		cfg:     cfg,
+		lambda:  lambda.NewFromConfig(cfg),
+		sqs:     sqs.NewFromConfig(cfg),
+		sns:     sns.NewFromConfig(cfg),
+		s3:      s3.NewFromConfig(cfg),
+		streams: dynamodbstreams.NewFromConfig(cfg),
+		http:    &http.Client{Timeout: time.Minute},
+		urls:    map[string]string{},
 	}
 }
 
@@ -202,45 +207,13 @@ func (c *awsCloud) send(ctx context.Context, destination arn.ARN, record []byte)
 		_, err := c.sns.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &body})
 		return err
 	default:
-		return fmt.Errorf("destination %s: the local run delivers to SQS, SNS and Lambda only", destination)
+		return fmt.Errorf("destination %s: the local run delivers to SQS, SNS, S3 and Lambda only", destination)
 	}
 }
 
-func (c *awsCloud) mappings(ctx context.Context) ([]mapping, error) {
-	var all []mapping
-	pages := lambda.NewListEventSourceMappingsPaginator(c.lambda, &lambda.ListEventSourceMappingsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("list event source mappings: %w", err)
-		}
-		for _, m := range page.EventSourceMappings {
-			source, err := arn.Parse(aws.ToString(m.EventSourceArn))
-			if err != nil {
-				return nil, fmt.Errorf("event source mapping %s: %w", aws.ToString(m.UUID), err)
-			}
-			if source.Service != "sqs" {
-				return nil, fmt.Errorf("event source mapping %s: the local run polls SQS queues only, not %s", aws.ToString(m.UUID), source)
-			}
-			if aws.ToString(m.State) != "Enabled" {
-				continue
-			}
-			one := mapping{
-				id:        aws.ToString(m.UUID),
-				queueARN:  source.String(),
-				function:  functionName(aws.ToString(m.FunctionArn)),
-				batchSize: int(aws.ToInt32(m.BatchSize)),
-			}
-			for _, kind := range m.FunctionResponseTypes {
-				one.partialBatches = one.partialBatches || kind == lambdatypes.FunctionResponseTypeReportBatchItemFailures
-			}
-			if m.ScalingConfig != nil {
-				one.concurrency = int(aws.ToInt32(m.ScalingConfig.MaximumConcurrency))
-			}
-			all = append(all, one)
-		}
-	}
-	return all, nil
+func (c *awsCloud) put(ctx context.Context, bucket, key string, record []byte) error {
+	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(record)})
+	return err
 }
 
 func (c *awsCloud) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
@@ -79,11 +82,15 @@ func handle(ctx context.Context, o order) (any, error) {
 // handleRecords fails the messages whose body is "bad".
 func handleRecords(raw json.RawMessage) (any, error) {
 	var records []struct {
-		MessageID string `json:"messageId"`
-		Body      string `json:"body"`
+		MessageID   string `json:"messageId"`
+		Body        string `json:"body"`
+		EventSource string `json:"eventSource"`
 	}
 	if err := json.Unmarshal(raw, &records); err != nil {
 		return nil, err
+	}
+	if len(records) > 0 && records[0].EventSource == "aws:dynamodb" {
+		return nil, handleChanges(raw)
 	}
 	failures := []map[string]string{}
 	for _, r := range records {
@@ -103,6 +110,8 @@ type fakeCloud struct {
 	sent      []string // "destination record"
 	queue     []sqstypes.Message
 	mapped    []mapping
+	stream    []streamtypes.Record
+	objects   map[string]string // "bucket key" -> what was put there
 }
 
 func newFakeCloud(t *testing.T) *fakeCloud {
@@ -176,7 +185,38 @@ func (c *fakeCloud) send(_ context.Context, destination arn.ARN, record []byte) 
 	return nil
 }
 
-func (c *fakeCloud) records() []string {
+func (c *fakeCloud) put(_ context.Context, bucket, key string, record []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.objects == nil {
+		c.objects = map[string]string{}
+	}
+	c.objects[bucket+" "+key] = string(record)
+	return nil
+}
+
+// shard has iterators that are indexes into the stream.
+func (c *fakeCloud) shard(_ context.Context, _ string, position lambdatypes.EventSourcePosition) (string, string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if position == lambdatypes.EventSourcePositionLatest {
+		return "shard", strconv.Itoa(len(c.stream)), nil
+	}
+	return "shard", "0", nil
+}
+
+func (c *fakeCloud) records(_ context.Context, iterator string, most int) ([]streamtypes.Record, string, error) {
+	from, err := strconv.Atoi(iterator)
+	if err != nil {
+		return nil, "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	end := min(from+most, len(c.stream))
+	return c.stream[from:end], strconv.Itoa(end), nil
+}
+
+func (c *fakeCloud) deliveries() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.sent...)

@@ -2,7 +2,7 @@
 // function's deployment package, over the Lambda Runtime API, with the
 // environment, timeout and memory of the function's configuration. It invokes
 // asynchronously as AWS does (a queue, two retries, then the on-failure
-// destination) and polls the queues of SQS event source mappings.
+// destination) and polls the queues and DynamoDB streams of event source mappings.
 package host
 
 import (
@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +29,8 @@ const (
 	// DefaultRetryDelay stands for the one minute after which AWS retries an
 	// asynchronous invocation first; the second delay is twice as long, as in AWS.
 	DefaultRetryDelay = time.Second
+	// DefaultBatchingWindow is how long a stream's batch waits at most to be filled.
+	DefaultBatchingWindow = time.Second
 )
 
 // Options of a Host.
@@ -39,6 +43,9 @@ type Options struct {
 	// RetryDelay is the delay before the first retry of an asynchronous
 	// invocation; the second waits twice as long. Zero means DefaultRetryDelay.
 	RetryDelay time.Duration
+	// BatchingWindow cuts the MaximumBatchingWindowInSeconds of streams, so that
+	// nobody waits for minutes. Zero means DefaultBatchingWindow.
+	BatchingWindow time.Duration
 	// Log takes what goes wrong in the host itself; nil discards it.
 	Log io.Writer
 }
@@ -58,10 +65,12 @@ type Host struct {
 	stop context.CancelFunc
 	jobs sync.WaitGroup
 
-	mu    sync.Mutex
-	cloud cloud
-	pools map[string]*pool
-	gate  chan struct{} // closed while the host is not paused
+	mu      sync.Mutex
+	cloud   cloud
+	pools   map[string]*pool
+	cursors map[string]*cursor // of stream mappings, by their IDs
+	environ map[string]string  // set by Setenv
+	gate    chan struct{}      // closed while the host is not paused
 }
 
 // New makes a host that listens on a free loopback port. It runs nothing before
@@ -72,6 +81,9 @@ func New(o Options) (*Host, error) {
 	}
 	if o.RetryDelay <= 0 {
 		o.RetryDelay = DefaultRetryDelay
+	}
+	if o.BatchingWindow <= 0 {
+		o.BatchingWindow = DefaultBatchingWindow
 	}
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -96,6 +108,8 @@ func New(o Options) (*Host, error) {
 		base:     base,
 		stop:     stop,
 		pools:    map[string]*pool{},
+		cursors:  map[string]*cursor{},
+		environ:  map[string]string{},
 		gate:     open,
 	}
 	h.server = &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second}
@@ -135,7 +149,7 @@ func (h *Host) connected() (cloud, error) {
 }
 
 // Pause keeps asynchronous invocations (and their retries) waiting, and stops
-// the polling of queues, until Resume. What runs already runs on; synchronous
+// the polling of queues and streams, until Resume. What runs already runs on; synchronous
 // invocations are not held back.
 func (h *Host) Pause() {
 	h.mu.Lock()
@@ -171,15 +185,16 @@ func (h *Host) passGate(ctx context.Context) error {
 	}
 }
 
-// Idle waits until no invocation is queued, running or waiting for a retry, and
-// no queue of an event source mapping holds a message. It returns ctx's error
-// if that does not come about in time; a paused host with work never is idle.
+// Idle waits until no invocation is queued, running or waiting for a retry, no
+// queue of an event source mapping holds a message, and every stream of one is
+// read to its end. It returns ctx's error if that does not come about in time;
+// a paused host with work never is idle.
 func (h *Host) Idle(ctx context.Context) error {
 	for {
 		if err := h.work.wait(ctx); err != nil {
 			return fmt.Errorf("lambda host: still busy with %s: %w", h.work.String(), err)
 		}
-		left, err := h.queuedMessages(ctx)
+		left, err := h.backlog(ctx)
 		if err != nil {
 			return err
 		}
@@ -189,7 +204,7 @@ func (h *Host) Idle(ctx context.Context) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("lambda host: %d messages left in mapped queues: %w", left, ctx.Err())
+			return fmt.Errorf("lambda host: %d messages or records left in mapped queues and streams: %w", left, ctx.Err())
 		}
 	}
 }
@@ -216,6 +231,26 @@ func (h *Host) Stats() map[string]Stats {
 		all[name] = p.snapshot()
 	}
 	return all
+}
+
+// Setenv gives every function one more environment variable. Processes that run
+// already are replaced at their next invocation; a function's own variable of
+// that name takes precedence.
+func (h *Host) Setenv(name, value string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.environ[name] = value
+}
+
+// extraEnviron is what Setenv has set, in order.
+func (h *Host) extraEnviron() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(h.environ)) {
+		env = append(env, name+"="+h.environ[name])
+	}
+	return env
 }
 
 // LogFile is the path of a function's log.

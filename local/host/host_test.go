@@ -122,20 +122,6 @@ func otherArchitecture() string {
 	return "arm64"
 }
 
-func TestProcessesAreReusedUntilTheFunctionChanges(t *testing.T) {
-	h, c := newHost(t, Options{})
-	_, first := invoke(t, h, `{}`)
-	_, second := invoke(t, h, `{}`)
-	if first.PID != second.PID {
-		t.Errorf("processes %d and %d, want the same", first.PID, second.PID)
-	}
-	c.change(func(f *function) { f.Environment["COLOUR"] = "red" })
-	_, third := invoke(t, h, `{"name":"COLOUR"}`)
-	if third.PID == first.PID || third.Value != "red" {
-		t.Errorf("after the change: process %d (before %d) says %q, want a new one that says red", third.PID, first.PID, third.Value)
-	}
-}
-
 func TestConcurrencyIsBounded(t *testing.T) {
 	h, _ := newHost(t, Options{Concurrency: 2})
 	var (
@@ -186,7 +172,7 @@ func TestAsyncRetriesThenSendsToTheDestination(t *testing.T) {
 		if got := h.Stats()["f"].Invocations; got != tc.invocations {
 			t.Errorf("%+v: %d invocations", tc, got)
 		}
-		sent := c.records()
+		sent := c.deliveries()
 		if !tc.sent {
 			if len(sent) != 0 {
 				t.Errorf("%+v: sent %v", tc, sent)
@@ -216,7 +202,7 @@ func TestAsyncEventOlderThanItsMaximumAgeIsNotRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	idle(t, h)
-	if sent := c.records(); len(sent) != 1 || !strings.Contains(sent[0], "EventAgeExceeded") {
+	if sent := c.deliveries(); len(sent) != 1 || !strings.Contains(sent[0], "EventAgeExceeded") {
 		t.Errorf("sent %v", sent)
 	}
 }
@@ -295,7 +281,7 @@ func TestQueueMappingDeletesWhatWasDealtWith(t *testing.T) {
 	for _, body := range []string{"good", "bad", "fine"} {
 		c.queue = append(c.queue, sqstypes.Message{MessageId: aws.String("id-" + body), ReceiptHandle: aws.String("receipt-" + body), Body: aws.String(body)})
 	}
-	c.mapped = []mapping{{id: "m", queueARN: "arn:aws:sqs:us-east-1:123456789012:q", function: "f", batchSize: 10, partialBatches: true}}
+	c.mapped = []mapping{{id: "m", source: "arn:aws:sqs:us-east-1:123456789012:q", function: "f", batchSize: 10, partialBatches: true}}
 	c.mu.Unlock()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -355,15 +341,4 @@ func TestInvokeAPI(t *testing.T) {
 		}
 	}
 	idle(t, h)
-}
-
-func TestPeakMemoryIsTold(t *testing.T) {
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("this system does not tell a process's peak memory")
-	}
-	h, _ := newHost(t, Options{})
-	invoke(t, h, `{}`)
-	if mb := h.Stats()["f"].PeakMemoryMB; mb < 2 || mb > 500 {
-		t.Errorf("peak memory %d MB", mb)
-	}
 }

@@ -130,22 +130,29 @@ func (h *Host) deliver(ctx context.Context, c cloud, e event) error {
 // failureRecord is what a destination is sent.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 type failureRecord struct {
-	Version        string `json:"version"`
-	Timestamp      string `json:"timestamp"`
-	RequestContext struct {
-		RequestID              string `json:"requestId"`
-		FunctionARN            string `json:"functionArn"`
-		Condition              string `json:"condition"`
-		ApproximateInvokeCount int    `json:"approximateInvokeCount"`
-	} `json:"requestContext"`
+	Version         string          `json:"version"`
+	Timestamp       string          `json:"timestamp"`
+	RequestContext  requestContext  `json:"requestContext"`
 	RequestPayload  json.RawMessage `json:"requestPayload"`
-	ResponseContext struct {
-		StatusCode      int    `json:"statusCode"`
-		ExecutedVersion string `json:"executedVersion"`
-		FunctionError   string `json:"functionError"`
-	} `json:"responseContext"`
+	ResponseContext responseContext `json:"responseContext"`
 	ResponsePayload json.RawMessage `json:"responsePayload"`
 }
+
+type requestContext struct {
+	RequestID              string `json:"requestId"`
+	FunctionARN            string `json:"functionArn"`
+	Condition              string `json:"condition"`
+	ApproximateInvokeCount int    `json:"approximateInvokeCount"`
+}
+
+type responseContext struct {
+	StatusCode      int    `json:"statusCode"`
+	ExecutedVersion string `json:"executedVersion"`
+	FunctionError   string `json:"functionError"`
+}
+
+// timestampFormat is that of Lambda's records, in UTC.
+const timestampFormat = "2006-01-02T15:04:05.000Z"
 
 func (h *Host) sendFailure(ctx context.Context, c cloud, cfg invokeConfig, e event, res Result, condition string, attempts int) error {
 	if cfg.onFailure == "" {
@@ -155,18 +162,16 @@ func (h *Host) sendFailure(ctx context.Context, c cloud, cfg invokeConfig, e eve
 	if err != nil {
 		return err
 	}
-	var r failureRecord
-	r.Version = "1.0"
-	r.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
-	r.RequestContext.RequestID = e.id
-	r.RequestContext.FunctionARN = f.ARN + ":$LATEST"
-	r.RequestContext.Condition = condition
-	r.RequestContext.ApproximateInvokeCount = attempts
-	r.RequestPayload = rawJSON(e.payload)
-	r.ResponseContext.StatusCode = 200
-	r.ResponseContext.ExecutedVersion = "$LATEST"
-	r.ResponseContext.FunctionError = res.FunctionError
-	r.ResponsePayload = rawJSON(res.Payload)
+	r := failureRecord{
+		Version:   "1.0",
+		Timestamp: time.Now().UTC().Format(timestampFormat),
+		RequestContext: requestContext{
+			RequestID: e.id, FunctionARN: f.ARN + ":$LATEST", Condition: condition, ApproximateInvokeCount: attempts,
+		},
+		RequestPayload:  rawJSON(e.payload),
+		ResponseContext: responseContext{StatusCode: 200, ExecutedVersion: "$LATEST", FunctionError: res.FunctionError},
+		ResponsePayload: rawJSON(res.Payload),
+	}
 	record, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("record for %s: %w", cfg.onFailure, err)

@@ -153,7 +153,8 @@ func (p *pool) leave() {
 // process takes an idle process of this configuration, or starts one. If none
 // can be started, the result is what the invocation came to.
 func (p *pool) process(ctx context.Context, f *function, requestID string) (proc *process, cold bool, res Result) {
-	key := f.key()
+	extra := p.host.extraEnviron()
+	key := f.key(extra)
 	p.mu.Lock()
 	var stale []*process
 	for len(p.idle) > 0 && proc == nil {
@@ -172,7 +173,7 @@ func (p *pool) process(ctx context.Context, f *function, requestID string) (proc
 	if proc != nil {
 		return proc, false, Result{}
 	}
-	proc, err := p.start(ctx, f)
+	proc, err := p.start(ctx, f, extra)
 	if err != nil {
 		p.log.printf("START RequestId: %s Version: $LATEST", requestID)
 		p.log.printf("%v", err)
@@ -189,7 +190,7 @@ func (p *pool) process(ctx context.Context, f *function, requestID string) (proc
 }
 
 // start starts a process, which may not be ready for an invocation yet.
-func (p *pool) start(ctx context.Context, f *function) (*process, error) {
+func (p *pool) start(ctx context.Context, f *function, extra []string) (*process, error) {
 	c, err := p.host.connected()
 	if err != nil {
 		return nil, err
@@ -203,7 +204,7 @@ func (p *pool) start(ctx context.Context, f *function) (*process, error) {
 	if p.closed {
 		return nil, fmt.Errorf("function %s: the lambda host is closed", p.name)
 	}
-	proc, err := startProcess(f, dir, c.environment(), p.log)
+	proc, err := startProcess(f, dir, c.environment(), extra, p.log)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type process struct {
 }
 
 // startProcess starts the bootstrap in dir.
-func startProcess(f *function, dir string, cloudEnv []string, log *logFile) (*process, error) {
+func startProcess(f *function, dir string, cloudEnv, extra []string, log *logFile) (*process, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("function %s: runtime API: %w", f.Name, err)
@@ -62,7 +63,7 @@ func startProcess(f *function, dir string, cloudEnv []string, log *logFile) (*pr
 	}
 	p := &process{
 		function: f,
-		key:      f.key(),
+		key:      f.key(extra),
 		temp:     temp,
 		started:  time.Now(),
 		tail:     &tail{},
@@ -76,7 +77,7 @@ func startProcess(f *function, dir string, cloudEnv []string, log *logFile) (*pr
 	out := &lineWriter{log: log, tail: p.tail}
 	p.cmd = exec.Command(filepath.Join(dir, "bootstrap"))
 	p.cmd.Dir = dir
-	p.cmd.Env = p.environment(dir, l.Addr().String(), cloudEnv)
+	p.cmd.Env = p.environment(dir, l.Addr().String(), slices.Concat(cloudEnv, extra))
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = processAttributes()
 	// Descendants of a killed bootstrap may hold its output open.

@@ -13,49 +13,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// mappingInterval is how often the host looks for new and gone mappings.
-const mappingInterval = 500 * time.Millisecond
-
-// pollMappings keeps a poller running for every enabled SQS event source mapping.
-func (h *Host) pollMappings(ctx context.Context) {
-	pollers := map[mapping]context.CancelFunc{}
-	told := ""
-	for sleep(ctx, mappingInterval) == nil {
-		c, err := h.connected()
-		if err != nil {
-			continue
-		}
-		found, err := c.mappings(ctx)
-		if err != nil {
-			if ctx.Err() == nil && err.Error() != told {
-				told = err.Error()
-				h.log.printf("%v", err)
-			}
-			continue
-		}
-		current := map[mapping]bool{}
-		for _, m := range found {
-			current[m] = true
-			if pollers[m] == nil {
-				poll, stop := context.WithCancel(ctx)
-				pollers[m] = stop
-				h.jobs.Go(func() { h.poll(poll, c, m) })
-			}
-		}
-		for m, stop := range pollers {
-			if !current[m] {
-				stop()
-				delete(pollers, m)
-			}
-		}
-	}
-	for _, stop := range pollers {
-		stop()
-	}
-}
-
-// poll brings the messages of one queue to its function, several batches at once.
-func (h *Host) poll(ctx context.Context, c cloud, m mapping) {
+// pollQueue brings the messages of one queue to its function, several batches at once.
+func (h *Host) pollQueue(ctx context.Context, c cloud, m mapping) {
 	limit := h.options.Concurrency
 	if m.concurrency > 0 {
 		limit = min(limit, m.concurrency)
@@ -70,7 +29,7 @@ func (h *Host) poll(ctx context.Context, c cloud, m mapping) {
 		case <-ctx.Done():
 			return
 		}
-		messages, err := c.receive(ctx, m.queueARN, m.batchSize)
+		messages, err := c.receive(ctx, m.source, m.batchSize)
 		if err != nil || len(messages) == 0 {
 			<-slots
 			if err != nil && ctx.Err() == nil {
@@ -113,7 +72,7 @@ type sqsAttribute struct {
 // batch invokes the function with messages and deletes those that it dealt
 // with. The others appear again when their visibility timeout is over.
 func (h *Host) batch(ctx context.Context, c cloud, m mapping, messages []sqstypes.Message) error {
-	payload, err := sqsEvent(m.queueARN, messages)
+	payload, err := sqsEvent(m.source, messages)
 	if err != nil {
 		return err
 	}
@@ -134,7 +93,7 @@ func (h *Host) batch(ctx context.Context, c cloud, m mapping, messages []sqstype
 			receipts = append(receipts, aws.ToString(msg.ReceiptHandle))
 		}
 	}
-	return c.remove(ctx, m.queueARN, receipts)
+	return c.remove(ctx, m.source, receipts)
 }
 
 func sqsEvent(queueARN string, messages []sqstypes.Message) ([]byte, error) {
@@ -186,25 +145,4 @@ func failedItems(m mapping, payload []byte) (map[string]bool, error) {
 		failed[item.ItemIdentifier] = true
 	}
 	return failed, nil
-}
-
-// queuedMessages counts what is left in the queues of the mappings.
-func (h *Host) queuedMessages(ctx context.Context) (int, error) {
-	c, err := h.connected()
-	if err != nil {
-		return 0, err
-	}
-	found, err := c.mappings(ctx)
-	if err != nil {
-		return 0, err
-	}
-	total := 0
-	for _, m := range found {
-		n, err := c.messages(ctx, m.queueARN)
-		if err != nil {
-			return 0, err
-		}
-		total += n
-	}
-	return total, nil
 }

@@ -4,16 +4,15 @@ import json
 import re
 import traceback
 import uuid
-from datetime import datetime
 from urllib.parse import unquote, urlparse
-from xml.sax.saxutils import escape
 
-from . import custom, databases, functions, identity, messaging, observing, storage  # noqa: F401 they register handlers
+from . import custom, databases, functions, identity, mappings, messaging, observing, storage  # noqa: F401 they register handlers
+from . import wire
 from .errors import Invalid
-from .stacks import ACCOUNT, Request, Stacks, now
+from .model import Request, now
+from .stacks import ACCOUNT, Stacks
 from .template import parse
 
-NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 REGION = "us-east-1"
 ACTIONS = {
     "CreateChangeSet", "CreateStack", "DeleteChangeSet", "DeleteStack", "DescribeChangeSet", "DescribeStackEvents",
@@ -42,17 +41,13 @@ class CloudFormation:
         try:
             if method is None:
                 raise Invalid(f"the action {action} is not supported by the local CloudFormation")
-            result = method(Form(form))
+            result = method(wire.Form(form))
         except Invalid as error:
-            return _error(400, error.code, str(error))
+            return wire.error(400, error.code, str(error))
         except Exception as error:  # a fault of ours: shown to the caller and in the log
             traceback.print_exc()
-            return _error(500, "InternalFailure", f"{type(error).__name__}: {error}")
-        body = (
-            f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{_xml(result or {})}</{action}Result>'
-            f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></{action}Response>"
-        )
-        return 200, "text/xml", body.encode()
+            return wire.error(500, "InternalFailure", f"{type(error).__name__}: {error}")
+        return 200, "text/xml", wire.answer(action, result or {})
 
     def create_stack(self, form):
         request = self._request(form)
@@ -132,6 +127,8 @@ class CloudFormation:
         }
 
     def get_template(self, form):
+        if form.get("TemplateStage", "Original") not in ("Original", "Processed"):
+            raise Invalid(f"TemplateStage {form['TemplateStage']}: it is Original or Processed, which are the same without transforms")
         if "ChangeSetName" in form:
             body = self._change_set(form)["request"].body
         else:
@@ -145,9 +142,15 @@ class CloudFormation:
             template = parse(self._body(form))
         return {
             "Parameters": [
-                {"ParameterKey": name, "ParameterType": declared["Type"], "DefaultValue": declared.get("Default")}
+                {
+                    "ParameterKey": name,
+                    "ParameterType": declared["Type"],
+                    "DefaultValue": None if "Default" not in declared else _shown(declared, declared["Default"]),
+                    "NoEcho": str(declared.get("NoEcho", False)).lower() == "true",
+                }
                 for name, declared in template.get("Parameters", {}).items()
             ],
+            "Metadata": json.dumps(template["Metadata"]) if "Metadata" in template else None,
             "ResourceTypes": sorted({definition["Type"] for definition in template["Resources"].values()}),
         }
 
@@ -261,36 +264,13 @@ class CloudFormation:
         return answer["Body"].read().decode()
 
 
-class Form(dict):
-    """A request of the Query protocol."""
-
-    def __missing__(self, key):
-        raise Invalid(f"{key} is required")
-
-    def list(self, name):
-        """A list of texts: Name.member.1, Name.member.2 …"""
-        found = []
-        while f"{name}.member.{len(found) + 1}" in self:
-            found.append(self[f"{name}.member.{len(found) + 1}"])
-        return found
-
-    def structures(self, name):
-        """A list of structures: Name.member.1.Key, Name.member.1.Value …"""
-        found = {}
-        for key, value in self.items():
-            match = re.fullmatch(rf"{name}\.member\.(\d+)\.(\w+)", key)
-            if match:
-                found.setdefault(int(match[1]), {})[match[2]] = value
-        return [found[index] for index in sorted(found)]
-
-
 def _described(stack):
     return {
         "StackId": stack.id,
         "StackName": stack.name,
         "Description": stack.template.get("Description"),
         "Parameters": [
-            {"ParameterKey": name, "ParameterValue": str(stack.given.get(name, declared.get("Default", "")))}
+            {"ParameterKey": name, "ParameterValue": _shown(declared, stack.given.get(name, declared.get("Default", "")))}
             for name, declared in stack.template.get("Parameters", {}).items()
         ],
         "CreationTime": stack.created,
@@ -306,6 +286,10 @@ def _described(stack):
         "EnableTerminationProtection": stack.protected,
         "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
     }
+
+
+def _shown(declared, value):
+    return "****" if str(declared.get("NoEcho", False)).lower() == "true" else str(value)
 
 
 def _resource(resource):
@@ -344,23 +328,3 @@ def _s3_location(url):
 
 def _snake(name):
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def _xml(value):
-    if isinstance(value, dict):
-        return "".join(f"<{key}>{_xml(item)}</{key}>" for key, item in value.items() if item is not None)
-    if isinstance(value, list):
-        return "".join(f"<member>{_xml(item)}</member>" for item in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return escape(value if isinstance(value, str) else json.dumps(value))
-
-
-def _error(status, code, message):
-    body = (
-        f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>Sender</Type><Code>{code}</Code>'
-        f"<Message>{escape(message)}</Message></Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
-    )
-    return status, "text/xml", body.encode()

@@ -76,14 +76,18 @@ class CustomResource(Kind):
         function = properties["ServiceToken"]
         status, headers, body = context.lambda_host.forward(function, json.dumps(event).encode(), {})
         failed = status >= 300 or any(name.lower() == "x-amz-function-error" for name, _ in headers)
+        # A create that fails is followed by a delete: of what its answer names,
+        # or, without an answer, of an ID that is made up.
+        left = context.name(255) if request_type == "Create" else None
         if failed and not waiter.event.is_set():
-            raise Failed(f"{request_type} through {function} failed: {body.decode(errors='replace')[:1000]}")
+            raise Failed(f"{request_type} through {function} failed: {body.decode(errors='replace')[:1000]}", left)
         if not waiter.event.wait(float(properties.get("ServiceTimeout", PATIENCE))):
-            raise Failed(f"{request_type}: {function} returned without answering to its ResponseURL")
+            raise Failed(f"{request_type}: {function} returned without answering to its ResponseURL", left)
         answer = waiter.answer
-        physical_id = answer.get("PhysicalResourceId") or more.get("PhysicalResourceId") or event["RequestId"]
+        physical_id = answer.get("PhysicalResourceId") or more.get("PhysicalResourceId") or left
         if answer.get("Status") != "SUCCESS":
-            raise Failed(f"{request_type} was answered with {answer.get('Status')}: {answer.get('Reason', 'no reason given')}")
+            why = f"{request_type} was answered with {answer.get('Status')}: {answer.get('Reason', 'no reason given')}"
+            raise Failed(why, physical_id if request_type == "Create" else None)
         return Made(physical_id, answer.get("Data") or {})
 
 

@@ -4,7 +4,7 @@ import io
 import zipfile
 
 from .errors import Failed
-from .kinds import Kind, Made, changed, flag, number, pick, register, tag_map
+from .kinds import Kind, Made, changed, number, pick, register, tag_map
 
 
 @register("AWS::Lambda::Function")
@@ -130,37 +130,3 @@ class EventInvokeConfig(Kind):
 
     def delete(self, context, physical_id, properties):
         context.client("lambda").delete_function_event_invoke_config(FunctionName=properties["FunctionName"])
-
-
-@register("AWS::Lambda::EventSourceMapping")
-class EventSourceMapping(Kind):
-    settings = ("DestinationConfig", "FilterCriteria", "FunctionResponseTypes", "ScalingConfig")
-    numbers = ("BatchSize", "MaximumBatchingWindowInSeconds")
-    properties = frozenset({*settings, *numbers, "Enabled", "EventSourceArn", "FunctionName"})
-    inert = frozenset({"Tags", "MetricsConfig"})
-    replaced_by = frozenset({"EventSourceArn"})
-
-    def create(self, context, properties):
-        arn = properties["EventSourceArn"]
-        if arn.split(":")[2] != "sqs":
-            raise Failed(f"the local Lambda host polls SQS queues only, not {arn}")
-        if "FilterCriteria" in properties:
-            raise Failed("the local Lambda host does not filter messages (FilterCriteria)")
-        made = context.client("lambda").create_event_source_mapping(EventSourceArn=arn, **self._settings(properties))
-        return Made(made["UUID"], {"Id": made["UUID"]})
-
-    def update(self, context, physical_id, old, new):
-        context.client("lambda").update_event_source_mapping(UUID=physical_id, **self._settings(new))
-
-    def delete(self, context, physical_id, properties):
-        context.client("lambda").delete_event_source_mapping(UUID=physical_id)
-
-    def _settings(self, properties):
-        settings = pick(properties, "FunctionName", *self.settings)
-        settings["Enabled"] = flag(properties.get("Enabled"), True)
-        for name in self.numbers:
-            if name in properties:
-                settings[name] = number(properties[name])
-        if "ScalingConfig" in settings:
-            settings["ScalingConfig"] = {key: number(value) for key, value in settings["ScalingConfig"].items()}
-        return settings

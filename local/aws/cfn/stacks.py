@@ -2,82 +2,18 @@
 
 import threading
 import uuid
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 
 from .errors import AlreadyExists, Failed, Invalid
 from .kinds import Context, is_gone, kind_of, reason
-from .template import NO_VALUE, Evaluator, dependencies, in_order, parse
+from .model import Resource, Stack, now
+from .template import NO_VALUE, Evaluator, dependencies, in_order
 
 ACCOUNT = "123456789012"
 # How long a request waits for the operation that it started. The CLI asks every
 # five seconds; answering when it is over saves it that wait.
 PATIENCE = 25
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-
-
-def now():
-    return datetime.now(timezone.utc)
-
-
-@dataclass
-class Resource:
-    """A resource of a stack as it was last deployed."""
-
-    logical_id: str
-    type: str
-    physical_id: str = ""
-    properties: dict = field(default_factory=dict)
-    attributes: dict = field(default_factory=dict)
-    depends: set = field(default_factory=set)
-    deletion_policy: str = "Delete"
-    replace_policy: str = "Delete"
-    status: str = ""
-    reason: str = ""
-    changed: datetime = field(default_factory=now)
-
-
-@dataclass
-class Stack:
-    """A stack, its last successfully deployed template, and what happened to it."""
-
-    id: str
-    name: str
-    region: str
-    status: str = "REVIEW_IN_PROGRESS"
-    reason: str = ""
-    body: str = ""
-    template: dict = field(default_factory=dict)
-    given: dict = field(default_factory=dict)
-    parameters: dict = field(default_factory=dict)
-    tags: list = field(default_factory=list)
-    capabilities: list = field(default_factory=list)
-    role: str = ""
-    protected: bool = False
-    resources: dict = field(default_factory=dict)
-    outputs: dict = field(default_factory=dict)
-    imports: set = field(default_factory=set)
-    events: list = field(default_factory=list)
-    created: datetime = field(default_factory=now)
-    updated: datetime = None
-
-    @property
-    def busy(self):
-        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
-
-
-@dataclass
-class Request:
-    """What a caller wants a stack to become."""
-
-    body: str
-    given: dict
-    tags: list
-    capabilities: list = field(default_factory=list)
-    role: str = ""
-
-    def __post_init__(self):
-        self.template = parse(self.body)
 
 
 class Stacks:
@@ -148,7 +84,7 @@ class Stacks:
         evaluator = self._evaluator(stack, request)
         if (
             stack.status in UPDATABLE
-            and request.template == stack.template
+            and _without_metadata(request.template) == _without_metadata(stack.template)
             and evaluator.parameters == stack.parameters
             and request.tags == stack.tags
         ):
@@ -293,6 +229,9 @@ class Stacks:
             return wanted
         except Exception as error:
             verb = "UPDATE" if current and wanted.physical_id else "CREATE"
+            if isinstance(error, Failed) and error.left_behind:
+                wanted.physical_id = error.left_behind
+                journal.append(("created", current, wanted))
             self._resource_event(stack, wanted, f"{verb}_FAILED", reason(error))
             raise Failed(f"{name} ({wanted.type}): {reason(error)}") from error
 
@@ -339,7 +278,7 @@ class Stacks:
             self._remove(stack, obsolete[name])
 
     def _undo(self, stack, journal, verb):
-        failures = []
+        failures, moved = [], []
         for what, old, new in reversed(journal):
             try:
                 if what == "created":
@@ -347,17 +286,27 @@ class Stacks:
                         self._resource_event(stack, new, "DELETE_SKIPPED")
                     elif not self._remove(stack, new):
                         failures.append(new.logical_id)
-                else:
-                    context = self._context(stack, old)
-                    kind_of(old.type).update(context, new.physical_id, new.properties, old.properties)
-                    self._resource_event(stack, replace(old), "UPDATE_COMPLETE", "rolled back")
+                elif self._restore(stack, old, new):
+                    moved.append(new)
             except Exception as error:  # the rest must still be rolled back
                 self._resource_event(stack, new, "UPDATE_FAILED", reason(error))
                 failures.append(new.logical_id)
+        for new in moved:  # a failure to clean up is told, but does not fail the rollback
+            self._remove(stack, new)
         if failures:
             self._stack_event(stack, f"{verb}_FAILED", f"could not be rolled back: {', '.join(failures)}")
         else:
             self._stack_event(stack, f"{verb}_COMPLETE")
+
+    def _restore(self, stack, old, new):
+        """Changes a resource back; says whether that left the new physical ID to be removed."""
+        made = kind_of(old.type).update(self._context(stack, old), new.physical_id, new.properties, old.properties)
+        restored = replace(old)
+        if made:
+            restored.physical_id, restored.attributes = made.physical_id, made.attributes
+        stack.resources[old.logical_id] = restored
+        self._resource_event(stack, restored, "UPDATE_COMPLETE", "rolled back")
+        return restored.physical_id != new.physical_id
 
     def _delete(self, stack):
         used = []
@@ -416,6 +365,11 @@ class Stacks:
                 **({"ResourceStatusReason": why} if why else {}),
             }
         )
+
+
+def _without_metadata(template):
+    """What an update is about: the Metadata section cannot be changed by itself."""
+    return {section: content for section, content in template.items() if section != "Metadata"}
 
 
 def _kept(policy):

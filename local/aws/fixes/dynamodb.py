@@ -18,6 +18,8 @@ from moto.dynamodb.exceptions import (
 )
 from moto.dynamodb.models import DynamoDBBackend
 
+from .streams import unrecorded
+
 WRITES = {"Put", "Update", "Delete"}
 
 
@@ -39,21 +41,28 @@ def transact_write_items(backend, transact_items):
     if any(code for code, _, _ in reasons):
         raise TransactionCanceledException(reasons)
 
+    tables = {operation["TableName"]: backend.get_table(operation["TableName"]) for _, operation, _ in operations}
     undo = []
-    try:
-        for kind, operation, key in operations:
-            if kind in WRITES:
-                undo.append((operation["TableName"], key, copy.deepcopy(backend.get_item(operation["TableName"], key))))
-                _write(backend, kind, operation, key)
-    except Exception as error:
-        for table, key, item in reversed(undo):
-            backend.delete_item(table, key)
-            if item is not None:
-                backend.put_item(table, item.to_json()["Attributes"])
-        if isinstance(error, MockValidationException):
-            raise
-        reasons[len(undo) - 1] = (type(error).__name__, str(error), None)
-        raise TransactionCanceledException(reasons) from error
+    with unrecorded(tables.values()):
+        try:
+            for kind, operation, key in operations:
+                if kind in WRITES:
+                    name = operation["TableName"]
+                    undo.append((name, key, copy.deepcopy(backend.get_item(name, key))))
+                    _write(backend, kind, operation, key)
+        except Exception as error:
+            for name, key, item in reversed(undo):
+                backend.delete_item(name, key)
+                if item is not None:
+                    backend.put_item(name, item.to_json()["Attributes"])
+            if isinstance(error, MockValidationException):
+                raise
+            reasons[len(undo) - 1] = (type(error).__name__, str(error), None)
+            raise TransactionCanceledException(reasons) from error
+    for name, key, before in undo:
+        after = backend.get_item(name, key)
+        if tables[name].stream_shard is not None and (before or after):
+            tables[name].stream_shard.add(before, after)
 
 
 def _operation(backend, item):

@@ -13,6 +13,7 @@ from moto.s3 import notifications
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"  # the MD5 of nothing, which is a delete marker's ETag
 _deferred = threading.local()
 _conditional = threading.Lock()
 # Sequencers of one key must grow as S3's do (they are compared as hex strings).
@@ -33,16 +34,13 @@ def deferred_events():
 
 def event_record(event_name, bucket, key, notification_id):
     """The body of a notification, in version 2.1 of S3's event structure."""
-    item = {
-        "key": quote_plus(key.name, safe="/"),
-        "size": key.size,
-        "eTag": key.etag.replace('"', ""),
-        "sequencer": f"{next(_sequence):016X}",
-    }
+    item = {"key": quote_plus(key.name, safe="/"), "sequencer": f"{next(_sequence):016X}"}
     if bucket.is_versioned:
         item["versionId"] = key.version_id
-    if "ObjectRemoved" in event_name:
-        item.pop("size")
+    if event_name.endswith("DeleteMarkerCreated"):
+        item["eTag"] = EMPTY
+    elif "ObjectRemoved" not in event_name:
+        item.update(size=key.size, eTag=key.etag.replace('"', ""))
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "Records": [

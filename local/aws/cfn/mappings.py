@@ -1,0 +1,134 @@
+"""Event source mappings of SQS queues and DynamoDB streams."""
+
+import json
+
+from .errors import Failed
+from .kinds import Kind, Made, flag, number, pick, register
+
+# What the local Lambda host does, by source (see local/host). Anything else fails.
+ANY = {"BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"}
+SETTINGS = {
+    "sqs": ANY | {"ScalingConfig"},
+    "dynamodb": ANY
+    | {
+        "BisectBatchOnFunctionError", "DestinationConfig", "FilterCriteria", "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
+    },
+}
+# https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+RANGES = {
+    "BatchSize": (1, 10000),
+    "MaximumBatchingWindowInSeconds": (0, 300),
+    "MaximumRetryAttempts": (-1, 10000),
+    "MaximumRecordAgeInSeconds": (-1, 604800),
+    "ParallelizationFactor": (1, 10),
+}
+
+
+@register("AWS::Lambda::EventSourceMapping")
+class EventSourceMapping(Kind):
+    properties = frozenset(set().union(*SETTINGS.values()))
+    inert = frozenset({"Tags", "MetricsConfig"})
+    replaced_by = frozenset({"EventSourceArn", "StartingPosition"})
+
+    def check(self, properties):
+        super().check(properties)
+        arn = properties["EventSourceArn"]
+        source = arn.split(":")[2]
+        if source not in SETTINGS:
+            raise Failed(f"the local Lambda host polls SQS queues and DynamoDB streams only, not {arn}")
+        unknown = set(properties) - SETTINGS[source] - self.inert
+        if unknown:
+            raise Failed(f"the local run does not support these properties for a source of {source}: {', '.join(sorted(unknown))}")
+        for name, (lowest, highest) in RANGES.items():
+            if name in properties and not lowest <= number(properties[name]) <= highest:
+                raise Failed(f"{name} is {properties[name]}; it must be from {lowest} to {highest}")
+        if source == "dynamodb":
+            self._check_stream(properties)
+
+    @staticmethod
+    def _check_stream(properties):
+        if properties.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
+            raise Failed("StartingPosition of a DynamoDB stream must be TRIM_HORIZON or LATEST")
+        if 0 <= number(properties.get("MaximumRecordAgeInSeconds"), -1) < 60:
+            raise Failed("MaximumRecordAgeInSeconds is at least 60, or -1 for no limit")
+        if properties.get("FunctionResponseTypes"):
+            raise Failed("the local Lambda host does not read partial batch responses for streams (FunctionResponseTypes)")
+        destination = properties.get("DestinationConfig", {})
+        if set(destination) - {"OnFailure"}:
+            raise Failed("DestinationConfig of an event source mapping has OnFailure only")
+        arn = destination.get("OnFailure", {}).get("Destination")
+        if arn and arn.split(":")[2] not in ("sqs", "sns", "s3"):
+            raise Failed(f"DestinationConfig.OnFailure: {arn} is no queue, topic or bucket")
+        for entry in properties.get("FilterCriteria", {}).get("Filters", []):
+            check_pattern(entry["Pattern"])
+
+    def create(self, context, properties):
+        settings = self._settings(properties) | pick(properties, "StartingPosition")
+        made = context.client("lambda").create_event_source_mapping(EventSourceArn=properties["EventSourceArn"], **settings)
+        return Made(made["UUID"], {"Id": made["UUID"]})
+
+    def update(self, context, physical_id, old, new):
+        settings = self._settings(new)
+        # What a template leaves out goes back to its default.
+        defaults = {
+            "BisectBatchOnFunctionError": False, "DestinationConfig": {}, "FilterCriteria": {"Filters": []},
+            "FunctionResponseTypes": [], "MaximumBatchingWindowInSeconds": 0, "MaximumRecordAgeInSeconds": -1,
+            "MaximumRetryAttempts": -1, "ParallelizationFactor": 1, "ScalingConfig": {},
+        }
+        dropped = {name: defaults[name] for name in old if name in defaults and name not in new}
+        if "BatchSize" in old and "BatchSize" not in new:
+            dropped["BatchSize"] = 10 if new["EventSourceArn"].split(":")[2] == "sqs" else 100
+        context.client("lambda").update_event_source_mapping(UUID=physical_id, **dropped, **settings)
+
+    def delete(self, context, physical_id, properties):
+        context.client("lambda").delete_event_source_mapping(UUID=physical_id)
+
+    @staticmethod
+    def _settings(properties):
+        settings = pick(properties, "FunctionName", "DestinationConfig", "FilterCriteria", "FunctionResponseTypes")
+        settings["Enabled"] = flag(properties.get("Enabled"), True)
+        if "BisectBatchOnFunctionError" in properties:
+            settings["BisectBatchOnFunctionError"] = flag(properties["BisectBatchOnFunctionError"])
+        for name in RANGES:
+            if name in properties:
+                settings[name] = number(properties[name])
+        if "ScalingConfig" in properties:
+            settings["ScalingConfig"] = {key: number(value) for key, value in properties["ScalingConfig"].items()}
+        return settings
+
+
+def check_pattern(text):
+    """Refuses a filter pattern that local/host/filter.go does not evaluate."""
+    try:
+        pattern = json.loads(text)
+    except ValueError as error:
+        raise Failed(f"FilterCriteria: {text} is not JSON: {error}") from error
+    if not isinstance(pattern, dict) or set(pattern) - {"dynamodb", "eventName"}:
+        raise Failed(f"FilterCriteria: {text}: a DynamoDB stream is filtered by what is below dynamodb, and by eventName")
+    _check_node(pattern, text)
+
+
+def _check_node(node, text):
+    if isinstance(node, dict):
+        for value in node.values():
+            _check_node(value, text)
+        return
+    if not isinstance(node, list):
+        raise Failed(f"FilterCriteria: {text}: the leaves of a pattern are arrays, not {json.dumps(node)}")
+    for leaf in node:
+        if not (leaf is None or isinstance(leaf, str) or isinstance(leaf, dict) and _known(leaf)):
+            raise Failed(f"FilterCriteria: {text}: the local Lambda host does not know the comparison {json.dumps(leaf)}")
+
+
+def _known(comparison):
+    if len(comparison) != 1:
+        return False
+    ((operator, argument),) = comparison.items()
+    if operator == "exists":
+        return isinstance(argument, bool)
+    if operator == "anything-but":
+        if isinstance(argument, dict):
+            return set(argument) == {"prefix"} and isinstance(argument["prefix"], str)
+        return all(isinstance(one, str) for one in (argument if isinstance(argument, list) else [argument]))
+    return operator in ("prefix", "suffix", "equals-ignore-case") and isinstance(argument, str)
