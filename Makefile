@@ -7,23 +7,25 @@ SHELL := /bin/sh
 # The processor of the functions: arm64 as deployed, the host's in the local run.
 ARCH ?= arm64
 HOST_ARCH := $(shell go env GOARCH)
-FUNCTIONS := unpack load
+FUNCTIONS := unpack load export snowflake
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export JSII_DEPRECATED := quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-APP_SOURCES := go.mod go.sum $(wildcard *.go) $(shell find constructs internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
-FUNCTION_SOURCES := go.mod go.sum $(shell find lambdas internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
-LOCAL_SOURCES := go.mod go.sum $(shell find local internal -name '*.go' -not -name '*_test.go' 2>/dev/null)
+sources = go.mod go.sum $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null)
+APP_SOURCES := $(wildcard *.go) $(call sources,constructs internal snowflake)
+FUNCTION_SOURCES := $(call sources,lambdas internal snowflake)
+INGEST_SOURCES := $(call sources,cmd internal snowflake)
+DEMO_SOURCES := $(call sources,local internal snowflake)
 
 .PHONY: help
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps host-build bin/demo ## run two feeds end to end on this machine, and check every count
+demo: deps host-build bin/demo ## run the feeds end to end on this machine, and check every count
 	@bin/demo
 
 .PHONY: local
@@ -34,9 +36,13 @@ local: deps host-build bin/demo ## the same, and stay up until ctrl-C
 test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 ./...
 
+.PHONY: live
+live: deps build ## the feeds in a real AWS and Snowflake account, see docs/snowflake.md
+	INGESTION_LIVE=1 go test -count=1 -timeout 60m -v ./test/live
+
 .PHONY: unit
 unit: ## unit tests only: no local AWS, no CDK
-	go test ./internal/... ./lambdas/...
+	go test ./internal/... ./lambdas/... ./snowflake/... ./cmd/...
 
 .PHONY: lint
 lint: ## gofumpt, go vet and golangci-lint
@@ -48,8 +54,8 @@ format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...
 
 .PHONY: snapshots
-snapshots: ## refresh the template snapshots; review the diff
-	UPDATE_SNAPS=always go test -count=1 ./test/...
+snapshots: ## refresh snapshots of templates, SQL and help; review the diff
+	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/...
 
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md
@@ -57,7 +63,7 @@ bench: ## measure load and unpack against their peers, see docs/performance.md
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s)
-	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal); do \
+	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal snowflake); do \
 	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$f); do \
 	    echo "== $$t in $$(dirname $$f)"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 5x || exit 1; \
 	  done; done
@@ -67,7 +73,7 @@ fuzz: ## every fuzz target, FUZZTIME each (60s)
 # Binaries are written under a name of the run's own and moved in, so that a
 # second run beside this one never sees half of one.
 .PHONY: build
-build: bin/app $(FUNCTIONS:%=dist/$(ARCH)/%/bootstrap) ## the app and the functions' binaries, for ARCH (arm64)
+build: bin/app bin/ingest $(FUNCTIONS:%=dist/$(ARCH)/%/bootstrap) ## the app, the command, and the functions for ARCH (arm64)
 
 .PHONY: host-build
 host-build:
@@ -77,14 +83,18 @@ bin/app: $(APP_SOURCES)
 	@mkdir -p bin
 	go build -o $@.$$$$ . && mv $@.$$$$ $@
 
-bin/demo: $(LOCAL_SOURCES)
+bin/ingest: $(INGEST_SOURCES)
+	@mkdir -p bin
+	go build -o $@.$$$$ ./cmd/ingest && mv $@.$$$$ $@
+
+bin/demo: $(DEMO_SOURCES)
 	@mkdir -p bin
 	go build -o $@.$$$$ ./local/cmd/demo && mv $@.$$$$ $@
 
 # Byte-identical wherever it is built: the hash of an asset is the hash of this file.
 dist/$(ARCH)/%/bootstrap: $(FUNCTION_SOURCES)
 	@mkdir -p $(@D) bin
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc,minicore_disabled \
 	  -ldflags='-s -w -buildid=' -o bin/$*.$$$$ ./lambdas/$* && mv bin/$*.$$$$ $@
 
 # --- what is installed from pins ---------------------------------------------

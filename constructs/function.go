@@ -1,6 +1,7 @@
 package constructs
 
 import (
+	"os"
 	"path/filepath"
 	"time"
 
@@ -31,6 +32,12 @@ func (a Architecture) goarch() string {
 		return "amd64"
 	}
 	return ""
+}
+
+func (a Architecture) validate(report report) {
+	if a.goarch() == "" {
+		report("Architecture", "%q is neither %s nor %s", a, ARM64, X86)
+	}
 }
 
 // FunctionProps size one of the functions. A zero field means its default.
@@ -73,33 +80,56 @@ func asset(root string, a Architecture, name string) string {
 	return filepath.Join(root, a.goarch(), name)
 }
 
+// missing reports which of the functions are not built.
+func missing(report report, assets string, a Architecture, names ...string) {
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(asset(assets, a, name), "bootstrap")); err != nil {
+			report("Assets", "%v: run \"make build\" first", err)
+		}
+	}
+}
+
 // function is a Lambda function and the role that is its alone.
 type function struct {
 	awslambda.Function
 	role awsiam.Role
 }
 
-// functionConfig is what the functions of a feed have in common.
-type functionConfig struct {
+// settings are what all functions of a feed or of a store have in common.
+type settings struct {
 	assets       string
 	architecture Architecture
 	retention    awslogs.RetentionDays
-	failures     awssqs.IQueue
-	feed         string
-	environment  map[string]string
 }
 
-// newFunction makes the function whose binary is called name. Its role allows
-// writing its own log and sending failed events to the queue, nothing else.
-func newFunction(scope core.Construct, id, name, description string, c functionConfig, p FunctionProps) function {
+func newSettings(assets string, a Architecture, logRetentionDays int) settings {
+	return settings{assets: assets, architecture: a, retention: logRetentions[logRetentionDays]}
+}
+
+// functionConfig is what makes one function another than the next.
+type functionConfig struct {
+	settings
+	// name is that of the binary, of names what is said of its role: "of feed orders".
+	name, of, description string
+	environment           map[string]string
+	size                  FunctionProps
+	// roleName is empty where nobody needs to know it before the deployment.
+	roleName string
+	// recursive is for a function that hands its work on to itself.
+	recursive bool
+}
+
+// newFunction makes a function. Its role allows writing its own log, nothing else.
+func newFunction(scope core.Construct, id string, c functionConfig) function {
 	logs := awslogs.NewLogGroup(scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention: c.retention,
 		// The ledger, which is kept, says what became of each file.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	role := awsiam.NewRole(scope, jsii.String(id+"Role"), &awsiam.RoleProps{
+		RoleName:    optional(c.roleName),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description: jsii.String("Of the function " + name + " of feed " + c.feed),
+		Description: jsii.String("Of the function " + c.name + " " + c.of),
 	})
 	architecture := awslambda.Architecture_ARM_64()
 	if c.architecture == X86 {
@@ -109,36 +139,45 @@ func newFunction(scope core.Construct, id, name, description string, c functionC
 	for k, v := range c.environment {
 		environment[k] = jsii.String(v)
 	}
-	var concurrency *float64
-	if p.MaxConcurrency > 0 {
-		concurrency = jsii.Number(p.MaxConcurrency)
+	props := &awslambda.FunctionProps{
+		Description:  jsii.String(c.description),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(jsii.String(asset(c.assets, c.architecture, c.name)), nil),
+		Role:         role,
+		LogGroup:     logs,
+		MemorySize:   jsii.Number(c.size.MemoryMB),
+		Timeout:      seconds(c.size.Timeout),
+		Environment:  &environment,
 	}
-	f := function{role: role, Function: awslambda.NewFunction(scope, jsii.String(id), &awslambda.FunctionProps{
-		Description:                  jsii.String(description),
-		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:                 architecture,
-		Handler:                      jsii.String("bootstrap"),
-		Code:                         awslambda.Code_FromAsset(jsii.String(asset(c.assets, c.architecture, name)), nil),
-		Role:                         role,
-		LogGroup:                     logs,
-		MemorySize:                   jsii.Number(p.MemoryMB),
-		Timeout:                      awscdk.Duration_Seconds(jsii.Number(p.Timeout.Seconds())),
-		ReservedConcurrentExecutions: concurrency,
-		Environment:                  &environment,
-		// What takes longer than one invocation is handed on to the next; Lambda
-		// takes that for a loop after 16 and would stop it. The functions have a
-		// bound of their own.
-		RecursiveLoop: awslambda.RecursiveLoop_ALLOW,
-	})}
+	if c.size.MaxConcurrency > 0 {
+		props.ReservedConcurrentExecutions = jsii.Number(c.size.MaxConcurrency)
+	}
+	if c.recursive {
+		// Lambda takes handing on for a loop after 16 times and would stop it. The
+		// functions have a bound of their own.
+		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
+	}
+	f := function{role: role, Function: awslambda.NewFunction(scope, &id, props)}
+	// The ARN of a log group ends in ":*", which stands for its streams.
+	f.allow(nil, []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
+	return f
+}
+
+// newFeedFunction makes a function that is invoked asynchronously, hands on to
+// itself what takes longer than one invocation, and has what it failed on sent
+// to the queue.
+func newFeedFunction(scope core.Construct, id string, c functionConfig, failures awssqs.IQueue) function {
+	c.recursive = true
+	f := newFunction(scope, id, c)
 	// A policy apart from the role's own, which the function waits for: that one
 	// could not name the function.
 	awsiam.NewPolicy(scope, jsii.String(id+"HandOn"), &awsiam.PolicyProps{
-		Roles:      &[]awsiam.IRole{role},
+		Roles:      &[]awsiam.IRole{f.role},
 		Statements: &[]awsiam.PolicyStatement{allow(nil, []string{*f.FunctionArn()}, "lambda:InvokeFunction")},
 	})
-	// The ARN of a log group ends in ":*", which stands for its streams.
-	f.allow(nil, []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
-	f.allow(nil, []string{*c.failures.QueueArn()}, "sqs:SendMessage")
+	f.allow(nil, []string{*failures.QueueArn()}, "sqs:SendMessage")
 	// The level-1 resource, because the level-2 one also grants the function
 	// two actions on the queue that sending does not need.
 	awslambda.NewCfnEventInvokeConfig(scope, jsii.String(id+"Invocations"), &awslambda.CfnEventInvokeConfigProps{
@@ -147,7 +186,7 @@ func newFunction(scope core.Construct, id, name, description string, c functionC
 		MaximumRetryAttempts:     jsii.Number(2),
 		MaximumEventAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
 		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: c.failures.QueueArn()},
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: failures.QueueArn()},
 		},
 	})
 	return f
@@ -166,28 +205,15 @@ func allow(conditions map[string]any, resources []string, actions ...string) aws
 	return awsiam.NewPolicyStatement(props)
 }
 
-// logRetentions are the retentions that CloudWatch Logs has, by days.
-var logRetentions = map[int]awslogs.RetentionDays{
-	1:    awslogs.RetentionDays_ONE_DAY,
-	3:    awslogs.RetentionDays_THREE_DAYS,
-	5:    awslogs.RetentionDays_FIVE_DAYS,
-	7:    awslogs.RetentionDays_ONE_WEEK,
-	14:   awslogs.RetentionDays_TWO_WEEKS,
-	30:   awslogs.RetentionDays_ONE_MONTH,
-	60:   awslogs.RetentionDays_TWO_MONTHS,
-	90:   awslogs.RetentionDays_THREE_MONTHS,
-	120:  awslogs.RetentionDays_FOUR_MONTHS,
-	150:  awslogs.RetentionDays_FIVE_MONTHS,
-	180:  awslogs.RetentionDays_SIX_MONTHS,
-	365:  awslogs.RetentionDays_ONE_YEAR,
-	400:  awslogs.RetentionDays_THIRTEEN_MONTHS,
-	545:  awslogs.RetentionDays_EIGHTEEN_MONTHS,
-	731:  awslogs.RetentionDays_TWO_YEARS,
-	1096: awslogs.RetentionDays_THREE_YEARS,
-	1827: awslogs.RetentionDays_FIVE_YEARS,
-	2192: awslogs.RetentionDays_SIX_YEARS,
-	2557: awslogs.RetentionDays_SEVEN_YEARS,
-	2922: awslogs.RetentionDays_EIGHT_YEARS,
-	3288: awslogs.RetentionDays_NINE_YEARS,
-	3653: awslogs.RetentionDays_TEN_YEARS,
+// seconds is d for the CDK.
+func seconds(d time.Duration) awscdk.Duration {
+	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
+}
+
+// optional is s for the CDK, nil for an empty one.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

@@ -8,23 +8,28 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"ingestion/internal/feed"
+	"ingestion/snowflake"
 )
 
 // The names of the functions' binaries.
 const (
-	unpackName = "unpack"
-	loadName   = "load"
+	unpackName    = "unpack"
+	loadName      = "load"
+	exportName    = "export"
+	snowflakeName = "snowflake"
 )
 
 // IngestionPipeline is one feed, from its source bucket to the table:
 //
 //	source bucket ──► unpack ──► landing bucket ──► load ──► table
 //
+// and, with Snowflake props, from one of the three on to Snowflake.
 // It costs nothing while nothing arrives.
 type IngestionPipeline struct {
 	// Construct is the feed's node in the tree. It is no embedded field because
@@ -41,8 +46,14 @@ type IngestionPipeline struct {
 	// FailureQueue gets the events that a function failed on three times, or
 	// could not take within six hours. Nobody polls it.
 	FailureQueue awssqs.IQueue
-	// SnowflakeRole is nil without Snowflake props.
+	// SourceTopic announces the source objects to unpack and to Snowflake. It is
+	// nil unless Snowflake hears of them: then S3 invokes unpack itself.
+	SourceTopic awssns.ITopic
+	// SnowflakeRole is what Snowflake reads through: nil without Snowflake props,
+	// and with an existing integration.
 	SnowflakeRole awsiam.IRole
+	// Snowflake is what the feed's objects there are made from, nil for none.
+	Snowflake *snowflake.Spec
 }
 
 // NewIngestionPipeline makes a feed. Give each a stack of its own, which is
@@ -71,7 +82,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 
 	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store}
 	if p.Store == nil {
-		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), StoreProps{})
+		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), props.ownStore())
 	}
 	p.FailureQueue = awssqs.NewQueue(p.Construct, jsii.String("FailureQueue"), &awssqs.QueueProps{
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
@@ -79,11 +90,8 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 		RetentionPeriod: days(14),
 	})
 	common := functionConfig{
-		assets:       props.Assets,
-		architecture: props.Architecture,
-		retention:    logRetentions[props.LogRetentionDays],
-		failures:     p.FailureQueue,
-		feed:         spec.Feed,
+		settings: newSettings(props.Assets, props.Architecture, props.LogRetentionDays),
+		of:       "of feed " + spec.Feed,
 		environment: map[string]string{
 			feed.EnvSpec:          env,
 			feed.EnvLandingBucket: *p.Store.LandingBucket.BucketName(),
@@ -93,17 +101,24 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	load := p.newLoad(common, props.Load)
 	unpack := p.newUnpack(common, props.Unpack, load)
 	p.Load, p.Unpack = load.Function, unpack.Function
-	p.SourceBucket = props.Source.connect(p.Construct, unpack)
-	if props.Snowflake != nil {
-		p.SnowflakeRole = newSnowflakeRole(p.Construct, spec, p.Store, *props.Snowflake)
+	bucket, topic := props.Source.connect(p.Construct, unpack, props.sourceSubscribers(common.settings))
+	p.SourceBucket = bucket
+	if topic != nil {
+		p.SourceTopic = topic.sns
 	}
+	if props.Snowflake != nil {
+		p.addSnowflake(id, common.settings, *props.Snowflake, topic)
+	}
+	p.addMetadata(id)
 	p.addOutputs(id)
 	awscdk.Tags_Of(p.Construct).Add(jsii.String("feed"), jsii.String(spec.Feed), nil)
 	return p, nil
 }
 
 func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps) function {
-	f := newFunction(p.Construct, "Load", loadName, fmt.Sprintf("Feed %s: loads parts into the table", p.Spec.Feed), c, props)
+	c.name, c.size = loadName, props
+	c.description = fmt.Sprintf("Feed %s: loads parts into the table", p.Spec.Feed)
+	f := newFeedFunction(p.Construct, "Load", c, p.FailureQueue)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
 	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
 	// ConditionCheckItem is for transactions, whose other parts are puts and updates.
@@ -112,9 +127,11 @@ func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps) funct
 }
 
 func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, load function) function {
+	c.name, c.size = unpackName, props
+	c.description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
 	c.environment = maps.Clone(c.environment)
 	c.environment[feed.EnvLoadFunction] = *load.FunctionArn()
-	f := newFunction(p.Construct, "Unpack", unpackName, fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed), c, props)
+	f := newFeedFunction(p.Construct, "Unpack", c, p.FailureQueue)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload", "s3:PutObject")
 	p.allowTable(f, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 	f.allow(nil, []string{*load.FunctionArn()}, "lambda:InvokeFunction")
@@ -131,21 +148,4 @@ func (p *IngestionPipeline) objects(prefix string) string {
 func (p *IngestionPipeline) allowTable(f function, actions ...string) {
 	own := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed + "#*"}}
 	f.allow(own, []string{*p.Store.Table.TableArn()}, actions...)
-}
-
-func (p *IngestionPipeline) addOutputs(id string) {
-	s := p.Spec
-	output(p.Construct, id, "Feed", s.Feed, "the name of the feed")
-	output(p.Construct, id, "SourceBucket", *p.SourceBucket.BucketName(), "put the files of the feed here")
-	output(p.Construct, id, "LandingBucket", *p.Store.LandingBucket.BucketName(), "the parts, and what could not be loaded")
-	output(p.Construct, id, "LandingPrefix", s.LandingPrefix+s.Feed+"/", "the parts of the feed")
-	output(p.Construct, id, "QuarantinePrefix", s.QuarantinePrefix+s.Feed+"/", "what could not be loaded, with the reason")
-	output(p.Construct, id, "Table", *p.Store.Table.TableName(), "the records and the ledger")
-	output(p.Construct, id, "Topic", *p.Store.Topic.TopicArn(), "announces every part")
-	output(p.Construct, id, "UnpackFunction", *p.Unpack.FunctionName(), "turns source objects into parts")
-	output(p.Construct, id, "LoadFunction", *p.Load.FunctionName(), "turns parts into items of the table")
-	output(p.Construct, id, "FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that the functions gave up on")
-	if p.SnowflakeRole != nil {
-		output(p.Construct, id, "SnowflakeRoleArn", *p.SnowflakeRole.RoleArn(), "STORAGE_AWS_ROLE_ARN of the storage integration")
-	}
 }

@@ -1,12 +1,12 @@
 package constructs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"ingestion/internal/feed"
+	"ingestion/snowflake"
 )
 
 // Limits bound what one source object may ask of the functions.
@@ -24,7 +24,7 @@ type IngestionPipelineProps struct {
 	Format Format
 	// Store is where the records end. Left out, the feed makes one of its own.
 	Store *Store
-	// Snowflake, when given, adds the role that lets Snowflake read the parts.
+	// Snowflake, when given, takes the feed's records to Snowflake.
 	Snowflake *SnowflakeProps
 
 	// PartBytes is the size, before compression, at which a part is closed
@@ -53,18 +53,16 @@ const (
 )
 
 func (p IngestionPipelineProps) withDefaults() IngestionPipelineProps {
-	if p.Architecture == "" {
-		p.Architecture = ARM64
-	}
+	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays, &p.Assets)
 	p.Unpack = p.Unpack.withDefaults(defaultUnpackMemoryMB)
 	p.Load = p.Load.withDefaults(defaultLoadMemoryMB)
-	if p.LogRetentionDays == 0 {
-		p.LogRetentionDays = defaultLogRetentionDays
-	}
-	if p.Assets == "" {
-		p.Assets = defaultAssets
-	}
 	return p
+}
+
+func setFunctionDefaults(a *Architecture, logRetentionDays *int, assets *string) {
+	*a = cmp.Or(*a, ARM64)
+	*logRetentionDays = cmp.Or(*logRetentionDays, defaultLogRetentionDays)
+	*assets = cmp.Or(*assets, defaultAssets)
 }
 
 // spec returns what the functions will read from their environment.
@@ -87,60 +85,88 @@ const maxSpecBytes = 4096 - 512
 // the feed, the field, the value given and the limit that it broke. It needs
 // neither jsii nor the built functions.
 func (p IngestionPipelineProps) Validate() error {
+	if p.Store != nil {
+		return p.validate(p.Store.offers)
+	}
+	offers := p.ownStore().offers()
+	offers.own = true
+	return p.validate(offers)
+}
+
+// validate is Validate for a feed whose records end in a store that has offers.
+func (p IngestionPipelineProps) validate(offers storeOffers) error {
 	p = p.withDefaults()
 	spec := p.spec()
 	errs := []error{spec.Validate()}
-	report := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
-	}
+	report := p.report(&errs)
 
 	if p.Source == nil {
 		report("Source", "is required: NewBucket() makes one for the feed")
 	} else {
 		p.Source.validate(report)
 	}
-	if p.Snowflake != nil {
-		p.Snowflake.validate(report)
-	}
-	if p.Architecture.goarch() == "" {
-		report("Architecture", "%q is neither %s nor %s", p.Architecture, ARM64, X86)
-	}
+	p.Architecture.validate(report)
 	p.Unpack.validate(report, "Unpack")
 	p.Load.validate(report, "Load")
-	if _, ok := logRetentions[p.LogRetentionDays]; !ok {
-		report("LogRetentionDays", "%d is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653", p.LogRetentionDays)
-	}
+	validateLogRetention(report, p.LogRetentionDays)
 	if env, err := spec.Env(); err != nil {
 		errs = append(errs, err)
 	} else if len(env) > maxSpecBytes {
 		report("Format", "the feed's spec is %d bytes long, the limit is %d because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes", len(env), maxSpecBytes)
 	}
+	if p.Snowflake != nil {
+		p.Snowflake.validate(report, spec, offers)
+		errs = append(errs, p.Snowflake.checkedSpec(spec).Validate())
+	}
 	return errors.Join(errs...)
+}
+
+// report returns a report whose problems are put into errs.
+func (p IngestionPipelineProps) report(errs *[]error) report {
+	return func(field, format string, args ...any) {
+		*errs = append(*errs, fmt.Errorf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
+	}
 }
 
 // validateAssets reports the functions that are not built.
 func (p IngestionPipelineProps) validateAssets() error {
-	var errs []error
-	for _, name := range []string{unpackName, loadName} {
-		file := filepath.Join(asset(p.Assets, p.Architecture, name), "bootstrap")
-		if _, err := os.Stat(file); err != nil {
-			errs = append(errs, fmt.Errorf("feed %q: Assets: %w: run \"make build\" first", p.Feed, err))
-		}
+	names := []string{unpackName, loadName}
+	if p.Snowflake != nil && p.Snowflake.Connection != nil {
+		names = append(names, snowflakeName)
 	}
+	if p.Store == nil && p.ownStore().Changes {
+		names = append(names, exportName)
+	}
+	var errs []error
+	missing(p.report(&errs), p.Assets, p.Architecture, names...)
 	return errors.Join(errs...)
 }
 
-// ValidateFeeds reports everything that is wrong with feeds that are to share
-// one store, each by itself and against the others. It does not need jsii, so a
-// mistake in app.go shows before the CDK starts.
-func ValidateFeeds(feeds ...IngestionPipelineProps) error {
-	var errs []error
+// ownStore are the props of the store that the feed makes if it is given none.
+func (p IngestionPipelineProps) ownStore() StoreProps {
+	props := StoreProps{Architecture: p.Architecture, LogRetentionDays: p.LogRetentionDays, Assets: p.Assets}
+	if p.Snowflake == nil {
+		return props
+	}
+	spec := p.Snowflake.spec(p.spec())
+	props.Changes = spec.From == snowflake.FromTable
+	if announced(spec) && spec.From != snowflake.FromFiles {
+		props.Snowflake, props.Subscribers = p.Snowflake.Connection, p.Snowflake.subscribers()
+	}
+	return props
+}
+
+// ValidateFeeds reports everything that is wrong with a store and with feeds
+// that are to share it, each by itself and against the others. It does not need
+// jsii, so a mistake in app.go shows before the CDK starts.
+func ValidateFeeds(store StoreProps, feeds ...IngestionPipelineProps) error {
+	errs := []error{store.Validate()}
 	count := map[string]int{}
 	for _, f := range feeds {
-		errs = append(errs, f.Validate())
+		errs = append(errs, f.validate(store.offers()))
 		if count[f.Feed]++; count[f.Feed] == 2 {
 			errs = append(errs, fmt.Errorf("feed %q: Feed: several feeds of one store have this name: give each a name of its own", f.Feed))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, validateShared(feeds)...)...)
 }

@@ -4,69 +4,137 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/internal/feed"
+	"ingestion/snowflake"
 )
 
-// SnowflakeProps let Snowflake read the feed's parts through a storage integration.
-type SnowflakeProps struct {
-	// Principal is the ARN of the account's Snowflake IAM user: the same for
-	// all of its integrations, shown by DESC STORAGE INTEGRATION as STORAGE_AWS_IAM_USER_ARN.
-	Principal string
-	// ExternalID is the integration's STORAGE_AWS_EXTERNAL_ID: 2 to 1,224
-	// characters, chosen by you and never rotated.
-	ExternalID string
+// addSnowflake makes the feed's role and, with a connection, everything in
+// Snowflake, in the order that needs one deployment only: the integration, the
+// role that trusts what the integration returns, and then the rest. source is
+// the topic of the source bucket, nil if there is none.
+func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeProps, source *topic) {
+	spec := props.spec(p.Spec)
+	if props.Connection != nil && !spec.ExistingIntegration {
+		spec.ExternalID = snowflakeExternalID(p.Construct, p.Spec.Feed)
+	}
+	bucket := p.Store.LandingBucket
+	if spec.From == snowflake.FromFiles {
+		bucket = p.SourceBucket
+	}
+	stack := awscdk.Stack_Of(p.Construct)
+	roleName := snowflakeRoleName(p.Construct, p.Spec.Feed)
+	names := snowflake.Names{
+		Owner:  *stack.Account() + "/" + *stack.Region() + "/" + *stack.StackName(),
+		Bucket: *bucket.BucketName(),
+		// Put together, because the integration comes before the role. With an
+		// existing integration it only tells the partition.
+		RoleARN: "arn:" + *stack.Partition() + ":iam::" + *stack.Account() + ":role/" + roleName,
+	}
+	principal, externalID := props.Principal, props.ExternalID
+	var f awslambda.Function
+	properties := func() map[string]any {
+		return map[string]any{"Connection": plain(props.Connection), "Spec": plain(spec), "Names": plain(names)}
+	}
+	if props.Connection != nil {
+		f = snowflakeFunction(p.Construct, s, *props.Connection)
+		if !spec.ExistingIntegration {
+			integration := newSnowflakeResource(p.Construct, "SnowflakeIntegration", f, properties())
+			principal, externalID = *integration.GetAttString(jsii.String("IamUserArn")), *integration.GetAttString(jsii.String("ExternalId"))
+		}
+	}
+	var after []core.IDependable
+	if !spec.ExistingIntegration {
+		p.SnowflakeRole = newSnowflakeRole(p.Construct, roleName, spec, bucket, principal, externalID)
+		after = append(after, p.SnowflakeRole)
+	}
+	if announced(spec) {
+		topicARN, ready := p.Store.Topic.TopicArn(), p.Store.ready
+		if source != nil {
+			topicARN, ready = source.sns.TopicArn(), source.ready
+		}
+		names.TopicARN = *topicARN
+		after = append(after, ready...)
+	}
+	if f != nil {
+		newSnowflakeResource(p.Construct, "SnowflakeObjects", f, properties()).Node().AddDependency(after...)
+	}
+	p.Snowflake = &spec
+	p.addSnowflakeOutputs(id, spec, names)
 }
 
-var (
-	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$`)
-	externalID   = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
-)
-
-func (p SnowflakeProps) validate(report report) {
-	if !principalARN.MatchString(p.Principal) {
-		report("Snowflake.Principal", "%q is not the ARN of an IAM user or role, such as \"arn:aws:iam::123456789012:user/abc1-s-xyz\"", p.Principal)
-	}
-	// Regexp repeats are bounded at 1,000, hence the length apart.
-	if len(p.ExternalID) < 2 || len(p.ExternalID) > 1224 || !externalID.MatchString(p.ExternalID) {
-		report("Snowflake.ExternalID", "%q must have 2 to 1224 letters, digits and _+=,.@:/- (IAM's limit)", p.ExternalID)
-	}
+// readPolicies names the policy of the role by what it lets Snowflake read.
+var readPolicies = map[snowflake.From]struct{ name, what string }{
+	snowflake.FromParts: {"ReadParts", "parts"},
+	snowflake.FromFiles: {"ReadFiles", "files"},
+	snowflake.FromTable: {"ReadChanges", "changes"},
 }
 
 // newSnowflakeRole makes the role that a storage integration assumes: trusted
-// by that principal with that external ID only, reading the feed's parts only.
-func newSnowflakeRole(this core.Construct, s feed.Spec, store *Store, p SnowflakeProps) awsiam.Role {
-	prefix := s.LandingPrefix + s.Feed + "/"
-	bucket := store.LandingBucket
+// by that principal with that external ID only, reading what the stage shows only.
+func newSnowflakeRole(this core.Construct, name string, s snowflake.Spec, bucket awss3.IBucket, principal, externalID string) awsiam.Role {
+	var listed map[string]any
+	if s.Prefix != "" {
+		listed = map[string]any{"StringLike": map[string]any{"s3:prefix": s.Prefix + "*"}}
+	}
 	statements := []awsiam.PolicyStatement{
-		allow(nil, []string{*bucket.ArnForObjects(jsii.String(prefix + "*"))}, "s3:GetObject", "s3:GetObjectVersion"),
-		allow(map[string]any{"StringLike": map[string]any{"s3:prefix": prefix + "*"}}, []string{*bucket.BucketArn()}, "s3:ListBucket"),
+		allow(nil, []string{*bucket.ArnForObjects(jsii.String(s.Prefix + "*"))}, "s3:GetObject", "s3:GetObjectVersion"),
+		allow(listed, []string{*bucket.BucketArn()}, "s3:ListBucket"),
 		// By itself: the request carries no prefix, so the condition would refuse it.
 		allow(nil, []string{*bucket.BucketArn()}, "s3:GetBucketLocation"),
 	}
+	policy := readPolicies[s.From]
 	return awsiam.NewRole(this, jsii.String("SnowflakeRole"), &awsiam.RoleProps{
-		RoleName:    jsii.String(snowflakeRoleName(this, s.Feed)),
-		Description: jsii.String("Snowflake reads the parts of feed " + s.Feed + " through it"),
-		AssumedBy:   awsiam.NewArnPrincipal(jsii.String(p.Principal)),
-		ExternalIds: jsii.Strings(p.ExternalID),
+		RoleName:    &name,
+		Description: jsii.String("Snowflake reads the " + policy.what + " of feed " + s.Feed + " through it"),
+		AssumedBy:   awsiam.NewArnPrincipal(&principal),
+		ExternalIds: jsii.Strings(externalID),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"ReadParts": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
+			policy.name: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	})
 }
 
 // snowflakeRoleName is known before the role is made, which lets the
-// integration come first. Role names are unique in an account over all its
-// regions, hence the region; and two apps or environments may have a feed of
-// one name, hence the hash. 28 + 11 + 8 + 1 + 14 (the longest region) = 62 of 64 characters.
+// integration come first.
 func snowflakeRoleName(this core.Construct, feedName string) string {
-	stack := awscdk.Stack_Of(this)
-	sum := sha256.Sum256([]byte(*stack.StackName() + "\x00" + *this.Node().Path() + "\x00" + feedName))
-	return fmt.Sprintf("%.28s-snowflake-%s-%s", feedName, hex.EncodeToString(sum[:4]), *stack.Region())
+	return uniqueRoleName(this, feedName, identity(this, feedName))
+}
+
+// snowflakeExternalID is the same with every deployment of the feed.
+func snowflakeExternalID(this core.Construct, feedName string) string {
+	return feedName + "-" + digest("external ID\x00"+identity(this, feedName), 16)
+}
+
+// identity tells a feed from those of the same name in other apps or environments.
+func identity(this core.Construct, feedName string) string {
+	return stackID(awscdk.Stack_Of(this)) + "\x00" + *this.Node().Path() + "\x00" + feedName
+}
+
+// stackID is the stack's name, or its path where the name is only known at
+// deployment, as that of a nested stack.
+func stackID(stack awscdk.Stack) string {
+	if name := *stack.StackName(); !isToken(name) {
+		return name
+	}
+	return *stack.Node().Path()
+}
+
+// uniqueRoleName is the name of a role that is known before the role is made.
+// Names of roles are unique in an account over all its regions, hence the
+// region. 28 + 11 + 8 + 1 + 14 (the longest region) = 62 of 64 characters.
+func uniqueRoleName(this core.Construct, prefix, id string) string {
+	return fmt.Sprintf("%.28s-snowflake-%s-%s", prefix, digest(id, 4), *awscdk.Stack_Of(this).Region())
+}
+
+// digest is the first n bytes of the hash of s, as hexadecimal digits.
+func digest(s string, n int) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:n])
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -20,8 +21,10 @@ type Source interface {
 	// validate reports what the feed's spec does not check.
 	validate(report report)
 	// connect makes or finds the bucket, lets unpack read it and has unpack
-	// invoked for each new object.
-	connect(scope core.Construct, unpack function) awss3.IBucket
+	// invoked for each new object. With others who want to hear of the objects
+	// it is a topic that invokes unpack: of two notifications for the same
+	// objects, S3 refuses one.
+	connect(scope core.Construct, unpack function, others *subscribers) (awss3.IBucket, *topic)
 }
 
 // SourceOption is an option of a Source.
@@ -103,7 +106,7 @@ func (b newBucket) validate(report report) {
 	}
 }
 
-func (b newBucket) connect(scope core.Construct, unpack function) awss3.IBucket {
+func (b newBucket) connect(scope core.Construct, unpack function, others *subscribers) (awss3.IBucket, *topic) {
 	bucket := awss3.NewBucket(scope, jsii.String("SourceBucket"), &awss3.BucketProps{
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
@@ -123,10 +126,21 @@ func (b newBucket) connect(scope core.Construct, unpack function) awss3.IBucket 
 	unpack.allow(nil, []string{*bucket.BucketArn()}, "s3:ListBucket")
 
 	// OBJECT_CREATED is s3:ObjectCreated:*. "Put" alone misses multipart uploads.
-	for _, filter := range b.filters() {
-		bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, awss3notifications.NewLambdaDestination(unpack.Function), filter...)
+	if others == nil {
+		for _, filter := range b.filters() {
+			bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, awss3notifications.NewLambdaDestination(unpack.Function), filter...)
+		}
+		return bucket, nil
 	}
-	return bucket
+	topic := newTopic(core.NewConstruct(scope, jsii.String("SourceTopic")), bucket, "SourceBucket", *others)
+	topic.sns.AddSubscription(awssnssubscriptions.NewLambdaSubscription(unpack.Function, nil))
+	// The subscription is part of unpack's node: were it not there first, an
+	// object that arrives during the deployment would be told to nobody.
+	topic.announce(awss3.EventType_OBJECT_CREATED, b.filters(), unpack.Function)
+	if others.removals {
+		topic.announce(awss3.EventType_OBJECT_REMOVED, b.filters())
+	}
+	return bucket, topic
 }
 
 // filters returns the filter of each notification: one per suffix. A filter

@@ -3,19 +3,17 @@ package constructs
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"ingestion/internal/feed"
+	"ingestion/snowflake"
 )
 
 // Store is where the records of one or many feeds end: a landing bucket for
@@ -23,36 +21,93 @@ import (
 // names, so that none of them changes the template of the stack it is in.
 type Store struct {
 	LandingBucket awss3.IBucket
-	// Topic announces every object that is created under the landing prefix.
+	// Topic announces every object that is created or removed under the landing
+	// prefix and, with StoreProps.Changes, under the prefix of the changes.
 	Topic awssns.ITopic
 	Table awsdynamodb.ITableV2
+	// Export writes the changes of the table to the landing bucket. It is nil
+	// without StoreProps.Changes, and for an imported store.
+	Export awslambda.IFunction
 
+	offers storeOffers
+	// ready is what must be there before Snowflake subscribes to Topic.
+	ready []core.IDependable
 	// feeds maps each feed to the path of its pipeline.
 	feeds map[string]string
 }
 
 // StoreProps are the props of a Store.
 type StoreProps struct {
-	// LandingExpirationDays is for how many days the parts are kept. 0 keeps
-	// them for ever. Quarantine never expires.
+	// LandingExpirationDays is for how many days the parts and the changes are
+	// kept; external tables show no others. 0 keeps them for ever. Quarantine
+	// never expires.
 	LandingExpirationDays int
+	// Snowflake lets that account subscribe to the topic, which Continuous and
+	// ExternalTable need. Its SNS user is looked up at deployment.
+	Snowflake *SnowflakeConnection
 	// Subscribers are the ARNs of the IAM users or roles that may subscribe to
-	// the topic: for Snowflake the one that SYSTEM$GET_AWS_SNS_IAM_POLICY names.
+	// the topic: for Snowflake, without a connection, the one that
+	// SYSTEM$GET_AWS_SNS_IAM_POLICY names.
 	Subscribers []string
+	// Changes writes every change of the table to the landing bucket, from now
+	// on, which FromTable needs.
+	Changes bool
+
+	// Architecture, LogRetentionDays and Assets are those of
+	// IngestionPipelineProps, for the functions that Snowflake and Changes bring.
+	Architecture     Architecture
+	LogRetentionDays int
+	Assets           string
 }
 
-// Validate reports everything that is wrong with p at once.
+func (p StoreProps) withDefaults() StoreProps {
+	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays, &p.Assets)
+	return p
+}
+
+func (p StoreProps) settings() settings {
+	return newSettings(p.Assets, p.Architecture, p.LogRetentionDays)
+}
+
+// storeReport returns a report whose problems are put into errs.
+func storeReport(errs *[]error) report {
+	return func(field, format string, args ...any) {
+		*errs = append(*errs, fmt.Errorf("store: %s: %s", field, fmt.Sprintf(format, args...)))
+	}
+}
+
+// Validate reports everything that is wrong with p at once. It needs neither
+// jsii nor the built functions.
 func (p StoreProps) Validate() error {
+	p = p.withDefaults()
 	var errs []error
+	report := storeReport(&errs)
 	if p.LandingExpirationDays < 0 {
-		errs = append(errs, fmt.Errorf("store: LandingExpirationDays: %d is negative: give 0 to keep the parts for ever", p.LandingExpirationDays))
+		report("LandingExpirationDays", "%d is negative: give 0 to keep the parts for ever", p.LandingExpirationDays)
+	}
+	if p.Snowflake != nil {
+		validateConnection(report, "Snowflake", *p.Snowflake)
 	}
 	for _, arn := range p.Subscribers {
 		if !principalARN.MatchString(arn) {
-			errs = append(errs, fmt.Errorf("store: Subscribers: %q is not the ARN of an IAM user or role", arn))
+			report("Subscribers", "%q is not the ARN of an IAM user or role", arn)
 		}
 	}
+	p.Architecture.validate(report)
+	validateLogRetention(report, p.LogRetentionDays)
 	return errors.Join(errs...)
+}
+
+// functions are the names of those that p brings.
+func (p StoreProps) functions() []string {
+	var names []string
+	if p.Snowflake != nil {
+		names = append(names, snowflakeName)
+	}
+	if p.Changes {
+		names = append(names, exportName)
+	}
+	return names
 }
 
 // NewStore makes a Store that several feeds, in stacks of their own, can share.
@@ -61,6 +116,12 @@ func (p StoreProps) Validate() error {
 // then refuses to delete the store before the feeds that use it.
 func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err error) {
 	if err := props.Validate(); err != nil {
+		return nil, err
+	}
+	props = props.withDefaults()
+	var errs []error
+	missing(storeReport(&errs), props.Assets, props.Architecture, props.functions()...)
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	defer CatchPanic(&err)
@@ -82,26 +143,44 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	output(this, id, "LandingBucket", *s.LandingBucket.BucketName(), "the parts and the quarantine of every feed of this store")
 	output(this, id, "Table", *s.Table.TableName(), "the records and the ledger of every feed of this store")
 	output(this, id, "Topic", *s.Topic.TopicArn(), "announces every part")
+	if s.Export != nil {
+		output(this, id, "ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
+	}
 	return s, nil
 }
 
 func newStore(this core.Construct, props StoreProps) *Store {
 	bucket := newLandingBucket(this, props)
-	return &Store{
-		LandingBucket: bucket,
-		Topic:         newTopic(this, bucket, props.Subscribers),
-		Table:         newTable(this),
-		feeds:         map[string]string{},
+	topic := newTopic(this, bucket, "LandingBucket", subscribers{
+		arns: props.Subscribers, connection: props.Snowflake, settings: props.settings(),
+	})
+	announced := [][]*awss3.NotificationKeyFilter{{{Prefix: jsii.String(snowflake.PartsPrefix)}}}
+	if props.Changes {
+		announced = append(announced, []*awss3.NotificationKeyFilter{{Prefix: jsii.String(snowflake.ChangesPrefix)}})
 	}
+	topic.announce(awss3.EventType_OBJECT_CREATED, announced)
+	// External tables forget what is gone.
+	topic.announce(awss3.EventType_OBJECT_REMOVED, announced)
+	s := &Store{
+		LandingBucket: bucket, Topic: topic.sns, Table: newTable(this, props.Changes),
+		offers: props.offers(), ready: topic.ready, feeds: map[string]string{},
+	}
+	if props.Changes {
+		s.Export = newExport(this, props.settings(), bucket, s.Table)
+	}
+	return s
 }
 
 func newLandingBucket(this core.Construct, props StoreProps) awss3.Bucket {
 	rules := []*awss3.LifecycleRule{{AbortIncompleteMultipartUploadAfter: days(7)}}
 	if props.LandingExpirationDays > 0 {
-		rules = append(rules, &awss3.LifecycleRule{
-			Prefix:     jsii.String(feed.DefaultLandingPrefix),
-			Expiration: days(props.LandingExpirationDays),
-		})
+		expiring := []string{snowflake.PartsPrefix}
+		if props.Changes {
+			expiring = append(expiring, snowflake.ChangesPrefix)
+		}
+		for _, prefix := range expiring {
+			rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: days(props.LandingExpirationDays)})
+		}
 	}
 	// No versions: a part is never overwritten, so they would only cost.
 	return awss3.NewBucket(this, jsii.String("LandingBucket"), &awss3.BucketProps{
@@ -113,49 +192,8 @@ func newLandingBucket(this core.Construct, props StoreProps) awss3.Bucket {
 	})
 }
 
-// newTopic makes the topic and has the bucket announce its parts there. It is
-// not encrypted at rest: S3 cannot publish through the key that AWS manages
-// for SNS, and what passes is names, not data.
-func newTopic(this core.Construct, bucket awss3.Bucket, subscribers []string) awssns.Topic {
-	topic := awssns.NewTopic(this, jsii.String("Topic"), nil)
-	account := awscdk.Stack_Of(this).Account()
-
-	// SnsDestination would allow the bucket by its ARN alone, which names no
-	// account: a stranger who took the name of a deleted bucket could publish.
-	// So the topic reaches it as a reference, whose policy it leaves alone, and
-	// the notification waits for the policy made here.
-	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("LandingBucketPublishes"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{topic.TopicArn()},
-		Conditions: &map[string]any{
-			"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
-			"StringEquals": map[string]any{"aws:SourceAccount": account},
-		},
-	})}
-	for _, arn := range subscribers {
-		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Principals: &[]awsiam.IPrincipal{awsiam.NewArnPrincipal(jsii.String(arn))},
-			Actions:    jsii.Strings("sns:Subscribe"),
-			Resources:  &[]*string{topic.TopicArn()},
-		}))
-	}
-	policy := awssns.NewTopicPolicy(this, jsii.String("TopicPolicy"), &awssns.TopicPolicyProps{
-		Topics:         &[]awssns.ITopic{topic},
-		EnforceSSL:     jsii.Bool(true),
-		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
-	})
-
-	reference := awssns.Topic_FromTopicArn(this, jsii.String("TopicReference"), topic.TopicArn())
-	bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, awss3notifications.NewSnsDestination(reference),
-		&awss3.NotificationKeyFilter{Prefix: jsii.String(feed.DefaultLandingPrefix)})
-	bucket.Node().FindChild(jsii.String("Notifications")).Node().AddDependency(policy)
-	return topic
-}
-
-func newTable(this core.Construct) awsdynamodb.TableV2 {
-	return awsdynamodb.NewTableV2(this, jsii.String("Table"), &awsdynamodb.TablePropsV2{
+func newTable(this core.Construct, changes bool) awsdynamodb.TableV2 {
+	props := &awsdynamodb.TablePropsV2{
 		PartitionKey: stringAttribute(feed.PartitionKey),
 		SortKey:      stringAttribute(feed.SortKey),
 		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
@@ -170,55 +208,16 @@ func newTable(this core.Construct) awsdynamodb.TableV2 {
 		},
 		DeletionProtection: jsii.Bool(true),
 		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
-	})
+	}
+	if changes {
+		// The keys, which are there in any case, tell of which record a deletion is.
+		props.DynamoStream = awsdynamodb.StreamViewType_NEW_IMAGE
+	}
+	return awsdynamodb.NewTableV2(this, jsii.String("Table"), props)
 }
 
 func stringAttribute(name string) *awsdynamodb.Attribute {
 	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
-}
-
-// StoreNames name a Store that exists already, in the same account and region.
-// They are outputs of the stack that made it.
-type StoreNames struct {
-	LandingBucket string
-	Table         string
-	TopicARN      string
-}
-
-var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
-	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
-)
-
-// Validate reports everything that is wrong with n at once. Values that are
-// known at deployment only, such as imports from another stack, pass.
-func (n StoreNames) Validate() error {
-	var errs []error
-	check := func(field, value string, valid *regexp.Regexp, want string) {
-		if !strings.Contains(value, "${Token[") && !valid.MatchString(value) {
-			errs = append(errs, fmt.Errorf("store: %s: %q is not %s", field, value, want))
-		}
-	}
-	check("LandingBucket", n.LandingBucket, bucketName, "the name of a bucket")
-	check("Table", n.Table, tableName, "the name of a table")
-	check("TopicARN", n.TopicARN, topicARN, "the ARN of an SNS topic")
-	return errors.Join(errs...)
-}
-
-// ImportStore refers to a Store that another stack or app has made.
-func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, err error) {
-	if err := names.Validate(); err != nil {
-		return nil, err
-	}
-	defer CatchPanic(&err)
-	this := core.NewConstruct(scope, &id)
-	return &Store{
-		LandingBucket: awss3.Bucket_FromBucketName(this, jsii.String("LandingBucket"), &names.LandingBucket),
-		Topic:         awssns.Topic_FromTopicArn(this, jsii.String("Topic"), &names.TopicARN),
-		Table:         awsdynamodb.TableV2_FromTableName(this, jsii.String("Table"), &names.Table),
-		feeds:         map[string]string{},
-	}, nil
 }
 
 // attach enters a feed, unless the store has one of that name: they would

@@ -59,12 +59,44 @@ func TestSnapshots(t *testing.T) {
 			}
 		},
 		"comprehensive": func(t *testing.T, app awscdk.App) {
-			store, err := constructs.NewStore(newStack(app, "Store"), "Store", comprehensiveStore())
-			if err != nil {
-				t.Fatal(err)
-			}
 			props := comprehensive()
-			props.Store = store
+			props.Store = newStoreOf(t, app, comprehensiveStore())
+			newFeed(t, app, props)
+		},
+		// Snowflake: from, load.
+		"parts-continuous": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromParts(), constructs.Continuous())
+			props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection()})
+			newFeed(t, app, props)
+		},
+		"files-bulk": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromFiles(), constructs.Bulk("17 2 * * *", constructs.InTimeZone("Europe/Berlin")))
+			props.Store = newStore(t, app)
+			newFeed(t, app, props)
+		},
+		"files-continuous": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromFiles(), constructs.Continuous())
+			props.Store = newStore(t, app)
+			newFeed(t, app, props)
+		},
+		"table-external": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromTable(), constructs.ExternalTable())
+			props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection(), Changes: true})
+			newFeed(t, app, props)
+		},
+		"own-store-with-changes": func(t *testing.T, app awscdk.App) {
+			newFeed(t, app, toSnowflake("orders", constructs.FromTable(), constructs.Continuous()))
+		},
+		"existing-integration": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromParts(), constructs.Continuous())
+			props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection()})
+			props.Snowflake.ExistingIntegration, props.Snowflake.Integration = true, "SHARED"
+			newFeed(t, app, props)
+		},
+		"script": func(t *testing.T, app awscdk.App) {
+			props := toSnowflake("orders", constructs.FromFiles(), constructs.ExternalTable())
+			byHand(props.Snowflake)
+			props.Store = newStore(t, app)
 			newFeed(t, app, props)
 		},
 	} {
@@ -79,7 +111,11 @@ func TestSnapshots(t *testing.T) {
 func comprehensiveStore() constructs.StoreProps {
 	return constructs.StoreProps{
 		LandingExpirationDays: 90,
+		Snowflake:             connection(),
 		Subscribers:           []string{"arn:aws:iam::111122223333:user/snowflake-sns"},
+		Changes:               true,
+		Architecture:          constructs.X86,
+		LogRetentionDays:      365,
 	}
 }
 
@@ -93,8 +129,15 @@ func comprehensive() constructs.IngestionPipelineProps {
 		),
 		Format: constructs.CSV('|', "id", "name", "price"),
 		Snowflake: &constructs.SnowflakeProps{
-			Principal:  "arn:aws:iam::111122223333:user/abc1-s-xyz",
-			ExternalID: "orders-4711",
+			Connection: &constructs.SnowflakeConnection{
+				Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION", Warehouse: "LOADING",
+				Secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:ingestion/key-AbC123",
+				Host:   "myorg-myaccount.privatelink.snowflakecomputing.com",
+			},
+			Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", View: "ORDERS_NOW", Integration: "ORDERS_S3",
+			From: constructs.FromParts(), Load: constructs.Bulk("*/5 * * * *", constructs.InTimeZone("Europe/Berlin")),
+			Columns: []constructs.SnowflakeColumn{{Name: "PRICE", Path: "price", Type: "NUMBER(12,2)"}},
+			Stream:  true, DropTables: true,
 		},
 		PartBytes: 64 << 20,
 		Limits: constructs.Limits{
@@ -108,10 +151,12 @@ func comprehensive() constructs.IngestionPipelineProps {
 }
 
 // A prop that is added must be added to the comprehensive snapshot too. Store
-// and Assets are set where the feed is made.
+// and Assets are set where the feed is made; what excludes one another is in
+// the other snapshots.
 func TestComprehensiveSetsEveryProp(t *testing.T) {
-	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps")
-	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets")
+	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host")
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets",
+		"Principal", "ExternalID", "Subscriber", "ExistingIntegration", "WorkloadIdentity")
 }
 
 func requireSet(t *testing.T, v reflect.Value, path string, except ...string) {
@@ -132,7 +177,7 @@ func requireSet(t *testing.T, v reflect.Value, path string, except ...string) {
 			continue
 		}
 		if v.Type().Field(i).IsExported() {
-			requireSet(t, v.Field(i), path+"."+name)
+			requireSet(t, v.Field(i), path+"."+name, except...)
 		}
 	}
 }
@@ -156,6 +201,18 @@ func TestApp(t *testing.T) {
 			}
 		}
 		matchSnapshots(t, "app", templates)
+	})
+
+	t.Run("with Snowflake", func(t *testing.T) {
+		templates := runApp(t, dir, binary, map[string]any{"snowflakeAccount": "myorg-myaccount"})
+		if len(templates["Store"].ofType("Custom::SnowflakeSubscriber")) != 1 {
+			t.Error("the store lets nobody subscribe")
+		}
+		for stack, tpl := range templates {
+			if stack != "Store" && len(tpl.ofType("Custom::SnowflakeObjects")) != 1 {
+				t.Errorf("stack %s makes nothing in Snowflake", stack)
+			}
+		}
 	})
 
 	t.Run("architecture from the context", func(t *testing.T) {

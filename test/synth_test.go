@@ -27,7 +27,7 @@ func fakeAssets(t *testing.T) string {
 func writeFakeAssets(t *testing.T, root string) {
 	t.Helper()
 	for _, goarch := range []string{"arm64", "amd64"} {
-		for _, function := range []string{"unpack", "load"} {
+		for _, function := range []string{"unpack", "load", "snowflake", "export"} {
 			dir := filepath.Join(root, goarch, function)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
@@ -78,7 +78,13 @@ func newStack(app awscdk.App, name string) awscdk.Stack {
 
 func newStore(t *testing.T, app awscdk.App) *constructs.Store {
 	t.Helper()
-	store, err := constructs.NewStore(newStack(app, "Store"), "Store", constructs.StoreProps{})
+	return newStoreOf(t, app, constructs.StoreProps{})
+}
+
+func newStoreOf(t *testing.T, app awscdk.App, props constructs.StoreProps) *constructs.Store {
+	t.Helper()
+	props.Assets = fakeAssets(t)
+	store, err := constructs.NewStore(newStack(app, "Store"), "Store", props)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +105,34 @@ func newFeed(t *testing.T, app awscdk.App, props constructs.IngestionPipelinePro
 // minimal returns the props that no feed can do without.
 func minimal(feed string) constructs.IngestionPipelineProps {
 	return constructs.IngestionPipelineProps{Feed: feed, Source: constructs.NewBucket(), Format: constructs.JSON()}
+}
+
+func connection() *constructs.SnowflakeConnection {
+	return &constructs.SnowflakeConnection{Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION", Secret: "ingestion/snowflake"}
+}
+
+// toSnowflake returns a feed of delimited text that ends in Snowflake.
+func toSnowflake(feed string, from constructs.SnowflakeFrom, load constructs.SnowflakeLoad) constructs.IngestionPipelineProps {
+	return constructs.IngestionPipelineProps{
+		Feed:   feed,
+		Source: constructs.NewBucket(constructs.WithPrefix("incoming/"), constructs.WithSuffixes(".csv")),
+		Format: constructs.CSV('|', "id", "price"),
+		Snowflake: &constructs.SnowflakeProps{
+			Connection: connection(), Database: "RAW", Schema: "PUBLIC", Table: strings.ToUpper(feed), From: from, Load: load,
+		},
+	}
+}
+
+// changesToSnowflake are props with every function that there is.
+func changesToSnowflake() *constructs.SnowflakeProps {
+	return toSnowflake("orders", constructs.FromTable(), constructs.Continuous()).Snowflake
+}
+
+// byHand takes the connection from p: no SQL is run at deployment.
+func byHand(p *constructs.SnowflakeProps) {
+	p.Connection = nil
+	p.Principal, p.ExternalID = "arn:aws:iam::111122223333:user/abc1-s-xyz", "orders-4711"
+	p.Subscriber = "arn:aws:iam::111122223333:user/abc1-n-xyz"
 }
 
 // synth returns the templates of app by stack.
@@ -134,6 +168,7 @@ func readTemplates(t *testing.T, dir string) map[string]template {
 
 // template is what the tests read of a CloudFormation template.
 type template struct {
+	Metadata  map[string]any
 	Resources map[string]resource
 	Outputs   map[string]any
 	text      string
@@ -142,6 +177,7 @@ type template struct {
 type resource struct {
 	Type           string
 	DeletionPolicy string
+	DependsOn      []string
 	Properties     map[string]any
 }
 

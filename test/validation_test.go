@@ -36,7 +36,6 @@ func TestValidate(t *testing.T) {
 				constructs.WithNoncurrentDays(0),
 			),
 			Format:           constructs.CSV('é', "id", "", "id").At("items"),
-			Snowflake:        &constructs.SnowflakeProps{Principal: "snowflake", ExternalID: "?"},
 			PartBytes:        1,
 			Limits:           constructs.Limits{MaxEntries: -1, MaxEntryBytes: -1, MaxRatio: -1, MaxRecordBytes: 1, MaxDepth: 17},
 			Architecture:     "riscv",
@@ -61,8 +60,6 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": SourceSuffixes: ".json.gz" ends with ".gz": S3 refuses overlapping filters, keep the shorter`,
 			`feed "Orders!": SourceSuffixes: "#"` + allowed,
 			`feed "Orders!": Source: 0 days of overwritten versions is below 1: a version that is gone before it is read is lost`,
-			`feed "Orders!": Snowflake.Principal: "snowflake" is not the ARN of an IAM user or role, such as "arn:aws:iam::123456789012:user/abc1-s-xyz"`,
-			`feed "Orders!": Snowflake.ExternalID: "?" must have 2 to 1224 letters, digits and _+=,.@:/- (IAM's limit)`,
 			`feed "Orders!": Architecture: "riscv" is neither arm64 nor x86_64`,
 			`feed "Orders!": Unpack.MemoryMB: 64 is outside 128 to 10240`,
 			`feed "Orders!": Unpack.Timeout: 1h0m0s is not a number of whole seconds from 1s to 15m0s`,
@@ -119,11 +116,18 @@ func requireLines(t *testing.T, err error, want []string) {
 func TestValidateStore(t *testing.T) {
 	app := newApp(t)
 	_, err := constructs.NewStore(newStack(app, "Store"), "Store", constructs.StoreProps{
-		LandingExpirationDays: -1, Subscribers: []string{"*"},
+		LandingExpirationDays: -1, Snowflake: &constructs.SnowflakeConnection{Account: "my account"}, Subscribers: []string{"*"},
+		Architecture: "riscv", LogRetentionDays: 2,
 	})
 	requireLines(t, err, []string{
 		`store: LandingExpirationDays: -1 is negative: give 0 to keep the parts for ever`,
+		`store: Snowflake.Account: "my account" is not <organization>-<account>`,
+		`store: Snowflake.User: is required`,
+		`store: Snowflake.Role: is required: it owns what the deployment makes`,
+		`store: Snowflake.Secret: is required: the secret with the user's private key; or set WorkloadIdentity`,
 		`store: Subscribers: "*" is not the ARN of an IAM user or role`,
+		`store: Architecture: "riscv" is neither arm64 nor x86_64`,
+		`store: LogRetentionDays: 2 is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 	})
 	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic"})
 	requireLines(t, err, []string{
@@ -135,7 +139,7 @@ func TestValidateStore(t *testing.T) {
 
 func TestFeedsOfOneStore(t *testing.T) {
 	duplicate := []string{`feed "orders": Feed: several feeds of one store have this name: give each a name of its own`}
-	requireLines(t, constructs.ValidateFeeds(minimal("orders"), minimal("returns"), minimal("orders"), minimal("orders")), duplicate)
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, minimal("orders"), minimal("returns"), minimal("orders"), minimal("orders")), duplicate)
 
 	app := newApp(t)
 	props := minimal("orders")
@@ -154,6 +158,23 @@ func TestFunctionsThatAreNotBuilt(t *testing.T) {
 	requireLines(t, err, []string{
 		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: run "make build" first`,
 		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: run "make build" first`,
+	})
+
+	props.Snowflake = changesToSnowflake()
+	_, err = constructs.NewIngestionPipeline(newStack(newApp(t), "Stack"), "Feed", props)
+	requireLines(t, err, []string{
+		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/snowflake/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/export/bootstrap: no such file or directory: run "make build" first`,
+	})
+
+	_, err = constructs.NewStore(newStack(newApp(t), "Store"), "Store", constructs.StoreProps{
+		Snowflake: connection(), Changes: true, Architecture: constructs.X86, Assets: "nowhere",
+	})
+	requireLines(t, err, []string{
+		`store: Assets: stat nowhere/amd64/snowflake/bootstrap: no such file or directory: run "make build" first`,
+		`store: Assets: stat nowhere/amd64/export/bootstrap: no such file or directory: run "make build" first`,
 	})
 }
 

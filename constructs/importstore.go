@@ -1,0 +1,61 @@
+package constructs
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// StoreNames name a Store that exists already, in the same account and region.
+// They are outputs of the stack that made it.
+type StoreNames struct {
+	LandingBucket string
+	Table         string
+	TopicARN      string
+	// Changes says that the store was made with StoreProps.Changes.
+	Changes bool
+}
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
+)
+
+// Validate reports everything that is wrong with n at once. Values that are
+// known at deployment only, such as imports from another stack, pass.
+func (n StoreNames) Validate() error {
+	var errs []error
+	check := func(field, value string, valid *regexp.Regexp, want string) {
+		if !strings.Contains(value, "${Token[") && !valid.MatchString(value) {
+			errs = append(errs, fmt.Errorf("store: %s: %q is not %s", field, value, want))
+		}
+	}
+	check("LandingBucket", n.LandingBucket, bucketName, "the name of a bucket")
+	check("Table", n.Table, tableName, "the name of a table")
+	check("TopicARN", n.TopicARN, topicARN, "the ARN of an SNS topic")
+	return errors.Join(errs...)
+}
+
+// ImportStore refers to a Store that another stack or app has made.
+func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, err error) {
+	if err := names.Validate(); err != nil {
+		return nil, err
+	}
+	defer CatchPanic(&err)
+	this := core.NewConstruct(scope, &id)
+	return &Store{
+		LandingBucket: awss3.Bucket_FromBucketName(this, jsii.String("LandingBucket"), &names.LandingBucket),
+		Topic:         awssns.Topic_FromTopicArn(this, jsii.String("Topic"), &names.TopicARN),
+		Table:         awsdynamodb.TableV2_FromTableName(this, jsii.String("Table"), &names.Table),
+		offers:        storeOffers{changes: names.Changes, unknown: true},
+		feeds:         map[string]string{},
+	}, nil
+}

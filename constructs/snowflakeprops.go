@@ -1,0 +1,167 @@
+package constructs
+
+import (
+	"ingestion/internal/feed"
+	"ingestion/snowflake"
+)
+
+// SnowflakeConnection says how the deployment reaches an account of Snowflake.
+// Secret is the name or the ARN of the Secrets Manager secret with the user's
+// key. One that is known at deployment only must be the whole ARN.
+type SnowflakeConnection = snowflake.Connection
+
+// SnowflakeColumn is a column that the feed's view shows.
+type SnowflakeColumn = snowflake.Column
+
+// SnowflakeProps take a feed's records to Snowflake. With a Connection the
+// deployment makes everything there. Without it, it makes the role that Snowflake
+// reads through, and `ingest sql <stack>` prints the statements to run by hand:
+// then Principal and ExternalID are required. Database, Schema and Table are
+// required, any other zero field means its default.
+type SnowflakeProps struct {
+	// Connection is the account, and who works there.
+	Connection *SnowflakeConnection
+	// Principal, without a Connection, is the ARN of the account's Snowflake IAM
+	// user: the same for all of its integrations, shown by DESC STORAGE
+	// INTEGRATION as STORAGE_AWS_IAM_USER_ARN.
+	Principal string
+	// ExternalID, without a Connection, is the integration's
+	// STORAGE_AWS_EXTERNAL_ID: 2 to 1,224 characters, chosen by you and never rotated.
+	ExternalID string
+	// Subscriber, without a Connection, is the ARN of the IAM user that
+	// SYSTEM$GET_AWS_SNS_IAM_POLICY names. Continuous and ExternalTable need it
+	// where the topic is the feed's own: FromFiles, or without a Store.
+	Subscriber string
+
+	// Database and Schema must exist. Table takes the rows, or is the external table.
+	Database, Schema, Table string
+	// From says what rows are made of: FromParts() (default), FromFiles() or FromTable().
+	From SnowflakeFrom
+	// Load says how they get there: Continuous() (default), Bulk("17 2 * * *") or ExternalTable().
+	Load SnowflakeLoad
+	// Columns are those of the view. Default: the whole record in DATA, for CSV
+	// the columns of the format.
+	Columns []SnowflakeColumn
+	// View shows each record once, in its latest state (default <Table>_LATEST).
+	View string
+	// Integration is the storage integration (default <FEED>_INTEGRATION).
+	Integration string
+	// ExistingIntegration leaves integration and role to whoever made them. It
+	// must allow what the feed's stage shows.
+	ExistingIntegration bool
+	// Stream adds an append-only stream on the table.
+	Stream bool
+	// DropTables drops the table with the feed. Default: it is kept.
+	DropTables bool
+}
+
+// SnowflakeFrom says what the rows of a feed are made of. Make one with
+// FromParts, FromFiles or FromTable.
+type SnowflakeFrom struct{ from snowflake.From }
+
+// FromParts takes every record as it was unpacked, with its ID.
+func FromParts() SnowflakeFrom { return SnowflakeFrom{snowflake.FromParts} }
+
+// FromFiles has Snowflake read the source files itself. Delimited text must
+// declare its columns; archives and JSON().At(…) cannot be read so.
+func FromFiles() SnowflakeFrom { return SnowflakeFrom{snowflake.FromFiles} }
+
+// FromTable takes the changes of the DynamoDB table: also what is changed or
+// deleted there later. A Store that is given needs Changes.
+func FromTable() SnowflakeFrom { return SnowflakeFrom{snowflake.FromTable} }
+
+// SnowflakeLoad says how rows get into Snowflake. Make one with Continuous,
+// Bulk or ExternalTable.
+type SnowflakeLoad struct {
+	load               snowflake.Load
+	schedule, timeZone string
+}
+
+// Continuous loads each object within about a minute of its arrival, by Snowpipe.
+func Continuous() SnowflakeLoad { return SnowflakeLoad{load: snowflake.Continuous} }
+
+// ExternalTable leaves the data in S3; queries read it there.
+func ExternalTable() SnowflakeLoad { return SnowflakeLoad{load: snowflake.ExternalTable} }
+
+// Bulk loads what is new on a schedule, by a serverless task. The schedule is a
+// cron expression of five fields: "17 2 * * *" is every night at 02:17.
+func Bulk(schedule string, options ...BulkOption) SnowflakeLoad {
+	l := SnowflakeLoad{load: snowflake.Bulk, schedule: schedule}
+	for _, option := range options {
+		option(&l)
+	}
+	return l
+}
+
+// BulkOption is an option of Bulk.
+type BulkOption func(*SnowflakeLoad)
+
+// InTimeZone reads the schedule in a time zone of IANA's, such as
+// "Europe/Berlin" (default UTC).
+func InTimeZone(name string) BulkOption {
+	return func(l *SnowflakeLoad) { l.timeZone = name }
+}
+
+// spec is what the feed's objects in Snowflake are made from.
+func (p SnowflakeProps) spec(s feed.Spec) snowflake.Spec {
+	spec := snowflake.Spec{
+		Feed:                s.Feed,
+		Database:            p.Database,
+		Schema:              p.Schema,
+		Table:               p.Table,
+		View:                p.View,
+		Integration:         p.Integration,
+		ExistingIntegration: p.ExistingIntegration,
+		ExternalID:          p.ExternalID,
+		From:                p.From.from,
+		Load:                p.Load.load,
+		Schedule:            p.Load.schedule,
+		TimeZone:            p.Load.timeZone,
+		Format:              s.Format,
+		Columns:             p.Columns,
+		Stream:              p.Stream,
+		DropTables:          p.DropTables,
+	}
+	if spec.From == snowflake.FromFiles {
+		spec.Prefix, spec.Suffixes = s.SourcePrefix, s.SourceSuffixes
+	}
+	return spec.WithDefaults()
+}
+
+// checkedSpec is spec with a stand-in for the external ID that is only made
+// with the construct, or that is reported as missing already.
+func (p SnowflakeProps) checkedSpec(s feed.Spec) snowflake.Spec {
+	spec := p.spec(s)
+	if spec.ExternalID == "" {
+		spec.ExternalID = "made-with-the-construct"
+	}
+	return spec
+}
+
+// announced reports whether a topic tells Snowflake of each object.
+func announced(s snowflake.Spec) bool { return s.Load != snowflake.Bulk }
+
+// sourceSubscribers are who else wants to hear of the source objects, nil for nobody.
+func (p IngestionPipelineProps) sourceSubscribers(s settings) *subscribers {
+	if p.Snowflake == nil {
+		return nil
+	}
+	spec := p.Snowflake.spec(p.spec())
+	if spec.From != snowflake.FromFiles || !announced(spec) {
+		return nil
+	}
+	return &subscribers{
+		arns:       p.Snowflake.subscribers(),
+		connection: p.Snowflake.Connection,
+		settings:   s,
+		removals:   spec.Load == snowflake.ExternalTable,
+	}
+}
+
+// subscribers are the ARNs that may subscribe to a topic of the feed's own.
+func (p SnowflakeProps) subscribers() []string {
+	if p.Subscriber == "" {
+		return nil
+	}
+	return []string{p.Subscriber}
+}

@@ -1,0 +1,96 @@
+package constructs
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// snowflakeScope has the function that a stack's custom resources share.
+const snowflakeScope = "SnowflakeDeployment"
+
+// snowflakeTimeout is Lambda's longest: a pipe that changes is drained first.
+const snowflakeTimeout = 15 * time.Minute
+
+// snowflakeFunction returns the function that speaks to Snowflake, one per
+// stack. It runs at deployment only.
+func snowflakeFunction(scope core.Construct, s settings, c SnowflakeConnection) awslambda.Function {
+	stack := awscdk.Stack_Of(scope)
+	var f awslambda.Function
+	if parent := stack.Node().TryFindChild(jsii.String(snowflakeScope)); parent != nil {
+		f = parent.Node().FindChild(jsii.String("Function")).(awslambda.Function)
+	} else {
+		f = newFunction(core.NewConstruct(stack, jsii.String(snowflakeScope)), "Function", functionConfig{
+			settings:    s,
+			name:        snowflakeName,
+			of:          "of stack " + stackID(stack),
+			description: "Makes, changes and drops the objects in Snowflake, at deployment",
+			size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},
+			// With WorkloadIdentity, the user in Snowflake names it before it is there.
+			roleName: uniqueRoleName(stack, strings.ReplaceAll(stackID(stack), "/", "-"), stackID(stack)),
+		}).Function
+	}
+	if c.Secret != "" {
+		f.AddToRolePolicy(allow(nil, secretARNs(stack, c.Secret), "secretsmanager:GetSecretValue"))
+	}
+	return f
+}
+
+// secretARNs are the resources that mean one secret: its ARN ends in a hyphen
+// and six characters that its name does not have. An ARN that was given without
+// them, of a name whose last word has six letters, looks as if it had them, so
+// that such a one is allowed either way.
+func secretARNs(stack awscdk.Stack, secret string) []string {
+	const random = "-??????"
+	switch {
+	case isToken(secret):
+		return []string{secret}
+	case !strings.HasPrefix(secret, "arn:"):
+		return []string{fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s%s", *stack.Partition(), *stack.Region(), *stack.Account(), secret, random)}
+	case len(secret) > 7 && secret[len(secret)-7] == '-':
+		return []string{secret, secret + random}
+	}
+	return []string{secret + random}
+}
+
+// newSnowflakeResource makes the custom resource that id names, with the type
+// Custom::<id>. CloudFormation waits a little longer for it than the function may take.
+func newSnowflakeResource(scope core.Construct, id string, f awslambda.IFunction, properties map[string]any) awscdk.CustomResource {
+	return awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
+		ResourceType:   jsii.String("Custom::" + id),
+		ServiceToken:   f.FunctionArn(),
+		ServiceTimeout: seconds(snowflakeTimeout + time.Minute),
+		Properties:     &properties,
+	})
+}
+
+// snowflakeSubscriber returns the ARN of the SNS user of an account of
+// Snowflake, as a token.
+func snowflakeSubscriber(scope core.Construct, s settings, c SnowflakeConnection, topic awssns.ITopic) string {
+	subscriber := newSnowflakeResource(scope, "SnowflakeSubscriber", snowflakeFunction(scope, s, c), map[string]any{
+		"Connection": plain(c),
+		"TopicArn":   topic.TopicArn(),
+	})
+	return *subscriber.GetAttString(jsii.String("PrincipalArn"))
+}
+
+// plain is v as JSON has it, which is what jsii and CloudFormation take. It is
+// for structs that marshal without fail.
+func plain(v any) map[string]any {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		panic(err)
+	}
+	return m
+}

@@ -1,0 +1,160 @@
+package constructs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"ingestion/internal/feed"
+	"ingestion/snowflake"
+)
+
+var (
+	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$`)
+	// accountName is <organization>-<account>, or an old locator with its region.
+	accountName = regexp.MustCompile(`^[A-Za-z0-9_]+([.-][A-Za-z0-9_-]+)*$`)
+	hostName    = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$`)
+	secretName  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
+	secretARN   = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$`)
+)
+
+// isToken reports whether s is known at deployment only.
+func isToken(s string) bool { return strings.Contains(s, "${Token[") }
+
+// storeOffers is what a store has for Snowflake.
+type storeOffers struct {
+	// changes are written to the landing bucket.
+	changes bool
+	// subscribers: somebody may subscribe to the topic.
+	subscribers bool
+	// unknown: the store is imported, and who may subscribe is not known.
+	unknown bool
+	// own: the store is made with the feed, from the feed's own props.
+	own bool
+}
+
+func (p StoreProps) offers() storeOffers {
+	return storeOffers{changes: p.Changes, subscribers: p.Snowflake != nil || len(p.Subscribers) > 0}
+}
+
+// validate reports what the Spec does not know: how Snowflake is reached, and
+// what the feed's store must have.
+func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) {
+	spec := p.spec(s)
+	if p.Connection != nil {
+		validateConnection(report, "Snowflake.Connection", *p.Connection)
+	}
+	p.validateTrust(report)
+
+	ownTopic := announced(spec) && (store.own || spec.From == snowflake.FromFiles)
+	switch {
+	case p.Subscriber == "" && ownTopic && p.Connection == nil:
+		report("Snowflake.Subscriber", "is required for load %s without a Connection, because the topic is the feed's own: give the user that SYSTEM$GET_AWS_SNS_IAM_POLICY names", spec.Load)
+	case p.Subscriber == "":
+	case p.Connection != nil:
+		report("Snowflake.Subscriber", "%q belongs to a feed without Connection: with one, it is looked up", p.Subscriber)
+	case !ownTopic:
+		report("Snowflake.Subscriber", "%q has no topic of the feed's own to subscribe to: give it to StoreProps.Subscribers", p.Subscriber)
+	case !principalARN.MatchString(p.Subscriber):
+		report("Snowflake.Subscriber", "%q is not the ARN of an IAM user or role", p.Subscriber)
+	}
+
+	if spec.From == snowflake.FromTable && !store.changes {
+		report("Snowflake.From", "FromTable needs a store that writes its changes down: set StoreProps.Changes, or StoreNames.Changes for an imported one that has it")
+	}
+	if announced(spec) && !ownTopic && !store.subscribers && !store.unknown {
+		report("Snowflake.Load", "%s needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers", spec.Load)
+	}
+	if n := len(spec.Suffixes); spec.From == snowflake.FromFiles && spec.Load == snowflake.ExternalTable && n <= maxNotifications && 2*n > maxNotifications {
+		report("SourceSuffixes", "has %d suffixes, and an external table needs two notifications for each: the limit of a bucket is %d, use a prefix", n, maxNotifications)
+	}
+}
+
+// validateTrust reports what is wrong with who may assume the feed's role.
+func (p SnowflakeProps) validateTrust(report report) {
+	var needless string
+	switch {
+	case p.Connection != nil:
+		needless = "belongs to a feed without Connection: with one, the deployment takes it from the integration"
+	case p.ExistingIntegration:
+		needless = "belongs to an integration of the feed's own: an existing one has its role already"
+	case p.Principal == "" && p.ExternalID == "":
+		report("Snowflake.Connection", "is required: or Principal and ExternalID, to make the objects by hand")
+		return
+	case p.ExternalID == "":
+		report("Snowflake.ExternalID", "is required with Principal: 2 to 1224 characters, chosen by you")
+	}
+	switch {
+	case needless != "" && p.Principal != "":
+		report("Snowflake.Principal", "%q %s", p.Principal, needless)
+	case needless == "" && !principalARN.MatchString(p.Principal):
+		report("Snowflake.Principal", "%q is not the ARN of an IAM user or role, such as \"arn:aws:iam::123456789012:user/abc1-s-xyz\"", p.Principal)
+	}
+	if needless != "" && p.ExternalID != "" {
+		report("Snowflake.ExternalID", "%q %s", p.ExternalID, needless)
+	}
+}
+
+// validateConnection reports everything that is wrong with c at once.
+func validateConnection(report report, field string, c SnowflakeConnection) {
+	switch {
+	case strings.Contains(strings.ToLower(c.Account), "snowflakecomputing"):
+		report(field+".Account", "%q is a host: give <organization>-<account>, and what is unusual as Host", c.Account)
+	case !accountName.MatchString(c.Account):
+		report(field+".Account", "%q is not <organization>-<account>", c.Account)
+	}
+	if c.User == "" {
+		report(field+".User", "is required")
+	}
+	if c.Role == "" {
+		report(field+".Role", "is required: it owns what the deployment makes")
+	}
+	switch {
+	case c.Secret == "" && !c.WorkloadIdentity:
+		report(field+".Secret", "is required: the secret with the user's private key; or set WorkloadIdentity")
+	case c.Secret != "" && c.WorkloadIdentity:
+		report(field+".Secret", "%q is not needed with WorkloadIdentity: leave one of the two out", c.Secret)
+	case c.Secret != "" && !isToken(c.Secret) && !secretName.MatchString(c.Secret) && !secretARN.MatchString(c.Secret):
+		report(field+".Secret", "%q is neither the name nor the ARN of a secret", c.Secret)
+	}
+	if c.Host != "" && !hostName.MatchString(c.Host) {
+		report(field+".Host", "%q is not a host name, such as \"myorg-myaccount.privatelink.snowflakecomputing.com\"", c.Host)
+	}
+}
+
+// validateShared reports the feeds that would take the same names in one
+// account of Snowflake. Their stages cannot meet: each has the feed's name in
+// its prefix, or a bucket of the feed's own.
+func validateShared(feeds []IngestionPipelineProps) []error {
+	var errs []error
+	taken := map[string]string{}
+	for _, f := range feeds {
+		if f.Snowflake == nil {
+			continue
+		}
+		spec, account := f.Snowflake.spec(f.spec()), f.Snowflake.account()
+		take := func(field, what, name string) {
+			key := account + "\x00" + what + "\x00" + name
+			if other, ok := taken[key]; ok && other != f.Feed {
+				errs = append(errs, fmt.Errorf("feed %q: Snowflake.%s: feed %q has %s in the same account of Snowflake: give each a name of its own", f.Feed, field, other, name))
+				return
+			}
+			taken[key] = f.Feed
+		}
+		// Tables and views of a schema share their names.
+		take("Table", "table", snowflake.Qualified(spec.Database, spec.Schema, spec.Table))
+		take("View", "table", snowflake.Qualified(spec.Database, spec.Schema, spec.View))
+		if !spec.ExistingIntegration {
+			take("Integration", "integration", snowflake.Identifier(spec.Integration))
+		}
+	}
+	return errs
+}
+
+// account tells accounts of Snowflake apart, as far as p knows: each has one IAM user.
+func (p SnowflakeProps) account() string {
+	if p.Connection != nil {
+		return strings.ToUpper(p.Connection.Account)
+	}
+	return p.Principal
+}

@@ -1,0 +1,85 @@
+package constructs
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// subscribers are who may subscribe to a topic from outside the account.
+type subscribers struct {
+	arns []string
+	// connection, when given, adds the SNS user of that account of Snowflake,
+	// which is looked up at deployment by a function made with settings.
+	connection *SnowflakeConnection
+	settings   settings
+	// removals: they want to hear of removed objects too, as external tables do.
+	removals bool
+}
+
+// topic announces the objects of one bucket.
+type topic struct {
+	sns awssns.Topic
+	// ready is what must be there before Snowflake subscribes and looks for files.
+	ready []core.IDependable
+
+	bucket    awss3.Bucket
+	policy    awssns.TopicPolicy
+	reference awssns.ITopic
+}
+
+// newTopic makes a topic to which bucket, called name in the policy, may
+// publish. It is not encrypted at rest: S3 cannot publish through the key that
+// AWS manages for SNS, and what passes is names, not data.
+func newTopic(this core.Construct, bucket awss3.Bucket, name string, s subscribers) *topic {
+	t := &topic{bucket: bucket, sns: awssns.NewTopic(this, jsii.String("Topic"), nil)}
+	resources := &[]*string{t.sns.TopicArn()}
+
+	// SnsDestination would allow the bucket by its ARN alone, which names no
+	// account: a stranger who took the name of a deleted bucket could publish.
+	// So the topic reaches it as a reference, whose policy it leaves alone, and
+	// the notification waits for the policy made here.
+	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String(name + "Publishes"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sns:Publish"),
+		Resources:  resources,
+		Conditions: &map[string]any{
+			"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
+			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(this).Account()},
+		},
+	})}
+	principals := s.arns
+	if s.connection != nil {
+		principals = append(principals[:len(principals):len(principals)], snowflakeSubscriber(this, s.settings, *s.connection, t.sns))
+	}
+	for _, arn := range principals {
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewArnPrincipal(jsii.String(arn))},
+			Actions:    jsii.Strings("sns:Subscribe"),
+			Resources:  resources,
+		}))
+	}
+	t.policy = awssns.NewTopicPolicy(this, jsii.String("TopicPolicy"), &awssns.TopicPolicyProps{
+		Topics:         &[]awssns.ITopic{t.sns},
+		EnforceSSL:     jsii.Bool(true),
+		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
+	})
+	t.reference = awssns.Topic_FromTopicArn(this, jsii.String("TopicReference"), t.sns.TopicArn())
+	return t
+}
+
+// announce has the bucket tell the topic of one kind of event, once per filter.
+// The notifications wait for the topic's policy and for what else is given.
+func (t *topic) announce(event awss3.EventType, filters [][]*awss3.NotificationKeyFilter, after ...core.IDependable) {
+	for _, filter := range filters {
+		t.bucket.AddEventNotification(event, awss3notifications.NewSnsDestination(t.reference), filter...)
+	}
+	notifications := t.bucket.Node().FindChild(jsii.String("Notifications"))
+	notifications.Node().AddDependency(append(after, t.policy)...)
+	t.ready = []core.IDependable{t.policy, notifications}
+}
