@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"ingestion/internal/operate"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1   // what was asked for could not be done
+	exitUsage   = 2   // what was asked for could not be understood
+	exitStopped = 130 // ctrl-C, as a shell tells of it
+)
+
+// command is what the verbs share.
+type command struct {
+	profile, region string
+	connect         connector
+	understood      bool // the arguments: what fails from here on is no usage error
+}
+
+// connector makes the clients of an account and region; both names may be empty.
+type connector func(ctx context.Context, profile, region string) (operate.API, error)
+
+// run runs one command and returns its exit code. Results go to out and
+// nothing else does; whatever is wrong goes to errOut.
+func run(ctx context.Context, args []string, out, errOut io.Writer, connect connector) int {
+	c := &command{connect: connect}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		fmt.Fprintln(errOut, "ingest: stopped")
+		return exitStopped
+	}
+	fmt.Fprintln(errOut, "ingest:", err)
+	if !c.understood {
+		fmt.Fprintln(errOut, "Run 'ingest --help' for what there is.")
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ingest",
+		Short: "Look after deployed feeds",
+		Long: `Look after deployed feeds.
+
+A feed is named by its own name or by its stack's; where that is not enough, by
+both: Stack/feed. Credentials, region and endpoint are those of the aws command:
+its profiles, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by ctrl-C.`,
+		Example:       "  ingest sql orders > orders.sql",
+		SilenceErrors: true, // run tells them
+		SilenceUsage:  true, // a page of help would hide what is wrong
+		PersistentPreRun: func(*cobra.Command, []string) {
+			c.understood = true
+		},
+	}
+	root.PersistentFlags().StringVar(&c.profile, "profile", "", "profile of the AWS configuration (default $AWS_PROFILE)")
+	root.PersistentFlags().StringVar(&c.region, "region", "", "AWS region (default that of the profile, or $AWS_REGION)")
+	root.AddCommand(c.sql())
+	return root
+}
+
+// aFeed is the one argument of most verbs.
+func aFeed(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("%s takes one feed, such as: %s orders", cmd.CommandPath(), cmd.CommandPath())
+	}
+	return nil
+}
+
+// completeFeed completes the name of a feed in the shell.
+func (c *command) completeFeed(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	api, err := c.connect(cmd.Context(), c.profile, c.region)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	feeds, err := operate.Feeds(cmd.Context(), api)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, f := range feeds {
+		names = append(names, f.Name+"\tstack "+f.Stack)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
