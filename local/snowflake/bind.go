@@ -1,0 +1,97 @@
+package snowflake
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// bind is a value for a question mark, in the driver's text form.
+type bind struct {
+	Type  string          `json:"type"`
+	Value json.RawMessage `json:"value"`
+}
+
+// bindAll writes values in place of the question marks.
+func bindAll(sql string, binds map[string]bind) (string, error) {
+	if len(binds) == 0 {
+		return sql, nil
+	}
+	toks, err := lex(sql)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	at, n := 0, 0
+	for _, t := range toks {
+		if !t.is("?") {
+			continue
+		}
+		n++
+		value, found := binds[strconv.Itoa(n)]
+		if !found {
+			return "", errorf("100059", "02000", "SQL compilation error:\nBind variable for parameter ?%d not set.", n)
+		}
+		text, err := value.literal()
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(sql[at:t.from])
+		b.WriteString(text)
+		at = t.to
+	}
+	b.WriteString(sql[at:])
+	return b.String(), nil
+}
+
+// literal is the value as a constant of Snowflake's.
+func (v bind) literal() (string, error) {
+	if len(v.Value) == 0 || string(v.Value) == "null" {
+		return "NULL", nil
+	}
+	var text string
+	if err := json.Unmarshal(v.Value, &text); err != nil {
+		return "", errUnsupported("binding of arrays")
+	}
+	switch v.Type {
+	case "TEXT":
+		return escape(text), nil
+	case "FIXED", "REAL":
+		if _, ok := new(big.Float).SetString(text); !ok {
+			return "", errorf("100038", "22018", "Numeric value '%s' is not recognized", text)
+		}
+		return text, nil
+	case "BOOLEAN":
+		return strconv.FormatBool(text == "true" || text == "1"), nil
+	case "DATE": // milliseconds
+		t, err := fraction(text, time.Millisecond)
+		return escape(t.Format(time.DateOnly)) + "::DATE", err
+	case "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ": // nanoseconds
+		text, _, _ = strings.Cut(text, " ")
+		t, err := fraction(text, time.Nanosecond)
+		if v.Type == "TIMESTAMP_NTZ" {
+			return escape(t.Format("2006-01-02 15:04:05.000000")) + "::TIMESTAMP_NTZ", err
+		}
+		return escape(t.Format("2006-01-02 15:04:05.000000Z")) + "::TIMESTAMP_LTZ", err
+	}
+	return "", errUnsupported("binding of type " + v.Type)
+}
+
+func fraction(text string, unit time.Duration) (time.Time, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("binding %q: %w", text, err)
+	}
+	if unit == time.Millisecond {
+		return time.UnixMilli(n).UTC(), nil
+	}
+	return time.Unix(0, n).UTC(), nil
+}
+
+// escape makes a constant for Snowflake, where a backslash escapes.
+func escape(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
+}

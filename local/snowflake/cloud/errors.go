@@ -1,0 +1,54 @@
+package cloud
+
+import "fmt"
+
+// Error is a failure that Snowflake reports to its user.
+type Error struct {
+	// Number and State are those of Snowflake's error, such as 3167 and 42601.
+	Number int
+	State  string
+	// Message is in Snowflake's words; clients look for parts of it.
+	Message string
+	// Reason says more than Snowflake does, for the log. It may be empty.
+	Reason string
+}
+
+// Error is the message, with the reason if there is one.
+func (e *Error) Error() string {
+	if e.Reason == "" {
+		return e.Message
+	}
+	return e.Message + " (" + e.Reason + ")"
+}
+
+func assumeError(role, reason string) error {
+	return &Error{
+		Number: 3167, State: "42601", Reason: reason,
+		Message: fmt.Sprintf("Error assuming AWS_ROLE:\nUser: %s is not authorized to perform: sts:AssumeRole on resource: %s", IAMUserARN, role),
+	}
+}
+
+func stageError(status int, code, cause string) error {
+	return &Error{
+		Number: 91003, State: "55000",
+		Message: fmt.Sprintf("Failure using stage area. Cause: [%s (Status Code: %d; Error Code: %s)]", cause, status, code),
+	}
+}
+
+func missingError(url string) error {
+	return &Error{
+		Number: 91016, State: "22000",
+		Message: fmt.Sprintf("Remote file '%s' was not found. There are several potential causes. The file might not exist. "+
+			"The required credentials may be missing or invalid. If you are running a copy command, please make sure files are not deleted when they are being loaded.", url),
+	}
+}
+
+// refusal is a rule of Snowflake's own that was broken. Its numbers for these
+// are not documented: 1008 is its general "invalid value".
+func refusal(format string, args ...any) error {
+	return &Error{Number: 1008, State: "22023", Message: fmt.Sprintf(format, args...)}
+}
+
+func disabledError(i Integration) error {
+	return refusal("SQL execution error:\nIntegration '%s' is not enabled.", i.Name)
+}

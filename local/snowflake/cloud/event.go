@@ -1,0 +1,78 @@
+package cloud
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Event is what a topic told of an object.
+type Event struct {
+	// Removed: the object was deleted. Otherwise it was created or replaced.
+	Removed     bool
+	Bucket, Key string // the key is decoded
+	Size        int64
+	ETag        string
+	VersionID   string
+	// Sequencer orders the events of one key, when compared as hexadecimal numbers.
+	Sequencer string
+	Time      time.Time
+}
+
+// parseEvents reads S3's notification inside SNS's envelope. S3's test event
+// and events that are neither creation nor removal yield nothing.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+func parseEvents(body string) ([]Event, error) {
+	var envelope struct{ Type, Message string }
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		return nil, fmt.Errorf("message: %w", err)
+	}
+	if envelope.Type != "Notification" {
+		return nil, fmt.Errorf("message: its Type is %q, not Notification", envelope.Type)
+	}
+	var notification struct {
+		Event   string
+		Records []struct {
+			EventName string    `json:"eventName"`
+			EventTime time.Time `json:"eventTime"`
+			S3        struct {
+				Bucket struct {
+					Name string `json:"name"`
+				} `json:"bucket"`
+				Object struct {
+					Key       string `json:"key"`
+					Size      int64  `json:"size"`
+					ETag      string `json:"eTag"`
+					VersionID string `json:"versionId"`
+					Sequencer string `json:"sequencer"`
+				} `json:"object"`
+			} `json:"s3"`
+		}
+	}
+	if err := json.Unmarshal([]byte(envelope.Message), &notification); err != nil {
+		return nil, fmt.Errorf("notification: %w", err)
+	}
+	if notification.Records == nil && notification.Event != "s3:TestEvent" {
+		return nil, errors.New("notification: it has no Records")
+	}
+	var events []Event
+	for i, r := range notification.Records {
+		removed := strings.HasPrefix(r.EventName, "ObjectRemoved:")
+		if !removed && !strings.HasPrefix(r.EventName, "ObjectCreated:") {
+			continue
+		}
+		key, err := url.QueryUnescape(r.S3.Object.Key)
+		if err != nil || key == "" || r.S3.Bucket.Name == "" {
+			return nil, fmt.Errorf("notification, record %d: bucket %q, key %q: %w", i, r.S3.Bucket.Name, r.S3.Object.Key, errors.Join(err, errors.New("not an object")))
+		}
+		o := r.S3.Object
+		events = append(events, Event{
+			Removed: removed, Bucket: r.S3.Bucket.Name, Key: key, Size: o.Size,
+			ETag: o.ETag, VersionID: o.VersionID, Sequencer: o.Sequencer, Time: r.EventTime,
+		})
+	}
+	return events, nil
+}

@@ -1,0 +1,310 @@
+package snowflake
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ingestion/local/snowflake/cloud"
+	"ingestion/local/snowflake/files"
+)
+
+// copyPlan is a COPY INTO that was read and whose names were found.
+type copyPlan struct {
+	text    string
+	target  *object
+	table   *table
+	columns []string
+	selects []*parser // expressions over a file's columns; empty: by place or name
+	stage   *object
+	path    string
+	format  files.Format
+	pattern *regexp.Regexp
+	files   []string
+	skip    bool // ON_ERROR=SKIP_FILE, otherwise ABORT_STATEMENT
+	byName  bool
+	include []includeColumn
+	force   bool
+}
+
+type includeColumn struct{ column, metadata string }
+
+// plan reads a COPY INTO. onError is what holds without ON_ERROR.
+func (st *statement) plan(onError string) (*copyPlan, error) {
+	c := &copyPlan{text: st.rest()}
+	if err := st.expect("COPY", "INTO"); err != nil {
+		return nil, err
+	}
+	if st.peek().is("@") {
+		return nil, errUnsupported("COPY INTO a stage")
+	}
+	parts, err := st.name()
+	if err != nil {
+		return nil, err
+	}
+	if c.target, err = st.find(kindTable, parts, "INSERT"); err != nil {
+		return nil, err
+	}
+	var ok bool
+	if c.table, ok = c.target.detail.(*table); !ok {
+		return nil, errInvalid("COPY INTO needs a table: '%s' is a %s.", c.target.label(), c.target.kind)
+	}
+	if st.peek().is("(") {
+		inner, err := st.group()
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range inner.split() {
+			c.columns = append(c.columns, part.next().val)
+		}
+	}
+	if err := st.expect("FROM"); err != nil {
+		return nil, err
+	}
+	var stageParts []string
+	if st.peek().is("(") {
+		inner, err := st.group()
+		if err != nil {
+			return nil, err
+		}
+		stageParts, err = c.readSelect(inner)
+		if err != nil {
+			return nil, err
+		}
+	} else if stageParts, c.path, err = st.stageName(); err != nil {
+		return nil, err
+	}
+	if c.stage, err = st.find(kindStage, stageParts, "USAGE", "READ"); err != nil {
+		return nil, err
+	}
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	return c, c.setOptions(st, options, onError)
+}
+
+// readSelect reads SELECT expressions FROM @stage.
+func (c *copyPlan) readSelect(p *parser) ([]string, error) {
+	if err := p.expect("SELECT"); err != nil {
+		return nil, err
+	}
+	from, depth := -1, 0
+	for i := p.i; i < len(p.toks) && from < 0; i++ {
+		switch t := p.toks[i]; {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		case depth == 0 && t.isWord("FROM"):
+			from = i
+		}
+	}
+	if from < 0 {
+		p.i = len(p.toks)
+		return nil, p.unexpected()
+	}
+	c.selects = (&parser{src: p.src, toks: p.toks[p.i:from]}).split()
+	p.i = from + 1
+	parts, path, err := p.stageName()
+	if err != nil {
+		return nil, err
+	}
+	c.path = path
+	return parts, p.end()
+}
+
+func (c *copyPlan) setOptions(st *statement, options options, onError string) (err error) {
+	if c.format, err = st.formatOf(options, c.stage.detail.(*stage)); err != nil {
+		return err
+	}
+	for key, v := range options {
+		switch key {
+		case "FILE_FORMAT":
+		case "ON_ERROR":
+			onError = strings.ToUpper(v.val)
+		case "PATTERN":
+			if c.pattern, err = compilePattern(v.val); err != nil {
+				return err
+			}
+		case "FILES":
+			c.files = v.texts()
+		case "FORCE":
+			c.force = options.flag(key)
+		case "MATCH_BY_COLUMN_NAME":
+			if c.byName = v.val != "NONE"; c.byName && v.val != "CASE_INSENSITIVE" {
+				return errUnsupported("MATCH_BY_COLUMN_NAME=" + v.val)
+			}
+		case "INCLUDE_METADATA":
+			for column, metadata := range v.options {
+				if !slices.ContainsFunc(c.table.columns, func(t tableColumn) bool { return t.name == column }) {
+					return errorf("000904", "42000", "SQL compilation error:\ninvalid identifier '%s' in INCLUDE_METADATA", column)
+				}
+				c.include = append(c.include, includeColumn{column, metadata.val})
+			}
+		default:
+			return errUnsupported("COPY option " + key)
+		}
+	}
+	switch onError {
+	case "SKIP_FILE":
+		c.skip = true
+	case "ABORT_STATEMENT":
+	default:
+		return errUnsupported("ON_ERROR=" + onError)
+	}
+	switch {
+	case c.byName && len(c.selects) > 0:
+		return errInvalid("MATCH_BY_COLUMN_NAME cannot be used with a SELECT.")
+	case len(c.include) > 0 && !c.byName:
+		return errInvalid("INCLUDE_METADATA needs MATCH_BY_COLUMN_NAME.")
+	case c.byName && (c.format.Type != files.CSV || !c.format.ParseHeader):
+		return errUnsupported("MATCH_BY_COLUMN_NAME without CSV and PARSE_HEADER=TRUE")
+	case c.format.ParseHeader && !c.byName:
+		return errInvalid("PARSE_HEADER=TRUE needs MATCH_BY_COLUMN_NAME.")
+	}
+	return c.check(st)
+}
+
+// check finds what is wrong with the expressions before any file is read.
+func (c *copyPlan) check(st *statement) error {
+	if len(c.columns) == 0 {
+		for _, column := range c.table.columns {
+			c.columns = append(c.columns, column.name)
+		}
+	}
+	for _, name := range c.columns {
+		if !slices.ContainsFunc(c.table.columns, func(t tableColumn) bool { return t.name == name }) {
+			return errorf("000904", "42000", "SQL compilation error: error line 0 at position -1\ninvalid identifier '%s'", name)
+		}
+	}
+	if len(c.selects) > 0 && len(c.selects) != len(c.columns) {
+		return errorf("002020", "21S01", "SQL compilation error:\nInsert value list does not match column list expecting %d but got %d", len(c.columns), len(c.selects))
+	}
+	_, err := c.expressions(context.Background(), st)
+	return err
+}
+
+func compilePattern(text string) (*regexp.Regexp, error) {
+	pattern, err := regexp.Compile("^(?:" + text + ")$")
+	if err != nil {
+		return nil, errInvalid("Invalid regular expression: '%s'", text)
+	}
+	return pattern, nil
+}
+
+// expressions are DuckDB's for the selected ones.
+func (c *copyPlan) expressions(ctx context.Context, st *statement) ([]string, error) {
+	var out []string
+	for _, one := range c.selects {
+		t := st.translator(ctx, &parser{src: one.src, toks: one.toks})
+		t.variant = c.format.Type == files.JSON
+		sql, err := t.sql()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sql)
+	}
+	return out, nil
+}
+
+// wants tells whether a key below the stage is one to load.
+func (c *copyPlan) wants(key string) bool {
+	if c.pattern != nil && !c.pattern.MatchString(key) {
+		return false
+	}
+	return len(c.files) == 0 || slices.ContainsFunc(c.files, func(name string) bool { return strings.HasSuffix("/"+key, "/"+name) })
+}
+
+// copyInto runs a COPY INTO of its own, outside a pipe.
+func (st *statement) copyInto(ctx context.Context) (*result, error) {
+	c, err := st.plan("ABORT_STATEMENT")
+	if err != nil {
+		return nil, err
+	}
+	if st.describe {
+		return textResult("status"), nil
+	}
+	d := c.stage.detail.(*stage)
+	reader, err := st.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	var found []cloud.Object
+	for o, err := range reader.List(ctx, d.folder(c.path)) {
+		if err != nil {
+			return nil, err
+		}
+		before := c.table.loaded[o.Bucket+"/"+o.Key]
+		known := before != nil && before.etag == o.ETag && before.status == statusLoaded
+		if c.wants(o.Key) && (c.force || !known) {
+			found = append(found, o)
+		}
+	}
+	if len(found) == 0 {
+		return done("Copy executed with 0 files processed."), nil
+	}
+	var loads []*fileLoad
+	for _, o := range found {
+		load := st.load(ctx, c, reader, o, nil)
+		if load.err != nil && (!c.skip || ctx.Err() != nil) {
+			return nil, st.undo(ctx, c, loads, load)
+		}
+		loads = append(loads, load)
+	}
+	r := copyResult()
+	for _, load := range loads {
+		c.table.loaded[load.bucket+"/"+load.key] = load
+		st.copyLog = append(st.copyLog, load)
+		load.addTo(r)
+	}
+	return r, nil
+}
+
+func copyResult() *result {
+	r := textResult("file", "status")
+	for _, n := range []string{"rows_parsed", "rows_loaded", "error_limit", "errors_seen"} {
+		r.columns = append(r.columns, numberColumn(n))
+	}
+	r.columns = append(r.columns, textColumn("first_error"), numberColumn("first_error_line"),
+		numberColumn("first_error_character"), textColumn("first_error_column_name"))
+	return r
+}
+
+func (f *fileLoad) addTo(r *result) {
+	number := func(n int64) *string { s := strconv.FormatInt(n, 10); return &s }
+	row := []*string{&f.url, &f.status, number(f.parsed), number(f.rows), number(1), number(0), nil, nil, nil, nil}
+	if f.err != nil {
+		message := f.message()
+		row[5], row[6], row[7], row[8] = number(1), &message, number(f.line), number(1)
+	}
+	upper := strings.ToUpper(strings.ReplaceAll(f.status, " ", "_"))
+	row[1] = &upper
+	r.add(row...)
+}
+
+// undo takes back what an aborted COPY has loaded, and says why it aborted.
+func (st *statement) undo(ctx context.Context, c *copyPlan, loads []*fileLoad, failed *fileLoad) error {
+	for i := len(loads) - 1; i >= 0; i-- {
+		f := loads[i]
+		if err := st.exec(context.WithoutCancel(ctx), st.conn,
+			fmt.Sprintf("DELETE FROM %s WHERE rowid >= %d AND rowid < %d", c.target.sql(), f.firstRow, f.firstRow+f.rows)); err != nil {
+			return err
+		}
+	}
+	if known := cloudError(failed.err); known != nil {
+		return known
+	}
+	return errorf("100038", "22000", "%s\n  File '%s', line %d\n  If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.",
+		failed.message(), failed.url, failed.line)
+}
+
+// scanTime is METADATA$START_SCAN_TIME.
+func scanTime() time.Time { return time.Now().UTC() }

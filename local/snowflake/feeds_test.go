@@ -1,0 +1,130 @@
+package snowflake
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"ingestion/internal/feed"
+	sf "ingestion/snowflake"
+)
+
+const topic = "arn:aws:sns:us-east-1:123456789012:objects"
+
+func planOf(t *testing.T, spec sf.Spec) sf.Plan {
+	t.Helper()
+	spec.Feed, spec.Database, spec.Schema, spec.Table, spec.ExternalID = "orders", "RAW", "PUBLIC", "ORDERS", "orders-4711"
+	if spec.Load == sf.Bulk {
+		spec.Schedule = "17 2 * * *"
+	}
+	plan, err := spec.Plan(sf.Names{Owner: "1/r/s", Bucket: "landing", RoleARN: "arn:aws:iam::123456789012:role/r", TopicARN: topic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// deploy makes a spec's objects and gives the plan.
+func (w *world) deploy(t *testing.T, spec sf.Spec) sf.Plan {
+	t.Helper()
+	plan := planOf(t, spec)
+	for _, o := range plan.Objects() {
+		w.exec(t, o.Create()...)
+	}
+	return plan
+}
+
+// load lets the spec's way of loading take what is there.
+func (w *world) load(t *testing.T, plan sf.Plan) {
+	t.Helper()
+	if plan.Task != nil {
+		w.exec(t, plan.Task.Execute())
+	}
+	if err := w.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func part(n int, data string) string {
+	return fmt.Sprintf(`{"id":"u/%07d/%012d","feed":"orders","upload":"u","source":"s3://x/y","version":"v","entry":"e","ordinal":%d,"data":%s}`+"\n", 0, n, n, data)
+}
+
+func change(event string, sequence int, key, data string) string {
+	if data != "" {
+		data = `,"data":` + data
+	}
+	return fmt.Sprintf(`{"event":%q,"sequence":"%040d","event_id":"e%d","changed_at":"2026-01-02T03:04:05Z","pk":%q,"sk":"s","id":"i"%s}`+"\n", event, sequence, sequence, key, data)
+}
+
+// Every way in by every way to load shows each record once, typed.
+func TestFeeds(t *testing.T) {
+	typed := []sf.Column{{Name: "NAME"}, {Name: "N", Path: "deep.n", Type: "NUMBER(10,2)"}}
+	for name, c := range map[string]struct {
+		spec   sf.Spec
+		folder string
+		files  []string
+		rows   int
+		query  string
+		want   []string
+	}{
+		"parts": {
+			sf.Spec{From: sf.FromParts, Format: feed.Format{Kind: feed.JSON}, Columns: []sf.Column{{Name: "NAME", Path: "name"}, {Name: "N", Path: "deep.n", Type: "NUMBER(10,2)"}}},
+			"landing/orders/2026/01/02/u/",
+			[]string{part(1, `{"name":"a\"b","deep":{"n":1.50}}`) + part(2, `{"name":null,"deep":{"n":"x"}}`), part(3, `{"name":7}`)},
+			3,
+			`SELECT ID, NAME, N FROM RAW.PUBLIC.ORDERS_LATEST ORDER BY ID`,
+			[]string{`u/0000000/000000000001|a"b|1.50`, "u/0000000/000000000002|NULL|NULL", "u/0000000/000000000003|7|NULL"},
+		},
+		"files csv": {
+			sf.Spec{
+				From: sf.FromFiles, Prefix: "in/", Format: feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"id", "price"}},
+				Columns: []sf.Column{{Name: "ID", Path: "id"}, {Name: "PRICE", Path: "price", Type: "NUMBER(12,2)"}},
+			},
+			"in/",
+			[]string{"id|price\n1|2.5\n2|none\n", "id|price\n3|\n"},
+			3,
+			`SELECT ID, PRICE, "_FILE_NAME", "_FILE_ROW" FROM "RAW"."PUBLIC"."ORDERS_LATEST" ORDER BY ID`,
+			[]string{"1|2.50|in/0.x|1", "2|NULL|in/0.x|2", "3|NULL|in/1.x|1"},
+		},
+		"files ndjson": {
+			sf.Spec{From: sf.FromFiles, Prefix: "in/", Format: feed.Format{Kind: feed.NDJSON}, Columns: typed[:1]},
+			"in/",
+			[]string{`{"NAME":"x"}` + "\n" + `{"NAME":true}` + "\n", `{"NAME":{"k":1.0}}`},
+			3,
+			`SELECT NAME, COUNT(*) AS N FROM RAW.PUBLIC.ORDERS_LATEST GROUP BY NAME ORDER BY NAME`,
+			[]string{"true|1", "x|1", `{"k":1.0}|1`},
+		},
+		"table": {
+			sf.Spec{From: sf.FromTable, Format: feed.Format{Kind: feed.JSON}, Columns: []sf.Column{{Name: "NAME", Path: "name"}}},
+			"changes/orders/2026/01/02/",
+			[]string{
+				change("INSERT", 1, "p1", `{"name":"old"}`) + change("INSERT", 2, "p2", `{"name":"gone"}`),
+				change("MODIFY", 4, "p1", `{"name":"new"}`) + change("REMOVE", 5, "p2", ""), change("MODIFY", 3, "p1", `{"name":"late"}`),
+			},
+			5,
+			`SELECT PK, NAME FROM RAW.PUBLIC.ORDERS_LATEST`,
+			[]string{"p1|new"},
+		},
+	} {
+		for _, load := range []sf.Load{sf.Continuous, sf.Bulk, sf.ExternalTable} {
+			t.Run(name+" "+string(load), func(t *testing.T) {
+				w := start(t)
+				c.spec.Load = load
+				plan := w.deploy(t, c.spec)
+				for i, content := range c.files {
+					w.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
+				}
+				w.load(t, plan)
+				w.want(t, c.query, c.want...)
+				// Announced again, refreshed, run again: nothing is twice there.
+				for i, content := range c.files {
+					w.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
+				}
+				w.load(t, plan)
+				w.want(t, c.query, c.want...)
+				w.want(t, `SELECT COUNT(DISTINCT "_FILE_NAME") FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(len(c.files)))
+				w.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(c.rows)) // the view hides what is twice there
+			})
+		}
+	}
+}

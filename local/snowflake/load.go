@@ -1,0 +1,254 @@
+package snowflake
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"ingestion/local/snowflake/cloud"
+	"ingestion/local/snowflake/files"
+)
+
+// How COPY_HISTORY calls the ends of a load.
+const (
+	statusLoaded = "Loaded"
+	statusFailed = "Load failed"
+)
+
+// fileLoad is an entry of the load history.
+type fileLoad struct {
+	bucket, key, etag string
+	url               string
+	size              int64
+	table, pipe       *object
+	stage             string
+	status            string
+	parsed, rows      int64
+	firstRow          int64 // of DuckDB's row numbers
+	line              int64
+	err               error
+	received, loaded  time.Time
+}
+
+func (f *fileLoad) message() string {
+	first, _, _ := strings.Cut(f.err.Error(), "\nin: ")
+	return first
+}
+
+// metadataColumns are those of a file that a COPY may select.
+var metadataColumns = []struct{ name, duck string }{
+	{"METADATA$FILENAME", "VARCHAR"},
+	{"METADATA$FILE_ROW_NUMBER", "BIGINT"},
+	{"METADATA$FILE_CONTENT_KEY", "VARCHAR"},
+	{"METADATA$FILE_LAST_MODIFIED", "TIMESTAMP"},
+	{"METADATA$START_SCAN_TIME", "TIMESTAMPTZ"},
+}
+
+// load loads one file, wholly or not at all.
+func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader, o cloud.Object, pipe *object) *fileLoad {
+	f := &fileLoad{
+		bucket: o.Bucket, key: o.Key, etag: o.ETag, size: o.Size, url: "s3://" + o.Bucket + "/" + o.Key,
+		table: c.target, pipe: pipe, stage: c.stage.detail.(*stage).url, received: time.Now(), status: statusLoaded,
+	}
+	f.err = st.loadInto(ctx, c, reader, f)
+	f.loaded = time.Now()
+	if f.err != nil {
+		f.status, f.rows = statusFailed, 0
+		var wrong *files.Error
+		if errors.As(f.err, &wrong) {
+			f.line = wrong.Line
+		}
+		st.log("%s into %s: %s", f.url, c.target.label(), f.message())
+	} else {
+		st.log("%s into %s: %d rows", f.url, c.target.label(), f.rows)
+	}
+	return f
+}
+
+func (st *statement) loadInto(ctx context.Context, c *copyPlan, reader bucketReader, f *fileLoad) (err error) {
+	object, body, err := reader.Fetch(ctx, f.bucket, f.key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	f.etag, f.size = object.ETag, object.Size
+	scratch, names, err := st.read(ctx, c, body, object, f)
+	if scratch != "" {
+		defer func() { err = errors.Join(err, st.exec(context.WithoutCancel(ctx), st.conn, "DROP TABLE "+scratch)) }()
+	}
+	if err != nil || f.parsed == 0 {
+		return err
+	}
+	columns, values, err := c.assign(ctx, st, names)
+	if err != nil {
+		return err
+	}
+	if f.firstRow, err = st.count(ctx, "SELECT coalesce(max(rowid), -1) + 1 FROM "+c.target.sql()); err != nil {
+		return err
+	}
+	if err := st.exec(ctx, st.conn, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT %s FROM %s)",
+		c.target.sql(), strings.Join(columns, ", "), strings.Join(values, ", "), c.sourceColumns(len(names)), scratch)); err != nil {
+		return err
+	}
+	f.rows = f.parsed
+	return nil
+}
+
+// sourceColumns are those of the scratch table, with $1 of JSON as a VARIANT.
+func (c *copyPlan) sourceColumns(width int) string {
+	var items []string
+	for n := range width {
+		name := quote("$" + strconv.Itoa(n+1))
+		if c.format.Type == files.JSON {
+			name = name + "::JSON AS " + name
+		}
+		items = append(items, name)
+	}
+	for _, m := range metadataColumns {
+		items = append(items, quote(m.name))
+	}
+	return strings.Join(items, ", ")
+}
+
+// assign pairs the table's columns with expressions over the file's.
+func (c *copyPlan) assign(ctx context.Context, st *statement, header []string) (columns, values []string, err error) {
+	if !c.byName {
+		if values, err = c.expressions(ctx, st); err != nil {
+			return nil, nil, err
+		}
+		for i, name := range c.columns {
+			columns = append(columns, quote(name))
+			if len(c.selects) == 0 {
+				values = append(values, quote("$"+strconv.Itoa(i+1)))
+			}
+		}
+		return columns, values, nil
+	}
+	for i, name := range header {
+		for _, column := range c.table.columns {
+			taken := slices.Contains(columns, quote(column.name))
+			if strings.EqualFold(column.name, name) && !taken {
+				columns, values = append(columns, quote(column.name)), append(values, quote("$"+strconv.Itoa(i+1)))
+			}
+		}
+	}
+	if len(columns) == 0 {
+		return nil, nil, errInvalid("no column of the file matches one of table '%s'.", c.target.label())
+	}
+	for _, m := range c.include {
+		columns, values = append(columns, quote(m.column)), append(values, quote(m.metadata))
+	}
+	return columns, values, nil
+}
+
+// read puts a file's rows into a table of their own and gives its name and the
+// names of the file's columns.
+func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, object cloud.Object, f *fileLoad) (scratch string, names []string, err error) {
+	format := c.format
+	width := 1
+	if format.Type == files.CSV && !format.ParseHeader {
+		width = c.width()
+		format.Columns = width
+		names = make([]string, width)
+	} else if format.Type == files.JSON {
+		names = make([]string, 1)
+	}
+	var sink *rowSink
+	started := scanTime()
+	err = files.Read(format, body, func(row files.Row) error {
+		if sink == nil {
+			if format.ParseHeader {
+				names, width = row.Names, len(row.Names)
+			}
+			if sink, err = st.newSink(ctx, width); err != nil {
+				return err
+			}
+		}
+		f.parsed++
+		return sink.add(row, object, started)
+	})
+	if sink == nil {
+		return "", names, err
+	}
+	return sink.name, names, errors.Join(err, sink.close(err != nil))
+}
+
+// width is how many columns of a file a COPY without header reads.
+func (c *copyPlan) width() int {
+	if len(c.selects) == 0 {
+		return len(c.columns)
+	}
+	most := 1
+	for _, one := range c.selects {
+		for _, t := range one.toks {
+			if t.kind == tokColumn {
+				n, err := strconv.Atoi(t.val[1:])
+				if err == nil && n > most {
+					most = n
+				}
+			}
+		}
+	}
+	return most
+}
+
+// rowSink appends rows to a scratch table.
+type rowSink struct {
+	name     string
+	width    int
+	appender *duckdb.Appender
+}
+
+func (e *engine) newSink(ctx context.Context, width int) (*rowSink, error) {
+	e.scratch++
+	table := "sf_scratch_" + strconv.FormatInt(e.scratch, 10)
+	var columns []string
+	for n := range width {
+		columns = append(columns, quote("$"+strconv.Itoa(n+1))+" VARCHAR")
+	}
+	for _, m := range metadataColumns {
+		columns = append(columns, quote(m.name)+" "+m.duck)
+	}
+	s := &rowSink{name: "memory.main." + table, width: width}
+	if err := e.exec(ctx, e.conn, "CREATE TABLE "+s.name+" ("+strings.Join(columns, ", ")+")"); err != nil {
+		return nil, err
+	}
+	return s, e.conn.Raw(func(c any) (err error) {
+		s.appender, err = duckdb.NewAppender(c.(driver.Conn), "memory", "main", table)
+		return err
+	})
+}
+
+func (s *rowSink) add(row files.Row, object cloud.Object, started time.Time) error {
+	values := make([]driver.Value, 0, s.width+len(metadataColumns))
+	if row.Document != nil {
+		values = append(values, string(row.Document))
+	}
+	for _, field := range row.Fields[:min(len(row.Fields), s.width)] {
+		if field.Valid {
+			values = append(values, field.String)
+		} else {
+			values = append(values, nil)
+		}
+	}
+	for len(values) < s.width {
+		values = append(values, nil)
+	}
+	values = append(values, object.Key, row.Number, object.ETag, object.Modified.UTC(), started)
+	return s.appender.AppendRow(values...)
+}
+
+func (s *rowSink) close(drop bool) error {
+	if drop {
+		return errors.Join(s.appender.Clear(), s.appender.Close())
+	}
+	return s.appender.Close()
+}

@@ -1,0 +1,216 @@
+package snowflake
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"ingestion/local/snowflake/cloud"
+)
+
+// refreshWindow is how far back ALTER PIPE … REFRESH looks.
+const refreshWindow = 7 * 24 * time.Hour
+
+// pipe loads each announced file once. Its history is by path, so that a newer
+// version of a file is not loaded.
+type pipe struct {
+	definition string
+	topic      string
+	channel    string
+	stage      *object // the one that it was made on
+	table      *object
+	paused     bool
+	pending    []cloud.Event
+	loaded     map[string]*fileLoad // by bucket and key
+	failure    error                // why nothing is loaded at present
+	received   time.Time            // the last event
+	forwarded  time.Time            // the last one that was for this pipe
+}
+
+// notInPipes are options of COPY that a pipe does not take.
+var notInPipes = []string{"FILES", "FORCE", "PURGE", "SIZE_LIMIT", "RETURN_FAILED_ONLY", "VALIDATION_MODE"}
+
+func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.expect("AS"); err != nil {
+		return nil, err
+	}
+	for _, t := range st.toks[st.i:] {
+		if t.kind == tokWord && slices.Contains(notInPipes, t.val) {
+			return nil, errInvalid("Invalid copy option [%s] for a pipe.", t.val)
+		}
+	}
+	d := &pipe{topic: options.text("AWS_SNS_TOPIC"), loaded: map[string]*fileLoad{}}
+	o.detail, o.comment = d, options.text("COMMENT")
+	plan, err := st.plan("SKIP_FILE")
+	if err != nil {
+		return nil, err
+	}
+	if !plan.skip {
+		return nil, errInvalid("ON_ERROR=ABORT_STATEMENT is not allowed in a pipe.")
+	}
+	d.definition, d.stage, d.table = plan.text, plan.stage, plan.target
+	if options.flag("AUTO_INGEST") && d.topic == "" {
+		return nil, errUnsupported("AUTO_INGEST without AWS_SNS_TOPIC")
+	}
+	if d.topic == "" || st.describe {
+		return nil, nil
+	}
+	return func() (err error) {
+		d.channel, err = st.storage.Subscribe(ctx, d.topic)
+		return err
+	}, nil
+}
+
+// ready reads the pipe's COPY anew, as its owner, and assumes the stage's role.
+func (e *engine) ready(ctx context.Context, o *object) (*statement, *copyPlan, bucketReader, error) {
+	d := o.detail.(*pipe)
+	p, err := parse(d.definition)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	owner := &session{user: "SYSTEM", conn: e.conn, place: place{role: o.owner, database: o.database, schema: o.schema}}
+	st := &statement{engine: e, parser: p, session: owner, sql: d.definition}
+	plan, err := st.plan("SKIP_FILE")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if plan.stage != d.stage {
+		return nil, nil, nil, errorf("002003", "02000", "Stage '%s' was dropped or replaced", d.stage.label())
+	}
+	reader, err := e.open(ctx, d.stage.detail.(*stage))
+	return st, plan, reader, err
+}
+
+// ingest loads what is pending, unless the pipe is paused. What the stage
+// refuses stays pending; what a file itself lacks is told by COPY_HISTORY.
+func (e *engine) ingest(ctx context.Context, o *object) {
+	d := o.detail.(*pipe)
+	if d.paused || len(d.pending) == 0 {
+		return
+	}
+	st, plan, reader, err := e.ready(ctx, o)
+	if d.failure = err; err != nil {
+		e.log("pipe %s: %v", o.label(), e.explain(err))
+		return
+	}
+	for len(d.pending) > 0 {
+		event := d.pending[0]
+		name := event.Bucket + "/" + event.Key
+		if d.loaded[name] == nil {
+			load := st.load(ctx, plan, reader, cloud.Object{Bucket: event.Bucket, Key: event.Key, ETag: event.ETag, Size: event.Size}, o)
+			if ctx.Err() != nil {
+				return
+			}
+			if load.err != nil && cloudError(load.err) != nil {
+				d.failure = load.err
+				return
+			}
+			load.received = event.Time
+			d.loaded[name] = load
+			e.copyLog = append(e.copyLog, load)
+		}
+		d.pending = d.pending[1:]
+	}
+}
+
+// alterPipe runs what follows ALTER PIPE name.
+func (st *statement) alterPipe(ctx context.Context, o *object) (*result, error) {
+	d := o.detail.(*pipe)
+	if st.accept("REFRESH") {
+		return st.refreshPipe(ctx, o, d)
+	}
+	if err := st.expect("SET"); err != nil {
+		return nil, err
+	}
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	if options.has("COMMENT") {
+		o.comment = options.text("COMMENT")
+	}
+	if options.has("PIPE_EXECUTION_PAUSED") {
+		d.paused = options.flag("PIPE_EXECUTION_PAUSED")
+		st.ingest(ctx, o)
+	}
+	return done("Statement executed successfully."), nil
+}
+
+// refreshPipe loads the stage's files of the last seven days.
+func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*result, error) {
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	since := time.Now().Add(-refreshWindow)
+	if after := options.text("MODIFIED_AFTER"); after != "" {
+		t, err := time.Parse(time.RFC3339, after)
+		if err != nil {
+			return nil, errInvalid("invalid value [%s] for parameter 'MODIFIED_AFTER'", after)
+		}
+		if t.After(since) {
+			since = t
+		}
+	}
+	_, plan, reader, err := st.ready(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	r := textResult("file", "status")
+	for object, err := range reader.List(ctx, d.stage.detail.(*stage).folder(plan.path+options.text("PREFIX"))) {
+		if err != nil {
+			return nil, err
+		}
+		name := object.Bucket + "/" + object.Key
+		if !plan.wants(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil {
+			continue
+		}
+		d.pending = append(d.pending, cloud.Event{Bucket: object.Bucket, Key: object.Key, ETag: object.ETag, Size: object.Size, Time: time.Now()})
+		r.addText(object.Key, "SENT")
+	}
+	st.ingest(ctx, o)
+	return r, nil
+}
+
+// status is what SYSTEM$PIPE_STATUS returns.
+func (e *engine) pipeStatus(ctx context.Context, o *object) (string, error) {
+	d := o.detail.(*pipe)
+	status := map[string]any{"executionState": "RUNNING", "pendingFileCount": len(d.pending)}
+	if d.channel != "" {
+		status["notificationChannelName"] = d.channel
+		n, err := e.storage.Pending(ctx)
+		if err != nil {
+			return "", err
+		}
+		status["numOutstandingMessagesOnChannel"] = n
+	}
+	for key, t := range map[string]time.Time{"lastReceivedMessageTimestamp": d.received, "lastForwardedMessageTimestamp": d.forwarded} {
+		if !t.IsZero() {
+			status[key] = t.UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+	}
+	switch stageNow := e.catalog.objects[d.stage.key()]; {
+	case stageNow != d.stage:
+		status["executionState"] = "STOPPED_STAGE_DROPPED"
+	case e.catalog.objects[d.table.key()] != d.table:
+		status["executionState"], status["error"] = "STALLED_COMPILATION_ERROR", "Table '"+d.table.label()+"' does not exist or not authorized."
+	case d.paused:
+		status["executionState"] = "PAUSED"
+	case d.failure != nil:
+		status["executionState"], status["error"] = "STALLED_STAGE_PERMISSION_ERROR", strings.TrimSpace(e.explain(d.failure).Error())
+	}
+	text, err := json.Marshal(status)
+	return string(text), err
+}

@@ -1,0 +1,79 @@
+package snowflake
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/snowflakedb/gosnowflake/v2"
+
+	sf "ingestion/snowflake"
+)
+
+// Without any one of the privileges that a feed needs, its deploy fails and
+// says what is missing.
+func TestMissingPrivileges(t *testing.T) {
+	for _, c := range []struct {
+		revoke string
+		number int
+		text   string
+	}{
+		{"CREATE INTEGRATION ON ACCOUNT", 3001, "account 'LOCAL'"},
+		{"USAGE ON DATABASE RAW", 2003, "Database 'RAW'"},
+		{"CREATE FILE FORMAT ON SCHEMA RAW.PUBLIC", 3001, "schema 'PUBLIC'"},
+		{"CREATE STAGE ON SCHEMA RAW.PUBLIC", 3001, "schema 'PUBLIC'"},
+		{"CREATE TABLE ON SCHEMA RAW.PUBLIC", 3001, "schema 'PUBLIC'"},
+		{"CREATE VIEW ON SCHEMA RAW.PUBLIC", 3001, "schema 'PUBLIC'"},
+		{"CREATE TASK ON SCHEMA RAW.PUBLIC", 3001, "schema 'PUBLIC'"},
+		{"EXECUTE TASK ON ACCOUNT", 91089, "EXECUTE TASK"},
+		{"EXECUTE MANAGED TASK ON ACCOUNT", 91090, "EXECUTE MANAGED TASK"},
+	} {
+		t.Run(c.revoke, func(t *testing.T) {
+			w := start(t)
+			if err := w.Exec(t.Context(), "REVOKE "+c.revoke+" FROM ROLE INGESTION"); err != nil {
+				t.Fatal(err)
+			}
+			spec := parts()
+			spec.Load = sf.Bulk
+			plan := planOf(t, spec)
+			for _, o := range plan.Objects() {
+				for _, statement := range o.Create() {
+					if _, err := w.db.ExecContext(t.Context(), statement); err != nil {
+						checkError(t, statement, err, c.number, c.text)
+						return
+					}
+				}
+			}
+			t.Error("nothing failed")
+		})
+	}
+}
+
+// Another role sees nothing until it is granted, and then only that.
+func TestGrants(t *testing.T) {
+	w := start(t)
+	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (A VARCHAR)`, `CREATE VIEW RAW.PUBLIC.V AS SELECT A FROM RAW.PUBLIC.T`)
+	w.AddUser("READER", nil, "secret", "ANALYST")
+	owner := w.db
+	reader := w.connect(t, gosnowflake.Config{User: "READER", Password: "secret"})
+	w.db = reader
+	w.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "Database 'RAW'")
+	if err := w.Exec(t.Context(), `GRANT USAGE ON DATABASE RAW TO ROLE ANALYST`, `GRANT USAGE ON SCHEMA RAW.PUBLIC TO ROLE ANALYST`); err != nil {
+		t.Fatal(err)
+	}
+	w.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "RAW.PUBLIC.V")
+	w.db = owner
+	w.exec(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE ANALYST`)
+	w.db = reader
+	w.want(t, `SELECT * FROM RAW.PUBLIC.V`)
+	w.wantError(t, `SELECT * FROM RAW.PUBLIC.T`, 2003, "RAW.PUBLIC.T")
+	w.wantError(t, `DROP VIEW RAW.PUBLIC.V`, 3001, "view 'V'")
+	w.wantError(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE INGESTION`, 3001, "view 'V'")
+	w.db = owner // CREATE OR REPLACE with COPY GRANTS keeps them
+	w.exec(t, `CREATE OR REPLACE VIEW RAW.PUBLIC.V COPY GRANTS AS SELECT A, A AS B FROM RAW.PUBLIC.T`)
+	w.db = reader
+	w.want(t, `SELECT * FROM RAW.PUBLIC.V`)
+	w.db = owner
+	if got := strings.Join(w.rows(t, `SHOW GRANTS ON VIEW RAW.PUBLIC.V`), "\n"); !strings.Contains(got, "|SELECT|VIEW|RAW.PUBLIC.V|ROLE|ANALYST") {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,143 @@
+package snowflake
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// session is what one login may do and where it is.
+type session struct {
+	id    int64
+	user  string
+	roles []string // that USE ROLE may name
+	conn  *sql.Conn
+
+	mu sync.Mutex // guards the fields below against answers in the making
+	place
+}
+
+// place is where unqualified names are looked up, and as whom.
+type place struct {
+	role, warehouse, database, schema string
+}
+
+func (s *session) snapshot() place {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.place
+}
+
+func (s *session) set(change func(*place)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.place)
+}
+
+func (s *session) close() { _ = s.conn.Close() } // in memory: nothing can be lost
+
+func (e *engine) newSession(ctx context.Context, user, role string) (*session, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open DuckDB: %w", err)
+	}
+	if err := e.exec(ctx, conn, connectionSettings...); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sessions++
+	return &session{id: e.sessions, user: user, roles: []string{role}, conn: conn, place: place{role: role}}, nil
+}
+
+// start takes the database and schema of a login. The driver asks for both to
+// be there; as in Snowflake, what is not named stays unset.
+func (e *engine) start(s *session, database, schema string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	database, schema = strings.ToUpper(database), strings.ToUpper(schema)
+	if database == "" {
+		return nil
+	}
+	if schema == "" {
+		schema = defaultSchema
+	}
+	if _, err := e.schemaOf(s, database, schema); err != nil {
+		return err
+	}
+	s.set(func(p *place) { p.database, p.schema = database, schema })
+	return nil
+}
+
+// use changes role, warehouse, database or schema.
+func (st *statement) use(context.Context) (*result, error) {
+	st.next()
+	what := "DATABASE"
+	for _, w := range []string{"ROLE", "WAREHOUSE", "DATABASE", "SCHEMA"} {
+		if st.accept(w) {
+			what = w
+			break
+		}
+	}
+	if what == "ROLE" && st.accept("ALL") || st.accept("SECONDARY") {
+		return nil, errUnsupported("USE SECONDARY ROLES")
+	}
+	parts, err := st.name()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	s := st.session
+	switch what {
+	case "ROLE":
+		if !st.catalog.assumes(s.roles, parts[0]) {
+			return nil, errorf("003013", "42501", "SQL access control error:\nRequested role '%s' is not assigned to the executing user. Specify another role to activate.", parts[0])
+		}
+		s.set(func(p *place) { p.role = parts[0] })
+	case "WAREHOUSE":
+		w, err := st.find(kindWarehouse, parts)
+		if err != nil {
+			return nil, err
+		}
+		s.set(func(p *place) { p.warehouse = w.name })
+	case "DATABASE":
+		if len(parts) != 1 {
+			return nil, errSyntax("a database has a name of one part.")
+		}
+		if _, err := st.databaseOf(s, parts[0]); err != nil {
+			return nil, err
+		}
+		s.set(func(p *place) { p.database, p.schema = parts[0], defaultSchema })
+	case "SCHEMA":
+		if len(parts) == 1 {
+			parts = []string{s.database, parts[0]}
+		}
+		if _, err := st.schemaOf(s, parts[0], parts[1]); err != nil {
+			return nil, err
+		}
+		s.set(func(p *place) { p.database, p.schema = parts[0], parts[1] })
+	}
+	return done("Statement executed successfully."), nil
+}
+
+// transaction hands BEGIN, COMMIT and ROLLBACK on.
+func (st *statement) transaction(ctx context.Context) (*result, error) {
+	word := st.next().val
+	if word == "START" {
+		word = "BEGIN"
+	}
+	if !st.accept("TRANSACTION") {
+		st.accept("WORK")
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	if err := st.exec(ctx, st.session.conn, word); err != nil {
+		return nil, err
+	}
+	return done("Statement executed successfully."), nil
+}

@@ -1,0 +1,99 @@
+package snowflake
+
+import (
+	"context"
+	"strings"
+
+	"ingestion/local/snowflake/cloud"
+)
+
+// stage is an external stage.
+type stage struct {
+	url         string
+	integration *object
+	formatName  value
+	format      options // resolved when the stage was made or altered
+}
+
+func makeStage(st *statement, _ context.Context, o, _ *object) (func() error, error) {
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if !options.has("URL") {
+		return nil, errUnsupported("internal stages")
+	}
+	d := &stage{}
+	o.detail = d
+	if err := d.set(st, o, options); err != nil {
+		return nil, err
+	}
+	return nil, st.end()
+}
+
+func (d *stage) set(st *statement, o *object, options options) error {
+	for key, v := range options {
+		switch key {
+		case "URL":
+			if _, err := cloud.ParseLocation(v.val); err != nil {
+				return err
+			}
+			d.url = v.val
+		case "STORAGE_INTEGRATION":
+			i, err := st.find(kindIntegration, v.parts, "USAGE")
+			if err != nil {
+				return err
+			}
+			d.integration = i
+		case "FILE_FORMAT":
+			resolved, err := st.formatOptions(v)
+			if err != nil {
+				return err
+			}
+			d.format, d.formatName = resolved, v
+		case "COMMENT":
+			o.comment = v.val
+		case "DIRECTORY":
+			if v.options.flag("ENABLE") {
+				return errUnsupported("directory tables")
+			}
+		default:
+			return errUnsupported("stage option " + key)
+		}
+	}
+	return nil
+}
+
+// folder is the URL of a path in the stage.
+func (d *stage) folder(path string) string {
+	if path == "" {
+		return d.url
+	}
+	return strings.TrimSuffix(d.url, "/") + "/" + path
+}
+
+// open assumes the role of the stage's integration.
+func (e *engine) open(ctx context.Context, d *stage) (bucketReader, error) {
+	if d.integration == nil {
+		return nil, errInvalid("stage '%s' has no storage integration: the local Snowflake reads no public bucket.", d.url)
+	}
+	if e.catalog.objects[d.integration.key()] != d.integration {
+		return nil, errorf("002003", "02000", "SQL compilation error:\nIntegration '%s' does not exist or not authorized: the stage's was dropped.", d.integration.name)
+	}
+	return e.storage.Open(ctx, d.integration.detail.(*integration).Integration)
+}
+
+func describeStage(o *object) *result {
+	d := o.detail.(*stage)
+	r := textResult("parent_property", "property", "property_type", "property_value", "property_default")
+	for key, v := range d.format {
+		r.addText("STAGE_FILE_FORMAT", key, "String", v.val, "")
+	}
+	r.addText("STAGE_LOCATION", "URL", "String", `["`+d.url+`"]`, "")
+	name := ""
+	if d.integration != nil {
+		name = d.integration.name
+	}
+	r.addText("STAGE_INTEGRATION", "STORAGE_INTEGRATION", "String", name, "")
+	return r
+}

@@ -1,0 +1,55 @@
+package snowflake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"ingestion/local/snowflake/cloud"
+)
+
+// storage is what the engine needs of AWS. Package cloud is the real one.
+type storage interface {
+	Check(ctx context.Context, integration cloud.Integration, url string) error
+	Open(ctx context.Context, integration cloud.Integration) (bucketReader, error)
+	Subscribe(ctx context.Context, topicARN string) (queueARN string, err error)
+	Pending(ctx context.Context) (int, error)
+	Close(ctx context.Context) error
+}
+
+// bucketReader reads with a role that was assumed.
+type bucketReader interface {
+	List(ctx context.Context, url string) iter.Seq2[cloud.Object, error]
+	Fetch(ctx context.Context, bucket, key string) (cloud.Object, io.ReadCloser, error)
+}
+
+// onEvents is called with what a topic announced; an error brings it again.
+type onEvents func(ctx context.Context, topicARN string, events []cloud.Event) error
+
+type awsStorage struct{ *cloud.Cloud }
+
+func (s awsStorage) Open(ctx context.Context, integration cloud.Integration) (bucketReader, error) {
+	session, err := s.Session(ctx, integration)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// newStorage is replaced by tests that need no AWS.
+var newStorage = func(options Options, announced onEvents) storage {
+	return awsStorage{cloud.New(cloud.Options{
+		AWS: options.AWS, OnEvents: announced, Log: options.Log, PropagationDelay: options.PropagationDelay,
+	})}
+}
+
+// cloudError gives an error of package cloud its number; nil if err is none.
+func cloudError(err error) error {
+	var known *cloud.Error
+	if !errors.As(err, &known) {
+		return nil
+	}
+	return errorf(fmt.Sprintf("%06d", known.Number), known.State, "%s", known.Error())
+}

@@ -1,0 +1,122 @@
+package snowflake
+
+import (
+	"encoding/json"
+
+	"ingestion/local/snowflake/cloud"
+)
+
+// system evaluates a SYSTEM$ function, whose arguments are constants.
+func (t *translator) system(name string) error {
+	inner, err := t.group()
+	if err != nil {
+		return err
+	}
+	var args []string
+	for _, part := range inner.split() {
+		text, err := part.text()
+		if err != nil {
+			return err
+		}
+		if err := part.end(); err != nil {
+			return err
+		}
+		args = append(args, text)
+	}
+	call, known := systemFunctions[name]
+	switch {
+	case !known:
+		return errorf("002140", "42601", "SQL compilation error:\nUnknown function %s: the local Snowflake does not know it.", name)
+	case len(args) < call.least || len(args) > call.most:
+		return errorf("000938", "22023", "SQL compilation error:\nnot enough or too many arguments for function [%s]", name)
+	case t.st.describe:
+		t.emit(piece{sql: "NULL::VARCHAR", operand: true})
+		return nil
+	}
+	text, err := call.run(t, args)
+	if err != nil {
+		return err
+	}
+	t.emit(piece{sql: literal(text), operand: true})
+	return nil
+}
+
+type systemFunction struct {
+	least, most int
+	run         func(t *translator, args []string) (string, error)
+}
+
+var systemFunctions map[string]systemFunction
+
+func init() {
+	systemFunctions = map[string]systemFunction{
+		"SYSTEM$PIPE_STATUS": {1, 1, func(t *translator, args []string) (string, error) {
+			o, err := t.named(kindPipe, args[0], "MONITOR", "OPERATE")
+			if err != nil {
+				return "", err
+			}
+			return t.st.pipeStatus(t.ctx, o)
+		}},
+		"SYSTEM$PIPE_FORCE_RESUME": {1, 2, func(t *translator, args []string) (string, error) {
+			o, err := t.named(kindPipe, args[0], "OPERATE")
+			if err != nil {
+				return "", err
+			}
+			o.detail.(*pipe).paused = false
+			t.st.ingest(t.ctx, o)
+			return "Pipe resumed.", nil
+		}},
+		"SYSTEM$STREAM_HAS_DATA": {1, 1, func(t *translator, args []string) (string, error) {
+			o, err := t.named(kindStream, args[0], "SELECT")
+			if err != nil {
+				return "", err
+			}
+			n, err := t.st.count(t.ctx, "SELECT count(*) FROM "+o.sql())
+			return boolean(n > 0), err
+		}},
+		"SYSTEM$GET_AWS_SNS_IAM_POLICY": {1, 1, func(_ *translator, args []string) (string, error) {
+			return cloud.SNSPolicy(args[0]), nil
+		}},
+		"SYSTEM$VALIDATE_STORAGE_INTEGRATION": {4, 4, validateIntegration},
+	}
+}
+
+// named finds the object that a string names.
+func (t *translator) named(kind, text string, privileges ...string) (*object, error) {
+	p, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := p.name()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.end(); err != nil {
+		return nil, err
+	}
+	return t.st.find(kind, parts, privileges...)
+}
+
+// validateIntegration answers with a document that says success or failure,
+// as a whole and for action list.
+func validateIntegration(t *translator, args []string) (string, error) {
+	name, url, action := args[0], args[1], args[3]
+	if action != "list" {
+		return "", errUnsupported("SYSTEM$VALIDATE_STORAGE_INTEGRATION with action " + action)
+	}
+	o, err := t.st.find(kindIntegration, []string{name}, "USAGE") // the name is that of the catalog, case and all
+	if err != nil {
+		return "", err
+	}
+	answer := map[string]any{"status": "success", "actions": map[string]any{"LIST": map[string]string{"status": "success"}}}
+	if err := t.st.storage.Check(t.ctx, o.detail.(*integration).Integration, url); err != nil {
+		if t.ctx.Err() != nil {
+			return "", err
+		}
+		answer["status"] = "failure"
+		answer["actions"] = map[string]any{"LIST": map[string]string{"status": "failure", "message": err.Error()}}
+		answer["message"] = err.Error()
+	}
+	text, err := json.Marshal(answer)
+	return string(text), err
+}

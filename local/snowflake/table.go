@@ -1,0 +1,246 @@
+package snowflake
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+type tableColumn struct {
+	name, kind string // kind as Snowflake names it
+	required   bool
+}
+
+// table is a table with its load history, which is by file and for 64 days in
+// Snowflake, and for the server's lifetime here.
+type table struct {
+	columns []tableColumn
+	evolve  bool
+	loaded  map[string]*fileLoad // by bucket and key
+}
+
+// makeTable runs CREATE TABLE (columns) or CREATE TABLE AS SELECT.
+func makeTable(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+	d := &table{loaded: map[string]*fileLoad{}}
+	o.detail = d
+	var definitions []string
+	if st.peek().is("(") {
+		inner, err := st.group()
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range inner.split() {
+			c, definition, err := part.columnDefinition()
+			if err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(d.columns, func(other tableColumn) bool { return strings.EqualFold(other.name, c.name) }) {
+				return nil, errorf("002025", "42S21", "SQL compilation error:\nduplicate column name '%s'", c.name)
+			}
+			d.columns, definitions = append(d.columns, c), append(definitions, definition)
+		}
+	}
+	for range 2 { // COPY GRANTS stands before or behind the options
+		st.accept("COPY", "GRANTS")
+		options, err := st.readOptions()
+		if err != nil {
+			return nil, err
+		}
+		if options.has("COMMENT") {
+			o.comment = options.text("COMMENT")
+		}
+		if options.has("ENABLE_SCHEMA_EVOLUTION") {
+			d.evolve = options.flag("ENABLE_SCHEMA_EVOLUTION")
+		}
+	}
+	if st.accept("AS") {
+		return st.tableAs(ctx, o, d)
+	}
+	if len(d.columns) == 0 {
+		return nil, st.unexpected()
+	}
+	return func() error {
+		return st.exec(ctx, st.conn, "CREATE TABLE "+o.sql()+" ("+strings.Join(definitions, ", ")+")")
+	}, st.end()
+}
+
+func (st *statement) tableAs(ctx context.Context, o *object, d *table) (func() error, error) {
+	if len(d.columns) > 0 {
+		return nil, errUnsupported("CREATE TABLE with columns AS SELECT")
+	}
+	t := st.translator(ctx, st.parser)
+	query, err := t.sql()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.mayRead(t.uses); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := st.exec(ctx, st.conn, "CREATE TABLE "+o.sql()+" AS "+query); err != nil {
+			return err
+		}
+		columns, err := st.duckColumns(ctx, o.sql())
+		d.columns = columns
+		return err
+	}, nil
+}
+
+// columnDefinition reads "NAME" TYPE [NOT NULL] [DEFAULT …] [COMMENT '…'], and
+// gives DuckDB's form of it too.
+func (p *parser) columnDefinition() (tableColumn, string, error) {
+	name := p.next()
+	if !name.isName() {
+		p.i--
+		return tableColumn{}, "", p.unexpected()
+	}
+	typ, err := p.readType()
+	if err != nil {
+		return tableColumn{}, "", err
+	}
+	c := tableColumn{name: name.val, kind: typ.name}
+	definition := quote(c.name) + " " + typ.duck
+	for !p.done() {
+		switch {
+		case p.accept("NOT", "NULL"):
+			c.required = true
+			definition += " NOT NULL"
+		case p.accept("NULL"):
+		case p.accept("COMMENT"):
+			if _, err := p.text(); err != nil {
+				return c, "", err
+			}
+		default:
+			return c, "", p.unexpected()
+		}
+	}
+	return c, definition, nil
+}
+
+// alterTable runs what follows ALTER TABLE name.
+func (st *statement) alterTable(ctx context.Context, o *object) (*result, error) {
+	d, ok := o.detail.(*table)
+	if !ok {
+		return nil, errUnsupported("ALTER TABLE on a " + o.kind)
+	}
+	switch {
+	case st.accept("ADD"):
+		st.accept("COLUMN")
+		ifMissing := st.accept("IF", "NOT", "EXISTS")
+		for _, part := range st.split() {
+			if err := st.addColumn(ctx, o, d, part, ifMissing); err != nil {
+				return nil, err
+			}
+		}
+	case st.accept("DROP", "COLUMN"):
+		name, err := st.name()
+		if err != nil {
+			return nil, err
+		}
+		if err := st.end(); err != nil {
+			return nil, err
+		}
+		if err := st.exec(ctx, st.conn, "ALTER TABLE "+o.sql()+" DROP COLUMN "+quote(name[0])); err != nil {
+			return nil, err
+		}
+		d.columns = slices.DeleteFunc(d.columns, func(c tableColumn) bool { return c.name == name[0] })
+	case st.accept("SET"):
+		options, err := st.readOptions()
+		if err != nil {
+			return nil, err
+		}
+		if err := st.end(); err != nil {
+			return nil, err
+		}
+		if options.has("COMMENT") {
+			o.comment = options.text("COMMENT")
+		}
+		if options.has("ENABLE_SCHEMA_EVOLUTION") {
+			d.evolve = options.flag("ENABLE_SCHEMA_EVOLUTION")
+		}
+	default:
+		return nil, st.unexpected()
+	}
+	return done("Statement executed successfully."), nil
+}
+
+func (e *engine) addColumn(ctx context.Context, o *object, d *table, part *parser, ifMissing bool) error {
+	c, definition, err := part.columnDefinition()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(d.columns, func(other tableColumn) bool { return strings.EqualFold(other.name, c.name) }) {
+		if ifMissing {
+			return nil
+		}
+		return errorf("001430", "01000", "SQL compilation error:\ncolumn '%s' already exists", c.name)
+	}
+	if err := e.exec(ctx, e.conn, "ALTER TABLE "+o.sql()+" ADD COLUMN "+definition); err != nil {
+		return err
+	}
+	d.columns = append(d.columns, c)
+	return nil
+}
+
+// columnsOf are the columns that DESC shows.
+func (e *engine) columnsOf(ctx context.Context, o *object) ([]tableColumn, error) {
+	if d, ok := o.detail.(*table); ok {
+		return d.columns, nil
+	}
+	return e.duckColumns(ctx, o.sql())
+}
+
+// duckColumns are the columns as DuckDB has them.
+func (e *engine) duckColumns(ctx context.Context, name string) ([]tableColumn, error) {
+	rows, err := e.conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+name+")")
+	if err != nil {
+		return nil, err
+	}
+	var out []tableColumn
+	return out, scanAll(rows, func(scan func(...any) error) error {
+		var name, duck string
+		err := scan(&name, &duck)
+		out = append(out, tableColumn{name: name, kind: typeName(duck)})
+		return err
+	})
+}
+
+// typeName is Snowflake's name of a type of DuckDB.
+func typeName(duck string) string {
+	c := describeType(duck)
+	switch c.Type {
+	case "fixed":
+		return fmt.Sprintf("NUMBER(%d,%d)", c.Precision, c.Scale)
+	case "real":
+		return "FLOAT"
+	case "text":
+		return "VARCHAR(16777216)"
+	case "timestamp_ntz", "timestamp_ltz", "time":
+		return strings.ToUpper(c.Type) + "(9)"
+	case "binary":
+		return "BINARY(8388608)"
+	}
+	return strings.ToUpper(c.Type)
+}
+
+// measure is what a table takes, in bytes: that of its rows as Parquet with
+// zstd, which is near to how Snowflake stores them.
+func (e *engine) measure(ctx context.Context, o *object) (int64, error) {
+	dir, err := os.MkdirTemp("", "snowflake")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	file := filepath.Join(dir, "table.parquet")
+	if err := e.exec(ctx, e.conn, "COPY (SELECT * FROM "+o.sql()+") TO "+literal(file)+" (FORMAT parquet, COMPRESSION zstd)"); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

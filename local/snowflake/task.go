@@ -1,0 +1,188 @@
+package snowflake
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// task runs a statement on a schedule.
+type task struct {
+	definition string
+	schedule   string
+	plan       cron.Schedule // nil: only when asked
+	warehouse  string        // empty: serverless
+	size       string
+	started    bool
+	next       time.Time
+	running    bool
+}
+
+// taskRun is an entry of the task history.
+type taskRun struct {
+	id, query            string
+	of                   *object
+	text                 string
+	from                 string // SCHEDULE or EXECUTE TASK
+	state                string
+	err                  error
+	scheduled, begun, at time.Time
+}
+
+func makeTask(st *statement, _ context.Context, o, existing *object) (func() error, error) {
+	options, err := st.readOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.expect("AS"); err != nil {
+		return nil, err
+	}
+	d := &task{definition: st.rest(), schedule: options.text("SCHEDULE"), warehouse: options.text("WAREHOUSE"), size: options.text("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE")}
+	o.detail, o.comment = d, options.text("COMMENT")
+	if d.schedule != "" {
+		if d.plan, err = readSchedule(d.schedule); err != nil {
+			return nil, err
+		}
+	}
+	if existing != nil && existing.detail.(*task).started {
+		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
+	}
+	if st.peek().isWord("COPY") { // names are looked up when the task is made
+		if _, err := st.plan("ABORT_STATEMENT"); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// readSchedule reads 'USING CRON <five fields> <time zone>' and '<n> MINUTE'.
+func readSchedule(text string) (cron.Schedule, error) {
+	fields := strings.Fields(text)
+	if len(fields) == 8 && strings.EqualFold(fields[0]+" "+fields[1], "USING CRON") {
+		plan, err := cron.ParseStandard("CRON_TZ=" + fields[7] + " " + strings.Join(fields[2:7], " "))
+		if err == nil {
+			return plan, nil
+		}
+		return nil, errInvalid("Invalid schedule '%s': %s", text, err)
+	}
+	if len(fields) == 2 && strings.HasPrefix(strings.ToUpper(fields[1]), "MINUTE") {
+		if d, err := time.ParseDuration(fields[0] + "m"); err == nil && d >= time.Minute {
+			return cron.Every(d), nil
+		}
+	}
+	return nil, errInvalid("Invalid schedule '%s': write 'USING CRON <minute> <hour> <day> <month> <weekday> <time zone>' or '<n> MINUTE'.", text)
+}
+
+// alterTask runs what follows ALTER TASK name.
+func (st *statement) alterTask(_ context.Context, o *object) (*result, error) {
+	d := o.detail.(*task)
+	switch {
+	case st.accept("SUSPEND"):
+		d.started = false
+	case st.accept("RESUME"):
+		if err := st.mayRunTasks(d); err != nil {
+			return nil, err
+		}
+		if d.plan == nil {
+			return nil, errInvalid("Task %s has no schedule.", o.label())
+		}
+		d.started, d.next = true, d.plan.Next(time.Now())
+	case d.started:
+		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
+	case st.accept("SET"):
+		options, err := st.readOptions()
+		if err != nil {
+			return nil, err
+		}
+		if options.has("COMMENT") {
+			o.comment = options.text("COMMENT")
+		}
+		if schedule := options.text("SCHEDULE"); schedule != "" {
+			if d.plan, err = readSchedule(schedule); err != nil {
+				return nil, err
+			}
+			d.schedule = schedule
+		}
+	case st.accept("MODIFY", "AS"):
+		d.definition = st.rest()
+		st.i = len(st.toks)
+	}
+	return done("Statement executed successfully."), st.end()
+}
+
+// mayRunTasks checks the privileges that the owner of a running task needs.
+func (st *statement) mayRunTasks(d *task) error {
+	c, role := st.catalog, st.session.role
+	if !c.allowed(role, c.account, "EXECUTE TASK") {
+		return errorf("091089", "42501", "Cannot execute task, EXECUTE TASK privilege must be granted to owner role")
+	}
+	if d.warehouse == "" && !c.allowed(role, c.account, "EXECUTE MANAGED TASK") {
+		return errorf("091090", "42501", "Cannot execute task, EXECUTE MANAGED TASK privilege must be granted to owner role")
+	}
+	return nil
+}
+
+// executeTask runs EXECUTE TASK: the run goes on when the statement is done.
+func (st *statement) executeTask(context.Context) (*result, error) {
+	if err := st.expect("EXECUTE", "TASK"); err != nil {
+		return nil, err
+	}
+	parts, err := st.name()
+	if err != nil {
+		return nil, err
+	}
+	if err := st.end(); err != nil {
+		return nil, err
+	}
+	o, err := st.find(kindTask, parts, "OPERATE")
+	if err != nil {
+		return nil, err
+	}
+	if st.describe {
+		return textResult("status"), nil
+	}
+	st.launch(o, "EXECUTE TASK", time.Now())
+	return done(fmt.Sprintf("Task %s is scheduled to run immediately.", o.name)), nil
+}
+
+// startDue launches the tasks whose time has come. It needs the mutex.
+func (e *engine) startDue(ctx context.Context, now time.Time) {
+	if ctx.Err() != nil {
+		return
+	}
+	for _, o := range e.catalog.each(func(o *object) bool { return o.kind == kindTask }) {
+		d := o.detail.(*task)
+		if !d.started || now.Before(d.next) || d.running { // runs of one task do not overlap
+			continue
+		}
+		e.launch(o, "SCHEDULE", d.next)
+		d.next = d.plan.Next(now)
+	}
+}
+
+// launch runs a task as its owner, in the background. It needs the mutex.
+func (e *engine) launch(o *object, from string, scheduled time.Time) {
+	d := o.detail.(*task)
+	run := &taskRun{id: newID(), query: newID(), of: o, text: d.definition, from: from, state: "SCHEDULED", scheduled: scheduled}
+	e.taskLog = append(e.taskLog, run)
+	e.running++
+	d.running = true
+	e.runs.Go(func() {
+		ctx := context.Background() // Close waits for it
+		s := &session{user: "SYSTEM", conn: e.conn, place: place{role: o.owner, database: o.database, schema: o.schema}}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		run.state, run.begun = "EXECUTING", time.Now()
+		_, run.err = e.execute(ctx, s, run.text, false)
+		run.state, run.at = "SUCCEEDED", time.Now()
+		if run.err != nil {
+			run.state = "FAILED"
+			e.log("task %s: %v", o.label(), run.err)
+		}
+		d.running = false
+		e.running--
+	})
+}

@@ -1,0 +1,333 @@
+package snowflake
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// piece is a run of DuckDB's SQL; operand: a cast or path may follow it.
+type piece struct {
+	sql     string
+	operand bool
+	name    bool // part of a name, which a dot may continue
+	call    bool // the name of a function, which a parenthesis follows
+	json    bool // known to be a VARIANT
+}
+
+// translator turns an expression or query of Snowflake's into DuckDB's.
+type translator struct {
+	*parser
+	st  *statement
+	ctx context.Context
+	out []piece
+	// opened has the names of the functions, or empty, before each open parenthesis.
+	opened []string
+	// listing tells for each depth whether the tables of a FROM are being listed.
+	listing []bool
+	ctes    map[string]bool
+	// variant: $1 is one, not text.
+	variant bool
+	// uses are the tables and views that were named, the first one first.
+	uses []*object
+}
+
+func (st *statement) translator(ctx context.Context, p *parser) *translator {
+	t := &translator{parser: p, st: st, ctx: ctx, listing: []bool{false}, ctes: map[string]bool{}}
+	for i := range p.toks { // name AS (SELECT …)
+		if i+3 < len(p.toks) && p.toks[i].isName() && p.toks[i+1].isWord("AS") && p.toks[i+2].is("(") &&
+			(p.toks[i+3].isWord("SELECT") || p.toks[i+3].isWord("WITH")) {
+			t.ctes[p.toks[i].val] = true
+		}
+	}
+	return t
+}
+
+// sql translates all that is left.
+func (t *translator) sql() (string, error) {
+	for !t.done() {
+		if err := t.step(); err != nil {
+			return "", err
+		}
+	}
+	var b strings.Builder
+	for i, p := range t.out {
+		if i > 0 && p.sql != "." && t.out[i-1].sql != "." {
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.sql)
+	}
+	return b.String(), nil
+}
+
+func (t *translator) emit(p piece) { t.out = append(t.out, p) }
+
+func (t *translator) last() piece {
+	if len(t.out) == 0 {
+		return piece{}
+	}
+	return t.out[len(t.out)-1]
+}
+
+func (t *translator) step() error {
+	tok := t.next()
+	switch tok.kind {
+	case tokString:
+		t.emit(piece{sql: literal(tok.val), operand: true})
+	case tokNumber:
+		t.emit(piece{sql: tok.val, operand: true})
+	case tokColumn:
+		t.emit(piece{sql: quote(tok.val), operand: true, json: t.variant})
+	case tokName:
+		t.emit(piece{sql: quote(tok.val), operand: true, name: true})
+	case tokWord:
+		return t.word(tok)
+	default:
+		return t.symbolStep(tok)
+	}
+	return nil
+}
+
+func (t *translator) symbolStep(tok token) error {
+	switch tok.val {
+	case "::":
+		typ, err := t.readType()
+		if err != nil {
+			return err
+		}
+		if !t.last().operand {
+			t.i--
+			return t.unexpected()
+		}
+		operand, variant := t.pop()
+		return t.cast(operand, variant, typ, false)
+	case ":", "[":
+		if tok.val == "[" && !t.last().json {
+			return errUnsupported("arrays in SQL")
+		}
+		if !t.last().operand {
+			t.i--
+			return t.unexpected()
+		}
+		t.i--
+		return t.path()
+	case "(":
+		name := ""
+		if last := t.last(); last.call {
+			name = last.sql
+		}
+		t.opened, t.listing = append(t.opened, name), append(t.listing, false)
+		t.emit(piece{sql: "("})
+		return nil
+	case ")":
+		if len(t.opened) == 0 {
+			t.i--
+			return t.unexpected()
+		}
+		t.opened, t.listing = t.opened[:len(t.opened)-1], t.listing[:len(t.listing)-1]
+		t.emit(piece{sql: ")", operand: true})
+		return nil
+	case ",":
+		t.emit(piece{sql: ","})
+		if t.listing[len(t.listing)-1] {
+			return t.table()
+		}
+		return nil
+	case "=", "<>", "!=", "<", ">", "<=", ">=":
+		t.compare()
+	case ".", "*", "+", "-", "/", "%", "||", "=>":
+	default:
+		t.i--
+		return t.unexpected()
+	}
+	t.emit(piece{sql: tok.val})
+	return nil
+}
+
+// compare makes a VARIANT comparable with the constant that follows: DuckDB
+// would compare its JSON text.
+func (t *translator) compare() {
+	if !t.last().json {
+		return
+	}
+	switch t.peek().kind {
+	case tokString:
+		operand, _ := t.pop()
+		t.emit(piece{sql: "sf_varchar(" + operand + ")"})
+	case tokNumber:
+		operand, _ := t.pop()
+		t.emit(piece{sql: "TRY_CAST(sf_varchar(" + operand + ") AS DECIMAL(38,9))"})
+	}
+}
+
+// pop takes the operand at the end of what was written.
+func (t *translator) pop() (sql string, variant bool) {
+	start := len(t.out) - 1
+	switch {
+	case t.out[start].sql == ")":
+		for depth := 0; start >= 0; start-- {
+			switch t.out[start].sql {
+			case ")":
+				depth++
+			case "(":
+				depth--
+			}
+			if depth == 0 {
+				break
+			}
+		}
+		if start > 0 && t.out[start-1].call {
+			start--
+		}
+	case t.out[start].sql == "END":
+		for depth := 0; start >= 0; start-- {
+			switch t.out[start].sql {
+			case "END":
+				depth++
+			case "CASE":
+				depth--
+			}
+			if depth == 0 {
+				break
+			}
+		}
+	case t.out[start].name:
+		for start >= 2 && t.out[start-1].sql == "." && t.out[start-2].name {
+			start -= 2
+		}
+	}
+	variant = t.last().json
+	var parts []string
+	for _, p := range t.out[start:] {
+		parts = append(parts, p.sql)
+	}
+	t.out = t.out[:start]
+	return strings.ReplaceAll(strings.Join(parts, " "), " . ", "."), variant
+}
+
+// path reads :a."b"[0] behind an operand.
+func (t *translator) path() error {
+	var steps []pathStep
+	for {
+		tok := t.peek()
+		switch {
+		case tok.is(":") && len(steps) == 0, tok.is(".") && len(steps) > 0:
+			t.i++
+			key := t.next()
+			if !key.isName() {
+				t.i--
+				return t.unexpected()
+			}
+			text := key.val
+			if key.kind == tokWord { // keys keep their case, unlike names
+				text = t.src[key.from:key.to]
+			}
+			steps = append(steps, pathStep{key: &text})
+			continue
+		case tok.is("["):
+			step, err := t.index()
+			if err != nil {
+				return err
+			}
+			steps = append(steps, step)
+			continue
+		}
+		break
+	}
+	operand, _ := t.pop()
+	t.emit(piece{sql: "sf_get(" + operand + ", " + literal(jsonPath(steps)) + ")", operand: true, json: true})
+	return nil
+}
+
+func (t *translator) index() (pathStep, error) {
+	t.i++
+	tok := t.next()
+	if !t.symbol("]") {
+		return pathStep{}, t.unexpected()
+	}
+	if tok.kind == tokString {
+		return pathStep{key: &tok.val}, nil
+	}
+	n, err := strconv.Atoi(tok.val)
+	if err != nil {
+		return pathStep{}, errSyntax("'%s' is no index of an array.", tok.val)
+	}
+	return pathStep{index: n}, nil
+}
+
+// cast writes a conversion. A path to JSON null, and one to nothing, are NULL.
+func (t *translator) cast(operand string, variant bool, typ sqlType, try bool) error {
+	word := "CAST"
+	if try {
+		word = "TRY_CAST"
+	}
+	switch {
+	case variant && try:
+		return errorf("001065", "22023", "SQL compilation error:\nFunction TRY_CAST cannot be used with arguments of types VARIANT and %s", typ.name)
+	case typ.duck == "VARCHAR":
+		operand = "sf_varchar(" + operand + ")"
+	case typ.variant():
+		if !variant {
+			operand = "to_json(" + operand + ")"
+		}
+	case variant:
+		operand = "CAST(sf_varchar(" + operand + ") AS " + typ.duck + ")"
+	default:
+		operand = word + "(" + operand + " AS " + typ.duck + ")"
+	}
+	t.emit(piece{sql: operand, operand: true, json: typ.variant()})
+	return nil
+}
+
+// castCall translates CAST(x AS type) and TRY_CAST(x AS type).
+func (t *translator) castCall(try bool) error {
+	inner, err := t.group()
+	if err != nil {
+		return err
+	}
+	depth, as := 0, -1
+	for i, tok := range inner.toks {
+		switch {
+		case tok.is("("):
+			depth++
+		case tok.is(")"):
+			depth--
+		case depth == 0 && tok.isWord("AS"):
+			as = i
+		}
+	}
+	if as < 0 {
+		return errSyntax("CAST lacks AS.")
+	}
+	value := t.inside(inner.toks[:as])
+	operand, err := value.sql()
+	if err != nil {
+		return err
+	}
+	t.uses = append(t.uses, value.uses...)
+	kind := &parser{src: t.src, toks: inner.toks[as+1:]}
+	typ, err := kind.readType()
+	if err != nil {
+		return err
+	}
+	if err := kind.end(); err != nil {
+		return err
+	}
+	return t.cast(operand, len(value.out) == 1 && value.last().json, typ, try)
+}
+
+// inside is a translator of a part of the same statement.
+func (t *translator) inside(toks []token) *translator {
+	return &translator{
+		parser: &parser{src: t.src, toks: toks}, st: t.st, ctx: t.ctx,
+		listing: []bool{false}, ctes: t.ctes, variant: t.variant,
+	}
+}
+
+// metadata tells whether the statement asks for a file's metadata.
+func (t *translator) metadata() bool {
+	return slices.ContainsFunc(t.st.toks, func(tok token) bool {
+		return tok.kind == tokWord && strings.HasPrefix(tok.val, "METADATA$")
+	})
+}
