@@ -11,37 +11,62 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/ledger"
+	"ingestion/internal/operate"
 	"ingestion/internal/upload"
+	"ingestion/snowflake"
 )
 
-// Feed is a deployed feed, as its stack's outputs name it.
+// Feed is a deployed feed, as its stack tells of it.
 type Feed struct {
 	Name, Stack                        string
 	SourceBucket, LandingBucket, Table string
 	QuarantinePrefix, FailureQueueURL  string
 	Unpack, Load                       string
+	// Warehouse is what the feed has in Snowflake, nil for nothing.
+	Warehouse *snowflake.Plan
 
 	S3     *s3.Client
 	DB     *dynamodb.Client
 	Ledger *ledger.Ledger
 }
 
-// New reads a feed from the outputs of its stack.
-func New(cfg aws.Config, stack string, outputs map[string]string) (*Feed, error) {
-	f := &Feed{Stack: stack}
+// New finds the feed of a stack.
+func New(ctx context.Context, cfg aws.Config, stack string) (*Feed, error) {
+	stacks := cloudformation.NewFromConfig(cfg)
+	found, err := operate.Find(ctx, stacks, stack)
+	if err != nil {
+		return nil, err
+	}
+	static, err := found.Static(ctx, stacks)
+	if err != nil {
+		return nil, err
+	}
+	f := &Feed{Name: found.Name, Stack: stack}
+	if static.Snowflake != nil {
+		names, err := found.SnowflakeNames()
+		if err != nil {
+			return nil, err
+		}
+		plan, err := static.Snowflake.Plan(names)
+		if err != nil {
+			return nil, err
+		}
+		f.Warehouse = &plan
+	}
 	var missing []error
 	for name, field := range map[string]*string{
-		"Feed": &f.Name, "SourceBucket": &f.SourceBucket, "LandingBucket": &f.LandingBucket, "Table": &f.Table,
+		"SourceBucket": &f.SourceBucket, "LandingBucket": &f.LandingBucket, "Table": &f.Table,
 		"QuarantinePrefix": &f.QuarantinePrefix, "FailureQueueUrl": &f.FailureQueueURL, "UnpackFunction": &f.Unpack, "LoadFunction": &f.Load,
 	} {
-		if *field = outputs[stack+name]; *field == "" {
-			missing = append(missing, fmt.Errorf("stack %s has no output %s%s", stack, stack, name))
+		if *field = found.Output(name); *field == "" {
+			missing = append(missing, fmt.Errorf("stack %s has no output %s%s", stack, found.ID, name))
 		}
 	}
 	f.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {

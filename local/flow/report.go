@@ -17,7 +17,9 @@ type Report struct {
 	Files, Expected                   int64
 	RecordsIn, Stored, Quarantined    int64
 	InTable                           int64 // items counted in the table itself
+	InSnowflake                       int64 // rows of the feed's view there
 	BytesIn, BytesUnpacked, BytesLand int64
+	BytesSnowflake                    int64         // of the feed's table there, as Snowflake stores it
 	Elapsed                           time.Duration // from the first start to the last end
 	problems                          []error
 }
@@ -78,13 +80,14 @@ func (r *Report) problem(format string, args ...any) {
 // Err tells everything that does not add up.
 func (r *Report) Err() error { return errors.Join(r.problems...) }
 
-// Print writes the reports as one table.
+// Print writes the reports as one table: first the records on their way, then
+// the bytes.
 func Print(w io.Writer, reports []Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "feed\tfiles\trecords in files\trecords in\tstored\tquarantined\tin table\tbytes in\tunpacked\tlanded\tseconds\t")
+	fmt.Fprintln(t, "feed\tfiles\trecords in files\tin ledger\tquarantined\tin table\tin Snowflake\tbytes of files\tunpacked\tin parts\tin Snowflake\tseconds\t")
 	for _, r := range reports {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", r.Feed, r.Files, r.Expected, r.RecordsIn, r.Stored,
-			r.Quarantined, r.InTable, r.BytesIn, r.BytesUnpacked, r.BytesLand, r.Elapsed.Seconds())
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", r.Feed, r.Files, r.Expected, r.RecordsIn,
+			r.Quarantined, r.InTable, r.InSnowflake, r.BytesIn, r.BytesUnpacked, r.BytesLand, r.BytesSnowflake, r.Elapsed.Seconds())
 	}
 	return t.Flush()
 }

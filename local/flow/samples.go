@@ -12,23 +12,55 @@ import (
 )
 
 // Samples are real files, from the npm package vega-datasets that is installed
-// in the repo, in the forms that the two example feeds take. Their records are
-// counted with the standard library.
-func Samples(repo string) (earthquakes, airports []File, err error) {
-	data := filepath.Join(repo, "node_modules", "vega-datasets", "data")
-	quakes, err := os.ReadFile(filepath.Join(data, "earthquakes.json"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("real data for the example feeds: %w: run \"npm ci\"", err)
+// in the repo, by the stacks of the example feeds, in the forms that these take.
+// Their records are counted with the standard library.
+func Samples(repo string) (map[string][]File, error) {
+	samples := map[string][]File{}
+	for stack, sample := range map[string]struct {
+		file  string
+		files func([]byte) ([]File, error)
+	}{
+		"Earthquakes": {"earthquakes.json", quakeFiles},
+		"Airports":    {"airports.csv", airportFiles},
+		"Movies":      {"movies.json", arrayFiles("movies")},
+		"Flights":     {"flights-2k.json", arrayFiles("flights")},
+	} {
+		body, err := os.ReadFile(filepath.Join(repo, "node_modules", "vega-datasets", "data", sample.file))
+		if err != nil {
+			return nil, fmt.Errorf("real data for the example feeds: %w: run \"npm ci\"", err)
+		}
+		if samples[stack], err = sample.files(body); err != nil {
+			return nil, fmt.Errorf("%s: %w", sample.file, err)
+		}
 	}
-	table, err := os.ReadFile(filepath.Join(data, "airports.csv"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("real data for the example feeds: %w: run \"npm ci\"", err)
+	return samples, nil
+}
+
+// arrayFiles makes of a JSON array a gzipped file, and one of its first hundred
+// elements as NDJSON.
+func arrayFiles(name string) func([]byte) ([]File, error) {
+	return func(array []byte) ([]File, error) {
+		var all []json.RawMessage
+		if err := json.Unmarshal(array, &all); err != nil {
+			return nil, err
+		}
+		packed, err := gzipped(array)
+		if err != nil {
+			return nil, err
+		}
+		var lines bytes.Buffer
+		few := all[:min(len(all), 100)]
+		for _, v := range few {
+			if err := json.Compact(&lines, v); err != nil {
+				return nil, err
+			}
+			lines.WriteByte('\n')
+		}
+		return []File{
+			{name + ".json.gz", packed, int64(len(all))},
+			{"new/" + name + ".ndjson", lines.Bytes(), int64(len(few))},
+		}, nil
 	}
-	if earthquakes, err = quakeFiles(quakes); err != nil {
-		return nil, nil, err
-	}
-	airports, err = airportFiles(table)
-	return earthquakes, airports, err
 }
 
 // collection is a GeoJSON document: the records are its features.
@@ -40,7 +72,7 @@ type collection struct {
 func quakeFiles(plain []byte) ([]File, error) {
 	var all collection
 	if err := json.Unmarshal(plain, &all); err != nil {
-		return nil, fmt.Errorf("earthquakes.json: %w", err)
+		return nil, err
 	}
 	n := len(all.Features)
 	half := n / 2
@@ -78,7 +110,7 @@ func quakeFiles(plain []byte) ([]File, error) {
 func airportFiles(commas []byte) ([]File, error) {
 	rows, err := csv.NewReader(bytes.NewReader(commas)).ReadAll()
 	if err != nil {
-		return nil, fmt.Errorf("airports.csv: %w", err)
+		return nil, err
 	}
 	var pipes bytes.Buffer
 	w := csv.NewWriter(&pipes)

@@ -1,10 +1,12 @@
-// Command demo runs the example feeds end to end on this machine: a local AWS,
-// the real cdk CLI, the functions' own binaries and real files. It exits with 1
-// if any count does not add up. With -stay it stays up until ctrl-C.
+// Command demo runs the example feeds end to end on this machine: a local AWS
+// and a local Snowflake, the real cdk CLI, the real Snowflake driver, the
+// functions' own binaries and real files. It exits with 1 if any count does not
+// add up. With -stay it stays up until ctrl-C.
 package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +24,7 @@ import (
 	"ingestion/internal/ledger"
 	"ingestion/local"
 	"ingestion/local/flow"
+	"ingestion/local/sandbox"
 )
 
 func main() {
@@ -58,7 +61,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	quakes, airports, err := flow.Samples(repo)
+	samples, err := flow.Samples(repo)
 	if err != nil {
 		return err
 	}
@@ -69,8 +72,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Starting a local AWS; state and logs are in", dir)
-	env, err := local.Start(ctx, local.Options{Dir: dir, Repo: repo, Log: out})
+	fmt.Fprintln(out, "Starting a local AWS and a local Snowflake; state and logs are in", dir)
+	env, err := sandbox.Start(ctx, local.Options{Dir: dir, Repo: repo, Log: out})
 	if err != nil {
 		return err
 	}
@@ -80,22 +83,29 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			err = os.RemoveAll(dir)
 		}
 	}()
+	db, err := env.Query()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 
-	fmt.Fprintln(out, "Deploying Store, Earthquakes and Airports with the cdk CLI")
+	fmt.Fprintln(out, "Deploying Store,", strings.Join(stacks, ", "), "with the cdk CLI")
 	if err := env.Bootstrap(ctx); err != nil {
 		return err
 	}
-	if err := env.Deploy(ctx, io.Discard, "Store", "Earthquakes", "Airports"); err != nil {
+	if err := env.Deploy(ctx, io.Discard, append([]string{"Store"}, stacks...)...); err != nil {
 		return err
 	}
-	d := demo{env: env, out: out}
-	if err := d.feed(ctx, "Earthquakes", quakes); err != nil {
-		return err
-	}
-	if err := d.feed(ctx, "Airports", airports); err != nil {
-		return err
+	d := demo{env: env, db: db, out: out}
+	for _, stack := range stacks {
+		if err := d.feed(ctx, stack, samples[stack]); err != nil {
+			return err
+		}
 	}
 	if err := d.watch(ctx); err != nil {
+		return err
+	}
+	if err := d.warehouse(ctx); err != nil {
 		return err
 	}
 	if err := d.report(ctx); err != nil || !*stay {
@@ -107,8 +117,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
+// stacks are those of the example feeds.
+var stacks = []string{"Earthquakes", "Airports", "Movies", "Flights"}
+
 type demo struct {
-	env     *local.Env
+	env     *sandbox.Sandbox
+	db      *sql.DB
 	out     io.Writer
 	feeds   []*flow.Feed
 	files   [][]flow.File
@@ -117,15 +131,11 @@ type demo struct {
 
 // feed puts the files into the source bucket of a stack's feed.
 func (d *demo) feed(ctx context.Context, stack string, files []flow.File) error {
-	outputs, err := d.env.Outputs(ctx, stack)
-	if err != nil {
-		return err
-	}
 	cfg, err := d.env.AWSConfig(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := flow.New(cfg, stack, outputs)
+	f, err := flow.New(ctx, cfg, stack)
 	if err != nil {
 		return err
 	}
@@ -166,6 +176,19 @@ func (d *demo) watch(ctx context.Context) error {
 	return nil
 }
 
+// warehouse waits until Snowflake has loaded what arrived. What it would load
+// at night it loads now.
+func (d *demo) warehouse(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("Snowflake is not done after %v", timeout))
+	defer cancel()
+	for _, f := range d.feeds {
+		if err := f.RunTask(ctx, d.db); err != nil {
+			return err
+		}
+	}
+	return d.env.Idle(ctx)
+}
+
 // report prints what came of the files and fails if it does not add up.
 func (d *demo) report(ctx context.Context) error {
 	var (
@@ -177,6 +200,9 @@ func (d *demo) report(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := f.CheckSnowflake(ctx, d.db, &r); err != nil {
+			return err
+		}
 		reports = append(reports, r)
 		problems = append(problems, r.Err())
 	}
@@ -184,20 +210,33 @@ func (d *demo) report(ctx context.Context) error {
 	if err := flow.Print(d.out, reports); err != nil {
 		return err
 	}
-	for i, f := range d.feeds {
-		items, err := f.FirstItems(ctx, d.uploads[i][0], 2)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(d.out, "\nTwo items of %s, by a Query of DynamoDB's API:\n", f.Name)
-		for _, it := range items {
-			fmt.Fprintf(d.out, "  pk %s\n  sk %s\n  source %s\n  data %.160s …\n", text(it["pk"]), text(it["sk"]), text(it["source"]), text(it["data"]))
-		}
+	if err := d.show(ctx); err != nil {
+		return err
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("the counts do not add up:\n%w", err)
 	}
-	fmt.Fprintln(d.out, "\nEvery record of every file is in the table or in quarantine: the counts add up.")
+	fmt.Fprintln(d.out, "\nEvery record of every file is in the table or in quarantine, and what is in the table is in Snowflake: the counts add up.")
+	return nil
+}
+
+// show prints an item and a row of each feed.
+func (d *demo) show(ctx context.Context) error {
+	for i, f := range d.feeds {
+		items, err := f.FirstItems(ctx, d.uploads[i][0], 1)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "\nAn item of %s, by a Query of DynamoDB's API, and a row of %s, by gosnowflake:\n", f.Name, f.Warehouse.View.Name())
+		for _, it := range items {
+			fmt.Fprintf(d.out, "  pk %s  sk %s  data %.160s …\n", text(it["pk"]), text(it["sk"]), text(it["data"]))
+		}
+		row, err := f.FirstRow(ctx, d.db)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "  %.240s …\n", row)
+	}
 	return nil
 }
 
@@ -230,12 +269,12 @@ func text(v types.AttributeValue) string {
 func (d *demo) invite() {
 	f := d.feeds[0]
 	fmt.Fprintf(d.out, `
-The local AWS is up at %s until ctrl-C. In another shell:
+The local AWS is up at %s, the local Snowflake at %s, until ctrl-C. In another shell:
 
   export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local AWS_DEFAULT_REGION=us-east-1
-  aws s3 cp node_modules/vega-datasets/data/earthquakes.json s3://%s/again.json
+  aws s3 cp node_modules/vega-datasets/data/earthquakes.json s3://%[3]s/again.json
   aws dynamodb query --table-name %s --index-name uploads \
     --key-condition-expression 'ledger_feed = :f' --expression-attribute-values '{":f":{"S":"%s"}}'
   aws s3 ls --recursive s3://%s/
-`, d.env.Endpoint(), f.SourceBucket, f.Table, f.Name, f.LandingBucket)
+`, d.env.Endpoint(), d.env.Snowflake.URL(), f.SourceBucket, f.Table, f.Name, f.LandingBucket)
 }

@@ -1,0 +1,144 @@
+// Package sandbox is everything that the app is deployed to, on this machine:
+// the local AWS and beside it the local Snowflake, with a user, its key in
+// Secrets Manager, and a database. For the demo and the end-to-end test.
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"database/sql"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/snowflakedb/gosnowflake/v2"
+
+	"ingestion/local"
+	"ingestion/local/snowflake"
+	sf "ingestion/snowflake"
+)
+
+// What the app's connection is called locally, see the context in app.go.
+const (
+	Account = "local-sandbox"
+	User    = "INGESTION"
+	Role    = "INGESTION"
+	// Database has the schema PUBLIC; CreateSchema makes more.
+	Database = "RAW"
+	Secret   = "ingestion/snowflake" //nolint:gosec // the name of a secret
+)
+
+// propagation is how long a new role cannot be assumed yet: on AWS it takes seconds.
+const propagation = 2 * time.Second
+
+// Sandbox is a running local AWS and Snowflake.
+type Sandbox struct {
+	*local.Env
+	Snowflake *snowflake.Server
+	key       *rsa.PrivateKey
+}
+
+// Start starts both. The app that is deployed to it loads into the local Snowflake.
+func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
+	if o.Context == nil {
+		o.Context = map[string]string{}
+	}
+	o.Context["snowflakeAccount"] = Account
+	env, err := local.Start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{Env: env}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	cfg, err := env.AWSConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Snowflake, err = snowflake.Start(ctx, snowflake.Options{AWS: cfg, Log: o.Log, PropagationDelay: propagation}); err != nil {
+		return nil, err
+	}
+	env.Host().Setenv("SNOWFLAKE_ENDPOINT_URL", s.Snowflake.URL())
+	if s.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		return nil, fmt.Errorf("key of the Snowflake user: %w", err)
+	}
+	s.Snowflake.AddUser(User, &s.key.PublicKey, "", Role)
+	if err := s.CreateSchema(ctx, "PUBLIC"); err != nil {
+		return nil, err
+	}
+	return s, s.putKey(ctx, cfg)
+}
+
+// CreateSchema makes a schema of Database in which the app's role may make what
+// a feed needs, as docs/snowflake.md has it.
+func (s *Sandbox) CreateSchema(ctx context.Context, schema string) error {
+	if err := s.Snowflake.CreateDatabase(Database, schema); err != nil {
+		return err
+	}
+	name := sf.Qualified(Database, schema)
+	return s.Snowflake.Exec(ctx,
+		"GRANT CREATE INTEGRATION, EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT TO ROLE "+Role,
+		"GRANT USAGE ON DATABASE "+Database+" TO ROLE "+Role,
+		"GRANT USAGE, CREATE TABLE, CREATE EXTERNAL TABLE, CREATE VIEW, CREATE STAGE, CREATE FILE FORMAT, CREATE PIPE, CREATE TASK, CREATE STREAM ON SCHEMA "+name+" TO ROLE "+Role,
+	)
+}
+
+func (s *Sandbox) putKey(ctx context.Context, cfg aws.Config) error {
+	der, err := x509.MarshalPKCS8PrivateKey(s.key)
+	if err != nil {
+		return fmt.Errorf("key of the Snowflake user: %w", err)
+	}
+	_, err = secretsmanager.NewFromConfig(cfg).CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name:         aws.String(Secret),
+		SecretString: aws.String(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
+	})
+	if err != nil {
+		return fmt.Errorf("key of the Snowflake user: %w", err)
+	}
+	return nil
+}
+
+// Query returns connections to the local Snowflake by the real driver.
+func (s *Sandbox) Query() (*sql.DB, error) {
+	u, err := url.Parse(s.Snowflake.URL())
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, gosnowflake.Config{
+		Account: Account, User: User, Role: Role,
+		Protocol: u.Scheme, Host: u.Hostname(), Port: port,
+		Authenticator: gosnowflake.AuthTypeJwt, PrivateKey: s.key,
+	})), nil
+}
+
+// Idle waits until no function runs or waits, and Snowflake has loaded all that
+// was announced to it.
+func (s *Sandbox) Idle(ctx context.Context) error {
+	if err := s.Host().Idle(ctx); err != nil {
+		return err
+	}
+	return s.Snowflake.Idle(ctx)
+}
+
+// Close ends both. Closing again does nothing.
+func (s *Sandbox) Close() error {
+	var errs []error
+	if s.Snowflake != nil {
+		errs = append(errs, s.Snowflake.Close())
+	}
+	return errors.Join(append(errs, s.Env.Close())...)
+}

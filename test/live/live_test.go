@@ -1,0 +1,200 @@
+// Package live checks the app in real accounts of AWS and Snowflake, end to end,
+// and takes everything away again: `make live`, see docs/snowflake.md. With
+// INGESTION_LIVE=sandbox it runs the very same check on this machine.
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ingestion/internal/feed"
+	"ingestion/local/flow"
+)
+
+// patience bounds each wait: Snowpipe takes about a minute, a subscription of
+// its queue may take several.
+const patience = 20 * time.Minute
+
+// stacks are those of the example feeds, without the environment's name.
+var stacks = []string{"Earthquakes", "Airports", "Movies", "Flights"}
+
+// target is where the check runs.
+type target struct {
+	aws    aws.Config
+	db     *sql.DB
+	cdk    func(ctx context.Context, args ...string) error
+	schema string // qualified, quoted
+}
+
+func TestLive(t *testing.T) {
+	mode := os.Getenv("INGESTION_LIVE")
+	if mode == "" {
+		t.Skip("needs accounts of AWS and Snowflake: make live")
+	}
+	// A name of this run's own: nothing that exists is touched.
+	var suffix [3]byte
+	if _, err := rand.Read(suffix[:]); err != nil {
+		t.Fatal(err)
+	}
+	environment := "live" + hex.EncodeToString(suffix[:])
+	to := accounts(t, mode, environment)
+	named := func(stack string) string { return environment + "-" + stack }
+	all := []string{named("Store")}
+	for _, s := range stacks {
+		all = append(all, named(s))
+	}
+
+	t.Cleanup(func() { cleanUp(t, to, environment, all) })
+	if err := to.cdk(t.Context(), append([]string{"deploy", "--require-approval", "never", "--method=direct"}, all...)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.cdk(t.Context(), append([]string{"diff", "--fail", "--method=template"}, all...)...); err != nil {
+		t.Errorf("there are differences after the deployment: %v", err)
+	}
+
+	samples, err := flow.Samples(repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feeds := map[string]*flow.Feed{}
+	for _, stack := range stacks {
+		f, err := flow.New(t.Context(), to.aws, named(stack))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range samples[stack] {
+			if _, err := f.Put(t.Context(), file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		feeds[stack] = f
+	}
+	var reports []flow.Report
+	for _, stack := range stacks {
+		reports = append(reports, through(t, to, feeds[stack], samples[stack]))
+	}
+	var table strings.Builder
+	if err := flow.Print(&table, reports); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + table.String())
+
+	tombstone(t, to, feeds["Movies"])
+
+	if err := to.cdk(t.Context(), append([]string{"destroy", "--force"}, all[1:]...)...); err != nil {
+		t.Fatal(err)
+	}
+	left(t, to)
+}
+
+// through waits until the files are in the table and in Snowflake, and counts.
+func through(t *testing.T, to target, f *flow.Feed, files []flow.File) flow.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
+	defer cancel()
+	uploads, err := f.Wait(ctx, len(files), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Check(ctx, files, uploads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.RunTask(ctx, to.db); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.WaitRows(ctx, to.db, r.InTable); err != nil {
+		t.Error(err)
+	}
+	if err := f.CheckSnowflake(ctx, to.db, &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	return r
+}
+
+// tombstone deletes a record through DynamoDB's API, which takes its row away
+// from a view of the table's latest state.
+func tombstone(t *testing.T, to target, f *flow.Feed) {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
+	defer cancel()
+	before, err := f.Rows(ctx, to.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploads, err := f.Uploads(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := f.FirstItems(ctx, uploads[0], 1)
+	if err != nil || len(items) != 1 {
+		t.Fatalf("%d items, error %v", len(items), err)
+	}
+	if _, err := f.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &f.Table, Key: map[string]types.AttributeValue{
+		feed.PartitionKey: items[0][feed.PartitionKey], feed.SortKey: items[0][feed.SortKey],
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.WaitRows(ctx, to.db, before-1); err != nil {
+		t.Error(err)
+	}
+}
+
+// left checks that the tables are all that destroyed feeds leave in Snowflake.
+func left(t *testing.T, to target) {
+	t.Helper()
+	want := map[string][]string{"TABLES": {"AIRPORTS", "EARTHQUAKES", "MOVIES"}}
+	for _, kind := range []string{"TABLES", "PIPES", "TASKS", "STAGES", "FILE FORMATS", "VIEWS"} {
+		got, err := listed(t.Context(), to.db, "SHOW "+kind+" IN SCHEMA "+to.schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want[kind]) {
+			t.Errorf("%s after the destruction: %q, want %q", kind, got, want[kind])
+		}
+	}
+}
+
+// listed returns the column "name" of what a SHOW answers, sorted.
+func listed(ctx context.Context, db *sql.DB, show string) (names []string, err error) {
+	rows, err := db.QueryContext(ctx, show)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", show, err)
+	}
+	defer rows.Close() //nolint:errcheck // read to the end
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(columns, "name")
+	if at < 0 {
+		return nil, fmt.Errorf("%s: no column \"name\" in %q", show, columns)
+	}
+	values := make([]any, len(columns))
+	for rows.Next() {
+		for i := range values {
+			values[i] = new(sql.NullString)
+		}
+		if err := rows.Scan(values...); err != nil {
+			return nil, err
+		}
+		names = append(names, values[at].(*sql.NullString).String)
+	}
+	slices.Sort(names)
+	return names, rows.Err()
+}
