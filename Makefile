@@ -94,7 +94,7 @@ bin/demo: $(DEMO_SOURCES)
 # Byte-identical wherever it is built: the hash of an asset is the hash of this file.
 dist/$(ARCH)/%/bootstrap: $(FUNCTION_SOURCES)
 	@mkdir -p $(@D) bin
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc,minicore_disabled \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc,minicore_disabled,nethttpomithttp2 \
 	  -ldflags='-s -w -buildid=' -o bin/$*.$$$$ ./lambdas/$* && mv bin/$*.$$$$ $@
 
 # --- what is installed from pins ---------------------------------------------

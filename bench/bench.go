@@ -25,7 +25,6 @@ type bench struct {
 	dynamo         dynamoStub
 	handed         handedOn
 	delay          delayed
-	endLedger      func()
 	log            io.Writer
 }
 
@@ -64,7 +63,7 @@ func newBench(ctx context.Context, log io.Writer) (*bench, error) {
 	if _, err := os.Stat(filepath.Join(repo, "bench", "bench.go")); err != nil {
 		return nil, fmt.Errorf("run it in the root of the repository: %w", err)
 	}
-	b := &bench{repo: repo, out: filepath.Join(repo, "bench", "out"), log: log, endLedger: func() {}}
+	b := &bench{repo: repo, out: filepath.Join(repo, "bench", "out"), log: log}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return nil, err
 	}
@@ -82,10 +81,7 @@ func newBench(ctx context.Context, log io.Writer) (*bench, error) {
 	return b, nil
 }
 
-func (b *bench) close() error {
-	b.endLedger()
-	return os.RemoveAll(b.dir)
-}
+func (b *bench) close() error { return os.RemoveAll(b.dir) }
 
 // route tells the services apart, which have one address.
 func (b *bench) route(w http.ResponseWriter, r *http.Request) {
@@ -97,14 +93,6 @@ func (b *bench) route(w http.ResponseWriter, r *http.Request) {
 	default:
 		b.s3.ServeHTTP(w, r)
 	}
-}
-
-// newTable begins with an empty ledger.
-func (b *bench) newTable() {
-	b.endLedger()
-	ledger, end := newLedger()
-	b.endLedger = end
-	b.dynamo.start(ledger)
 }
 
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }

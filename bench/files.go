@@ -42,7 +42,7 @@ func (b *bench) realFile(ctx context.Context, file string, r *results) error {
 	}
 	name := filepath.Base(file)
 	b.s3.putBytes(sourceBucket+"/"+name, content)
-	b.newTable()
+	b.dynamo.start()
 	u, err := b.unpack(ctx, name)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (b *bench) hugeFiles(ctx context.Context, size int64, r *results) error {
 			return err
 		}
 		b.s3.put(sourceBucket+"/huge."+form, s3Object{object.open, object.size()})
-		b.newTable()
+		b.dynamo.start()
 		o, err := b.unpack(ctx, "huge."+form)
 		if err != nil {
 			return err

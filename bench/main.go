@@ -21,7 +21,7 @@ import (
 type options struct {
 	records, python int
 	repeat          int
-	huge            int64
+	huge            float64
 	only            string
 	files           []string
 }
@@ -37,12 +37,12 @@ func main() {
 	flag.IntVar(&o.records, "records", 375_463, "records of the generated input; as many as by default are 200 MB")
 	flag.IntVar(&o.python, "python", 40_000, "of which Python gets the first so many: all take it minutes")
 	flag.IntVar(&o.repeat, "repeat", 3, "how often to run what is quick; the median counts")
-	flag.Int64Var(&o.huge, "huge", 0, "also take an array, a zip and NDJSON of so many GB through unpack, and one through load")
-	flag.StringVar(&o.only, "only", "", "do one step alone: unpack, load or others")
+	flag.Float64Var(&o.huge, "huge", 0, "also take an array, a zip and NDJSON of so many GB through unpack, and one through load")
+	flag.StringVar(&o.only, "only", "", "do one step alone: unpack, load, others, files or huge")
 	flag.Parse()
 	o.files = flag.Args()
-	if !slices.Contains([]string{"", "unpack", "load", "others"}, o.only) {
-		log.Fatalf("-only %q: it is unpack, load or others", o.only)
+	if !slices.Contains([]string{"", "unpack", "load", "others", "files", "huge"}, o.only) {
+		log.Fatalf("-only %q: it is unpack, load, others, files or huge", o.only)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := measure(ctx, o)
@@ -61,12 +61,14 @@ func measure(ctx context.Context, o options) (err error) {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	in, err := b.prepare(o)
-	if err != nil {
-		return err
+	wanted := func(step string) bool { return o.only == "" || o.only == step }
+	var in inputs
+	if wanted("unpack") || wanted("load") || wanted("others") {
+		if in, err = b.prepare(o); err != nil {
+			return err
+		}
 	}
 	r := newResults(o, in)
-	wanted := func(step string) bool { return o.only == "" || o.only == step }
 	if wanted("unpack") {
 		if err := b.unpacking(ctx, o, in, r); err != nil {
 			return err
@@ -82,17 +84,19 @@ func measure(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	for _, file := range o.files {
-		if err := b.realFile(ctx, file, r); err != nil {
+	if wanted("files") {
+		for _, file := range o.files {
+			if err := b.realFile(ctx, file, r); err != nil {
+				return err
+			}
+		}
+	}
+	if o.huge > 0 && wanted("huge") {
+		if err := b.hugeFiles(ctx, int64(o.huge*1e9), r); err != nil {
 			return err
 		}
 	}
-	if o.huge > 0 {
-		if err := b.hugeFiles(ctx, o.huge*1e9, r); err != nil {
-			return err
-		}
-	}
-	if err := r.finish(b); err != nil {
+	if err := r.finish(b, o.only == ""); err != nil {
 		return err
 	}
 	return r.print(os.Stdout)
@@ -167,7 +171,7 @@ func (b *bench) unpacking(ctx context.Context, o options, in inputs, r *results)
 		input := filepath.Join(b.dir, key(form))
 		lines := filepath.Join(b.dir, "lines")
 		for i := range o.repeat {
-			b.newTable()
+			b.dynamo.start()
 			o, err := b.unpack(ctx, key(form))
 			if err != nil {
 				return err
@@ -227,7 +231,7 @@ func (b *bench) ours(ctx context.Context, o options, in inputs, r *results) erro
 	for _, latency := range []time.Duration{near, far} {
 		var all []outcome
 		for range o.repeat {
-			b.newTable()
+			b.dynamo.start()
 			u, err := b.unpack(ctx, key(formNDJSON))
 			if err != nil {
 				return err
@@ -281,7 +285,7 @@ func (b *bench) others(ctx context.Context, in inputs, r *results) error {
 			continue
 		}
 		for _, latency := range []time.Duration{near, far} {
-			b.newTable()
+			b.dynamo.start()
 			o, err := b.loading(latency, c.want, c.payload, c.run)
 			if errors.Is(err, errUnequal) {
 				r.skip(b, "%s: %v", c.name, err) // told in the table too

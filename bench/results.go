@@ -145,7 +145,13 @@ func (r *results) addUnpack(form string, in inputs, ours, limit outcome, peakMB 
 	return u
 }
 
-func (r *results) finish(b *bench) error {
+// Files in bench/out. Only a whole run replaces the results of the last whole run.
+const (
+	resultsFile = "results.json"
+	partialFile = "partial.json"
+)
+
+func (r *results) finish(b *bench, whole bool) error {
 	for _, name := range []string{"unpack", "load"} {
 		info, err := os.Stat(b.program(name))
 		if err != nil {
@@ -161,7 +167,12 @@ func (r *results) finish(b *bench) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.out, "results.json"), append(out, '\n'), 0o644)
+	name := partialFile
+	if whole {
+		name = resultsFile
+	}
+	b.say("writing bench/out/%s", name)
+	return os.WriteFile(filepath.Join(b.out, name), append(out, '\n'), 0o644)
 }
 
 // ratios fills in those whose both sides were measured.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"ingestion/internal/fake"
@@ -22,29 +21,11 @@ type dynamoStub struct {
 	calls  int
 }
 
-// lifetime lets the fake, which is made for tests, live as long as the benchmark.
-type lifetime struct {
-	testing.TB
-	ends []func()
-}
-
-// Helper implements testing.TB.
-func (*lifetime) Helper() {}
-
-// Cleanup implements testing.TB.
-func (l *lifetime) Cleanup(f func()) { l.ends = append(l.ends, f) }
-
-func (l *lifetime) end() {
-	for _, f := range l.ends {
-		f()
-	}
-}
-
-// start forgets what came before.
-func (d *dynamoStub) start(ledger *fake.DynamoDB) {
+// start forgets what came before: it begins with an empty table.
+func (d *dynamoStub) start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ledger, d.bodies, d.keep, d.calls = ledger, nil, true, 0
+	d.ledger, d.bodies, d.keep, d.calls = fake.NewTable(), nil, true, 0
 }
 
 // countOnly makes the stub forget what comes from now on.
@@ -110,13 +91,6 @@ func answer(w http.ResponseWriter, body string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10))
 	_, _ = w.Write([]byte(body)) // a client that went away has what it wants
-}
-
-// newLedger is an empty table behind DynamoDB's protocol.
-func newLedger() (*fake.DynamoDB, func()) {
-	l := &lifetime{}
-	table := fake.NewDynamoDB(l)
-	return table, l.end
 }
 
 // delayed answers each request as late as a service in the same region does.

@@ -27,3 +27,10 @@ func NDJSON() Format { return Format{feed.Format{Kind: feed.NDJSON}} }
 func CSV(delimiter rune, columns ...string) Format {
 	return Format{feed.Format{Kind: feed.CSV, Delimiter: string(delimiter), Columns: columns}}
 }
+
+// Latin1 is for files in ISO 8859-1, of any of the formats. Files in UTF-8, or in
+// UTF-16 with a byte order mark, need no mention.
+func (f Format) Latin1() Format {
+	f.spec.Encoding = feed.Latin1
+	return f
+}

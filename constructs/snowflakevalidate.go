@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
 
 	"ingestion/internal/feed"
 	"ingestion/snowflake"

@@ -35,6 +35,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"runtime"
 	"strings"
 
 	"ingestion/internal/feed"
@@ -101,6 +102,7 @@ func Walk(ctx context.Context, name string, obj Object, limits feed.Limits, v Vi
 		ctx:    ctx,
 		limits: feed.Spec{Limits: limits}.WithDefaults().Limits,
 		v:      v,
+		ahead:  runtime.GOMAXPROCS(0) > 1,
 	}
 	err := w.object(place{path: displayName([]byte(path.Base(name))), root: true}, obj)
 	if errors.Is(err, errStop) {
@@ -116,6 +118,7 @@ type walker struct {
 	ctx    context.Context
 	limits feed.Limits
 	v      Visitor
+	ahead  bool // decompress in a goroutine of its own
 
 	members int // of all archives, skipped ones included
 	index   int // of the next entry

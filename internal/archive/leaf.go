@@ -7,8 +7,8 @@ import (
 var errEntryOver = errors.New("archive: entry read after Visitor.Entry returned")
 
 // leaf is the reader of an entry. It puts the entry's name and offset into
-// damage, bounds the entry's size, and decompresses ahead of its reader once
-// the entry proves to be larger than a few buffers.
+// damage, bounds the entry's size, and decompresses ahead of its reader where
+// there are processors for both, once the entry proves to be larger than a few buffers.
 type leaf struct {
 	w      *walker
 	in     *input
@@ -50,7 +50,7 @@ func (l *leaf) locate(err error) error {
 }
 
 func (l *leaf) read(p []byte) (int, error) {
-	if l.ahead == nil && l.n >= aheadAfter {
+	if l.ahead == nil && l.n >= aheadAfter && l.w.ahead {
 		l.ahead = newAhead(l.in)
 	}
 	if l.ahead != nil {

@@ -3,37 +3,60 @@ package dynamo
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// caller sends BatchWriteItem requests whose bodies are made elsewhere. All that
+// Client sends BatchWriteItem requests whose bodies are made elsewhere. All that
 // a user may have configured (region, endpoint, FIPS and dual-stack endpoints,
 // credentials, HTTP client) is the SDK client's, taken from its options.
-type caller struct {
-	endpoint string
-	region   string
-	creds    aws.CredentialsProvider
-	client   interface {
-		Do(*http.Request) (*http.Response, error)
-	}
-	signer *v4.Signer
+type Client struct {
+	creds aws.CredentialsProvider
+	send  sender
 }
 
-func newCaller(ctx context.Context, client *dynamodb.Client) (*caller, error) {
+// sender sends one signed request and reads the answer. An error is worth
+// another try.
+type sender interface {
+	send(ctx context.Context, creds aws.Credentials, m message) (answer, error)
+}
+
+// message is a request's body with headRoom bytes before it, in which a sender
+// may write what it likes.
+type message []byte
+
+func (m message) body() []byte { return m[headRoom:] }
+
+// headRoom is what the head of a request needs, so that head and body leave in
+// one write. A session token has some 1 KB.
+const headRoom = 4 << 10
+
+func newMessage(body []byte) message {
+	return append(make([]byte, headRoom, headRoom+len(body)), body...)
+}
+
+// answer is a response. The body is the caller's.
+type answer struct {
+	status int
+	crc    string // the header X-Amz-Crc32
+	body   []byte
+}
+
+// requestTimeout is how long one request may take.
+const requestTimeout = 20 * time.Second
+
+// NewClient returns a Client to the table's service that client knows. It keeps
+// connections: one Client serves all Writers of a process.
+func NewClient(ctx context.Context, client *dynamodb.Client) (*Client, error) {
 	o := client.Options()
 	params := dynamodb.EndpointParameters{
 		Region:       aws.String(o.Region),
@@ -48,11 +71,13 @@ func newCaller(ctx context.Context, client *dynamodb.Client) (*caller, error) {
 	if o.Credentials == nil {
 		return nil, errors.New("no credentials for DynamoDB")
 	}
-	url := ep.URI.String()
-	if ep.URI.Path == "" {
-		url += "/"
+	c := &Client{creds: o.Credentials}
+	if p := newPool(&ep.URI, o.Region, o.HTTPClient); p != nil {
+		c.send = p
+	} else {
+		c.send = newGeneral(&ep.URI, o.Region, o.HTTPClient)
 	}
-	return &caller{endpoint: url, region: o.Region, creds: o.Credentials, client: o.HTTPClient, signer: v4.NewSigner()}, nil
+	return c, nil
 }
 
 // callError is a request that failed in a way that may pass.
@@ -67,50 +92,38 @@ func (e *callError) Unwrap() error { return e.err }
 // errRejected is DynamoDB's word that it will never take a request as it is.
 var errRejected = errors.New("rejected by DynamoDB")
 
-// batchWrite sends one body and returns the body to send next: that of the
+// batchWrite sends one message and returns the one to send next: that of the
 // items which DynamoDB did not process, nil when there are none. An error is a
 // *callError where trying again may help, wraps errRejected where an item of
 // the request is at fault, and is neither for what only a change of the
 // deployment can mend, such as a missing permission.
-func (c *caller) batchWrite(ctx context.Context, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	req.Header.Set("X-Amz-Target", "DynamoDB_20120810.BatchWriteItem")
-	req.Header.Set("Accept-Encoding", "identity") // the checksum is of the body as it is sent
+func (c *Client) batchWrite(ctx context.Context, m message) (message, error) {
 	creds, err := c.creds.Retrieve(ctx)
 	if err != nil {
 		return nil, &callError{err: fmt.Errorf("retrieve credentials: %w", err)}
 	}
-	sum := sha256.Sum256(body)
-	if err := c.signer.SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), "dynamodb", c.region, time.Now()); err != nil {
-		return nil, fmt.Errorf("sign request: %w", err)
-	}
-	resp, err := c.client.Do(req)
+	a, err := c.send.send(ctx, creds, m)
 	if err != nil {
 		return nil, &callError{err: err}
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end or has failed already
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, &callError{err: fmt.Errorf("read answer: %w", err)}
-	}
-	if want := resp.Header.Get("X-Amz-Crc32"); want != "" {
-		if got := strconv.FormatUint(uint64(crc32.ChecksumIEEE(answer)), 10); got != want {
-			return nil, &callError{err: fmt.Errorf("answer's CRC-32 is %s, the header says %s", got, want)}
+	if a.crc != "" {
+		if got := strconv.FormatUint(uint64(crc32.ChecksumIEEE(a.body)), 10); got != a.crc {
+			return nil, &callError{err: fmt.Errorf("answer's CRC-32 is %s, the header says %s", got, a.crc)}
 		}
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, failure(resp.StatusCode, answer)
+	if a.status != http.StatusOK {
+		return nil, failure(a.status, a.body)
 	}
-	return unprocessed(answer)
+	return unprocessed(a.body)
 }
 
-func unprocessed(answer []byte) ([]byte, error) {
+// allProcessed is the usual answer, as DynamoDB writes it.
+var allProcessed = []byte(`{"UnprocessedItems":{}}`)
+
+func unprocessed(answer []byte) (message, error) {
+	if bytes.Equal(answer, allProcessed) {
+		return nil, nil
+	}
 	var out struct {
 		UnprocessedItems map[string]json.RawMessage
 	}
@@ -120,7 +133,11 @@ func unprocessed(answer []byte) ([]byte, error) {
 	if len(out.UnprocessedItems) == 0 {
 		return nil, nil
 	}
-	return json.Marshal(map[string]any{"RequestItems": out.UnprocessedItems})
+	body, err := json.Marshal(map[string]any{"RequestItems": out.UnprocessedItems})
+	if err != nil {
+		return nil, err
+	}
+	return newMessage(body), nil
 }
 
 func failure(status int, answer []byte) error {

@@ -25,41 +25,39 @@ func newLimiter(start, ceiling int) *limiter {
 	return l
 }
 
-// acquire waits for a slot or for the end of ctx.
+// acquire waits for a slot or for the end of ctx, which is to call wake. It is
+// for one goroutine.
 func (l *limiter) acquire(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.changed.Broadcast()
-	})
-	defer stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.under >= int(l.limit) {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
+	for ctx.Err() == nil && l.under >= int(l.limit) {
 		l.changed.Wait()
 	}
-	if err := context.Cause(ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	l.under++
 	return nil
+}
+
+// wake makes acquire look at its context again.
+func (l *limiter) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed.Signal()
 }
 
 func (l *limiter) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.under--
-	l.changed.Broadcast()
+	l.changed.Signal()
 }
 
 func (l *limiter) succeeded() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.limit = min(l.ceiling, l.limit+1/l.limit)
-	l.changed.Broadcast()
 }
 
 // throttled reduces the bound, once for all the requests that were under way

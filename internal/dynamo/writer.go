@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -20,6 +19,8 @@ const (
 	maxBatchBytes = 1 << 20
 	// maxBytesUnderWay bounds the bodies that are held at a time.
 	maxBytesUnderWay = 16 << 20
+	// maxKept is above the size of a batch of usual records.
+	maxKept = 128 << 10
 	// startRequests and maxRequests bound the requests under way.
 	startRequests = 8
 	maxRequests   = 64
@@ -33,23 +34,24 @@ const (
 type Writer struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	call     *caller
-	head     []byte // what a request's body begins with
+	client   *Client
+	head     message // what a request begins with
 	batch    *batch
 	limiter  *limiter
 	bytes    *semaphore.Weighted
+	work     chan *batch // to a worker that is idle
 	wg       sync.WaitGroup
-	pool     sync.Pool
 	onReject func(tag int64, err error)
 
 	mu     sync.Mutex
+	free   []*batch
 	stored int64
 	calls  int64
 }
 
-// batch is one request's body. ends[i] is where item i ends in it.
+// batch is one request. ends[i] is where item i ends in it.
 type batch struct {
-	body []byte
+	message
 	ends []int
 	tags []int64
 }
@@ -57,23 +59,20 @@ type batch struct {
 // NewWriter returns a Writer to table, whose requests end with ctx. onReject
 // hears, never concurrently, of an item that DynamoDB itself refused for what
 // it is, by the tag that Commit was given; the other items of its batch are stored.
-func NewWriter(ctx context.Context, client *dynamodb.Client, table string, onReject func(tag int64, err error)) (*Writer, error) {
-	call, err := newCaller(ctx, client)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) NewWriter(ctx context.Context, table string, onReject func(tag int64, err error)) (*Writer, error) {
 	name, err := json.Marshal(table)
 	if err != nil {
 		return nil, fmt.Errorf("table name %q: %w", table, err)
 	}
 	w := &Writer{
-		call: call, onReject: onReject,
-		head:    fmt.Appendf(nil, `{"RequestItems":{%s:[`, name),
+		client: c, onReject: onReject,
+		head:    newMessage(fmt.Appendf(nil, `{"RequestItems":{%s:[`, name)),
 		limiter: newLimiter(startRequests, maxRequests),
 		bytes:   semaphore.NewWeighted(maxBytesUnderWay),
+		work:    make(chan *batch),
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	w.pool.New = func() any { return &batch{} }
+	context.AfterFunc(w.ctx, w.limiter.wake)
 	return w, nil
 }
 
@@ -88,14 +87,37 @@ const (
 // them. What is not given to Commit is forgotten with the next Next.
 func (w *Writer) Next() []byte {
 	if w.batch == nil {
-		w.batch = w.pool.Get().(*batch)
+		w.batch = w.spare()
 		w.batch.reset(w.head)
 	}
-	body := w.batch.body
+	body := w.batch.message
 	if len(w.batch.ends) > 0 {
 		body = append(body, ',')
 	}
 	return append(body, itemHead...)
+}
+
+// spare returns a batch that was sent, for its memory, or a new one.
+func (w *Writer) spare() *batch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.free) - 1
+	if n < 0 {
+		return &batch{}
+	}
+	b := w.free[n]
+	w.free = w.free[:n]
+	return b
+}
+
+// keep keeps b for its memory, unless it is one of a few large ones.
+func (w *Writer) keep(b *batch) {
+	if cap(b.message) > maxKept {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.free = append(w.free, b)
 }
 
 // Commit adds the item that was appended to what Next returned. It blocks while
@@ -103,17 +125,17 @@ func (w *Writer) Next() []byte {
 func (w *Writer) Commit(body []byte, tag int64) error {
 	b := w.batch
 	body = append(body, itemTail...)
-	b.body = body
-	b.ends = append(b.ends, len(b.body))
+	b.message = body
+	b.ends = append(b.ends, len(body))
 	b.tags = append(b.tags, tag)
-	if len(b.ends) == maxBatchItems || len(b.body) >= maxBatchBytes {
+	if len(b.ends) == maxBatchItems || len(body) >= maxBatchBytes {
 		return w.send()
 	}
 	return nil
 }
 
-func (b *batch) reset(head []byte) {
-	b.body = append(b.body[:0], head...)
+func (b *batch) reset(head message) {
+	b.message = append(b.message[:0], head...)
 	b.ends, b.tags = b.ends[:0], b.tags[:0]
 }
 
@@ -123,6 +145,7 @@ func (w *Writer) Flush() (stored, calls int64, err error) {
 	if w.batch != nil && len(w.batch.ends) > 0 {
 		err = w.send()
 	}
+	close(w.work)
 	w.wg.Wait()
 	if cause := context.Cause(w.ctx); err == nil && cause != nil {
 		err = cause
@@ -134,31 +157,42 @@ func (w *Writer) Flush() (stored, calls int64, err error) {
 func (w *Writer) send() error {
 	b := w.batch
 	w.batch = nil
-	b.body = append(b.body, batchTail...)
-	weight := min(int64(len(b.body)), maxBytesUnderWay)
-	if err := w.bytes.Acquire(w.ctx, weight); err != nil {
+	b.message = append(b.message, batchTail...)
+	if err := w.bytes.Acquire(w.ctx, b.weight()); err != nil {
 		return context.Cause(w.ctx)
 	}
 	if err := w.limiter.acquire(w.ctx); err != nil {
-		w.bytes.Release(weight)
+		w.bytes.Release(b.weight())
 		return err
 	}
-	w.wg.Go(func() {
-		defer w.bytes.Release(weight)
-		defer w.limiter.release()
-		if err := w.write(b); err != nil {
-			w.cancel(err)
-			return
-		}
-		w.pool.Put(b)
-	})
+	select {
+	case w.work <- b:
+	default:
+		w.wg.Go(func() { w.worker(b) })
+	}
 	return nil
+}
+
+func (b *batch) weight() int64 { return min(int64(len(b.message)), maxBytesUnderWay) }
+
+// worker writes b, and what comes after. A goroutine for each batch would grow
+// its stack for each.
+func (w *Writer) worker(b *batch) {
+	for ok := true; ok; b, ok = <-w.work {
+		err := w.write(b)
+		if err != nil {
+			w.cancel(err)
+		}
+		w.bytes.Release(b.weight())
+		w.keep(b)
+		w.limiter.release()
+	}
 }
 
 // write stores one batch. Where DynamoDB refuses the request for one of its
 // items, the halves are written by themselves, down to the item that is at fault.
 func (w *Writer) write(b *batch) error {
-	err := w.retry(b.body)
+	err := w.retry(b.message)
 	if !errors.Is(err, errRejected) {
 		if err == nil {
 			w.mu.Lock()
@@ -181,16 +215,16 @@ func (w *Writer) write(b *batch) error {
 }
 
 // slice copies the items from (inclusive) to (exclusive) into a batch of their own.
-func (b *batch) slice(head []byte, from, to int) *batch {
+func (b *batch) slice(head message, from, to int) *batch {
 	start := len(head)
 	if from > 0 {
 		start = b.ends[from-1] + len(",")
 	}
 	var part batch
 	part.reset(head)
-	shift := start - len(part.body)
-	part.body = append(part.body, b.body[start:b.ends[to-1]]...)
-	part.body = append(part.body, batchTail...)
+	shift := start - len(part.message)
+	part.message = append(part.message, b.message[start:b.ends[to-1]]...)
+	part.message = append(part.message, batchTail...)
 	part.tags = append(part.tags, b.tags[from:to]...)
 	for _, end := range b.ends[from:to] {
 		part.ends = append(part.ends, end-shift)
@@ -198,13 +232,13 @@ func (b *batch) slice(head []byte, from, to int) *batch {
 	return &part
 }
 
-// retry sends body until DynamoDB has processed all of it.
-func (w *Writer) retry(body []byte) error {
+// retry sends m until DynamoDB has processed all of it.
+func (w *Writer) retry(m message) error {
 	for attempt := 0; ; {
 		w.mu.Lock()
 		w.calls++
 		w.mu.Unlock()
-		rest, err := w.call.batchWrite(w.ctx, body)
+		rest, err := w.client.batchWrite(w.ctx, m)
 		var passing *callError
 		switch {
 		case err == nil && rest == nil:
@@ -213,10 +247,10 @@ func (w *Writer) retry(body []byte) error {
 		case err == nil:
 			// Items are left unprocessed for the same reason that requests are throttled.
 			w.limiter.throttled(time.Now())
-			if len(rest) < len(body) {
+			if len(rest) < len(m) {
 				attempt = 0
 			}
-			body = rest
+			m = rest
 		case w.ctx.Err() != nil:
 			return context.Cause(w.ctx)
 		case !errors.As(err, &passing):

@@ -17,10 +17,19 @@ func item(i int, payload string) []byte {
 	return fmt.Appendf(nil, `"pk":{"S":"f#u#%d"},"sk":{"S":"%06d"},"data":{"S":"%s"}`, i%3, i, payload)
 }
 
+func client(t *testing.T, db *fake.DynamoDB) *dynamo.Client {
+	t.Helper()
+	c, err := dynamo.NewClient(t.Context(), db.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // write puts n items and returns the tags that were refused.
 func write(t *testing.T, db *fake.DynamoDB, n int, payload string) (stored int64, refused []int64, err error) {
 	t.Helper()
-	w, err := dynamo.NewWriter(t.Context(), db.Client(), "table", func(tag int64, err error) {
+	w, err := client(t, db).NewWriter(t.Context(), "table", func(tag int64, err error) {
 		if err == nil {
 			t.Errorf("item %d is refused without a reason", tag)
 		}
@@ -115,7 +124,7 @@ func TestWriterEndsWithItsContext(t *testing.T) {
 	db.Before = func(string, []byte) (int, string) { return http.StatusBadRequest, "ThrottlingException" }
 	errDone := errors.New("the time is over")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	w, err := dynamo.NewWriter(ctx, db.Client(), "table", func(int64, error) {})
+	w, err := client(t, db).NewWriter(ctx, "table", func(int64, error) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,10 +47,13 @@ type DynamoDB struct {
 	Calls map[string]int
 }
 
+// NewTable returns a table to be served by whoever asked for it. It has no client.
+func NewTable() *DynamoDB { return &DynamoDB{items: map[string]Item{}, Calls: map[string]int{}} }
+
 // NewDynamoDB starts a table that ends with the test.
 func NewDynamoDB(t testing.TB) *DynamoDB {
 	t.Helper()
-	f := &DynamoDB{items: map[string]Item{}, Calls: map[string]int{}}
+	f := NewTable()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.client = dynamodb.New(dynamodb.Options{
@@ -62,7 +65,7 @@ func NewDynamoDB(t testing.TB) *DynamoDB {
 	return f
 }
 
-// Client is an SDK client of the table.
+// Client is an SDK client of a table that NewDynamoDB started.
 func (f *DynamoDB) Client() *dynamodb.Client { return f.client }
 
 // Items returns a copy of all items, in order of their keys.

@@ -35,6 +35,8 @@ func TestValidate(t *testing.T) {
 		"no format":          {func(s *feed.Spec) { s.Format = feed.Format{} }, "Format: is required"},
 		"unknown format":     {func(s *feed.Spec) { s.Format.Kind = "xml" }, `Format.Kind: "xml" is none of json, ndjson, csv`},
 		"path in NDJSON":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.NDJSON, Path: "a"} }, "has no enclosing document"},
+		"Latin-1":            {func(s *feed.Spec) { s.Format.Encoding = feed.Latin1 }, ""},
+		"other encoding":     {func(s *feed.Spec) { s.Format.Encoding = "ebcdic" }, `Format.Encoding: "ebcdic" is not "latin1"`},
 		"empty key":          {func(s *feed.Spec) { s.Format.Path = "a..b" }, "has an empty key"},
 		"delimiter in JSON":  {func(s *feed.Spec) { s.Format.Delimiter = "|" }, "belong to CSV"},
 		"no delimiter":       {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV} }, "Format.Delimiter: is required"},

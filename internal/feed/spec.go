@@ -60,7 +60,15 @@ type Format struct {
 	Delimiter string `json:"delimiter,omitempty"`
 	// Columns, when given, are the names that the header row must have, in its order.
 	Columns []string `json:"columns,omitempty"`
+	// Encoding of the text. Empty: UTF-8, or UTF-16 where a byte order mark says so.
+	Encoding Encoding `json:"encoding,omitempty"`
 }
+
+// Encoding is how text is written in bytes, where the bytes do not tell.
+type Encoding string
+
+// Latin1 is ISO 8859-1: each byte is the character of its number.
+const Latin1 Encoding = "latin1"
 
 // Limits bound what one source object may make a function do. A zero field
 // means its default.

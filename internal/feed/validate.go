@@ -68,6 +68,9 @@ func overlap(a, b string) bool {
 }
 
 func (f Format) validate(add func(string, string, ...any)) {
+	if f.Encoding != "" && f.Encoding != Latin1 {
+		add("Format.Encoding", "%q is not %q; UTF-8 and UTF-16 are recognised and need no mention", f.Encoding, Latin1)
+	}
 	switch f.Kind {
 	case JSON, NDJSON:
 		if f.Delimiter != "" || len(f.Columns) > 0 {

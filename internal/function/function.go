@@ -7,14 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/feed"
@@ -32,7 +29,7 @@ type Surroundings struct {
 
 // Load reads the surroundings through getenv and reports everything that is
 // missing at once; names are the variables that the function needs besides the spec.
-func Load(ctx context.Context, getenv func(string) string, names ...string) (Surroundings, error) {
+func Load(getenv func(string) string, names ...string) (Surroundings, error) {
 	spec, err := feed.FromEnv(getenv)
 	errs := []error{err}
 	for _, name := range names {
@@ -40,7 +37,7 @@ func Load(ctx context.Context, getenv func(string) string, names ...string) (Sur
 			errs = append(errs, fmt.Errorf("environment variable %s is not set", name))
 		}
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
+	cfg, err := AWSConfig(getenv)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("load AWS configuration: %w", err))
 	}
@@ -57,16 +54,6 @@ func Load(ctx context.Context, getenv func(string) string, names ...string) (Sur
 func LimitMemory(bound int64) {
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(bound)
-}
-
-// httpClient keeps as many connections open as there may be requests under way;
-// the SDK's default keeps ten, and each further one costs a TLS handshake a call.
-func httpClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = 64
-		// A BatchWriteItem body is some 20 KB; by the default it goes out in pieces of 4 KB.
-		t.WriteBufferSize = 64 << 10
-	})
 }
 
 const (

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"ingestion/internal/upload"
 )
@@ -24,6 +23,10 @@ import (
 type envelope struct {
 	idHead []byte // {"id":"<upload>/<entry>/
 	middle []byte // ","feed":…,"entry":…,"ordinal":
+
+	ordinal int64 // of the last line
+	digits  [upload.OrdinalDigits]byte
+	zeros   int // before the ordinal in digits
 }
 
 func newEnvelope(u upload.Upload, entry int, path string) (envelope, error) {
@@ -37,7 +40,7 @@ func newEnvelope(u upload.Upload, entry int, path string) (envelope, error) {
 		return envelope{}, fmt.Errorf("entry %q of %s: %w", path, u.Source(), err)
 	}
 	id := upload.RecordID(u.ID, entry, 0)
-	e := envelope{idHead: []byte(`{"id":"` + id[:len(id)-upload.OrdinalDigits])}
+	e := envelope{ordinal: -2, idHead: []byte(`{"id":"` + id[:len(id)-upload.OrdinalDigits])}
 	e.middle = append(e.middle, `",`...)
 	e.middle = append(e.middle, rest[1:len(rest)-1]...)
 	e.middle = append(e.middle, `,"ordinal":`...)
@@ -48,20 +51,34 @@ const dataName = `,"data":`
 
 // appendHead appends a line up to its payload.
 func (e *envelope) appendHead(dst []byte, ordinal int64) []byte {
+	e.count(ordinal)
 	dst = append(dst, e.idHead...)
-	dst = appendPadded(dst, ordinal)
+	dst = append(dst, e.digits[:]...)
 	dst = append(dst, e.middle...)
-	dst = strconv.AppendInt(dst, ordinal, 10)
+	dst = append(dst, e.digits[e.zeros:]...)
 	return append(dst, dataName...)
 }
 
-func appendPadded(dst []byte, ordinal int64) []byte {
-	var digits [upload.OrdinalDigits]byte
-	for i := len(digits) - 1; i >= 0; i-- {
-		digits[i] = byte('0' + ordinal%10)
+// count writes the ordinal in digits. Nearly always it is the one after the last.
+func (e *envelope) count(ordinal int64) {
+	next := ordinal == e.ordinal+1
+	e.ordinal = ordinal
+	i := len(e.digits) - 1
+	if next {
+		for ; i > 0 && e.digits[i] == '9'; i-- {
+			e.digits[i] = '0'
+		}
+		e.digits[i]++
+		e.zeros = min(e.zeros, i)
+		return
+	}
+	for ; i >= 0; i-- {
+		e.digits[i] = byte('0' + ordinal%10)
 		ordinal /= 10
 	}
-	return append(dst, digits[:]...)
+	for e.zeros = 0; e.zeros < len(e.digits)-1 && e.digits[e.zeros] == '0'; {
+		e.zeros++
+	}
 }
 
 // Line is one line of a part, taken apart. Its fields are slices of the line.

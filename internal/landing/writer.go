@@ -1,7 +1,6 @@
 package landing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,9 +60,9 @@ type Writer struct {
 	part    Part
 	payload int64 // bytes of payload in the open part
 	line    []byte
-	buf     *bytes.Buffer
+	buf     *chunks
 	gz      *gzip.Writer
-	free    sync.Pool
+	store   store
 
 	parts, landed int64
 }
@@ -75,7 +74,6 @@ func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 		line: make([]byte, 0, lineBuffer+lineBuffer/4),
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	w.free.New = func() any { return &bytes.Buffer{} }
 	var err error
 	if w.gz, err = gzip.NewWriterLevel(nil, gzip.BestSpeed); err != nil {
 		return nil, fmt.Errorf("make gzip writer: %w", err)
@@ -108,8 +106,7 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 		if err := context.Cause(w.ctx); err != nil {
 			return err
 		}
-		w.buf = w.free.Get().(*bytes.Buffer)
-		w.buf.Reset()
+		w.buf = &chunks{from: &w.store}
 		w.gz.Reset(w.buf)
 		w.payload = 0
 	}
@@ -156,7 +153,7 @@ func (w *Writer) closePart() error {
 	}
 	part, buf := w.part, w.buf
 	part.Key = w.c.Upload.PartKey(w.c.Prefix, part.Entry, part.Number)
-	part.Bytes = int64(buf.Len())
+	part.Bytes = buf.total
 	w.buf = nil
 	w.part = Part{Entry: part.Entry, Number: part.Number + 1}
 	w.parts++
@@ -169,8 +166,10 @@ func (w *Writer) closePart() error {
 	w.wg.Go(func() {
 		defer w.slots.Release(1)
 		defer w.bytes.Release(weight)
-		err := s3io.PutNew(w.ctx, w.c.API, w.c.Bucket, part.Key, ContentType, buf.Bytes())
-		w.free.Put(buf)
+		created, err := s3io.Create(w.ctx, w.c.API, w.c.Bucket, part.Key, ContentType, buf.reader())
+		if created {
+			buf.release()
+		}
 		if err == nil {
 			err = w.c.Landed(w.ctx, part)
 		}

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
 
@@ -38,7 +37,7 @@ type Handler struct {
 	Bucket   string // of landing and quarantine
 	Table    string
 	S3       s3io.API
-	DynamoDB *dynamodb.Client
+	DynamoDB *dynamo.Client
 	Ledger   *ledger.Ledger
 	// HandOn hands a part to the function's next invocation.
 	HandOn func(context.Context, upload.PartRef) error
@@ -105,7 +104,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 		refused:    map[int64]error{}, from: p.Lines, expired: h.TimeUp(ctx),
 	}
 	l.prepareKeys()
-	l.writer, err = dynamo.NewWriter(ctx, h.DynamoDB, h.Table, func(tag int64, err error) { l.refused[tag] = err })
+	l.writer, err = h.DynamoDB.NewWriter(ctx, h.Table, func(tag int64, err error) { l.refused[tag] = err })
 	if err != nil {
 		return false, err
 	}

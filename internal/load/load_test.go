@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"ingestion/internal/dynamo"
 	"ingestion/internal/fake"
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
@@ -43,9 +44,13 @@ func newWorld(t *testing.T, payloads []string) *world {
 	w.u = upload.New(upload.Upload{Feed: "orders", Bucket: "src", Key: "k.json", ETag: "e", Size: 9 << 20, Time: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)})
 	w.ref = upload.PartRef{Feed: "orders", Upload: w.u.ID, Part: upload.PartName(0, 0)}
 	book := ledger.New(w.db.Client(), "table")
+	table, err := dynamo.NewClient(t.Context(), w.db.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.h = &load.Handler{
 		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
-		DynamoDB: w.db.Client(), Ledger: book, Log: slog.New(slog.DiscardHandler),
+		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler),
 		TimeUp: function.TimeUp, HandOn: func(_ context.Context, ref upload.PartRef) error { w.handed = append(w.handed, ref); return nil },
 	}
 	var buf bytes.Buffer

@@ -76,7 +76,7 @@ type Rejection struct {
 	// Detail is a sentence for people: what is wrong, where, what was expected.
 	Detail string
 	// Raw is the record as it came, up to MaxRaw bytes, valid only during the
-	// call. Of an entry in UTF-16 it is the text in UTF-8.
+	// call. Of an entry in another encoding it is the text in UTF-8.
 	Raw []byte
 	// RawCut tells that Raw is only the beginning.
 	RawCut bool
@@ -116,7 +116,7 @@ func Split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink) (Result, erro
 
 // split is Split with a buffer that has size bytes to begin with.
 func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Result, error) {
-	s, err := newSplitter(r, lim, sink, size)
+	s, err := newSplitter(r, f.Encoding, lim, sink, size)
 	if err == nil {
 		switch f.Kind {
 		case feed.JSON:

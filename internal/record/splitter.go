@@ -31,11 +31,16 @@ type splitter struct {
 	size    int64
 }
 
-func newSplitter(r io.Reader, lim feed.Limits, sink Sink, size int) (*splitter, error) {
+func newSplitter(r io.Reader, encoding feed.Encoding, lim feed.Limits, sink Sink, size int) (*splitter, error) {
 	limit := cmp.Or(lim.MaxRecordBytes, feed.DefaultMaxRecordBytes)
 	s := &splitter{v: newValidator(), sink: sink, limit: limit}
 	// Behind a record of the greatest size what ends it must fit too.
 	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
+	if encoding == feed.Latin1 {
+		s.w.src, s.w.unit = &latinReader{src: s.w.src}, 1
+		_, err := s.w.more()
+		return s, err
+	}
 	if _, err := s.w.more(); err != nil {
 		return s, err
 	}
@@ -55,7 +60,7 @@ func (s *splitter) skipMark() error {
 		return nil
 	}
 	w.src = newWideReader(w.src, big, first[2:], w.err)
-	w.base, w.end, w.wide, w.err = 2, 0, true, nil
+	w.base, w.end, w.unit, w.err = 2, 0, 2, nil
 	_, err := w.more()
 	return err
 }

@@ -24,7 +24,7 @@ type window struct {
 	end  int
 	base int64 // offset in the entry of buf[0]
 	most int   // the most that buf may hold
-	wide bool  // the entry is in UTF-16, buf in UTF-8
+	unit int   // bytes of a code unit where buf has the entry in UTF-8 and the entry is not; else 0
 	err  error // why nothing follows: io.EOF or a DamageError
 }
 
@@ -81,16 +81,16 @@ func (w *window) ended() bool {
 
 // offset is the place in the entry of buf[i].
 func (w *window) offset(i int) int64 {
-	if !w.wide {
+	if w.unit == 0 {
 		return w.base + int64(i)
 	}
 	n := w.base
 	for _, c := range w.buf[:i] {
 		switch {
-		case c >= 0xF0:
+		case c >= 0xF0: // in UTF-16 a pair
 			n += 4
 		case c&0xC0 != 0x80:
-			n += 2
+			n += int64(w.unit)
 		}
 	}
 	return n

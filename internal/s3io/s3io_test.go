@@ -99,7 +99,7 @@ func TestAVersionThatIsGone(t *testing.T) {
 func TestPutNewKeepsWhatIsThere(t *testing.T) {
 	s3 := &fake.S3{}
 	for _, body := range []string{"first", "second"} {
-		if err := s3io.PutNew(t.Context(), s3, "b", "k", "text/plain", []byte(body)); err != nil {
+		if err := s3io.PutNew(t.Context(), s3, "b", "k", "text/plain", strings.NewReader(body)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +17,14 @@ import (
 
 // PutNew writes an object unless its key is taken: what is under a key that was
 // written before is the same, and writing it again would announce it again.
-func PutNew(ctx context.Context, api API, bucket, key, contentType string, body []byte) error {
+func PutNew(ctx context.Context, api API, bucket, key, contentType string, body io.ReadSeeker) error {
+	_, err := Create(ctx, api, bucket, key, contentType, body)
+	return err
+}
+
+// Create is PutNew and reports whether this call wrote the object. Where it did
+// not, body may still be read for a moment.
+func Create(ctx context.Context, api API, bucket, key, contentType string, body io.ReadSeeker) (created bool, err error) {
 	return put(ctx, api, &s3.PutObjectInput{
 		Bucket: &bucket, Key: &key, ContentType: &contentType, IfNoneMatch: aws.String("*"),
 	}, body)
@@ -24,25 +32,29 @@ func PutNew(ctx context.Context, api API, bucket, key, contentType string, body 
 
 // Put writes an object, over the one that may be there.
 func Put(ctx context.Context, api API, bucket, key, contentType string, body []byte) error {
-	return put(ctx, api, &s3.PutObjectInput{Bucket: &bucket, Key: &key, ContentType: &contentType}, body)
+	_, err := put(ctx, api, &s3.PutObjectInput{Bucket: &bucket, Key: &key, ContentType: &contentType}, bytes.NewReader(body))
+	return err
 }
 
-func put(ctx context.Context, api API, in *s3.PutObjectInput, body []byte) error {
+func put(ctx context.Context, api API, in *s3.PutObjectInput, body io.ReadSeeker) (created bool, err error) {
+	in.Body = body
 	for attempt := 1; ; attempt++ {
-		in.Body = bytes.NewReader(body)
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
+		}
 		_, err := api.PutObject(ctx, in)
 		switch {
 		case err == nil:
-			return nil
+			return true, nil
 		case in.IfNoneMatch != nil && status(err) == http.StatusPreconditionFailed:
-			return nil
+			return false, nil
 		case status(err) == http.StatusConflict && attempt < maxResumes:
 			// Another writer of the same key is at work: see who won.
 			if err := pause(ctx, attempt); err != nil {
-				return err
+				return false, err
 			}
 		default:
-			return fmt.Errorf("write s3://%s/%s (%d bytes): %w", *in.Bucket, *in.Key, len(body), err)
+			return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
 		}
 	}
 }

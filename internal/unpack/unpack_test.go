@@ -21,6 +21,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"ingestion/internal/dynamo"
 	"ingestion/internal/fake"
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
@@ -53,7 +54,11 @@ func newWorld(t *testing.T, format feed.Format) *world {
 	}
 	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
 	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, HandOn: w.hand, Again: w.goOn, TimeUp: function.TimeUp}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: w.db.Client(), Ledger: book, Log: log, HandOn: w.hand, TimeUp: function.TimeUp}
+	table, err := dynamo.NewClient(t.Context(), w.db.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, HandOn: w.hand, TimeUp: function.TimeUp}
 	return w
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/export"
@@ -26,12 +25,13 @@ func main() {
 
 // run is without function.Load: one export is for all feeds, so it has no spec.
 func run(ctx context.Context, getenv func(string) string) error {
+	function.UseShare(getenv)
 	function.LimitMemory(64 << 20)
 	bucket := getenv(feed.EnvLandingBucket)
 	if bucket == "" {
 		return fmt.Errorf("environment variable %s is not set", feed.EnvLandingBucket)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := function.AWSConfig(getenv)
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}

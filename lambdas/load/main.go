@@ -12,6 +12,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"ingestion/internal/dynamo"
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
 	"ingestion/internal/ledger"
@@ -26,15 +27,20 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
+	function.UseShare(getenv)
 	function.LimitMemory(48 << 20)
-	s, err := function.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable)
+	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable)
 	if err != nil {
 		return err
 	}
 	db := dynamodb.NewFromConfig(s.AWS)
+	table, err := dynamo.NewClient(ctx, db)
+	if err != nil {
+		return err
+	}
 	h := &load.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
-		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: db, Ledger: ledger.New(db, s.Table),
+		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: table, Ledger: ledger.New(db, s.Table),
 		HandOn: function.Invoker[upload.PartRef](awslambda.NewFromConfig(s.AWS), lambdacontext.FunctionName),
 		TimeUp: function.TimeUp,
 	}

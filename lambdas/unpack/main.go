@@ -27,8 +27,9 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
+	function.UseShare(getenv)
 	function.LimitMemory(64 << 20)
-	s, err := function.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction)
+	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction)
 	if err != nil {
 		return err
 	}

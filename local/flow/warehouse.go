@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,4 +100,34 @@ func (f *Feed) FirstRow(ctx context.Context, db *sql.DB) (_ string, err error) {
 		fmt.Fprintf(&b, "%s %s  ", name, strings.Join(strings.Fields(values[i].String), " "))
 	}
 	return b.String(), rows.Err()
+}
+
+// Listed returns the column "name" of what a SHOW answers, sorted.
+func Listed(ctx context.Context, db *sql.DB, show string) (names []string, err error) {
+	rows, err := db.QueryContext(ctx, show)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", show, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(columns, "name")
+	if at < 0 {
+		return nil, fmt.Errorf("%s: no column \"name\" in %q", show, columns)
+	}
+	values := make([]sql.NullString, len(columns))
+	pointers := make([]any, len(columns))
+	for i := range values {
+		pointers[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(pointers...); err != nil {
+			return nil, err
+		}
+		names = append(names, values[at].String)
+	}
+	slices.Sort(names)
+	return names, rows.Err()
 }

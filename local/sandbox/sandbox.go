@@ -45,12 +45,15 @@ type Sandbox struct {
 	key       *rsa.PrivateKey
 }
 
-// Start starts both. The app that is deployed to it loads into the local Snowflake.
+// Start starts both. The app that is deployed to it loads into the local
+// Snowflake. They end with Close, and with this process; not with ctx, because
+// Snowflake takes its subscriptions away from AWS before it ends.
 func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 	if o.Context == nil {
 		o.Context = map[string]string{}
 	}
 	o.Context["snowflakeAccount"] = Account
+	ctx = context.WithoutCancel(ctx)
 	env, err := local.Start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -76,7 +79,11 @@ func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 	if err := s.CreateSchema(ctx, "PUBLIC"); err != nil {
 		return nil, err
 	}
-	return s, s.putKey(ctx, cfg)
+	_, err = secretsmanager.NewFromConfig(cfg).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(Secret)})
+	if err != nil {
+		return nil, fmt.Errorf("secret of the Snowflake user: %w", err)
+	}
+	return s, s.PutKey(ctx)
 }
 
 // CreateSchema makes a schema of Database in which the app's role may make what
@@ -93,13 +100,18 @@ func (s *Sandbox) CreateSchema(ctx context.Context, schema string) error {
 	)
 }
 
-func (s *Sandbox) putKey(ctx context.Context, cfg aws.Config) error {
+// PutKey puts the user's private key into the secret.
+func (s *Sandbox) PutKey(ctx context.Context) error {
+	cfg, err := s.AWSConfig(ctx)
+	if err != nil {
+		return err
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(s.key)
 	if err != nil {
 		return fmt.Errorf("key of the Snowflake user: %w", err)
 	}
-	_, err = secretsmanager.NewFromConfig(cfg).CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name:         aws.String(Secret),
+	_, err = secretsmanager.NewFromConfig(cfg).PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId:     aws.String(Secret),
 		SecretString: aws.String(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
 	})
 	if err != nil {

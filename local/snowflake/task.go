@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
 
 	"github.com/robfig/cron/v3"
 )

@@ -72,8 +72,11 @@ func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (er
 		return err
 	}
 	err = poll(ctx, drainWait, func(ctx context.Context) (bool, error) {
-		s, err = statusOf(ctx, db, pipe)
-		return s.State == "PAUSED" && s.Pending == 0, err
+		now, err := statusOf(ctx, db, pipe)
+		if err == nil {
+			s = now
+		}
+		return err == nil && s.State == "PAUSED" && s.Pending == 0, err
 	})
 	if err == nil {
 		return nil
@@ -132,10 +135,12 @@ func exchange(ctx context.Context, db DB, pipe snowflake.Pipe, moved bool) error
 func run(ctx context.Context, db DB, pipe snowflake.Pipe) error {
 	var s status
 	resumed := false
-	err := poll(ctx, startWait, func(ctx context.Context) (_ bool, err error) {
-		if s, err = statusOf(ctx, db, pipe); err != nil {
+	err := poll(ctx, startWait, func(ctx context.Context) (bool, error) {
+		now, err := statusOf(ctx, db, pipe)
+		if err != nil {
 			return false, err
 		}
+		s = now // kept when the next look is cut off
 		if s.State == "PAUSED" && !resumed {
 			resumed = true
 			return false, db.Exec(ctx, pipe.Resume())

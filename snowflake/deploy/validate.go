@@ -42,8 +42,11 @@ func (v validation) reason() string {
 // that without this a wrong role would show as a feed that never loads.
 func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names, url string) error {
 	integration := snowflake.StorageIntegration{Integration: spec.Integration}
-	reason := ""
-	err := poll(ctx, accessWait, func(ctx context.Context) (bool, error) {
+	reason, limit := "", accessWait
+	if spec.ExistingIntegration {
+		limit = knownWait
+	}
+	err := poll(ctx, limit, func(ctx context.Context) (bool, error) {
 		text, err := scalar(ctx, db, integration.Validate(url))
 		if final(err) || ctx.Err() != nil {
 			return false, err
@@ -65,8 +68,12 @@ func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowfl
 	if reason == "" || final(err) {
 		return fmt.Errorf("storage integration %s: check of %s: %w", integration.Name(), url, err)
 	}
-	return fmt.Errorf("storage integration %s cannot list %s: %w; Snowflake says: %s; check that role %s exists, that its trust policy allows sts:AssumeRole to the integration's STORAGE_AWS_IAM_USER_ARN with external ID %q (both in %s), "+
-		"and that its policy allows s3:ListBucket with that prefix and s3:GetBucketLocation on bucket %s", integration.Name(), url, err, reason, names.RoleARN, spec.ExternalID, integration.Describe(), names.Bucket)
+	role, externalID := "role "+names.RoleARN, fmt.Sprintf("external ID %q", spec.ExternalID)
+	if spec.ExistingIntegration {
+		role, externalID = "the integration's STORAGE_AWS_ROLE_ARN", "its STORAGE_AWS_EXTERNAL_ID"
+	}
+	return fmt.Errorf("storage integration %s cannot list %s: %w; Snowflake says: %s; check that %s exists, that its trust policy allows sts:AssumeRole to the integration's STORAGE_AWS_IAM_USER_ARN with %s (all in %s), "+
+		"and that its policy allows s3:ListBucket with that prefix and s3:GetBucketLocation on bucket %s", integration.Name(), url, err, reason, role, externalID, integration.Describe(), names.Bucket)
 }
 
 // final tells an error that waiting does not mend.

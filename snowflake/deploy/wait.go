@@ -9,6 +9,7 @@ import (
 // Bounds of waiting. The function's own deadline may be nearer.
 const (
 	accessWait = 2 * time.Minute  // for IAM, which shows a new role within seconds, rarely later
+	knownWait  = 10 * time.Second // for a role that was there before
 	drainWait  = 5 * time.Minute  // for files that a pipe has taken on
 	runWait    = 10 * time.Minute // for one run of a task
 	startWait  = time.Minute      // for a pipe to report that it runs

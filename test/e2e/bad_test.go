@@ -33,12 +33,12 @@ func features(n int, instead map[int]string) []byte {
 
 func rows(n int, instead map[int]string) []byte {
 	var b bytes.Buffer
-	b.WriteString("iata|name|city\n")
+	b.WriteString("iata|name|city|state|country|latitude|longitude\n")
 	for i := range n {
 		if text, ok := instead[i]; ok {
 			b.WriteString(text + "\n")
 		} else {
-			fmt.Fprintf(&b, "X%d|Airport %d|Town\n", i, i)
+			fmt.Fprintf(&b, "X%d|Airport %d|Town|State|Land|1.5|-2\n", i, i)
 		}
 	}
 	return b.Bytes()
@@ -114,7 +114,7 @@ func badFiles(t *testing.T, w *world) {
 		{"not of the format", w.quakes, "bad/picture.json", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), 1, 0, "not_json", "not_json"},
 		{"CSV where JSON is due", w.quakes, "bad/table.csv", rows(3, nil), 1, 0, "not_json", "not_json"},
 		{"too few fields", w.airports, "bad/few.csv", rows(100, map[int]string{10: "X|Y"}), 100, 99, "too_few_fields", "10"},
-		{"too many fields", w.airports, "bad/many.csv", rows(100, map[int]string{11: "X|Y|Z|?"}), 100, 99, "too_many_fields", "11"},
+		{"too many fields", w.airports, "bad/many.csv", rows(100, map[int]string{11: "X|Y|Z|?|?|?|?|?"}), 100, 99, "too_many_fields", "11"},
 		{"binary where text is due", w.airports, "bad/binary.csv", []byte("\x00\x01\x02\x03|\x04\n"), 1, 0, "not_delimited_text", "not_delimited_text"},
 	}
 	for _, test := range tests {

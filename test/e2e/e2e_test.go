@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -36,9 +35,15 @@ func TestEndToEnd(t *testing.T) {
 		{"everything twice", everythingTwice},
 		{"failing functions", failingFunctions},
 		{"real files", realFiles},
+		{"rows in Snowflake", rowsInSnowflake},
+		{"changes of the table", changesOfTheTable},
+		{"changes of the Snowflake props", changedProps},
+		{"what Snowflake refuses", refusedDeploys},
+		{"a script by hand", scriptByHand},
 		{"an edit of one prop", editOneProp},
 		{"a part that takes several invocations", handOn},
 		{"destroy one feed", destroyOneFeed},
+		{"destroy one with rows in Snowflake", destroyMovies},
 	}
 	for _, step := range steps {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, w) }) {
@@ -49,18 +54,19 @@ func TestEndToEnd(t *testing.T) {
 
 func diffIsEmpty(t *testing.T, w *world) {
 	var out bytes.Buffer
-	changed, err := w.env.Diff(t.Context(), &out, "Store", "Earthquakes", "Airports")
+	changed, err := w.env.Diff(t.Context(), &out, allStacks...)
 	if err != nil || changed {
 		t.Errorf("changed: %v, error %v\n%s", changed, err, out.String())
 	}
 }
 
 func realFiles(t *testing.T, w *world) {
-	quakes, airports, err := flow.Samples(w.repo)
+	samples, err := flow.Samples(w.repo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for f, files := range map[*flow.Feed][]flow.File{w.quakes: quakes, w.airports: airports} {
+	for _, f := range []*flow.Feed{w.quakes, w.airports, w.movies, w.flights} {
+		files := samples[f.Stack]
 		w.put(t, f, files...)
 		var uploads []ledger.Upload
 		for _, file := range files {
@@ -79,10 +85,10 @@ func realFiles(t *testing.T, w *world) {
 	}
 	// What is in the table is what is in the file.
 	var document struct{ Features []json.RawMessage }
-	if err := json.Unmarshal(quakes[0].Body, &document); err != nil {
+	if err := json.Unmarshal(samples["Earthquakes"][0].Body, &document); err != nil {
 		t.Fatal(err)
 	}
-	u := w.ledgerOf(t, w.quakes, quakes[0].Key)
+	u := w.ledgerOf(t, w.quakes, samples["Earthquakes"][0].Key)
 	out, err := w.quakes.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.quakes.Table, Key: map[string]types.AttributeValue{
 		feed.PartitionKey: &types.AttributeValueMemberS{Value: upload.PartitionKey(u.Feed, u.ID, upload.Shard(5, u.Shards))},
 		feed.SortKey:      &types.AttributeValueMemberS{Value: "0000000/000000000005"},
@@ -182,7 +188,7 @@ func editOneProp(t *testing.T, w *world) {
 	app := w.editedApp(t, "LandingExpirationDays: 90", "LandingExpirationDays: 30")
 	var out bytes.Buffer
 	// The CLI's exit code is 1 where there are differences.
-	err := w.env.CDK(t.Context(), &out, "diff", "--fail", "--method=template", "--app", app, "Store", "Earthquakes", "Airports")
+	err := w.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", app}, allStacks...)...)
 	if err == nil {
 		t.Error("cdk diff sees no difference")
 	}
@@ -196,7 +202,7 @@ func editOneProp(t *testing.T, w *world) {
 		t.Errorf("cdk diff tells more than the one prop:\n%s", diff)
 	}
 
-	if err := w.env.CDK(t.Context(), io.Discard, "deploy", "--require-approval", "never", "--method=direct", "--app", app, "Store", "Earthquakes"); err != nil {
+	if err := w.deployEdited(t, app, "Store", "Earthquakes"); err != nil {
 		t.Fatal(err)
 	}
 	rules, err := w.quakes.S3.GetBucketLifecycleConfiguration(t.Context(), &s3.GetBucketLifecycleConfigurationInput{Bucket: &w.quakes.LandingBucket})
@@ -216,7 +222,7 @@ func editOneProp(t *testing.T, w *world) {
 // handOn gives load a timeout that is too short for the part.
 func handOn(t *testing.T, w *world) {
 	app := w.editedApp(t, `Format: constructs.JSON().At("features"),`, `Format: constructs.JSON().At("features"), Load: constructs.FunctionProps{Timeout: 6e9},`)
-	if err := w.env.CDK(t.Context(), io.Discard, "deploy", "--require-approval", "never", "--method=direct", "--app", app, "Earthquakes"); err != nil {
+	if err := w.deployEdited(t, app, "Earthquakes"); err != nil {
 		t.Fatal(err)
 	}
 	before := w.env.Host().Stats()[w.quakes.Load].Invocations

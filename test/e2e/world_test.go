@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ import (
 	"ingestion/internal/upload"
 	"ingestion/local"
 	"ingestion/local/flow"
+	"ingestion/local/sandbox"
 )
 
 const (
@@ -37,11 +39,13 @@ const (
 )
 
 type world struct {
-	env              *local.Env
-	cfg              aws.Config
-	repo             string
-	lambda           *lambda.Client
-	quakes, airports *flow.Feed
+	env    *sandbox.Sandbox
+	cfg    aws.Config
+	db     *sql.DB // in Snowflake, by the real driver
+	repo   string
+	lambda *lambda.Client
+
+	quakes, airports, movies, flights *flow.Feed
 	// expected is what each feed was given, as the test goes on.
 	expected map[*flow.Feed]int
 }
@@ -52,7 +56,7 @@ func start(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}})
+	env, err := sandbox.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +69,25 @@ func start(t *testing.T) *world {
 	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if w.db, err = env.Query(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	w.lambda = lambda.NewFromConfig(w.cfg)
 	if err := env.Bootstrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.deploy(t, "Store", "Earthquakes", "Airports")
+	w.deploy(t, allStacks...)
 	w.quakes, w.airports = w.feed(t, "Earthquakes"), w.feed(t, "Airports")
+	w.movies, w.flights = w.feed(t, "Movies"), w.feed(t, "Flights")
 	return w
 }
+
+var allStacks = []string{"Store", "Earthquakes", "Airports", "Movies", "Flights"}
 
 type testLog struct{ t *testing.T }
 
@@ -93,11 +108,7 @@ func (w *world) deploy(t *testing.T, stacks ...string) {
 
 func (w *world) feed(t *testing.T, stack string) *flow.Feed {
 	t.Helper()
-	outputs, err := w.env.Outputs(t.Context(), stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := flow.New(w.cfg, stack, outputs)
+	f, err := flow.New(t.Context(), w.cfg, stack)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +162,7 @@ func (w *world) idle(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
-	if err := w.env.Host().Idle(ctx); err != nil {
+	if err := w.env.Idle(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -275,19 +286,31 @@ func (w *world) get(t *testing.T, f *flow.Feed, key string) []byte {
 	return body
 }
 
-// editedApp builds the app with a change in app.go, which stays as it is.
-func (w *world) editedApp(t *testing.T, old, changed string) string {
+// deployEdited deploys stacks of an app that editedApp built.
+func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), deployTime)
+	defer cancel()
+	args := append([]string{"deploy", "--require-approval", "never", "--method=direct", "--app", app}, stacks...)
+	return w.env.CDK(ctx, io.Discard, args...)
+}
+
+// editedApp builds the app with changes in app.go, which stays as it is: each
+// text and what comes in its place.
+func (w *world) editedApp(t *testing.T, edits ...string) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(w.repo, "app.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(string(source), old) != 1 {
-		t.Fatalf("app.go has %q %d times", old, strings.Count(string(source), old))
+	for i := 0; i < len(edits); i += 2 {
+		if strings.Count(string(source), edits[i]) != 1 {
+			t.Fatalf("app.go has %q %d times", edits[i], strings.Count(string(source), edits[i]))
+		}
 	}
 	dir := t.TempDir()
 	edited, overlay, app := filepath.Join(dir, "app.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
-	if err := os.WriteFile(edited, []byte(strings.Replace(string(source), old, changed, 1)), 0o600); err != nil {
+	if err := os.WriteFile(edited, []byte(strings.NewReplacer(edits...).Replace(string(source))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(w.repo, "app.go"): edited}})

@@ -160,7 +160,7 @@ func left(t *testing.T, to target) {
 	t.Helper()
 	want := map[string][]string{"TABLES": {"AIRPORTS", "EARTHQUAKES", "MOVIES"}}
 	for _, kind := range []string{"TABLES", "PIPES", "TASKS", "STAGES", "FILE FORMATS", "VIEWS"} {
-		got, err := listed(t.Context(), to.db, "SHOW "+kind+" IN SCHEMA "+to.schema)
+		got, err := flow.Listed(t.Context(), to.db, "SHOW "+kind+" IN SCHEMA "+to.schema)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,33 +168,4 @@ func left(t *testing.T, to target) {
 			t.Errorf("%s after the destruction: %q, want %q", kind, got, want[kind])
 		}
 	}
-}
-
-// listed returns the column "name" of what a SHOW answers, sorted.
-func listed(ctx context.Context, db *sql.DB, show string) (names []string, err error) {
-	rows, err := db.QueryContext(ctx, show)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", show, err)
-	}
-	defer rows.Close() //nolint:errcheck // read to the end
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	at := slices.Index(columns, "name")
-	if at < 0 {
-		return nil, fmt.Errorf("%s: no column \"name\" in %q", show, columns)
-	}
-	values := make([]any, len(columns))
-	for rows.Next() {
-		for i := range values {
-			values[i] = new(sql.NullString)
-		}
-		if err := rows.Scan(values...); err != nil {
-			return nil, err
-		}
-		names = append(names, values[at].(*sql.NullString).String)
-	}
-	slices.Sort(names)
-	return names, rows.Err()
 }

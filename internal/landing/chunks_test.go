@@ -1,0 +1,54 @@
+package landing
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+)
+
+func TestChunksReadAsTheyWereWritten(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var from store
+	for _, size := range []int{0, 1, chunkBytes - 1, chunkBytes, chunkBytes + 1, 3*chunkBytes + 17} {
+		want := make([]byte, size)
+		for i := range want {
+			want[i] = byte(random.Uint32())
+		}
+		c := chunks{from: &from}
+		for rest := want; len(rest) > 0; {
+			n := min(len(rest), 1+random.IntN(chunkBytes*2))
+			if written, err := c.Write(rest[:n]); written != n || err != nil {
+				t.Fatalf("Write = %d, %v", written, err)
+			}
+			rest = rest[n:]
+		}
+		if c.total != int64(size) {
+			t.Errorf("%d bytes of %d", c.total, size)
+		}
+		for range 2 { // a second reader begins at the start
+			if err := iotest.TestReader(c.reader(), want); size < chunkBytes && err != nil {
+				t.Error(err)
+			}
+			if got, err := io.ReadAll(c.reader()); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("size %d: %d bytes came back, or others, error %v", size, len(got), err)
+			}
+		}
+		end, err := c.reader().Seek(0, io.SeekEnd)
+		if end != int64(size) || err != nil {
+			t.Errorf("Seek to the end = %d, %v", end, err)
+		}
+		if _, err := c.reader().Seek(-1, io.SeekStart); err == nil {
+			t.Error("a seek before the start is no error")
+		}
+		used := len(c.list)
+		c.release()
+		if c.total != 0 || len(from.free) < used {
+			t.Errorf("after release: %d bytes, %d of %d chunks free", c.total, len(from.free), used)
+		}
+	}
+	if len(from.free) != 4 {
+		t.Errorf("%d chunks were made, 4 are enough", len(from.free))
+	}
+}
