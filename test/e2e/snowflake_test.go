@@ -168,7 +168,7 @@ func changedProps(t *testing.T, w *world) {
 	put(w.airports, "after another schedule.csv", rows(7, nil), 7)
 
 	// A column that the files have not had so far.
-	column := append(schedule, `"latitude", "longitude"),`, `"latitude", "longitude", "height"),`)
+	column := append(slices.Clone(schedule), `"latitude", "longitude"),`, `"latitude", "longitude", "height"),`)
 	same(w.airports, "another column of the files", func() { deploy("Airports", column...) })
 	higher := bytes.ReplaceAll(bytes.ReplaceAll(rows(6, nil), []byte("longitude"), []byte("longitude|height")), []byte("|-2"), []byte("|-2|430"))
 	put(w.airports, "after another column.csv", higher, 6)
@@ -187,7 +187,7 @@ func changedProps(t *testing.T, w *world) {
 	}
 	put(w.airports, "by the pipe.csv", higher, 6)
 
-	prefix := append(pipe, "Source: constructs.NewBucket(),\n\t\t\tFormat: constructs.CSV(", "Source: constructs.NewBucket(constructs.WithPrefix(\"2027/\")),\n\t\t\tFormat: constructs.CSV(")
+	prefix := append(slices.Clone(pipe), "Source: constructs.NewBucket(),\n\t\t\tFormat: constructs.CSV(", "Source: constructs.NewBucket(constructs.WithPrefix(\"2027/\")),\n\t\t\tFormat: constructs.CSV(")
 	same(w.airports, "another prefix", func() { deploy("Airports", prefix...) })
 	put(w.airports, "2027/after another prefix.csv", higher, 6)
 

@@ -23,7 +23,7 @@ func cleanUp(t *testing.T, to target, environment string, stacks []string) {
 	// The test's own context has ended.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	buckets, tables, err := retained(ctx, to, environment, stacks)
+	buckets, tables, err := retained(ctx, to, environment)
 	if err != nil {
 		t.Errorf("look for what the stacks retain: %v", err)
 	}
@@ -45,9 +45,10 @@ func cleanUp(t *testing.T, to target, environment string, stacks []string) {
 	}
 }
 
-// retained lists the buckets and tables of the stacks, also of those that are
-// destroyed: a deleted stack is found by its ID only, hence by the listing.
-func retained(ctx context.Context, to target, environment string, stacks []string) (buckets, tables []string, err error) {
+// retained lists the buckets and tables of the environment's stacks, also of
+// those that are destroyed: a deleted stack is found by its ID only, hence by
+// the listing.
+func retained(ctx context.Context, to target, environment string) (buckets, tables []string, err error) {
 	client := cloudformation.NewFromConfig(to.aws)
 	pages := cloudformation.NewListStacksPaginator(client, &cloudformation.ListStacksInput{})
 	for pages.HasMorePages() {

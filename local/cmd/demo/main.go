@@ -179,7 +179,7 @@ func (d *demo) watch(ctx context.Context) error {
 // warehouse waits until Snowflake has loaded what arrived. What it would load
 // at night it loads now.
 func (d *demo) warehouse(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("Snowflake is not done after %v", timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not all is in Snowflake after %v", timeout))
 	defer cancel()
 	for _, f := range d.feeds {
 		if err := f.RunTask(ctx, d.db); err != nil {
