@@ -79,9 +79,10 @@ func (e *Env) Bootstrap(ctx context.Context) error {
 }
 
 // Deploy deploys stacks of the app, or all of them if none is named, and checks
-// that every stack of the account then stands as it should.
+// that every stack of the account then stands as it should. Stacks that do not
+// need one another are deployed side by side.
 func (e *Env) Deploy(ctx context.Context, out io.Writer, stacks ...string) error {
-	args := append([]string{"deploy", "--require-approval", "never", "--method=direct"}, orAll(stacks)...)
+	args := append([]string{"deploy", "--require-approval", "never", "--method=direct", "--concurrency=4"}, orAll(stacks)...)
 	return errors.Join(e.CDK(ctx, out, args...), e.checkStacks(ctx))
 }
 

@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, unquote
 
 import fixes.dynamodb
 import fixes.lambda_
+import fixes.queries
 import fixes.s3
 import fixes.s3_notifications
 import fixes.sns
 import fixes.sqs
 import fixes.streams
+import fixes.values
 from cfn.api import CloudFormation
 from cfn.clients import Clients
 from cfn.custom import Responses
@@ -39,6 +41,8 @@ class Gateway:
         self.cloudformation = CloudFormation(clients, self.lambda_host, self.responses)
         fixes.s3.apply()
         fixes.s3_notifications.apply()
+        fixes.values.apply()
+        fixes.queries.apply()
         fixes.streams.apply()
         fixes.dynamodb.apply()
         fixes.lambda_.apply(self.lambda_host)

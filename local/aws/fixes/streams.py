@@ -6,10 +6,16 @@ switch a stream off. Callers are serialized by the gateway.
 
 import contextlib
 import copy
+import json
+import time
+import uuid
 
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.table import StreamRecord, StreamShard, Table
+from moto.dynamodb.models.table import StreamShard, Table
 from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
+
+from .values import image, wire
 
 
 class Iterator:
@@ -21,28 +27,17 @@ class Iterator:
 
 def apply():
     """Replaces the recording of changes and the reading of shards."""
-    moto_init = StreamRecord.__init__
     moto_update = DynamoDBBackend.update_item
     moto_specify = Table.set_stream_specification
-
-    def __init__(self, table, stream_type, event_name, old, new, seq):
-        moto_init(self, table, stream_type, event_name, old, new, seq)
-        change = self.record["dynamodb"]
-        # To the second, and the size that the items themselves have.
-        change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].replace(microsecond=0)
-        images = [item for name, item in (("OldImage", old), ("NewImage", new)) if name in change]
-        change["SizeBytes"] = sum(item.size() for item in images) + _key_size(table, new or old)
-        self.record["awsRegion"] = table.region_name
 
     def add(self, old, new):
         if not self.table.stream_specification.get("StreamEnabled"):
             return
-        if old is not None and new is not None and old.to_json() == new.to_json():
+        before, after = (None if item is None else image(item) for item in (old, new))
+        if before == after:
             return
-        name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-        view = self.table.stream_specification["StreamViewType"]
         sequence = self.starting_sequence_number + len(self.items)
-        self.items.append(StreamRecord(self.table, view, name, old, new, sequence))
+        self.items.append(record(self.table, sequence, old, new, before, after))
 
     def update_item(self, table_name, key, *args, **kwargs):
         # moto puts an item that is not there first, and then changes it.
@@ -60,12 +55,11 @@ def apply():
             # The records stay readable; a stream switched on again is another one.
             self.latest_stream_label = None
 
-    StreamRecord.__init__ = __init__
     StreamShard.add = add
     DynamoDBBackend.update_item = update_item
     Table.set_stream_specification = set_stream_specification
     DynamoDBStreamsBackend.get_shard_iterator = get_shard_iterator
-    DynamoDBStreamsBackend.get_records = get_records
+    DynamoDBStreamsHandler.get_records = get_records
 
 
 @contextlib.contextmanager
@@ -93,16 +87,41 @@ def get_shard_iterator(backend, arn, shard_id, shard_iterator_type, sequence_num
     return Iterator(arn, max(position, 0))
 
 
-def get_records(backend, iterator_arn, limit):
-    """The records from an iterator on, and the iterator behind them."""
-    arn, _, position = iterator_arn.split("|")
-    items = backend._get_table_from_arn(arn).stream_shard.items[int(position) : int(position) + limit]
-    return {
-        "Records": [item.to_json() for item in items],
-        "NextShardIterator": Iterator(arn, int(position) + len(items)).arn,
-    }
+def get_records(handler):
+    """Answers the records from an iterator on, and the iterator behind them.
+
+    The records are written as they are: moto's serializer takes milliseconds for each.
+    """
+    arn, _, position = handler._get_param("ShardIterator").split("|")
+    first, limit = int(position), handler._get_param("Limit") or 1000
+    records = handler.backend._get_table_from_arn(arn).stream_shard.items[first : first + limit]
+    body = {"Records": records, "NextShardIterator": Iterator(arn, first + len(records)).arn}
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body)
 
 
-def _key_size(table, item):
+def record(table, sequence, old, new, before, after):
+    """A change as GetRecords tells it; before and after are the images of old and new."""
+    item = new or old
+    view = table.stream_specification["StreamViewType"]
     names = [name for name in (table.hash_key_attr, table.range_key_attr) if name]
-    return sum(len(name.encode()) + item.attrs[name].size() for name in names)
+    change = {
+        "StreamViewType": view,
+        "ApproximateCreationDateTime": int(time.time()),
+        "SequenceNumber": str(sequence),
+        "SizeBytes": sum(len(name.encode()) + item.attrs[name].size() for name in names),
+        "Keys": {name: wire(item.attrs[name]) for name in names},
+    }
+    if after is not None and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        change["NewImage"] = after
+        change["SizeBytes"] += new.size()
+    if before is not None and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+        change["OldImage"] = before
+        change["SizeBytes"] += old.size()
+    return {
+        "eventID": uuid.uuid4().hex,
+        "eventName": "INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
+        "eventSource": "aws:dynamodb",
+        "eventVersion": "1.0",
+        "awsRegion": table.region_name,
+        "dynamodb": change,
+    }

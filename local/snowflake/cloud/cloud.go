@@ -115,5 +115,6 @@ func (c *Cloud) s3(credentials aws.CredentialsProvider) *s3.Client {
 	return s3.NewFromConfig(c.options.AWS, func(o *s3.Options) {
 		o.Credentials = credentials
 		o.UsePathStyle = true
+		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 }
