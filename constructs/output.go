@@ -49,6 +49,10 @@ func (p *IngestionPipeline) addSnowflakeOutputs(id string, s snowflake.Spec, n s
 	output(p.Construct, id, "SnowflakeTable", snowflake.Qualified(s.Database, s.Schema, s.Table), "takes the rows as they come")
 	output(p.Construct, id, "SnowflakeBucket", n.Bucket, "has what the stage shows")
 	output(p.Construct, id, "SnowflakeOwner", n.Owner, "marks the objects of this feed in their comments")
+	// CloudFormation does not deploy a template that has another metadata only. In
+	// the template of a feed without a connection a column stands nowhere else, and
+	// `ingest sql` would go on with the one before.
+	output(p.Construct, id, "SnowflakeDefinition", digest(text(s), 8), "changes with what the objects are made from")
 	if n.TopicARN != "" {
 		output(p.Construct, id, "SnowflakeTopic", n.TopicARN, "tells Snowflake of new objects")
 	}

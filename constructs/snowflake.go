@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -31,7 +32,10 @@ func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeP
 	stack := awscdk.Stack_Of(p.Construct)
 	roleName := snowflakeRoleName(p.Construct, p.Spec.Feed)
 	names := snowflake.Names{
-		Owner:  *stack.Account() + "/" + *stack.Region() + "/" + *stack.StackName(),
+		// With the construct's ID, as its outputs have it. Under another ID the feed
+		// is another one to CloudFormation, which then deletes the one before: with
+		// the same owner that would take what the new one has just found in place.
+		Owner:  *stack.Account() + "/" + *stack.Region() + "/" + *stack.StackName() + "/" + outputPrefix(id),
 		Bucket: *bucket.BucketName(),
 		// Put together, because the integration comes before the role. With an
 		// existing integration it only tells the partition.
@@ -125,6 +129,10 @@ func stackID(stack awscdk.Stack) string {
 	}
 	return *stack.Node().Path()
 }
+
+// notInRoleName is what the path of a nested stack may have and the name of a
+// role may not.
+var notInRoleName = regexp.MustCompile(`[^A-Za-z0-9_+=,.@-]+`)
 
 // uniqueRoleName is the name of a role that is known before the role is made.
 // Names of roles are unique in an account over all its regions, hence the

@@ -34,7 +34,7 @@ func snowflakeFunction(scope core.Construct, s settings, c SnowflakeConnection) 
 			description: "Makes, changes and drops the objects in Snowflake, at deployment",
 			size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},
 			// With WorkloadIdentity, the user in Snowflake names it before it is there.
-			roleName: uniqueRoleName(stack, strings.ReplaceAll(stackID(stack), "/", "-"), stackID(stack)),
+			roleName: uniqueRoleName(stack, notInRoleName.ReplaceAllString(stackID(stack), "-"), stackID(stack)),
 		}).Function
 	}
 	if c.Secret != "" {
@@ -81,16 +81,20 @@ func snowflakeSubscriber(scope core.Construct, s settings, c SnowflakeConnection
 	return *subscriber.GetAttString(jsii.String("PrincipalArn"))
 }
 
-// plain is v as JSON has it, which is what jsii and CloudFormation take. It is
-// for structs that marshal without fail.
+// plain is v as JSON has it, which is what jsii and CloudFormation take.
 func plain(v any) map[string]any {
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text(v)), &m); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// text is v as JSON. It is for structs that marshal without fail.
+func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}
-	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		panic(err)
-	}
-	return m
+	return string(b)
 }

@@ -22,6 +22,10 @@ var (
 // isToken reports whether s is known at deployment only.
 func isToken(s string) bool { return strings.Contains(s, "${Token[") }
 
+// isPrincipal reports whether s is the ARN of an IAM user or role, or may be one
+// at deployment.
+func isPrincipal(s string) bool { return isToken(s) || principalARN.MatchString(s) }
+
 // storeOffers is what a store has for Snowflake.
 type storeOffers struct {
 	// changes are written to the landing bucket.
@@ -46,6 +50,14 @@ func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) 
 		validateConnection(report, "Snowflake.Connection", *p.Connection)
 	}
 	p.validateTrust(report)
+	for _, f := range []struct{ name, value string }{
+		{"Database", p.Database}, {"Schema", p.Schema}, {"Table", p.Table}, {"View", p.View},
+		{"Integration", p.Integration}, {"ExternalID", p.ExternalID},
+	} {
+		if isToken(f.value) {
+			report("Snowflake."+f.name, "%s is known at deployment only, and `ingest sql` reads it from the template: give the value itself", f.value)
+		}
+	}
 
 	ownTopic := announced(spec) && (store.own || spec.From == snowflake.FromFiles)
 	switch {
@@ -56,7 +68,7 @@ func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) 
 		report("Snowflake.Subscriber", "%q belongs to a feed without Connection: with one, it is looked up", p.Subscriber)
 	case !ownTopic:
 		report("Snowflake.Subscriber", "%q has no topic of the feed's own to subscribe to: give it to StoreProps.Subscribers", p.Subscriber)
-	case !principalARN.MatchString(p.Subscriber):
+	case !isPrincipal(p.Subscriber):
 		report("Snowflake.Subscriber", "%q is not the ARN of an IAM user or role", p.Subscriber)
 	}
 
@@ -88,7 +100,7 @@ func (p SnowflakeProps) validateTrust(report report) {
 	switch {
 	case needless != "" && p.Principal != "":
 		report("Snowflake.Principal", "%q %s", p.Principal, needless)
-	case needless == "" && !principalARN.MatchString(p.Principal):
+	case needless == "" && !isPrincipal(p.Principal):
 		report("Snowflake.Principal", "%q is not the ARN of an IAM user or role, such as \"arn:aws:iam::123456789012:user/abc1-s-xyz\"", p.Principal)
 	}
 	if needless != "" && p.ExternalID != "" {

@@ -89,7 +89,7 @@ func (p StoreProps) Validate() error {
 		validateConnection(report, "Snowflake", *p.Snowflake)
 	}
 	for _, arn := range p.Subscribers {
-		if !principalARN.MatchString(arn) {
+		if !isPrincipal(arn) {
 			report("Subscribers", "%q is not the ARN of an IAM user or role", arn)
 		}
 	}

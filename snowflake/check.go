@@ -65,7 +65,7 @@ func (p *parser) kind() (Kind, bool) {
 }
 
 // alterable are the kinds that have a CREATE OR ALTER.
-var alterable = map[Kind]bool{KindFileFormat: true, KindStage: true, KindTable: true, KindPipe: true, KindTask: true, KindView: true}
+var alterable = map[Kind]bool{KindFileFormat: true, KindStage: true, KindTable: true, KindTask: true, KindView: true}
 
 func (p *parser) create() error {
 	replace := p.accept("OR", "REPLACE")

@@ -92,6 +92,7 @@ func TestCheckRefuses(t *testing.T) {
 		`CREATE STREAM R ON TABLE T INSERT_ONLY=TRUE`:                                             `INSERT_ONLY belongs to external tables: use APPEND_ONLY`,
 		`CREATE TASK K WAREHOUSE=W USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE='XSMALL' AS SELECT 1`: `options WAREHOUSE and USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE`,
 		`CREATE OR REPLACE STAGE IF NOT EXISTS S URL='u' STORAGE_INTEGRATION=I`:                   `IF NOT EXISTS does not go with OR REPLACE`,
+		`CREATE OR ALTER PIPE P AS COPY INTO T FROM @S`:                                           `there is no CREATE OR ALTER of it`,
 		`CREATE OR ALTER STORAGE INTEGRATION I ENABLED=TRUE`:                                      `there is no CREATE OR ALTER of it`,
 		// In pipes and tasks.
 		pipe + `FORCE=TRUE`:                              `CREATE PIPE: option FORCE is not allowed in a pipe`,

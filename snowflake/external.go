@@ -55,8 +55,12 @@ func (e External) Describe() string { return e.show(e.Kind()) }
 func (e External) Drop() string { return drop(e.Kind(), e.Name()) }
 
 // Mark is the external table's comment. The stage's URL and integration are
-// part of it: the list of files is theirs.
-func (e External) Mark() Mark { return mark(e.Owner, e.definition(), e.Stage.options()) }
+// part of it: the list of files is theirs. So is the format's type: a format of
+// another type is another object, and the external table keeps the hidden ID of
+// the one that it was made with.
+func (e External) Mark() Mark {
+	return mark(e.Owner, e.definition(), e.Stage.options(), e.Stage.Format.Type)
+}
 
 func (e External) definition() string {
 	columns := make([]string, len(e.Columns))

@@ -159,10 +159,12 @@ func (t Task) Resume() string { return "ALTER TASK " + t.Name() + " RESUME" }
 // Execute runs the task once, now, suspended or not.
 func (t Task) Execute() string { return "EXECUTE TASK " + t.Name() }
 
-// History answers with the last ten runs, the latest first.
+// History answers with the latest runs, the last first. It needs a warehouse, as
+// every query of INFORMATION_SCHEMA does. The limit is generous because it comes
+// before WHERE: tasks of that name in other schemas count too.
 func (t Task) History() string {
 	return "SELECT QUERY_ID, STATE, ERROR_CODE, ERROR_MESSAGE, SCHEDULED_TIME, COMPLETED_TIME" +
-		"\n  FROM TABLE(" + Identifier(t.Database) + ".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME=>" + Literal(t.StoredName()) + ",RESULT_LIMIT=>10))" +
+		"\n  FROM TABLE(" + Identifier(t.Database) + ".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME=>" + Literal(t.StoredName()) + ",RESULT_LIMIT=>1000))" +
 		"\n  WHERE DATABASE_NAME=" + Literal(stored(t.Database)) + " AND SCHEMA_NAME=" + Literal(stored(t.Schema)) +
 		"\n  ORDER BY SCHEDULED_TIME DESC"
 }

@@ -36,7 +36,7 @@ func (n Names) validate(s Spec) error {
 		errs = append(errs, fmt.Errorf("feed %q: Snowflake names: %s: %s", s.Feed, name, fmt.Sprintf(format, args...)))
 	}
 	if !ownerRE.MatchString(n.Owner) {
-		add("Owner", "%q must be <account>/<region>/<stack>, without white space", n.Owner)
+		add("Owner", "%q must be <account>/<region>/<stack>/<feed>, without white space", n.Owner)
 	}
 	if !bucketRE.MatchString(n.Bucket) {
 		add("Bucket", "%q is no name of an S3 bucket", n.Bucket)

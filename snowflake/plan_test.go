@@ -150,7 +150,7 @@ func TestPartitions(t *testing.T) {
 
 func TestNamesAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*snowflake.Names){
-		`Owner: "a b" must be <account>/<region>/<stack>, without white space`:                                        func(n *snowflake.Names) { n.Owner = "a b" },
+		`Owner: "a b" must be <account>/<region>/<stack>/<feed>, without white space`:                                 func(n *snowflake.Names) { n.Owner = "a b" },
 		`Bucket: "B/" is no name of an S3 bucket`:                                                                     func(n *snowflake.Names) { n.Bucket = "B/" },
 		`RoleARN: "x" is no ARN of an IAM role`:                                                                       func(n *snowflake.Names) { n.RoleARN = "x" },
 		`RoleARN: "arn:aws-iso:iam::111122223333:role/r": Snowflake knows the partitions aws, aws-us-gov and aws-cn`:  func(n *snowflake.Names) { n.RoleARN = "arn:aws-iso:iam::111122223333:role/r" },

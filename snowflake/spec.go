@@ -95,8 +95,8 @@ type Spec struct {
 
 // Names is what a deployment knows of a feed.
 type Names struct {
-	// Owner marks what belongs to this feed: <account>/<region>/<stack>. Objects
-	// of another owner are never touched.
+	// Owner marks what belongs to this feed: <account>/<region>/<stack>/<the
+	// feed's ID in it>. Objects of another owner are never touched.
 	Owner string `json:"owner"`
 	// Bucket has the objects.
 	Bucket string `json:"bucket"`
@@ -113,7 +113,8 @@ type Connection struct {
 	User    string `json:"user"`
 	// Role runs all statements and owns what they make.
 	Role string `json:"role"`
-	// Warehouse is for what needs one; making a feed's objects does not.
+	// Warehouse is for what needs one: to leave Bulk, or to give it another prefix,
+	// which waits for a last run of the task. Nothing else does.
 	Warehouse string `json:"warehouse,omitempty"`
 	// Secret is the ARN of the Secrets Manager secret with the user's PKCS#8 key, in PEM.
 	Secret string `json:"secret,omitempty"`

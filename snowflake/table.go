@@ -52,6 +52,18 @@ func (t Table) Drop() string { return drop(t.Kind(), t.Name()) }
 // Mark is the comment of a table that this project made.
 func (t Table) Mark() Mark { return mark(t.Owner, t.columns()) }
 
+// RowsFrom says what the rows of a table with that mark are made from. It is not
+// known of delimited files, whose columns are the feed's own, nor of a table
+// that an older version of this project made with other columns.
+func RowsFrom(m Mark) (From, bool) {
+	for _, from := range []From{FromParts, FromFiles, FromTable} {
+		if t := (Table{Columns: Spec{From: from}.tableColumns()}); t.Mark().Definition == m.Definition {
+			return from, true
+		}
+	}
+	return "", false
+}
+
 func (t Table) columns() string {
 	columns := make([]string, len(t.Columns))
 	for i, c := range t.Columns {

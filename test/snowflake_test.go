@@ -229,6 +229,18 @@ func TestNamesAreStable(t *testing.T) {
 	}
 }
 
+// Under another ID the feed is another one to CloudFormation: with the owner of
+// the one before, that one's delete would take what both found in place.
+func TestOwnerIsTheFeed(t *testing.T) {
+	tpl := snowflakeFeed(t, toSnowflake("orders", constructs.FromParts(), constructs.Continuous()))
+	for _, kind := range []string{"Custom::SnowflakeIntegration", "Custom::SnowflakeObjects"} {
+		_, r := only(t, tpl, kind, "Feed")
+		if owner := text(r.Properties["Names"].(map[string]any)["owner"]); !strings.HasSuffix(owner, "/Feed-orders/Feed") {
+			t.Errorf("%s: owner %s", kind, owner)
+		}
+	}
+}
+
 func TestSnowflakeWithoutSQL(t *testing.T) {
 	script := toSnowflake("orders", constructs.FromFiles(), constructs.Continuous())
 	byHand(script.Snowflake)
@@ -242,7 +254,7 @@ func TestSnowflakeWithoutSQL(t *testing.T) {
 	if !strings.Contains(text(policy.Properties), script.Snowflake.Subscriber) {
 		t.Errorf("the feed's topic does not let %s subscribe", script.Snowflake.Subscriber)
 	}
-	requireSnowflakeOutputs(t, tpl, "Bucket", "Owner", "RoleArn", "Table", "Topic", "View")
+	requireSnowflakeOutputs(t, tpl, "Bucket", "Definition", "Owner", "RoleArn", "Table", "Topic", "View")
 
 	existing := toSnowflake("orders", constructs.FromParts(), constructs.Bulk("17 2 * * *"))
 	existing.Snowflake.ExistingIntegration = true
@@ -252,7 +264,7 @@ func TestSnowflakeWithoutSQL(t *testing.T) {
 			t.Errorf("%s, but the integration exists", id)
 		}
 	}
-	requireSnowflakeOutputs(t, tpl, "Bucket", "Owner", "Table", "View")
+	requireSnowflakeOutputs(t, tpl, "Bucket", "Definition", "Owner", "Table", "View")
 }
 
 func requireSnowflakeOutputs(t *testing.T, tpl template, want ...string) {

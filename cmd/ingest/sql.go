@@ -53,6 +53,6 @@ feed's stack made, so deploy the stack first. Nothing is changed by printing it.
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "INGESTION", "role of Snowflake that makes and owns the objects")
-	cmd.Flags().StringVar(&warehouse, "warehouse", "", "warehouse that the role may use (default none: loading needs none)")
+	cmd.Flags().StringVar(&warehouse, "warehouse", "", "warehouse that the role may use (default none: only the history of a Bulk task needs one)")
 	return cmd
 }

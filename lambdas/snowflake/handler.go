@@ -145,7 +145,8 @@ type recorder struct {
 // Exec runs the statement.
 func (r *recorder) Exec(ctx context.Context, statement string) error {
 	err := r.DB.Exec(ctx, statement)
-	r.made = r.made || err == nil
+	// One that was cut off may have been run all the same.
+	r.made = r.made || err == nil || ctx.Err() != nil
 	return err
 }
 

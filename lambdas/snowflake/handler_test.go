@@ -127,6 +127,22 @@ func TestCreateThatFailedHalfWay(t *testing.T) {
 	}
 }
 
+// A statement that was cut off may have been run: its delete has to look.
+func TestCreateThatWasCutOff(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	a := &fake.Account{Fail: func(statement string) error {
+		if strings.HasPrefix(statement, "CREATE STORAGE INTEGRATION") {
+			cancel()
+			return ctx.Err()
+		}
+		return nil
+	}}
+	id, _, err := on(a).handle(ctx, request(cfn.RequestCreate, typeIntegration, "", props(nil), nil))
+	if err == nil || id != "ORDERS_INTEGRATION"+incomplete {
+		t.Fatalf("id %q, error %v", id, err)
+	}
+}
+
 func TestReplacementAndItsRollback(t *testing.T) {
 	a := &fake.Account{}
 	other := props(map[string]any{"table": "other"})

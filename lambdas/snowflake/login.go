@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rsa"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"ingestion/snowflake"
@@ -40,8 +43,27 @@ func (l login) open(ctx context.Context, c snowflake.Connection) (session, error
 	return client.Open(ctx, c, key, l.endpoint)
 }
 
+// newSecrets returns a client that waits, for half a minute at most, until the
+// policy that the same deployment gave the function is known everywhere.
+func newSecrets(cfg aws.Config) *secretsmanager.Client {
+	return secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
+		r := retry.AddWithErrorCodes(retry.NewStandard(), "AccessDeniedException")
+		o.Retryer = retry.AddWithMaxAttempts(retry.AddWithMaxBackoffDelay(r, 5*time.Second), 9)
+	})
+}
+
+// inRegionOf has a secret that is given by its ARN looked up in the ARN's
+// region: elsewhere Secrets Manager does not know it.
+func inRegionOf(secret string) func(*secretsmanager.Options) {
+	return func(o *secretsmanager.Options) {
+		if a, err := arn.Parse(secret); err == nil {
+			o.Region = a.Region
+		}
+	}
+}
+
 func (l login) key(ctx context.Context, secret string) (*rsa.PrivateKey, error) {
-	out, err := l.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(secret)})
+	out, err := l.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(secret)}, inRegionOf(secret))
 	if err != nil {
 		return nil, err
 	}

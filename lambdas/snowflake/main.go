@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"ingestion/snowflake/client"
 )
@@ -32,7 +31,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
-	l := login{secrets: secretsmanager.NewFromConfig(cfg), endpoint: getenv(client.EnvEndpoint)}
+	l := login{secrets: newSecrets(cfg), endpoint: getenv(client.EnvEndpoint)}
 	h := handler{open: l.open}
 	lambda.StartWithOptions(cfn.LambdaWrap(h.handle), lambda.WithContext(ctx))
 	return nil

@@ -162,7 +162,8 @@ func TestStatementErrors(t *testing.T) {
 		"missing database":    {`SHOW STAGES LIKE 'S' IN SCHEMA "RAW"."PUBLIC"`, "SQL compilation error:\nDatabase 'RAW' does not exist or not authorized.", 2003, ErrNotFound, `CREATE DATABASE RAW; or, if it is there, let the role use it: GRANT USAGE ON DATABASE RAW TO ROLE "LOADER"`},
 		"missing integration": {`DESC STORAGE INTEGRATION "I"`, "Integration 'I' does not exist or not authorized.", 2003, ErrNotFound, `GRANT USAGE ON INTEGRATION I TO ROLE "LOADER"`},
 		"syntax":              {"CREATE STAGE", "syntax error line 1 at position 12", 1003, ErrSyntax, "defect"},
-		"another":             {"SELECT 1", "Warehouse is suspended", 606, nil, "SELECT 1: 000606"},
+		"no warehouse":        {"SELECT QUERY_ID FROM TABLE(X)", "No active warehouse selected in the current session.", 606, nil, `set Warehouse of the connection, and GRANT USAGE ON WAREHOUSE <name> TO ROLE "LOADER"`},
+		"another":             {"SELECT 1", "Numeric value 'x' is not recognized", 100038, nil, "SELECT 1: 100038"},
 	}
 	c := &Client{role: "LOADER"}
 	for name, test := range tests {

@@ -65,6 +65,7 @@ const (
 	numberSyntax       = 1003
 	numberNotFound     = 2003
 	numberNotFoundDDL  = 2043
+	numberWarehouse    = 606
 	numberRole         = 390189
 	numberNetwork      = 390422
 	numberWrongAccount = gosnowflake.ErrCodeFailedToConnect
@@ -85,6 +86,8 @@ func (c *Client) statementError(ctx context.Context, err error, statement string
 		wrapped.Class, wrapped.Hint = ErrPrivilege, grantHint(statement, text, c.role)
 	case told.Number == numberNotFound || told.Number == numberNotFoundDDL || strings.Contains(text, "does not exist or not authorized"):
 		wrapped.Class, wrapped.Hint = ErrNotFound, missingHint(text, c.role)
+	case told.Number == numberWarehouse:
+		wrapped.Hint = "what a task has done is looked up with a warehouse: set Warehouse of the connection, and GRANT USAGE ON WAREHOUSE <name> TO ROLE " + snowflake.Identifier(c.role)
 	case told.Number == numberSyntax:
 		wrapped.Class, wrapped.Hint = ErrSyntax, "a name or option in the feed's Snowflake properties is likely the reason; if not, it is a defect of this project"
 	}

@@ -113,7 +113,12 @@ func foreign(o snowflake.Object, owner string) error {
 	case snowflake.KindStorageIntegration:
 		field = "Integration"
 	}
-	return fmt.Errorf("%s %s exists and %s, so it is left alone; choose another Snowflake.%s, or drop it: %s", describeKind(o), o.Name(), of, field, o.Drop())
+	out := "drop it: " + o.Drop()
+	if o.Kind() == snowflake.KindTable {
+		// A table without a mark is taken as it is, see guard.
+		out = "take it over with its rows: ALTER TABLE " + o.Name() + " UNSET COMMENT"
+	}
+	return fmt.Errorf("%s %s exists and %s, so it is left alone; choose another Snowflake.%s, or %s", describeKind(o), o.Name(), of, field, out)
 }
 
 func describeKind(o snowflake.Object) string { return strings.ToLower(string(o.Kind())) }

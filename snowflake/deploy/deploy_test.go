@@ -168,8 +168,13 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 	a := &fake.Account{}
 	a.Add(fake.Object{Kind: "STAGE", Name: stage, Comment: other})
 	a.Add(fake.Object{Kind: "VIEW", Name: view, Comment: "of mine"})
+	a.Add(fake.Object{Kind: "TABLE", Name: table, Comment: other})
 	_, err := deploy.Objects(t.Context(), a, parts(), names())
-	contains(t, err, "stage "+stage, "belongs to 999/us-east-1/Theirs", "choose another Snowflake.Table", "view "+view, "has no mark", "choose another Snowflake.View")
+	contains(t, err, "stage "+stage, "belongs to 999/us-east-1/Theirs", "choose another Snowflake.Table", "view "+view, "has no mark", "choose another Snowflake.View",
+		"or take it over with its rows: ALTER TABLE "+table+" UNSET COMMENT")
+	if strings.Contains(err.Error(), "DROP TABLE") {
+		t.Errorf("it offers to drop rows: %v", err)
+	}
 	a.Add(fake.Object{Kind: "STORAGE INTEGRATION", Name: `"ORDERS_INTEGRATION"`, Comment: other})
 	_, err = deploy.Integration(t.Context(), a, parts(), names())
 	contains(t, err, "belongs to 999", "choose another Snowflake.Integration")

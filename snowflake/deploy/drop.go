@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -42,7 +43,10 @@ func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	objects := inventory(spec)
 	exist, err := look(ctx, db, objects...)
 	if errors.Is(err, client.ErrNotFound) {
-		return nil // somebody dropped the schema, and all that was in it
+		// Somebody dropped the schema, and all that was in it; or took the role's
+		// right to see it, which Snowflake does not tell apart.
+		slog.WarnContext(ctx, "nothing dropped", "error", err.Error())
+		return nil
 	}
 	if err != nil {
 		return err

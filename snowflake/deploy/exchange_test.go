@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"ingestion/internal/feed"
 	"ingestion/snowflake"
 	"ingestion/snowflake/deploy"
 	"ingestion/snowflake/deploy/fake"
@@ -179,6 +180,87 @@ func TestTableDoesNotBecomeExternal(t *testing.T) {
 	if got := a.Take(); len(got) > 0 {
 		t.Errorf("changed before it refused: %q", got)
 	}
+}
+
+// The view would take the rows of the one kind for a single record of the other.
+func TestRowsOfAnotherKindAreRefused(t *testing.T) {
+	changes, ndjson := parts(), parts()
+	changes.From = snowflake.FromTable
+	ndjson.From, ndjson.Prefix, ndjson.Format.Kind = snowflake.FromFiles, "in/", feed.NDJSON
+	for name, test := range map[string]struct{ old, now snowflake.Spec }{
+		"parts to table":       {parts(), changes},
+		"table to parts":       {bulk(changes), bulk(parts())},
+		"parts to files":       {parts(), ndjson},
+		"files to parts":       {ndjson, parts()},
+		"parts to delimited":   {parts(), files("id")},
+		"table to other loads": {changes, bulk(parts())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := made(t, test.old)
+			_, err := deploy.Objects(t.Context(), a, test.now, names())
+			contains(t, err, `the rows of From "`+string(test.old.From)+`"`, "choose another Snowflake.Table", "ALTER TABLE "+table+" RENAME TO")
+			if got := a.Take(); len(got) > 0 {
+				t.Errorf("changed before it refused: %q", got)
+			}
+		})
+	}
+}
+
+// A run is cut off between the stage and what reads it. Whoever comes next, on
+// the way back or onwards, must not take what is there for up to date.
+func TestMoveThatWasCutOff(t *testing.T) {
+	tests := map[string]struct {
+		spec        snowflake.Spec
+		cut, renews string
+	}{
+		"pipe":           {files("id"), "CREATE OR REPLACE PIPE", "ALTER PIPE " + pipe + " REFRESH"},
+		"external table": {external(files("id")), "CREATE OR REPLACE EXTERNAL TABLE", "ALTER EXTERNAL TABLE " + table + " REFRESH"},
+	}
+	for name, test := range tests {
+		moved := test.spec
+		moved.Prefix = "in/new/"
+		for way, next := range map[string]snowflake.Spec{"back": test.spec, "onwards": moved} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := made(t, test.spec)
+					a.Fail = func(statement string) error {
+						if strings.HasPrefix(statement, test.cut) {
+							return errors.New("cut off")
+						}
+						return nil
+					}
+					if _, err := apply(t, a, moved, names()); err == nil {
+						t.Fatal("no error")
+					}
+					a.Fail = nil
+					a.Take()
+					if _, err := apply(t, a, next, names()); err != nil {
+						t.Fatal(err)
+					}
+					got := a.Take()
+					inOrder(t, got, test.cut, test.renews)
+					if strings.Contains(strings.Join(got, "\n"), "MODIFIED_AFTER") {
+						t.Errorf("bounded, though nobody knows since when: %q", got)
+					}
+					if _, err := apply(t, a, next, names()); err != nil || len(a.Take()) > 0 {
+						t.Errorf("the second time: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An external table keeps the hidden ID of its format, which a format of another
+// type does not have.
+func TestExternalTableFollowsItsFormat(t *testing.T) {
+	ndjson := external(files())
+	ndjson.Format = feed.Format{Kind: feed.NDJSON}
+	a := made(t, external(files("id")))
+	if _, err := apply(t, a, ndjson, names()); err != nil {
+		t.Fatal(err)
+	}
+	inOrder(t, a.Take(), "DROP FILE FORMAT", "CREATE FILE FORMAT", "CREATE OR REPLACE EXTERNAL TABLE")
 }
 
 func TestTaskThatFailsKeepsItsFiles(t *testing.T) {

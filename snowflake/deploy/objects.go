@@ -25,7 +25,7 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 	if err != nil {
 		return Made{}, err
 	}
-	if err := errors.Join(exist.guard(names.Owner, objects), exist.clash(plan)); err != nil {
+	if err := errors.Join(exist.guard(names.Owner, objects), exist.clash(spec, plan)); err != nil {
 		return Made{}, err
 	}
 	if err := waitForAccess(ctx, db, spec, names, plan.StageURL()); err != nil {
@@ -44,16 +44,6 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 		}
 	}
 	return a.made(ctx)
-}
-
-// clash refuses a table where the external table is to be: it has rows that
-// are nowhere else.
-func (c catalog) clash(plan snowflake.Plan) error {
-	if _, ok := c[snowflake.KindTable]; !ok || plan.ExternalTable == nil {
-		return nil
-	}
-	name := plan.ExternalTable.Name()
-	return fmt.Errorf("table %s exists and has rows, an external table cannot take its name; choose another Snowflake.Table, or rename the one there: ALTER TABLE %s RENAME TO …", name, name)
 }
 
 // apply is one run of Objects.
@@ -126,6 +116,12 @@ func (a *apply) object(ctx context.Context, o snowflake.Object) error {
 		if exists && !same {
 			return a.table(ctx, o, f)
 		}
+	case snowflake.Stage:
+		if exists && a.moved {
+			if err := a.unsettle(ctx); err != nil {
+				return err
+			}
+		}
 	case snowflake.Pipe:
 		return a.pipe(ctx, o, f, exists)
 	case snowflake.Task:
@@ -134,7 +130,8 @@ func (a *apply) object(ctx context.Context, o snowflake.Object) error {
 			return a.db.Exec(ctx, o.Resume())
 		}
 	case snowflake.External:
-		return a.externalTable(ctx, o, exists, same)
+		// On the way back from a move that was cut off, the old mark is there still.
+		return a.externalTable(ctx, o, exists, same && !a.moved)
 	case snowflake.Stream:
 		if exists && (!same || a.rebased) {
 			// It follows a table that is no more. What it had collected is in the new one.
@@ -182,6 +179,19 @@ func (a *apply) table(ctx context.Context, t snowflake.Table, f found) error {
 // setComment marks an object as having the plan's definition.
 func setComment(o snowflake.Object) string {
 	return "ALTER " + string(o.Kind()) + " " + o.Name() + " SET COMMENT=" + snowflake.Literal(o.Mark().String())
+}
+
+// unsettle marks the pipe as unfinished before its stage shows another location.
+// A run that is cut off after that cannot be told from the stage any more, and
+// whoever follows, onwards or back, has to announce all that is there.
+func (a *apply) unsettle(ctx context.Context) error {
+	f, exists := a.exist[snowflake.KindPipe]
+	if !exists || a.plan.Pipe == nil || f.unfinished() {
+		return nil
+	}
+	marked := *a.plan.Pipe
+	marked.Owner += unfinished
+	return a.db.Exec(ctx, setComment(marked))
 }
 
 func (a *apply) pipe(ctx context.Context, pipe snowflake.Pipe, f found, exists bool) error {

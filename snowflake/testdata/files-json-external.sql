@@ -71,7 +71,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS" (
   PATTERN='.*([.]txt|[.]txt[.]gz)'
   FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:objects'
-  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=8900fed51f5ee63d';
+  COMMENT='ingestion owner=111122223333/us-east-1/Orders def=c2a1b0344b63ad1a';
 
 -- EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS": replace
 CREATE OR REPLACE EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" (
@@ -82,7 +82,7 @@ CREATE OR REPLACE EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" (
   PATTERN='.*([.]txt|[.]txt[.]gz)'
   FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:objects'
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=8900fed51f5ee63d';
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=c2a1b0344b63ad1a';
 
 -- EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS": refresh
 ALTER EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" REFRESH;
