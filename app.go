@@ -5,8 +5,10 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -17,12 +19,19 @@ import (
 
 // feedStack is one feed and the name of its stack.
 type feedStack struct {
+	// Stack begins the names of the stack's outputs too. Another name makes
+	// another feed of it, with a source bucket of its own.
 	Stack string
 	constructs.IngestionPipelineProps
 }
 
 // feeds lists the feeds of this app. To add one, add an entry here, look at
-// what it brings with `cdk diff <Stack>`, and deploy it with `cdk deploy <Stack>`.
+// what it brings with `cdk diff <Stack>`, and deploy it with `cdk deploy <Stack>`,
+// which deploys the store first. The outputs then name the bucket for its files.
+//
+// An entry needs Stack, Feed, Source and Format. Snowflake is left out where the
+// feed ends in the table; where the CDK's context names an account, its connection,
+// database and schema are filled in below.
 func feeds() []feedStack {
 	return []feedStack{
 		{"Earthquakes", constructs.IngestionPipelineProps{
@@ -88,7 +97,9 @@ func main() {
 // `cdk deploy --context snowflakeAccount=myorg-myaccount`.
 type context struct {
 	// Environment comes before the names of stacks and integrations, so that
-	// one account can have several ("staging" makes staging-Store). Default: none.
+	// one account can have several ("staging" makes staging-Store): up to 30
+	// letters, digits and hyphens, beginning with a letter. Default: none. In
+	// Snowflake give each a database or schema of its own; tables are called alike.
 	Environment string `json:"environment"`
 	// Architecture of the functions: arm64 (default) or x86_64.
 	Architecture constructs.Architecture `json:"architecture"`
@@ -104,6 +115,17 @@ type context struct {
 	// SnowflakeDatabase and SnowflakeSchema are RAW and PUBLIC unless given.
 	SnowflakeDatabase string `json:"snowflakeDatabase"`
 	SnowflakeSchema   string `json:"snowflakeSchema"`
+}
+
+// environmentName is what may begin the name of a stack, which has 128 characters.
+var environmentName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,29}$`)
+
+// validate reports what only this app knows; the connection is the constructs' to check.
+func (c context) validate() error {
+	if c.Environment != "" && !environmentName.MatchString(c.Environment) {
+		return fmt.Errorf("context of the app: environment: %q cannot begin the names of stacks: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"", c.Environment)
+	}
+	return nil
 }
 
 // named returns a name of this environment.
@@ -152,7 +174,7 @@ func run(contextJSON string) (err error) {
 		feeds[i].Snowflake = c.snowflake(feeds[i].IngestionPipelineProps, connection)
 		props = append(props, feeds[i].IngestionPipelineProps)
 	}
-	if err := constructs.ValidateFeeds(storeProps, props...); err != nil {
+	if err := errors.Join(c.validate(), constructs.ValidateFeeds(storeProps, props...)); err != nil {
 		return err
 	}
 	defer constructs.Close()
@@ -184,7 +206,8 @@ func (c context) snowflake(f constructs.IngestionPipelineProps, connection *cons
 	p.Connection = connection
 	p.Database = cmp.Or(c.SnowflakeDatabase, "RAW")
 	p.Schema = cmp.Or(c.SnowflakeSchema, "PUBLIC")
-	p.Integration = c.named(strings.ReplaceAll(f.Feed, "-", "_")+"_integration", "_")
+	// Without hyphens it needs no quotes in SQL.
+	p.Integration = strings.ReplaceAll(c.named(f.Feed+"_integration", "_"), "-", "_")
 	return &p
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -34,7 +33,7 @@ var (
 func (n StoreNames) Validate() error {
 	var errs []error
 	check := func(field, value string, valid *regexp.Regexp, want string) {
-		if !strings.Contains(value, "${Token[") && !valid.MatchString(value) {
+		if !isToken(value) && !valid.MatchString(value) {
 			errs = append(errs, fmt.Errorf("store: %s: %q is not %s", field, value, want))
 		}
 	}

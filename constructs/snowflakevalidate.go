@@ -51,8 +51,12 @@ func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) 
 	}
 	p.validateTrust(report)
 	for _, f := range []struct{ name, value string }{
-		{"Database", p.Database}, {"Schema", p.Schema}, {"Table", p.Table}, {"View", p.View},
-		{"Integration", p.Integration}, {"ExternalID", p.ExternalID},
+		{"Database", p.Database},
+		{"Schema", p.Schema},
+		{"Table", p.Table},
+		{"View", p.View},
+		{"Integration", p.Integration},
+		{"ExternalID", p.ExternalID},
 	} {
 		if isToken(f.value) {
 			report("Snowflake."+f.name, "%s is known at deployment only, and `ingest sql` reads it from the template: give the value itself", f.value)

@@ -57,7 +57,11 @@ func (s Spec) Plan(n Names) (Plan, error) {
 
 func (s Spec) format(place Place, n Names) FileFormat {
 	if s.delimited() {
-		return FileFormat{Place: place, Type: "CSV", Delimiter: s.Format.Delimiter, Header: s.Load != ExternalTable, Owner: n.Owner}
+		f := FileFormat{Place: place, Type: "CSV", Delimiter: s.Format.Delimiter, Header: s.Load != ExternalTable, Owner: n.Owner}
+		if s.Format.Encoding == feed.Latin1 {
+			f.Encoding = "ISO88591"
+		}
+		return f
 	}
 	// The lines of parts and changes are documents of their own. With the option
 	// a source file may be an array, a document or several.

@@ -57,6 +57,11 @@ func TestWhatAChangeTouches(t *testing.T) {
 			},
 			[]snowflake.Kind{snowflake.KindView},
 		},
+		"the encoding of a file": {
+			snowflake.FromFiles, snowflake.Continuous, csv,
+			func(s *snowflake.Spec, _ *snowflake.Names) { s.Format.Encoding = feed.Latin1 },
+			[]snowflake.Kind{snowflake.KindFileFormat},
+		},
 		"schedule": {
 			snowflake.FromParts, snowflake.Bulk, json,
 			func(s *snowflake.Spec, _ *snowflake.Names) { s.Schedule = "1 1 * * *" },
@@ -182,5 +187,34 @@ func TestPattern(t *testing.T) {
 		if copied := plan.Pipe.Copy.String(); !strings.Contains(copied, "\n  "+want+"\n") {
 			t.Errorf("%q: want %s in %s", suffixes, want, copied)
 		}
+	}
+}
+
+// What unpack reads in an encoding, Snowflake reads in it too; parts are in UTF-8 always.
+func TestEncoding(t *testing.T) {
+	latin1 := csv
+	latin1.Encoding = feed.Latin1
+	for name, test := range map[string]struct {
+		spec snowflake.Spec
+		want string
+	}{
+		"UTF-8":            {mode(snowflake.FromFiles, snowflake.Continuous, csv), "ENCODING='UTF8'"},
+		"Latin-1":          {mode(snowflake.FromFiles, snowflake.Continuous, latin1), "ENCODING='ISO88591'"},
+		"Latin-1 external": {mode(snowflake.FromFiles, snowflake.ExternalTable, latin1), "ENCODING='ISO88591'"},
+		"parts of Latin-1": {mode(snowflake.FromParts, snowflake.Continuous, latin1), "TYPE=JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, err := test.spec.Plan(names())
+			if err != nil {
+				t.Fatal(err)
+			}
+			statement := plan.Format.Create()[0]
+			if !strings.Contains(statement, test.want) {
+				t.Errorf("%s\nhas no %s", statement, test.want)
+			}
+			if err := snowflake.Check(statement); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

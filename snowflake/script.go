@@ -96,7 +96,8 @@ func (w *scriptWriter) trust(plan Plan, s Spec, n Names) {
 	w.run(integration.Describe())
 	if plan.Task == nil {
 		w.comment("The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new",
-			"objects: put it into Subscribers of the store, and deploy that before you go on.")
+			"objects: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed whose topic",
+			"is its own, and deploy that before you go on.")
 		w.run("SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY(" + Literal(n.TopicARN) + ")")
 	}
 	w.comment(`The answer has "status" : "success". If not, its message says why: a new role takes up to a minute`,

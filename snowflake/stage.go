@@ -1,9 +1,11 @@
 package snowflake
 
+import "cmp"
+
 // FileFormat says how Snowflake reads files. What it reads, it keeps as it came
 // as far as it can: no text is taken for NULL, no space is trimmed, no empty
-// field becomes NULL, and a file with bytes that are not UTF-8 is refused
-// rather than repaired.
+// field becomes NULL, and a file with bytes that are not of its encoding is
+// refused rather than repaired.
 type FileFormat struct {
 	Place
 	// Type is CSV or JSON; it cannot be altered.
@@ -13,6 +15,8 @@ type FileFormat struct {
 	// Header takes the names of the columns from the header row (PARSE_HEADER),
 	// which COPY by name needs. External tables cannot: they skip the row.
 	Header bool
+	// Encoding of CSV, as Snowflake calls it. Empty: UTF8. JSON has no other.
+	Encoding string
 	// StripOuterArray makes a row of each element of a JSON array.
 	StripOuterArray bool
 	Owner           string
@@ -55,7 +59,7 @@ func (f FileFormat) options() string {
 	return "TYPE=CSV FIELD_DELIMITER=" + Literal(f.Delimiter) + " " + header +
 		"\n  FIELD_OPTIONALLY_ENCLOSED_BY='\"' ESCAPE=NONE ESCAPE_UNENCLOSED_FIELD=NONE" +
 		"\n  NULL_IF=() EMPTY_FIELD_AS_NULL=FALSE TRIM_SPACE=FALSE SKIP_BLANK_LINES=TRUE" +
-		"\n  REPLACE_INVALID_CHARACTERS=FALSE ENCODING='UTF8' COMPRESSION=AUTO"
+		"\n  REPLACE_INVALID_CHARACTERS=FALSE ENCODING=" + Literal(cmp.Or(f.Encoding, "UTF8")) + " COMPRESSION=AUTO"
 }
 
 // reference is the format as an option of other objects, which takes the

@@ -162,6 +162,8 @@ func (s Spec) validateFiles(add adder) {
 	switch {
 	case s.Format.Kind == feed.JSON && s.Format.Path != "":
 		add("From", "FromFiles cannot reach the records under %q inside a document: use FromParts()", s.Format.Path)
+	case s.Format.Kind != feed.CSV && s.Format.Encoding != "":
+		add("From", "FromFiles cannot read %s in %s: Snowflake takes JSON in UTF-8 only: use FromParts()", s.Format.Kind, s.Format.Encoding)
 	case s.Format.Kind == feed.CSV && len(s.Format.Columns) == 0:
 		add("From", "FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()")
 	}

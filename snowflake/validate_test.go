@@ -61,6 +61,7 @@ func TestValidate(t *testing.T) {
 		"files, tar.gz":  {files(json, func(s *snowflake.Spec) { s.Suffixes = []string{".tar.gz"} }), `From: FromFiles cannot read ".tar.gz": Snowflake opens gzip, bzip2, zstd and deflate, but no archives nor other compressions: use FromParts()`},
 		"files, any":     {files(json, func(s *snowflake.Spec) { s.Suffixes = []string{""} }), `Suffixes: has an empty one, which every key ends with: leave Suffixes out to take all`},
 		"files, no head": {files(feed.Format{Kind: feed.CSV, Delimiter: "|"}, nil), `From: FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()`},
+		"files, Latin-1": {files(feed.Format{Kind: feed.NDJSON, Encoding: feed.Latin1}, nil), `From: FromFiles cannot read ndjson in latin1: Snowflake takes JSON in UTF-8 only: use FromParts()`},
 		"files, case": {
 			files(feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a b", "A B"}}, func(s *snowflake.Spec) { s.Columns = nil }),
 			`From: FromFiles matches columns by name in any case, and the header has "A B" twice: use FromParts()`,

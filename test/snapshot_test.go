@@ -2,12 +2,14 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +217,31 @@ func TestApp(t *testing.T) {
 		}
 	})
 
+	t.Run("in an environment", func(t *testing.T) {
+		templates := runApp(t, dir, binary, map[string]any{"snowflakeAccount": "myorg-myaccount", "environment": "my-staging"})
+		if len(templates["my-staging-Store"].Resources) == 0 {
+			t.Errorf("stacks %v, want my-staging-Store among them", slices.Sorted(maps.Keys(templates)))
+		}
+		_, integration := only(t, templates["my-staging-Airports"], "Custom::SnowflakeIntegration", "Airports")
+		if got := integration.Properties["Spec"].(map[string]any)["integration"]; got != "my_staging_airports_integration" {
+			t.Errorf("integration %v", got)
+		}
+	})
+
+	// Before the CDK starts, which would name neither the context nor what it takes.
+	t.Run("no environment's name", func(t *testing.T) {
+		for _, name := range []string{"1st", "a_b", "-", "my staging", "é", strings.Repeat("a", 31), "a\n"} {
+			outdir, out, err := execApp(t, dir, binary, map[string]any{"environment": name})
+			want := fmt.Sprintf("context of the app: environment: %q cannot begin the names of stacks: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"\n", name)
+			if err == nil || out != want {
+				t.Errorf("%q: error %v\n%s\nwant\n%s", name, err, out, want)
+			}
+			if files, err := os.ReadDir(outdir); err != nil || len(files) > 0 {
+				t.Errorf("%q: %d files were made, error %v", name, len(files), err)
+			}
+		}
+	})
+
 	t.Run("architecture from the context", func(t *testing.T) {
 		templates := runApp(t, dir, binary, map[string]any{"architecture": "x86_64"})
 		functions := 0
@@ -233,8 +260,18 @@ func TestApp(t *testing.T) {
 	})
 }
 
-// runApp runs the app in dir, with context beside that of cdk.json.
+// runApp returns what the app makes in dir, with context beside that of cdk.json.
 func runApp(t *testing.T, dir, binary string, context map[string]any) map[string]template {
+	t.Helper()
+	outdir, out, err := execApp(t, dir, binary, context)
+	if err != nil {
+		t.Fatalf("run the app: %v\n%s", err, out)
+	}
+	return readTemplates(t, outdir)
+}
+
+// execApp runs the app and returns its output, and the folder for its templates.
+func execApp(t *testing.T, dir, binary string, context map[string]any) (outdir, output string, err error) {
 	t.Helper()
 	all := featureFlags(t)
 	maps.Copy(all, context)
@@ -242,12 +279,10 @@ func runApp(t *testing.T, dir, binary string, context map[string]any) map[string
 	if err != nil {
 		t.Fatal(err)
 	}
-	outdir := t.TempDir()
+	outdir = t.TempDir()
 	app := exec.CommandContext(t.Context(), binary)
 	app.Dir = dir
 	app.Env = append(os.Environ(), "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(contextJSON))
-	if out, err := app.CombinedOutput(); err != nil {
-		t.Fatalf("run the app: %v\n%s", err, out)
-	}
-	return readTemplates(t, outdir)
+	out, err := app.CombinedOutput()
+	return outdir, string(out), err
 }

@@ -29,7 +29,7 @@ func (r *region) GetSecretValue(_ context.Context, _ *secretsmanager.GetSecretVa
 func TestSecretInItsRegion(t *testing.T) {
 	for secret, want := range map[string]region{
 		"ingestion/snowflake": "eu-central-1",
-		"arn:aws:secretsmanager:us-east-1:123456789012:secret:key-Ab12Cd":             "us-east-1",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:key-Ab12Cd":            "us-east-1",
 		"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:key-Ab12Cd": "us-gov-west-1",
 	} {
 		var asked region

@@ -22,7 +22,8 @@ GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";
 DESC STORAGE INTEGRATION "MY_ORDERS_INTEGRATION";
 
 -- The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new
--- objects: put it into Subscribers of the store, and deploy that before you go on.
+-- objects: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed whose topic
+-- is its own, and deploy that before you go on.
 SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY('arn:aws:sns:us-east-1:111122223333:objects');
 
 -- The answer has "status" : "success". If not, its message says why: a new role takes up to a minute

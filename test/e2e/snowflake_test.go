@@ -206,7 +206,7 @@ func refusedDeploys(t *testing.T, w *world) {
 	// The store's topic: Flights' own role is gone, that of Earthquakes serves.
 	grant := "GRANT CREATE STAGE ON SCHEMA RAW.PUBLIC TO ROLE " + sandbox.Role
 	role := w.quakes.Warehouse.Integration.RoleARN
-	const integration = `p.Integration = c.named(strings.ReplaceAll(f.Feed, "-", "_")+"_integration", "_")`
+	const integration = `p.Integration = strings.ReplaceAll(c.named(f.Feed+"_integration", "_"), "-", "_")`
 	for _, test := range []struct {
 		name          string
 		before, after func() error

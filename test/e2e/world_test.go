@@ -43,6 +43,8 @@ type world struct {
 	cfg    aws.Config
 	db     *sql.DB // in Snowflake, by the real driver
 	repo   string
+	dir    string            // of the whole test
+	apps   map[string]string // that editedApp built, by their edits
 	lambda *lambda.Client
 
 	quakes, airports, movies, flights *flow.Feed
@@ -65,7 +67,7 @@ func start(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{env: env, repo: repo, expected: map[*flow.Feed]int{}}
+	w := &world{env: env, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*flow.Feed]int{}}
 	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -299,6 +301,10 @@ func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
 // text and what comes in its place.
 func (w *world) editedApp(t *testing.T, edits ...string) string {
 	t.Helper()
+	name := strings.Join(edits, "\x00")
+	if app, built := w.apps[name]; built {
+		return app
+	}
 	source, err := os.ReadFile(filepath.Join(w.repo, "app.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -308,7 +314,10 @@ func (w *world) editedApp(t *testing.T, edits ...string) string {
 			t.Fatalf("app.go has %q %d times", edits[i], strings.Count(string(source), edits[i]))
 		}
 	}
-	dir := t.TempDir()
+	dir := filepath.Join(w.dir, fmt.Sprint("app-", len(w.apps)))
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
 	edited, overlay, app := filepath.Join(dir, "app.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
 	if err := os.WriteFile(edited, []byte(strings.NewReplacer(edits...).Replace(string(source))), 0o600); err != nil {
 		t.Fatal(err)
@@ -325,5 +334,6 @@ func (w *world) editedApp(t *testing.T, edits ...string) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	w.apps[name] = app
 	return app
 }

@@ -1,0 +1,56 @@
+package test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"ingestion/constructs"
+	"ingestion/internal/feed"
+)
+
+// The functions are told of the format as it was given, and an option of a format
+// leaves alone the one that it was made from.
+func TestFormats(t *testing.T) {
+	json := constructs.JSON()
+	for name, test := range map[string]struct {
+		format constructs.Format
+		want   feed.Format
+	}{
+		"JSON":              {json, feed.Format{Kind: feed.JSON}},
+		"array at a path":   {json.At("result.items"), feed.Format{Kind: feed.JSON, Path: "result.items"}},
+		"JSON in Latin-1":   {json.Latin1(), feed.Format{Kind: feed.JSON, Encoding: feed.Latin1}},
+		"both":              {json.At("items").Latin1(), feed.Format{Kind: feed.JSON, Path: "items", Encoding: feed.Latin1}},
+		"NDJSON in Latin-1": {constructs.NDJSON().Latin1(), feed.Format{Kind: feed.NDJSON, Encoding: feed.Latin1}},
+		"CSV in Latin-1": {
+			constructs.CSV(';', "id", "größe").Latin1(),
+			feed.Format{Kind: feed.CSV, Delimiter: ";", Columns: []string{"id", "größe"}, Encoding: feed.Latin1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := newApp(t)
+			props := minimal("orders")
+			props.Format = test.format
+			p := newFeed(t, app, props)
+			if !reflect.DeepEqual(p.Spec.Format, test.want) {
+				t.Errorf("format %+v, want %+v", p.Spec.Format, test.want)
+			}
+			env, err := p.Spec.Env()
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			for _, f := range synth(t, app)["Feed-orders"].ofType("AWS::Lambda::Function") {
+				if environment := f.Properties["Environment"]; environment != nil {
+					told++
+					if got := environment.(map[string]any)["Variables"].(map[string]any)[feed.EnvSpec]; got != env {
+						t.Errorf("%s\nis told\n%v\nwant\n%s", f.Properties["Description"], got, env)
+					}
+				}
+			}
+			if told != 2 || strings.Contains(env, "latin1") != (test.want.Encoding != "") {
+				t.Errorf("%d functions are told %s", told, env)
+			}
+		})
+	}
+}
