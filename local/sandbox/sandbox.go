@@ -42,7 +42,8 @@ const propagation = 2 * time.Second
 type Sandbox struct {
 	*local.Env
 	Snowflake *snowflake.Server
-	key       *rsa.PrivateKey
+	// Key is the user's, as Snowflake knows it.
+	Key *rsa.PrivateKey
 }
 
 // Start starts both. The app that is deployed to it loads into the local
@@ -72,10 +73,10 @@ func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 		return nil, err
 	}
 	env.Host().Setenv("SNOWFLAKE_ENDPOINT_URL", s.Snowflake.URL())
-	if s.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+	if s.Key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		return nil, fmt.Errorf("key of the Snowflake user: %w", err)
 	}
-	s.Snowflake.AddUser(User, &s.key.PublicKey, "", Role)
+	s.Snowflake.AddUser(User, &s.Key.PublicKey, "", Role)
 	if err := s.CreateSchema(ctx, "PUBLIC"); err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret of the Snowflake user: %w", err)
 	}
-	return s, s.PutKey(ctx)
+	return s, s.PutKey(ctx, s.Key)
 }
 
 // CreateSchema makes a schema of Database in which the app's role may make what
@@ -100,13 +101,13 @@ func (s *Sandbox) CreateSchema(ctx context.Context, schema string) error {
 	)
 }
 
-// PutKey puts the user's private key into the secret.
-func (s *Sandbox) PutKey(ctx context.Context) error {
+// PutKey puts a private key into the secret.
+func (s *Sandbox) PutKey(ctx context.Context, key *rsa.PrivateKey) error {
 	cfg, err := s.AWSConfig(ctx)
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(s.key)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("key of the Snowflake user: %w", err)
 	}
@@ -133,7 +134,7 @@ func (s *Sandbox) Query() (*sql.DB, error) {
 	return sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, gosnowflake.Config{
 		Account: Account, User: User, Role: Role,
 		Protocol: u.Scheme, Host: u.Hostname(), Port: port,
-		Authenticator: gosnowflake.AuthTypeJwt, PrivateKey: s.key,
+		Authenticator: gosnowflake.AuthTypeJwt, PrivateKey: s.Key,
 	})), nil
 }
 

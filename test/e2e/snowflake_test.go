@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"ingestion/internal/feed"
 	"ingestion/local/flow"
@@ -213,7 +210,7 @@ func refusedDeploys(t *testing.T, w *world) {
 		edits         []string
 		want          []string
 	}{
-		{"wrong key", func() error { return w.putKey(t) }, func() error { return w.env.PutKey(t.Context()) }, nil, []string{"390144", sandbox.User, "RSA_PUBLIC_KEY"}},
+		{"wrong key", func() error { return w.putOtherKey(t) }, func() error { return w.env.PutKey(t.Context(), w.env.Key) }, nil, []string{"390144", sandbox.User, "RSA_PUBLIC_KEY"}},
 		{
 			"missing privilege",
 			func() error { return w.admin(t, "REVOKE CREATE STAGE ON SCHEMA RAW.PUBLIC FROM ROLE "+sandbox.Role) },
@@ -349,21 +346,14 @@ func (w *world) admin(t *testing.T, statements ...string) error {
 	return w.env.Snowflake.Exec(t.Context(), statements...)
 }
 
-// putKey puts a key into the secret that Snowflake does not know.
-func (w *world) putKey(t *testing.T) error {
+// putOtherKey puts a key into the secret that Snowflake does not know.
+func (w *world) putOtherKey(t *testing.T) error {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	_, err = secretsmanager.NewFromConfig(w.cfg).PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: aws.String(sandbox.Secret), SecretString: aws.String(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
-	})
-	return err
+	return w.env.PutKey(t.Context(), key)
 }
 
 // destroyMovies destroys a feed whose table is kept.

@@ -2,10 +2,7 @@ package live
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
 	"database/sql"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +19,7 @@ import (
 	"ingestion/local"
 	"ingestion/local/sandbox"
 	"ingestion/snowflake"
+	"ingestion/snowflake/client"
 )
 
 const repo = "../.."
@@ -90,7 +88,10 @@ func inAccounts(t *testing.T, environment string) target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := privateKey(t, text)
+	key, err := client.ParseKey(text)
+	if err != nil {
+		t.Fatalf("SNOWFLAKE_PRIVATE_KEY_FILE: %v", err)
+	}
 	cfg, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -138,21 +139,4 @@ func inAccounts(t *testing.T, environment string) target {
 		return nil
 	}
 	return to
-}
-
-func privateKey(t *testing.T, text []byte) *rsa.PrivateKey {
-	t.Helper()
-	block, _ := pem.Decode(text)
-	if block == nil {
-		t.Fatal("SNOWFLAKE_PRIVATE_KEY_FILE is no PEM file")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatalf("SNOWFLAKE_PRIVATE_KEY_FILE: %v", err)
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		t.Fatalf("SNOWFLAKE_PRIVATE_KEY_FILE has a %T, not an RSA key", parsed)
-	}
-	return key
 }
