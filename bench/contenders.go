@@ -48,7 +48,7 @@ const (
 )
 
 func (b *bench) functionEnvironment(format feed.Format, memory int) ([]string, error) {
-	spec := feed.Spec{Feed: feedName, Format: format}.WithDefaults()
+	spec := feed.Spec{Feed: feedName, Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: format}.WithDefaults()
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}

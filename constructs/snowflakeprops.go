@@ -123,7 +123,9 @@ func (p SnowflakeProps) spec(s feed.Spec) snowflake.Spec {
 		DropTables:          p.DropTables,
 	}
 	if spec.From == snowflake.FromFiles {
-		spec.Prefix, spec.Suffixes = s.SourcePrefix, s.SourceSuffixes
+		if len(s.Sources) == 1 {
+			spec.Prefix, spec.Suffixes = s.Sources[0].Prefix, s.Sources[0].Suffixes
+		}
 	}
 	return spec.WithDefaults()
 }

@@ -83,7 +83,7 @@ func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) 
 		report("Snowflake.Load", "%s needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers", spec.Load)
 	}
 	if n := len(spec.Suffixes); spec.From == snowflake.FromFiles && spec.Load == snowflake.ExternalTable && n <= maxNotifications && 2*n > maxNotifications {
-		report("SourceSuffixes", "has %d suffixes, and an external table needs two notifications for each: the limit of a bucket is %d, use a prefix", n, maxNotifications)
+		report("Source.Suffixes", "has %d suffixes, and an external table needs two notifications for each: the limit of a bucket is %d, use a prefix", n, maxNotifications)
 	}
 }
 

@@ -68,7 +68,7 @@ func NewBucket(options ...SourceOption) Source {
 type newBucket struct{ sourceOptions }
 
 func (b newBucket) describe(s *feed.Spec) {
-	s.SourcePrefix, s.SourceSuffixes = b.prefix, b.suffixes
+	s.Sources = append(s.Sources, feed.Source{Kind: feed.OwnBucket, Prefix: b.prefix, Suffixes: b.suffixes})
 }
 
 // maxNotifications is how many notification configurations S3 allows a bucket.
@@ -82,22 +82,22 @@ var plainKey = regexp.MustCompile(`^[A-Za-z0-9!_.()/=-]*$`)
 func (b newBucket) validate(report report) {
 	const allowed = "may have ASCII letters, digits and !_.()/=- only: S3 and IAM read other characters of a filter each in its own way"
 	if !plainKey.MatchString(b.prefix) {
-		report("SourcePrefix", "%q "+allowed, b.prefix)
+		report("Source.Prefix", "%q "+allowed, b.prefix)
 	}
 	if len(b.suffixes) > maxNotifications {
-		report("SourceSuffixes", "has %d suffixes, the limit of a bucket is %d: use a prefix", len(b.suffixes), maxNotifications)
+		report("Source.Suffixes", "has %d suffixes, the limit of a bucket is %d: use a prefix", len(b.suffixes), maxNotifications)
 	}
 	for i, s := range b.suffixes {
 		if s == "" {
-			report("SourceSuffixes", "suffix %d is empty: leave the option out to take every object", i+1)
+			report("Source.Suffixes", "suffix %d is empty: leave the option out to take every object", i+1)
 			continue
 		}
 		if !plainKey.MatchString(s) {
-			report("SourceSuffixes", "%q "+allowed, s)
+			report("Source.Suffixes", "%q "+allowed, s)
 		}
 		for j, other := range b.suffixes {
 			if i != j && other != "" && strings.HasSuffix(s, other) && (s != other || i < j) {
-				report("SourceSuffixes", "%q ends with %q: S3 refuses overlapping filters, keep the shorter", s, other)
+				report("Source.Suffixes", "%q ends with %q: S3 refuses overlapping filters, keep the shorter", s, other)
 			}
 		}
 	}

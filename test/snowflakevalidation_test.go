@@ -81,7 +81,7 @@ func TestValidateSnowflake(t *testing.T) {
 			p.Source = constructs.NewBucket(constructs.WithSuffixes(manySuffixes...))
 			p.Snowflake.From, p.Snowflake.Load = constructs.FromFiles(), constructs.ExternalTable()
 		}, []string{
-			`feed "orders": SourceSuffixes: has 51 suffixes, and an external table needs two notifications for each: the limit of a bucket is 100, use a prefix`,
+			`feed "orders": Source.Suffixes: has 51 suffixes, and an external table needs two notifications for each: the limit of a bucket is 100, use a prefix`,
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/smithy-go/logging"
 
 	"ingestion/internal/operate"
@@ -14,7 +13,7 @@ import (
 
 // connect is the connector to AWS. It says at once what is missing; the first
 // request would say it in the words of the SDK.
-func connect(ctx context.Context, profile, region string) (operate.API, error) {
+func connect(ctx context.Context, profile, region string) (operate.Account, error) {
 	// The SDK's own warnings are of no use to who typed a command.
 	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if profile != "" {
@@ -25,13 +24,13 @@ func connect(ctx context.Context, profile, region string) (operate.API, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, fmt.Errorf("AWS configuration: %w", err)
+		return operate.Account{}, fmt.Errorf("AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("no AWS region: give --region, set AWS_REGION, or put a region into the profile")
+		return operate.Account{}, errors.New("no AWS region: give --region, set AWS_REGION, or put a region into the profile")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, fmt.Errorf("no AWS credentials: give --profile, set AWS_PROFILE, or sign in, such as with `aws sso login`: %w", err)
+		return operate.Account{}, fmt.Errorf("no AWS credentials: give --profile, set AWS_PROFILE, or sign in, such as with `aws sso login`: %w", err)
 	}
-	return cloudformation.NewFromConfig(cfg), nil
+	return operate.NewAccount(cfg), nil
 }

@@ -69,7 +69,7 @@ func ingest(ctx context.Context, connect connector, args ...string) result {
 }
 
 func to(api operate.API) connector {
-	return func(context.Context, string, string) (operate.API, error) { return api, nil }
+	return func(context.Context, string, string) (operate.Account, error) { return operate.Account{Stacks: api}, nil }
 }
 
 // After a change that is meant: UPDATE_SNAPS=true go test ./cmd/...

@@ -25,8 +25,8 @@ type command struct {
 	understood      bool // the arguments: what fails from here on is no usage error
 }
 
-// connector makes the clients of an account and region; both names may be empty.
-type connector func(ctx context.Context, profile, region string) (operate.API, error)
+// connector opens an account and region; both names may be empty.
+type connector func(ctx context.Context, profile, region string) (operate.Account, error)
 
 // run runs one command and returns its exit code. Results go to out and
 // nothing else does; whatever is wrong goes to errOut.
@@ -89,11 +89,11 @@ func (c *command) completeFeed(cmd *cobra.Command, args []string, _ string) ([]s
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	api, err := c.connect(cmd.Context(), c.profile, c.region)
+	account, err := c.connect(cmd.Context(), c.profile, c.region)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	feeds, err := operate.Feeds(cmd.Context(), api)
+	feeds, err := operate.Feeds(cmd.Context(), account.Stacks)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -25,15 +25,15 @@ feed's stack made, so deploy the stack first. Nothing is changed by printing it.
 		ValidArgsFunction: c.completeFeed,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			api, err := c.connect(ctx, c.profile, c.region)
+			account, err := c.connect(ctx, c.profile, c.region)
 			if err != nil {
 				return err
 			}
-			f, err := operate.Find(ctx, api, args[0])
+			f, err := operate.Find(ctx, account.Stacks, args[0])
 			if err != nil {
 				return err
 			}
-			static, err := f.Static(ctx, api)
+			static, err := f.Static(ctx, account.Stacks)
 			if err != nil {
 				return err
 			}

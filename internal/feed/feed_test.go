@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 		"leading slash":      {func(s *feed.Spec) { s.LandingPrefix = "/landing/" }, "starts with a slash"},
 		"empty prefix":       {func(s *feed.Spec) { s.QuarantinePrefix = "" }, "QuarantinePrefix: is empty"},
 		"overlapping":        {func(s *feed.Spec) { s.QuarantinePrefix = "landing/bad/" }, "overlap"},
-		"source slash":       {func(s *feed.Spec) { s.SourcePrefix = "/in" }, `SourcePrefix: "/in" starts with a slash`},
+		"source slash":       {func(s *feed.Spec) { s.Sources = []feed.Source{{Prefix: "/in"}} }, `Source.Prefix: "/in" starts with a slash`},
 		"tiny parts":         {func(s *feed.Spec) { s.PartBytes = 1 }, "PartBytes: 1 is outside 8192 to 536870912"},
 		"no format":          {func(s *feed.Spec) { s.Format = feed.Format{} }, "Format: is required"},
 		"unknown format":     {func(s *feed.Spec) { s.Format.Kind = "xml" }, `Format.Kind: "xml" is none of json, ndjson, csv`},
@@ -75,7 +75,7 @@ func TestEverythingWrongIsToldAtOnce(t *testing.T) {
 
 func TestEnvironmentRoundTrip(t *testing.T) {
 	want := valid()
-	want.SourceSuffixes = []string{".json"}
+	want.Sources = []feed.Source{{Kind: feed.OwnBucket, Suffixes: []string{".json"}}}
 	text, err := want.Env()
 	if err != nil {
 		t.Fatal(err)
@@ -91,14 +91,21 @@ func TestEnvironmentRoundTrip(t *testing.T) {
 	}
 }
 
-func TestAccepts(t *testing.T) {
-	s := feed.Spec{SourcePrefix: "in/", SourceSuffixes: []string{".json", ".gz"}}
-	for key, want := range map[string]bool{"in/a.json": true, "in/a.gz": true, "in/a.csv": false, "out/a.json": false, "in/": false} {
-		if s.Accepts(key) != want {
-			t.Errorf("Accepts(%q) = %v", key, !want)
+func TestSourceOf(t *testing.T) {
+	s := feed.Spec{Sources: []feed.Source{
+		{Kind: feed.OwnBucket, Prefix: "in/", Suffixes: []string{".json", ".gz"}},
+		{Kind: feed.ExternalBucket, Bucket: "theirs", Prefix: "a/"},
+		{Kind: feed.ExternalBucket, Bucket: "theirs", Prefix: "b/"},
+	}}
+	for object, want := range map[[2]string]int{
+		{"mine", "in/a.json"}: 0, {"mine", "in/a.gz"}: 0, {"mine", "in/a.csv"}: -1, {"mine", "out/a.json"}: -1, {"mine", "in/"}: -1,
+		{"theirs", "a/x"}: 1, {"theirs", "b/x"}: 2, {"theirs", "a/"}: -1,
+		// A bucket that a source names is not the feed's own.
+		{"theirs", "in/a.json"}: -1,
+	} {
+		source, ok := s.SourceOf(object[0], object[1])
+		if ok != (want >= 0) || ok && !reflect.DeepEqual(source, s.Sources[want]) {
+			t.Errorf("SourceOf(%q) = %v, %v", object, source, ok)
 		}
-	}
-	if (feed.Spec{}).Accepts("folder/") {
-		t.Error("takes a folder marker")
 	}
 }

@@ -19,10 +19,9 @@ type Spec struct {
 	// Feed names the feed: 1 to 40 characters of [a-z0-9-], starting with a
 	// letter. It is part of every key and of every record's ID.
 	Feed string `json:"feed"`
-	// SourcePrefix limits the feed to source keys that start with it; empty means all.
-	SourcePrefix string `json:"sourcePrefix,omitempty"`
-	// SourceSuffixes limits the feed to source keys that end with one of them; empty means all.
-	SourceSuffixes []string `json:"sourceSuffixes,omitempty"`
+	// Sources are where the feed's files come from: at least one, at most one
+	// of them OwnBucket.
+	Sources []Source `json:"sources"`
 	// LandingPrefix comes before the feed's name in the key of every part,
 	// without a leading slash and with a trailing one.
 	LandingPrefix string `json:"landingPrefix"`

@@ -34,11 +34,8 @@ func (s Spec) Validate() error {
 	if overlap(s.LandingPrefix, s.QuarantinePrefix) {
 		add("QuarantinePrefix", "%q and LandingPrefix %q overlap: what is quarantined would be loaded", s.QuarantinePrefix, s.LandingPrefix)
 	}
-	if len(s.SourcePrefix) > 512 {
-		add("SourcePrefix", "has %d bytes, the limit is 512", len(s.SourcePrefix))
-	}
-	if strings.HasPrefix(s.SourcePrefix, "/") {
-		add("SourcePrefix", "%q starts with a slash: keys of S3 objects do not", s.SourcePrefix)
+	for _, source := range s.Sources {
+		source.validate(add)
 	}
 	// 8 KiB is the smallest part worth a request; above 512 MiB a part would
 	// outlast one invocation of load.
@@ -131,19 +128,11 @@ func (l Limits) validate(add func(string, string, ...any)) {
 	check("MaxDepth", int64(l.MaxDepth), 1, 16)
 }
 
-// Accepts reports whether the feed takes the source object of that key.
-// Keys that end in a slash are the folder markers that consoles create.
-func (s Spec) Accepts(key string) bool {
-	if strings.HasSuffix(key, "/") || !strings.HasPrefix(key, s.SourcePrefix) {
-		return false
+func (s Source) validate(add func(string, string, ...any)) {
+	if len(s.Prefix) > 512 {
+		add("Source.Prefix", "has %d bytes, the limit is 512", len(s.Prefix))
 	}
-	if len(s.SourceSuffixes) == 0 {
-		return true
+	if strings.HasPrefix(s.Prefix, "/") {
+		add("Source.Prefix", "%q starts with a slash: keys of S3 objects do not", s.Prefix)
 	}
-	for _, suffix := range s.SourceSuffixes {
-		if strings.HasSuffix(key, suffix) {
-			return true
-		}
-	}
-	return false
 }

@@ -55,7 +55,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	objects, err := event.Parse(payload)
 	errs := []error{err}
 	for _, o := range objects {
-		if !h.Spec.Accepts(o.Key) {
+		if _, ok := h.Spec.SourceOf(o.Bucket, o.Key); !ok {
 			h.Log.Info("not of this feed", "bucket", o.Bucket, "key", o.Key)
 			continue
 		}

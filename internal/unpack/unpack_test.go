@@ -48,7 +48,7 @@ type world struct {
 func newWorld(t *testing.T, format feed.Format) *world {
 	t.Helper()
 	w := &world{t: t, s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
-	spec := feed.Spec{Feed: "orders", Format: format, PartBytes: 8 << 10}.WithDefaults()
+	spec := feed.Spec{Feed: "orders", Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: format, PartBytes: 8 << 10}.WithDefaults()
 	if err := spec.Validate(); err != nil {
 		t.Fatal(err)
 	}
