@@ -4,12 +4,8 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -93,88 +89,31 @@ func main() {
 	}
 }
 
-// context is what this app reads of the CDK's context: of cdk.json, and of
-// `cdk deploy --context snowflakeAccount=myorg-myaccount`.
-type context struct {
-	// Environment comes before the names of stacks and integrations, so that
-	// one account can have several ("staging" makes staging-Store): up to 30
-	// letters, digits and hyphens, beginning with a letter. Default: none. In
-	// Snowflake give each a database or schema of its own; tables are called alike.
-	Environment string `json:"environment"`
-	// Architecture of the functions: arm64 (default) or x86_64.
-	Architecture constructs.Architecture `json:"architecture"`
-	// SnowflakeAccount is <organization>-<account>. Without it the feeds end in
-	// the table. Put it into cdk.json, so that a deployment never forgets it.
-	SnowflakeAccount string `json:"snowflakeAccount"`
-	// SnowflakeUser and SnowflakeRole are both INGESTION unless given.
-	SnowflakeUser string `json:"snowflakeUser"`
-	SnowflakeRole string `json:"snowflakeRole"`
-	// SnowflakeSecret is the Secrets Manager secret with the user's private key
-	// (default "ingestion/snowflake").
-	SnowflakeSecret string `json:"snowflakeSecret"`
-	// SnowflakeDatabase and SnowflakeSchema are RAW and PUBLIC unless given.
-	SnowflakeDatabase string `json:"snowflakeDatabase"`
-	SnowflakeSchema   string `json:"snowflakeSchema"`
-}
-
-// environmentName is what may begin the name of a stack, which has 128 characters.
-var environmentName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,29}$`)
-
-// validate reports what only this app knows; the connection is the constructs' to check.
-func (c context) validate() error {
-	if c.Environment != "" && !environmentName.MatchString(c.Environment) {
-		return fmt.Errorf("context of the app: environment: %q cannot begin the names of stacks: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"", c.Environment)
-	}
-	return nil
-}
-
-// named returns a name of this environment.
-func (c context) named(name, separator string) string {
-	if c.Environment == "" {
-		return name
-	}
-	return c.Environment + separator + name
-}
-
-// connection returns how to reach Snowflake, nil for not at all.
-func (c context) connection() *constructs.SnowflakeConnection {
-	if c.SnowflakeAccount == "" {
-		return nil
-	}
-	return &constructs.SnowflakeConnection{
-		Account: c.SnowflakeAccount,
-		User:    cmp.Or(c.SnowflakeUser, "INGESTION"),
-		Role:    cmp.Or(c.SnowflakeRole, "INGESTION"),
-		Secret:  cmp.Or(c.SnowflakeSecret, "ingestion/snowflake"),
-	}
-}
-
 // run writes the templates: one of the store that all feeds share, which
 // outlives any of them, and one of each feed. contextJSON is the CDK's context
 // as the cdk CLI hands it over, read here because mistakes in the feeds are to
 // show before the CDK starts.
 func run(contextJSON string) (err error) {
-	var c context
-	if contextJSON != "" {
-		if err := json.Unmarshal([]byte(contextJSON), &c); err != nil {
-			return fmt.Errorf("context of the app: %w", err)
-		}
+	e, err := readEnvironment(contextJSON)
+	if err != nil {
+		return err
 	}
-	connection := c.connection()
 	storeProps := constructs.StoreProps{
-		LandingExpirationDays: 90,
-		Snowflake:             connection,
-		Changes:               connection != nil,
-		Architecture:          c.Architecture,
+		LandingExpirationDays: int(e.LandingExpirationDays),
+		LogRetentionDays:      int(e.LogRetentionDays),
+		Snowflake:             e.connection(),
+		Changes:               e.connection() != nil,
+		Architecture:          e.Architecture,
 	}
 	feeds := feeds()
 	var props []constructs.IngestionPipelineProps
 	for i := range feeds {
-		feeds[i].Architecture = c.Architecture
-		feeds[i].Snowflake = c.snowflake(feeds[i].IngestionPipelineProps, connection)
+		feeds[i].Architecture = e.Architecture
+		feeds[i].LogRetentionDays = cmp.Or(feeds[i].LogRetentionDays, int(e.LogRetentionDays))
+		feeds[i].Snowflake = e.snowflake(feeds[i].IngestionPipelineProps)
 		props = append(props, feeds[i].IngestionPipelineProps)
 	}
-	if err := errors.Join(c.validate(), constructs.ValidateFeeds(storeProps, props...)); err != nil {
+	if err := constructs.ValidateFeeds(storeProps, props...); err != nil {
 		return err
 	}
 	defer constructs.Close()
@@ -182,13 +121,13 @@ func run(contextJSON string) (err error) {
 
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	awscdk.Tags_Of(app).Add(jsii.String("app"), jsii.String("ingestion"), nil)
-	store, err := constructs.NewStore(newStack(app, c.named("Store", "-"), "Parts, table and topic of all feeds"), "Store", storeProps)
+	store, err := constructs.NewStore(e.newStack(app, "Store", "Parts, table and topic of all feeds"), "Store", storeProps)
 	if err != nil {
 		return err
 	}
 	for _, f := range feeds {
 		f.Store = store
-		if _, err := constructs.NewIngestionPipeline(newStack(app, c.named(f.Stack, "-"), "Feed "+f.Feed), f.Stack, f.IngestionPipelineProps); err != nil {
+		if _, err := constructs.NewIngestionPipeline(e.newStack(app, f.Stack, "Feed "+f.Feed), f.Stack, f.IngestionPipelineProps); err != nil {
 			return err
 		}
 	}
@@ -196,28 +135,17 @@ func run(contextJSON string) (err error) {
 	return nil
 }
 
-// snowflake returns the feed's Snowflake props in this environment; without a
-// connection none.
-func (c context) snowflake(f constructs.IngestionPipelineProps, connection *constructs.SnowflakeConnection) *constructs.SnowflakeProps {
-	if f.Snowflake == nil || connection == nil {
-		return nil
-	}
-	p := *f.Snowflake
-	p.Connection = connection
-	p.Database = cmp.Or(c.SnowflakeDatabase, "RAW")
-	p.Schema = cmp.Or(c.SnowflakeSchema, "PUBLIC")
-	// Without hyphens it needs no quotes in SQL.
-	p.Integration = strings.ReplaceAll(c.named(f.Feed+"_integration", "_"), "-", "_")
-	return &p
-}
-
-func newStack(app awscdk.App, name, description string) awscdk.Stack {
-	return awscdk.NewStack(app, &name, &awscdk.StackProps{
+func (e environment) newStack(app awscdk.App, name, description string) awscdk.Stack {
+	props := &awscdk.StackProps{
 		Description: &description,
 		// The rule only checks the version of the bootstrap stack, which the
 		// cdk CLI does by itself.
 		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{
 			GenerateBootstrapVersionRule: jsii.Bool(false),
 		}),
-	})
+	}
+	if e.Account != "" {
+		props.Env = &awscdk.Environment{Account: jsii.String(string(e.Account)), Region: jsii.String(string(e.Region))}
+	}
+	return awscdk.NewStack(app, jsii.String(e.named(name, "-")), props)
 }
