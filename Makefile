@@ -9,6 +9,8 @@ ARCH ?= arm64
 HOST_ARCH := $(shell go env GOARCH)
 FUNCTIONS := unpack load export snowflake
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export JSII_DEPRECATED := quiet
@@ -45,9 +47,14 @@ unit: ## unit tests only: no local AWS, no CDK
 	go test ./internal/... ./lambdas/... ./snowflake/... ./cmd/...
 
 .PHONY: lint
-lint: ## gofumpt, go vet and golangci-lint
+lint: ## gofumpt, go vet, golangci-lint and the workflows
 	go vet ./...
 	$(GOLANGCI_LINT) run ./...
+	$(ACTIONLINT)
+
+.PHONY: vulnerabilities
+vulnerabilities: ## known vulnerabilities that this code reaches (asks vuln.go.dev)
+	$(GOVULNCHECK) ./...
 
 .PHONY: format
 format: ## rewrite the sources as lint wants them
@@ -60,6 +67,10 @@ snapshots: ## refresh snapshots of templates, SQL and help; review the diff
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md
 	go run ./bench
+
+.PHONY: bench-synth
+bench-synth: deps host-build ## what an app of 1, 10 and 100 feeds costs to synthesize
+	go run ./bench/synth
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s)
