@@ -124,6 +124,18 @@ func (e *Env) AWSConfig(context.Context) (aws.Config, error) {
 	return e.config.Copy(), nil
 }
 
+// AWSConfigOf is the configuration for clients of somebody else's account of the
+// local AWS; its number, of 12 digits, is all it takes to have one. Unlike in
+// Account, roles must be trusted to be assumed there and may do only what their
+// policies allow, buckets let others do only what their policies allow, and
+// those that are requester-pays refuse others who do not say that they pay. That
+// goes for S3 and for sts:AssumeRole, see local/aws/fixes/accounts.py.
+func (e *Env) AWSConfigOf(account string) aws.Config {
+	config := e.config.Copy()
+	config.Credentials = credentials.NewStaticCredentialsProvider(account, "local", "local")
+	return config
+}
+
 // Environ is an environment in which every AWS client, and the cdk CLI with this
 // project's app, uses the local AWS and nothing else: variables of this process
 // that lead elsewhere are left out.

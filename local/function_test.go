@@ -32,9 +32,9 @@ func TestMain(m *testing.M) {
 	lambda.Start(handle)
 }
 
-// handle records S3 objects in the table, messages and changes of the table
-// likewise, and answers for custom resources. It fails for an object whose key
-// begins with "bad".
+// handle records S3 objects in the table, messages, changes of the table and
+// events of EventBridge likewise, and answers for custom resources. It fails for
+// an object whose key begins with "bad".
 func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	var custom cfn.Event
 	if err := json.Unmarshal(raw, &custom); err == nil && custom.ResponseURL != "" {
@@ -65,6 +65,10 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 			return nil, handleChanges(ctx, s3.NewFromConfig(cfg), os.Getenv("CHANGES"), raw)
 		}
 	}
+	var event struct{ Detail, Scheduled json.RawMessage }
+	if err := json.Unmarshal(raw, &event); err == nil && (event.Detail != nil || event.Scheduled != nil) {
+		return nil, handleEvent(ctx, db, table, raw)
+	}
 	for _, r := range e.Records {
 		key := r.S3.Object.URLDecodedKey
 		if strings.HasPrefix(key, "bad") {
@@ -85,7 +89,8 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	return nil, nil
 }
 
-// handleMessages records messages in the table, and refuses those that say "bad".
+// handleMessages records messages in the table, objects by their keys, and
+// refuses those that say "bad", whose receives it records.
 func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) (any, error) {
 	var e events.SQSEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -95,11 +100,16 @@ func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw 
 	for _, m := range e.Records {
 		if m.Body == "bad" {
 			refused.BatchItemFailures = append(refused.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-			continue
+		}
+		pk := m.Body
+		var object events.S3Event
+		if err := json.Unmarshal([]byte(m.Body), &object); err == nil && len(object.Records) > 0 {
+			pk = "object " + object.Records[0].S3.Object.URLDecodedKey
 		}
 		_, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-			"pk":   &types.AttributeValueMemberS{Value: m.Body},
-			"from": &types.AttributeValueMemberS{Value: m.EventSourceARN},
+			"pk":       &types.AttributeValueMemberS{Value: pk},
+			"from":     &types.AttributeValueMemberS{Value: m.EventSourceARN},
+			"receives": &types.AttributeValueMemberS{Value: m.Attributes["ApproximateReceiveCount"]},
 		}})
 		if err != nil {
 			return nil, err
@@ -134,6 +144,27 @@ func handleNotification(ctx context.Context, db *dynamodb.Client, table string, 
 		}
 	}
 	return nil
+}
+
+// handleEvent records an event of EventBridge by the key of its object, and what
+// a schedule says by that, with a count.
+func handleEvent(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) error {
+	var e struct {
+		Detail    struct{ Object struct{ Key string } }
+		Scheduled string
+	}
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return err
+	}
+	_, err := db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &table, Key: map[string]types.AttributeValue{"pk": text("event " + e.Detail.Object.Key + e.Scheduled)},
+		UpdateExpression:         aws.String("SET #event = :event ADD #count :one"),
+		ExpressionAttributeNames: map[string]string{"#event": "event", "#count": "count"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":event": text(string(raw)), ":one": &types.AttributeValueMemberN{Value: "1"},
+		},
+	})
+	return err
 }
 
 // handleChanges stores each change of a table as an object, and refuses those of "bad".

@@ -1,6 +1,8 @@
 package local
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,44 +11,137 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
+
+// buffering puts a queue between the bucket and the function, as for a feed
+// whose backlog may be long.
+func buffering(mapping map[string]any) func(r map[string]any) {
+	return func(r map[string]any) {
+		arn := func(name string) any { return map[string]any{"Fn::GetAtt": []any{name, "Arn"}} }
+		r["Dead"] = map[string]any{"Type": "AWS::SQS::Queue"}
+		r["Buffer"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{
+			// Nobody waits for an hour here: see host.Options.
+			"QueueName": "buffer", "VisibilityTimeout": 3600, "MessageRetentionPeriod": 1209600,
+			"RedrivePolicy": map[string]any{"deadLetterTargetArn": arn("Dead"), "maxReceiveCount": 2},
+		}}
+		r["BufferPolicy"] = map[string]any{"Type": "AWS::SQS::QueuePolicy", "Properties": map[string]any{
+			"Queues": []any{map[string]any{"Ref": "Buffer"}}, "PolicyDocument": map[string]any{"Statement": []any{map[string]any{
+				"Action": "sqs:SendMessage", "Effect": "Allow", "Principal": map[string]any{"Service": "s3.amazonaws.com"}, "Resource": arn("Buffer"),
+			}}},
+		}}
+		at(r, "Notifications", "Properties")["NotificationConfiguration"] = map[string]any{"QueueConfigurations": []any{
+			map[string]any{"Events": []any{"s3:ObjectCreated:*"}, "QueueArn": arn("Buffer")},
+		}}
+		if mapping != nil {
+			mapping["EventSourceArn"], mapping["FunctionName"] = arn("Buffer"), map[string]any{"Ref": "Function"}
+			r["Mapping"] = map[string]any{"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping}
+		}
+	}
+}
 
 func TestQueueFeedsAFunction(t *testing.T) {
 	w := newWorld(t)
 	w.uploadCode()
-	w.create("Feed", w.template(func(r map[string]any) {
-		arn := func(name string) any { return map[string]any{"Fn::GetAtt": []any{name, "Arn"}} }
-		r["Dead"] = map[string]any{"Type": "AWS::SQS::Queue"}
-		at(r, "Failures")["Properties"] = map[string]any{
-			"VisibilityTimeout": 1,
-			"RedrivePolicy":     map[string]any{"deadLetterTargetArn": arn("Dead"), "maxReceiveCount": 1},
+	mapping := func(more map[string]any) map[string]any {
+		m := map[string]any{
+			"BatchSize": 10, "FunctionResponseTypes": []any{"ReportBatchItemFailures"}, "ScalingConfig": map[string]any{"MaximumConcurrency": 2},
 		}
-		r["Mapping"] = map[string]any{"Type": "AWS::Lambda::EventSourceMapping", "Properties": map[string]any{
-			"EventSourceArn": arn("Failures"), "FunctionName": map[string]any{"Ref": "Function"},
-			"BatchSize": 10, "FunctionResponseTypes": []any{"ReportBatchItemFailures"},
-		}}
-	}))
+		maps.Copy(m, more)
+		return m
+	}
+	w.create("Feed", w.template(buffering(mapping(nil))))
 	w.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
 	made := w.outputs("Feed")
-	for _, body := range []string{"good", "bad", "fine"} {
-		if _, err := w.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(made["Failures"]), MessageBody: &body}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.put(made["Bucket"], "an object", "{}")
+	w.send("buffer", "good", "bad", "fine")
 	w.idle()
-	for _, body := range []string{"good", "fine"} {
-		if from := value(w.item(made["Table"], body)["from"]); !strings.Contains(from, ":Feed-Failures-") {
+	for _, body := range []string{"good", "fine", "object an object"} {
+		if from := value(w.item(made["Table"], body)["from"]); !strings.HasSuffix(from, ":buffer") {
 			t.Errorf("message %q: item from %q", body, from)
 		}
 	}
-	dead, err := w.sqs.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(w.physicalID("Feed", "Dead"))})
+	if n := value(w.item(made["Table"], "bad")["receives"]); n != "2" {
+		t.Errorf("the refused message was received %s times, want 2", n)
+	}
+	if dead := w.receiveFrom(w.physicalID("Feed", "Dead")); !slices.Equal(dead, []string{"bad"}) {
+		t.Errorf("dead-letter queue: %q", dead)
+	}
+
+	for want, more := range map[string]map[string]any{
+		"must be from 2 to 1000":         {"ScalingConfig": map[string]any{"MaximumConcurrency": 1}},
+		"MaximumBatchingWindowInSeconds": {"BatchSize": 11},
+	} {
+		w.update("Feed", w.template(buffering(mapping(more))))
+		w.wantStatus("Feed", cfntypes.StackStatusUpdateRollbackComplete)
+		if why := failures(t.Context(), w.cfn, w.stack("Feed")).Error(); !strings.Contains(why, want) {
+			t.Errorf("%v: %s", more, why)
+		}
+	}
+
+	// Without the mapping, what waits stays in the queue; with it again, it is done.
+	w.env.Host().Pause()
+	w.send("buffer", "one", "two", "three")
+	w.update("Feed", w.template(buffering(nil)))
+	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	w.env.Host().Resume()
+	w.idle()
+	if n := w.visible("buffer"); n != "3" {
+		t.Errorf("%s messages in the queue, want 3", n)
+	}
+	if item := w.item(made["Table"], "one"); item != nil {
+		t.Errorf("done without a mapping: %v", item)
+	}
+	w.update("Feed", w.template(buffering(mapping(nil))))
+	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	w.idle()
+	for _, body := range []string{"one", "two", "three"} {
+		if w.item(made["Table"], body) == nil {
+			t.Errorf("message %q was lost", body)
+		}
+	}
+}
+
+func TestQueueThatForgetsTooSoonIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.uploadCode()
+	w.create("Feed", w.template(func(r map[string]any) {
+		buffering(map[string]any{})(r)
+		at(r, "Buffer", "Properties")["VisibilityTimeout"] = 9 // the function may take 10
+	}))
+	w.wantStatus("Feed", cfntypes.StackStatusRollbackComplete)
+	if why := failures(t.Context(), w.cfn, w.stack("Feed")).Error(); !strings.Contains(why, "Queue visibility timeout: 9 seconds is less than Function timeout: 10 seconds") {
+		t.Error(why)
+	}
+}
+
+func (w *world) send(name string, bodies ...string) {
+	w.Helper()
+	for _, body := range bodies {
+		if _, err := w.sqs.SendMessage(w.Context(), &sqs.SendMessageInput{QueueUrl: w.queueURL(name), MessageBody: &body}); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// visible is how many messages a queue would hand out.
+func (w *world) visible(name string) string {
+	w.Helper()
+	const visible = sqstypes.QueueAttributeNameApproximateNumberOfMessages
+	out, err := w.sqs.GetQueueAttributes(w.Context(), &sqs.GetQueueAttributesInput{QueueUrl: w.queueURL(name), AttributeNames: []sqstypes.QueueAttributeName{visible}})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	out, err := w.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: dead.QueueUrl})
-	if err != nil || len(out.Messages) != 1 || aws.ToString(out.Messages[0].Body) != "bad" {
-		t.Errorf("dead-letter queue: %v, %v", out, err)
+	return out.Attributes[string(visible)]
+}
+
+func (w *world) queueURL(name string) *string {
+	w.Helper()
+	out, err := w.sqs.GetQueueUrl(w.Context(), &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		w.Fatal(err)
 	}
+	return out.QueueUrl
 }
 
 // TestBucketOfOthersKeepsItsNotifications has two stacks add theirs to a bucket

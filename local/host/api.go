@@ -7,12 +7,24 @@ import (
 	"net/http"
 )
 
-// routes are those of Lambda's Invoke API, which the launcher forwards to the host.
+// routes are those of Lambda's Invoke API, which the launcher forwards to the
+// host, and one for our CloudFormation.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.handleInvoke)
+	mux.HandleFunc("POST /mappings/settle", h.handleSettle)
 	return mux
+}
+
+// handleSettle answers when the pollers are those of the event source mappings
+// as they are now. No API of AWS's: there, a mapping tells its state.
+func (h *Host) handleSettle(w http.ResponseWriter, r *http.Request) {
+	if err := h.settleMappings(r.Context()); err != nil {
+		writeError(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (h *Host) handleInvoke(w http.ResponseWriter, r *http.Request) {

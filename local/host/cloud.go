@@ -42,6 +42,9 @@ type cloud interface {
 	records(ctx context.Context, iterator string, most int) (read []streamtypes.Record, next string, err error)
 	receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error)
 	remove(ctx context.Context, queueARN string, receipts []string) error
+	// hide lets received messages appear again after most, or after the queue's
+	// visibility timeout if that is shorter.
+	hide(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
 	messages(ctx context.Context, queueARN string) (int, error)
 	// environment is what every function is given to reach this AWS.
 	environment() []string
@@ -214,80 +217,6 @@ func (c *awsCloud) send(ctx context.Context, destination arn.ARN, record []byte)
 func (c *awsCloud) put(ctx context.Context, bucket, key string, record []byte) error {
 	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(record)})
 	return err
-}
-
-func (c *awsCloud) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
-	url, err := c.queueURL(ctx, queueARN)
-	if err != nil {
-		return nil, err
-	}
-	out, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl:                    &url,
-		MaxNumberOfMessages:         int32(min(most, 10)), //nolint:gosec // at most 10
-		WaitTimeSeconds:             1,
-		MessageAttributeNames:       []string{"All"},
-		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("receive from %s: %w", queueARN, err)
-	}
-	return out.Messages, nil
-}
-
-func (c *awsCloud) remove(ctx context.Context, queueARN string, receipts []string) error {
-	url, err := c.queueURL(ctx, queueARN)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, receipt := range receipts {
-		if _, err := c.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: &receipt}); err != nil {
-			errs = append(errs, fmt.Errorf("delete a message of %s: %w", queueARN, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (c *awsCloud) messages(ctx context.Context, queueARN string) (int, error) {
-	url, err := c.queueURL(ctx, queueARN)
-	if err != nil {
-		return 0, err
-	}
-	names := []sqstypes.QueueAttributeName{
-		sqstypes.QueueAttributeNameApproximateNumberOfMessages,
-		sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}
-	out, err := c.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
-	if err != nil {
-		return 0, fmt.Errorf("attributes of %s: %w", queueARN, err)
-	}
-	total := 0
-	for _, name := range names {
-		var n int
-		if _, err := fmt.Sscan(out.Attributes[string(name)], &n); err == nil {
-			total += n
-		}
-	}
-	return total, nil
-}
-
-func (c *awsCloud) queueURL(ctx context.Context, queueARN string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if url, ok := c.urls[queueARN]; ok {
-		return url, nil
-	}
-	a, err := arn.Parse(queueARN)
-	if err != nil {
-		return "", fmt.Errorf("queue %q: %w", queueARN, err)
-	}
-	out, err := c.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &a.Resource})
-	if err != nil {
-		return "", fmt.Errorf("URL of queue %s: %w", queueARN, err)
-	}
-	c.urls[queueARN] = aws.ToString(out.QueueUrl)
-	return c.urls[queueARN], nil
 }
 
 func (c *awsCloud) environment() []string {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -109,6 +110,7 @@ type fakeCloud struct {
 	config    invokeConfig
 	sent      []string // "destination record"
 	queue     []sqstypes.Message
+	hidden    []string // "receipt duration"
 	mapped    []mapping
 	stream    []streamtypes.Record
 	objects   map[string]string // "bucket key" -> what was put there
@@ -256,6 +258,21 @@ func (c *fakeCloud) remove(_ context.Context, _ string, receipts []string) error
 		}
 	}
 	c.queue = left
+	return nil
+}
+
+// hide gives messages back if it is for no time at all: the fake has no clock.
+func (c *fakeCloud) hide(_ context.Context, _ string, receipts []string, most time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.queue {
+		if receipt := aws.ToString(c.queue[i].ReceiptHandle); slices.Contains(receipts, receipt) {
+			if most == 0 {
+				c.queue[i].Attributes = nil
+			}
+			c.hidden = append(c.hidden, fmt.Sprint(receipt, " ", most))
+		}
+	}
 	return nil
 }
 

@@ -53,5 +53,6 @@ func (h *Host) LoseNext(function string, n int) { h.faults.arm(faultLose, functi
 
 // ThrottleNext refuses the next n invocations of a function for lack of
 // concurrency: a synchronous caller is told so (TooManyRequestsException), an
-// asynchronous event waits and is tried again without using up a retry.
+// asynchronous event waits and is tried again without using up a retry, and the
+// messages of a queue go back to it.
 func (h *Host) ThrottleNext(function string, n int) { h.faults.arm(faultThrottle, function, n) }

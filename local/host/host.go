@@ -29,6 +29,9 @@ const (
 	// DefaultRetryDelay stands for the one minute after which AWS retries an
 	// asynchronous invocation first; the second delay is twice as long, as in AWS.
 	DefaultRetryDelay = time.Second
+	// DefaultVisibilityTimeout is how long a message that a function failed on
+	// stays hidden at most.
+	DefaultVisibilityTimeout = time.Second
 	// DefaultBatchingWindow is how long a stream's batch waits at most to be filled.
 	DefaultBatchingWindow = time.Second
 )
@@ -46,6 +49,10 @@ type Options struct {
 	// BatchingWindow cuts the MaximumBatchingWindowInSeconds of streams, so that
 	// nobody waits for minutes. Zero means DefaultBatchingWindow.
 	BatchingWindow time.Duration
+	// VisibilityTimeout cuts the visibility timeout of queues for messages that a
+	// function failed on, so that nobody waits for hours until they appear again.
+	// It is rounded up to seconds; zero means DefaultVisibilityTimeout.
+	VisibilityTimeout time.Duration
 	// Log takes what goes wrong in the host itself; nil discards it.
 	Log io.Writer
 }
@@ -58,6 +65,7 @@ type Host struct {
 	code     *codeStore
 	faults   faults
 	work     work
+	pollers  pollers
 	log      *logger
 
 	// base ends when the host is closed, and with it whatever it runs.
@@ -85,6 +93,9 @@ func New(o Options) (*Host, error) {
 	if o.BatchingWindow <= 0 {
 		o.BatchingWindow = DefaultBatchingWindow
 	}
+	if o.VisibilityTimeout <= 0 {
+		o.VisibilityTimeout = DefaultVisibilityTimeout
+	}
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
@@ -104,6 +115,7 @@ func New(o Options) (*Host, error) {
 		options:  o,
 		listener: l,
 		code:     newCodeStore(filepath.Join(o.Dir, "functions")),
+		pollers:  pollers{running: map[mapping]poller{}},
 		log:      &logger{w: o.Log},
 		base:     base,
 		stop:     stop,

@@ -11,9 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 func invoke(t *testing.T, h *Host, payload string) (Result, reply) {
@@ -272,35 +269,6 @@ func TestThrottling(t *testing.T) {
 	idle(t, h)
 	if s := h.Stats()["f"]; s.Invocations != 1 || s.Errors != 0 {
 		t.Errorf("asynchronous: %+v, want one good invocation", s)
-	}
-}
-
-func TestQueueMappingDeletesWhatWasDealtWith(t *testing.T) {
-	_, c := newHost(t, Options{})
-	c.mu.Lock()
-	for _, body := range []string{"good", "bad", "fine"} {
-		c.queue = append(c.queue, sqstypes.Message{MessageId: aws.String("id-" + body), ReceiptHandle: aws.String("receipt-" + body), Body: aws.String(body)})
-	}
-	c.mapped = []mapping{{id: "m", source: "arn:aws:sqs:us-east-1:123456789012:q", function: "f", batchSize: 10, partialBatches: true}}
-	c.mu.Unlock()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		n, err := c.messages(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n == 1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d messages left, want the bad one", n)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if got := aws.ToString(c.queue[0].Body); got != "bad" {
-		t.Errorf("message left: %s, want bad", got)
 	}
 }
 

@@ -2,48 +2,69 @@ package host
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
 // mappingInterval is how often the host looks for new and gone mappings.
 const mappingInterval = 500 * time.Millisecond
 
+// pollers are those that run, by their mappings.
+type pollers struct {
+	mu      sync.Mutex
+	running map[mapping]poller
+}
+
+type poller struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
 // pollMappings keeps a poller running for every enabled event source mapping.
 func (h *Host) pollMappings(ctx context.Context) {
-	pollers := map[mapping]context.CancelFunc{}
 	told := ""
 	for sleep(ctx, mappingInterval) == nil {
-		c, err := h.connected()
-		if err != nil {
-			continue
-		}
-		found, err := c.mappings(ctx)
-		if err != nil {
-			if ctx.Err() == nil && err.Error() != told {
-				told = err.Error()
-				h.log.printf("%v", err)
-			}
-			continue
-		}
-		current := map[mapping]bool{}
-		for _, m := range found {
-			current[m] = true
-			if pollers[m] == nil {
-				poll, stop := context.WithCancel(ctx)
-				pollers[m] = stop
-				h.jobs.Go(func() { h.poll(poll, c, m) })
-			}
-		}
-		for m, stop := range pollers {
-			if !current[m] {
-				stop()
-				delete(pollers, m)
-			}
+		if err := h.settleMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			h.log.printf("%v", err)
 		}
 	}
-	for _, stop := range pollers {
-		stop()
+}
+
+// settleMappings starts the pollers of new mappings, and returns when those of
+// mappings that are gone, or that are another now, have ended.
+func (h *Host) settleMappings(ctx context.Context) error {
+	c, err := h.connected()
+	if err != nil {
+		return err
 	}
+	h.pollers.mu.Lock()
+	defer h.pollers.mu.Unlock()
+	found, err := c.mappings(ctx)
+	if err != nil {
+		return err
+	}
+	current := map[mapping]bool{}
+	for _, m := range found {
+		current[m] = true
+		if _, running := h.pollers.running[m]; !running && h.base.Err() == nil {
+			poll, stop := context.WithCancel(h.base)
+			p := poller{stop: stop, ended: make(chan struct{})}
+			h.pollers.running[m] = p
+			h.jobs.Go(func() {
+				defer close(p.ended)
+				h.poll(poll, c, m)
+			})
+		}
+	}
+	for m, p := range h.pollers.running {
+		if !current[m] {
+			p.stop()
+			<-p.ended
+			delete(h.pollers.running, m)
+		}
+	}
+	return nil
 }
 
 func (h *Host) poll(ctx context.Context, c cloud, m mapping) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +30,10 @@ func (h *Host) pollQueue(ctx context.Context, c cloud, m mapping) {
 		case <-ctx.Done():
 			return
 		}
-		messages, err := c.receive(ctx, m.source, m.batchSize)
+		messages, err := h.receive(ctx, c, m)
 		if err != nil || len(messages) == 0 {
 			<-slots
-			if err != nil && ctx.Err() == nil {
+			if err != nil && h.base.Err() == nil {
 				h.log.printf("mapping %s: %v", m.id, err)
 				_ = sleep(ctx, time.Second)
 			}
@@ -47,6 +48,20 @@ func (h *Host) pollQueue(ctx context.Context, c cloud, m mapping) {
 			}
 		})
 	}
+}
+
+// receive takes messages from a mapping's queue. A request that ended with its
+// caller could still take some, so it goes on when the mapping goes away: what
+// comes then is given back. What comes during a pause is kept in hand.
+func (h *Host) receive(ctx context.Context, c cloud, m mapping) ([]sqstypes.Message, error) {
+	messages, err := c.receive(h.base, m.source, m.batchSize)
+	if err != nil || len(messages) == 0 {
+		return nil, err
+	}
+	if h.passGate(ctx) == nil && ctx.Err() == nil {
+		return messages, nil
+	}
+	return nil, c.hide(h.base, m.source, receipts(messages), 0)
 }
 
 // sqsRecord is a message as a function sees it.
@@ -70,30 +85,51 @@ type sqsAttribute struct {
 }
 
 // batch invokes the function with messages and deletes those that it dealt
-// with. The others appear again when their visibility timeout is over.
+// with. The others appear again when their visibility timeout is over, or
+// Options.VisibilityTimeout if that is shorter.
 func (h *Host) batch(ctx context.Context, c cloud, m mapping, messages []sqstypes.Message) error {
+	failed, err := h.invokeBatch(ctx, m, messages)
+	if err != nil {
+		failed = messages
+	}
+	again := receipts(failed)
+	done := slices.DeleteFunc(receipts(messages), func(r string) bool { return slices.Contains(again, r) })
+	if len(done) > 0 {
+		err = errors.Join(err, c.remove(ctx, m.source, done))
+	}
+	if len(again) > 0 {
+		err = errors.Join(err, c.hide(ctx, m.source, again, h.options.VisibilityTimeout))
+	}
+	return err
+}
+
+// invokeBatch returns the messages that the function could not deal with. An
+// error means that this is all of them.
+func (h *Host) invokeBatch(ctx context.Context, m mapping, messages []sqstypes.Message) ([]sqstypes.Message, error) {
 	payload, err := sqsEvent(m.source, messages)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if h.faults.take(faultThrottle, m.function) {
+		return nil, fmt.Errorf("batch of %d: %w", len(messages), ErrThrottled)
 	}
 	res, err := h.attempt(ctx, m.function, newRequestID(), payload)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if res.FunctionError != "" {
-		return fmt.Errorf("batch of %d failed: %s", len(messages), res.Payload)
+		return nil, fmt.Errorf("batch of %d failed: %s", len(messages), res.Payload)
 	}
-	failed, err := failedItems(m, res.Payload)
-	if err != nil {
-		return err
+	return failedItems(m, res.Payload, messages)
+}
+
+// receipts are the receipt handles of messages.
+func receipts(messages []sqstypes.Message) []string {
+	all := make([]string, len(messages))
+	for i, msg := range messages {
+		all[i] = aws.ToString(msg.ReceiptHandle)
 	}
-	var receipts []string
-	for _, msg := range messages {
-		if !failed[aws.ToString(msg.MessageId)] {
-			receipts = append(receipts, aws.ToString(msg.ReceiptHandle))
-		}
-	}
-	return c.remove(ctx, m.source, receipts)
+	return all
 }
 
 func sqsEvent(queueARN string, messages []sqstypes.Message) ([]byte, error) {
@@ -121,14 +157,13 @@ func sqsEvent(queueARN string, messages []sqstypes.Message) ([]byte, error) {
 	return json.Marshal(map[string]any{"Records": records})
 }
 
-// failedItems reads a partial batch response. As with Lambda, one that cannot
-// be understood means that the whole batch failed.
+// failedItems returns the messages that a partial batch response names. As with
+// Lambda, one that cannot be understood means that the whole batch failed.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-func failedItems(m mapping, payload []byte) (map[string]bool, error) {
-	failed := map[string]bool{}
+func failedItems(m mapping, payload []byte, messages []sqstypes.Message) ([]sqstypes.Message, error) {
 	text := strings.TrimSpace(string(payload))
 	if !m.partialBatches || text == "" || text == "null" {
-		return failed, nil
+		return nil, nil
 	}
 	var response struct {
 		BatchItemFailures []struct {
@@ -138,11 +173,13 @@ func failedItems(m mapping, payload []byte) (map[string]bool, error) {
 	if err := json.Unmarshal(payload, &response); err != nil {
 		return nil, fmt.Errorf("partial batch response %s: %w", payload, err)
 	}
+	var failed []sqstypes.Message
 	for _, item := range response.BatchItemFailures {
-		if item.ItemIdentifier == "" {
-			return nil, errors.New("partial batch response with an empty itemIdentifier: the whole batch failed")
+		i := slices.IndexFunc(messages, func(msg sqstypes.Message) bool { return aws.ToString(msg.MessageId) == item.ItemIdentifier })
+		if i < 0 {
+			return nil, fmt.Errorf("partial batch response names %q, which is no message of the batch: the whole batch failed", item.ItemIdentifier)
 		}
-		failed[item.ItemIdentifier] = true
+		failed = append(failed, messages[i])
 	}
 	return failed, nil
 }

@@ -6,7 +6,7 @@ import traceback
 import uuid
 from urllib.parse import unquote, urlparse
 
-from . import custom, databases, functions, identity, mappings, messaging, observing, storage  # noqa: F401 they register handlers
+from . import custom, databases, events, functions, identity, keys, mappings, messaging, observing, storage  # noqa: F401 they register handlers
 from . import wire
 from .errors import Invalid
 from .model import Request, now
@@ -226,6 +226,12 @@ class CloudFormation:
             del self.change_sets[self._change_set(form)["ChangeSetId"]]
         except ChangeSetNotFound:
             return  # deleting what does not exist succeeds
+
+    def schedules(self, stack):
+        """The ARNs of a stack's rules and schedules."""
+        kinds = ("AWS::Events::Rule", "AWS::Scheduler::Schedule")
+        resources = self.stacks.find(stack, REGION).resources.values()
+        return {resource.attributes["Arn"] for resource in resources if resource.type in kinds}
 
     def _stack(self, form):
         return self.stacks.find(form["StackName"], REGION)

@@ -171,9 +171,16 @@ class AutoDeleteObjects(Kind):
     def delete(self, context, physical_id, properties):
         s3, bucket = context.client("s3"), properties["BucketName"]
         try:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-                for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
-                    s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+            while True:
+                # Always the first page: what it named is gone by the next look.
+                page = s3.list_object_versions(Bucket=bucket)
+                found = page.get("Versions", []) + page.get("DeleteMarkers", [])
+                if not found:
+                    return
+                objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
+                kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors")
+                if kept:
+                    raise Failed(f"{len(kept)} objects of {bucket} cannot be deleted, the first for {kept[0]}")
         except Exception as error:
             if not is_gone(error):
                 raise

@@ -33,6 +33,7 @@ class _Table(Kind):
         if before["protected"] != after["protected"]:
             dynamodb.update_table(TableName=physical_id, DeletionProtectionEnabled=after["protected"])
         self._throughput(dynamodb, physical_id, before["table"], after["table"])
+        self._encryption(dynamodb, physical_id, before["table"], after["table"])
         self._stream(dynamodb, physical_id, before["table"], after["table"])
         self._indexes(dynamodb, physical_id, before["table"], after["table"])
         self._continuous_backups(dynamodb, physical_id, before, after)
@@ -55,6 +56,11 @@ class _Table(Kind):
     def _throughput(dynamodb, name, old, new):
         if changed(old, new, "BillingMode", "ProvisionedThroughput"):
             dynamodb.update_table(TableName=name, **pick(new, "BillingMode", "ProvisionedThroughput"))
+
+    @staticmethod
+    def _encryption(dynamodb, name, old, new):
+        if changed(old, new, "SSESpecification"):
+            dynamodb.update_table(TableName=name, SSESpecification=new.get("SSESpecification", {"Enabled": False}))
 
     @staticmethod
     def _stream(dynamodb, name, old, new):
@@ -117,6 +123,12 @@ def _common(properties):
     return table
 
 
+def _encryption(specification):
+    if not flag(specification.get("SSEEnabled")):
+        return {}
+    return {"SSESpecification": {"Enabled": True, "SSEType": "KMS", **pick(specification, "KMSMasterKeyId")}}
+
+
 def _recovery(specification):
     recovery = {"PointInTimeRecoveryEnabled": flag((specification or {}).get("PointInTimeRecoveryEnabled"))}
     if not recovery["PointInTimeRecoveryEnabled"]:
@@ -138,10 +150,10 @@ class GlobalTable(_Table):
     properties = frozenset(
         {
             "TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes",
-            "LocalSecondaryIndexes", "Replicas", "StreamSpecification", "TimeToLiveSpecification",
+            "LocalSecondaryIndexes", "Replicas", "SSESpecification", "StreamSpecification", "TimeToLiveSpecification",
         }
     )
-    inert = frozenset({"SSESpecification", "WarmThroughput", "WriteOnDemandThroughputSettings"})
+    inert = frozenset({"WarmThroughput", "WriteOnDemandThroughputSettings"})
 
     def normal(self, context, properties):
         replicas = properties["Replicas"]
@@ -160,6 +172,8 @@ class GlobalTable(_Table):
             raise Failed("the local run supports global tables with BillingMode PAY_PER_REQUEST only")
         if "StreamSpecification" in properties:
             table["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
+        # The key is each replica's own.
+        table |= _encryption(properties.get("SSESpecification", {}) | pick(replica.get("SSESpecification", {}), "KMSMasterKeyId"))
         return {
             "table": table,
             "protected": flag(replica.get("DeletionProtectionEnabled")),
@@ -175,10 +189,10 @@ class Table(_Table):
         {
             "TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput",
             "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification",
-            "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "Tags",
+            "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "Tags",
         }
     )
-    inert = frozenset({"SSESpecification", "TableClass", "ContributorInsightsSpecification", "WarmThroughput", "OnDemandThroughput"})
+    inert = frozenset({"TableClass", "ContributorInsightsSpecification", "WarmThroughput", "OnDemandThroughput"})
 
     def normal(self, context, properties):
         table = _common(properties)
@@ -187,6 +201,7 @@ class Table(_Table):
             table["ProvisionedThroughput"] = {key: number(value) for key, value in throughput.items()}
         if "StreamSpecification" in properties:
             table["StreamSpecification"] = {"StreamEnabled": True, **pick(properties["StreamSpecification"], "StreamViewType")}
+        table |= _encryption(properties.get("SSESpecification", {}))
         return {
             "table": table,
             "protected": flag(properties.get("DeletionProtectionEnabled")),

@@ -1,8 +1,8 @@
-"""Roles, policies, keys, secrets and parameters."""
+"""Roles, policies, secrets and parameters."""
 
 import json
 
-from .kinds import Kind, Made, number, pick, register, tag_map
+from .kinds import Kind, Made, number, pick, register, retag, tag_list
 
 AWS_MANAGED = "arn:aws:iam::aws:policy/"
 
@@ -22,7 +22,7 @@ class Role(Kind):
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
             MaxSessionDuration=number(properties.get("MaxSessionDuration"), 3600),
-            Tags=[{"Key": key, "Value": value} for key, value in tag_map(properties).items()],
+            Tags=tag_list(properties),
             **pick(properties, "Description", "Path"),
         )["Role"]
         self._policies(iam, name, {}, properties)
@@ -37,6 +37,11 @@ class Role(Kind):
             MaxSessionDuration=number(new.get("MaxSessionDuration"), 3600),
         )
         self._policies(iam, physical_id, old, new)
+        retag(
+            old, new,
+            lambda properties: iam.tag_role(RoleName=physical_id, Tags=tag_list(properties)),
+            lambda keys: iam.untag_role(RoleName=physical_id, TagKeys=keys),
+        )
 
     def delete(self, context, physical_id, properties):
         iam = context.client("iam")
@@ -124,43 +129,6 @@ class ManagedPolicy(Kind):
         iam.delete_policy(PolicyArn=physical_id)
 
 
-@register("AWS::KMS::Key")
-class Key(Kind):
-    properties = frozenset({"Description", "KeyPolicy", "EnableKeyRotation", "KeySpec", "KeyUsage", "MultiRegion"})
-    inert = frozenset({"PendingWindowInDays", "RotationPeriodInDays", "Tags", "Enabled"})
-    replaced_by = frozenset({"KeySpec", "KeyUsage", "MultiRegion"})
-
-    def create(self, context, properties):
-        made = context.client("kms").create_key(
-            Policy=json.dumps(properties.get("KeyPolicy", {})), **pick(properties, "Description", "KeySpec", "KeyUsage", "MultiRegion")
-        )["KeyMetadata"]
-        return Made(made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]})
-
-    def update(self, context, physical_id, old, new):
-        kms = context.client("kms")
-        kms.put_key_policy(KeyId=physical_id, PolicyName="default", Policy=json.dumps(new.get("KeyPolicy", {})))
-        kms.update_key_description(KeyId=physical_id, Description=new.get("Description", ""))
-
-    def delete(self, context, physical_id, properties):
-        context.client("kms").schedule_key_deletion(KeyId=physical_id, PendingWindowInDays=7)
-
-
-@register("AWS::KMS::Alias")
-class Alias(Kind):
-    properties = frozenset({"AliasName", "TargetKeyId"})
-    replaced_by = frozenset({"AliasName"})
-
-    def create(self, context, properties):
-        context.client("kms").create_alias(AliasName=properties["AliasName"], TargetKeyId=properties["TargetKeyId"])
-        return Made(properties["AliasName"])
-
-    def update(self, context, physical_id, old, new):
-        context.client("kms").update_alias(AliasName=physical_id, TargetKeyId=new["TargetKeyId"])
-
-    def delete(self, context, physical_id, properties):
-        context.client("kms").delete_alias(AliasName=physical_id)
-
-
 @register("AWS::SecretsManager::Secret")
 class Secret(Kind):
     properties = frozenset({"Name", "Description", "SecretString", "GenerateSecretString", "KmsKeyId", "Tags"})
@@ -171,7 +139,7 @@ class Secret(Kind):
         arn = secrets.create_secret(
             Name=properties.get("Name") or context.name(),
             SecretString=self._value(secrets, properties),
-            Tags=[{"Key": key, "Value": value} for key, value in tag_map(properties).items()],
+            Tags=tag_list(properties),
             **pick(properties, "Description", "KmsKeyId"),
         )["ARN"]
         return Made(arn, {"Id": arn})

@@ -139,3 +139,17 @@ def tag_map(properties):
     """CloudFormation's list of tags as a map."""
     tags = properties.get("Tags", {})
     return dict(tags) if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def tag_list(properties):
+    """CloudFormation's tags as most APIs take them."""
+    return [{"Key": key, "Value": value} for key, value in tag_map(properties).items()]
+
+
+def retag(old, new, put, remove):
+    """Brings the tags of a resource from old to new, by put(properties) and remove(keys)."""
+    gone = sorted(set(tag_map(old)) - set(tag_map(new)))
+    if gone:
+        remove(gone)
+    if tag_map(new) and tag_map(new) != tag_map(old):
+        put(new)

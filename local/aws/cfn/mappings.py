@@ -45,6 +45,30 @@ class EventSourceMapping(Kind):
                 raise Failed(f"{name} is {properties[name]}; it must be from {lowest} to {highest}")
         if source == "dynamodb":
             self._check_stream(properties)
+        else:
+            self._check_queue(properties)
+
+    @staticmethod
+    def _check_queue(properties):
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+        if number(properties.get("BatchSize"), 10) > 10 and number(properties.get("MaximumBatchingWindowInSeconds"), 0) < 1:
+            raise Failed("BatchSize above 10 needs a MaximumBatchingWindowInSeconds of at least 1")
+        scaling = properties.get("ScalingConfig", {})
+        if set(scaling) - {"MaximumConcurrency"} or not 2 <= number(scaling.get("MaximumConcurrency"), 2) <= 1000:
+            raise Failed(f"ScalingConfig is {json.dumps(scaling)}; its MaximumConcurrency must be from 2 to 1000")
+
+    @staticmethod
+    def _check_visibility(context, properties):
+        """Lambda refuses a queue whose messages appear again while the function may still be at work on them."""
+        _, _, service, region, _, name = properties["EventSourceArn"].split(":", 5)
+        if service != "sqs":
+            return
+        sqs = context.clients.get("sqs", region)
+        wanted = ["VisibilityTimeout"]
+        attributes = sqs.get_queue_attributes(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], AttributeNames=wanted)["Attributes"]
+        timeout = context.client("lambda").get_function_configuration(FunctionName=properties["FunctionName"])["Timeout"]
+        if int(attributes["VisibilityTimeout"]) < timeout:
+            raise Failed(f"Queue visibility timeout: {attributes['VisibilityTimeout']} seconds is less than Function timeout: {timeout} seconds")
 
     @staticmethod
     def _check_stream(properties):
@@ -64,11 +88,14 @@ class EventSourceMapping(Kind):
             check_pattern(entry["Pattern"])
 
     def create(self, context, properties):
+        self._check_visibility(context, properties)
         settings = self._settings(properties) | pick(properties, "StartingPosition")
         made = context.client("lambda").create_event_source_mapping(EventSourceArn=properties["EventSourceArn"], **settings)
+        context.lambda_host.settle_mappings()
         return Made(made["UUID"], {"Id": made["UUID"]})
 
     def update(self, context, physical_id, old, new):
+        self._check_visibility(context, new)
         settings = self._settings(new)
         # What a template leaves out goes back to its default.
         defaults = {
@@ -80,9 +107,11 @@ class EventSourceMapping(Kind):
         if "BatchSize" in old and "BatchSize" not in new:
             dropped["BatchSize"] = 10 if new["EventSourceArn"].split(":")[2] == "sqs" else 100
         context.client("lambda").update_event_source_mapping(UUID=physical_id, **dropped, **settings)
+        context.lambda_host.settle_mappings()
 
     def delete(self, context, physical_id, properties):
         context.client("lambda").delete_event_source_mapping(UUID=physical_id)
+        context.lambda_host.settle_mappings()
 
     @staticmethod
     def _settings(properties):

@@ -1,8 +1,8 @@
-"""Queues, topics, event rules and schedules."""
+"""Queues and topics."""
 
 import json
 
-from .kinds import Kind, Made, flag, number, pick, register, tag_map
+from .kinds import Kind, Made, flag, pick, register, tag_map
 
 
 def _attribute(value):
@@ -25,7 +25,8 @@ class Queue(Kind):
     replaced_by = frozenset({"QueueName", "FifoQueue"})
     defaults = {
         "DelaySeconds": "0", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600",
-        "ReceiveMessageWaitTimeSeconds": "0", "VisibilityTimeout": "30", "RedrivePolicy": "",
+        "KmsDataKeyReusePeriodSeconds": "300", "KmsMasterKeyId": "", "ReceiveMessageWaitTimeSeconds": "0", "RedrivePolicy": "",
+        "VisibilityTimeout": "30",
     }
 
     def create(self, context, properties):
@@ -158,90 +159,3 @@ class Subscription(Kind):
 
     def delete(self, context, physical_id, properties):
         context.client("sns").unsubscribe(SubscriptionArn=physical_id)
-
-
-@register("AWS::Events::Rule")
-class Rule(Kind):
-    settings = ("Description", "EventBusName", "RoleArn", "ScheduleExpression", "State")
-    properties = frozenset({*settings, "Name", "EventPattern", "Targets", "Tags"})
-    replaced_by = frozenset({"Name", "EventBusName"})
-
-    def create(self, context, properties):
-        name = properties.get("Name") or context.name(64)
-        arn = self._put(context, name, properties)
-        return Made(name, {"Arn": arn})
-
-    def update(self, context, physical_id, old, new):
-        ids = {target["Id"] for target in old.get("Targets", [])} - {target["Id"] for target in new.get("Targets", [])}
-        if ids:
-            context.client("events").remove_targets(
-                Rule=physical_id, Ids=sorted(ids), **pick(new, "EventBusName")
-            )
-        self._put(context, physical_id, new)
-
-    def delete(self, context, physical_id, properties):
-        events, bus = context.client("events"), pick(properties, "EventBusName")
-        ids = [target["Id"] for target in properties.get("Targets", [])]
-        if ids:
-            events.remove_targets(Rule=physical_id, Ids=ids, **bus)
-        events.delete_rule(Name=physical_id, **bus)
-
-    def _put(self, context, name, properties):
-        events = context.client("events")
-        settings = pick(properties, *self.settings)
-        if "EventPattern" in properties:
-            settings["EventPattern"] = json.dumps(properties["EventPattern"])
-        arn = events.put_rule(Name=name, **settings)["RuleArn"]
-        if properties.get("Targets"):
-            events.put_targets(Rule=name, Targets=_typed(properties["Targets"]), **pick(properties, "EventBusName"))
-        return arn
-
-
-def _typed(node):
-    """Numbers that CDK writes as numbers and a template's functions as text."""
-    if isinstance(node, dict):
-        numeric = {"MaximumRetryAttempts", "MaximumEventAgeInSeconds", "MaximumWindowInMinutes"}
-        return {key: number(value) if key in numeric else _typed(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_typed(item) for item in node]
-    return node
-
-
-@register("AWS::Scheduler::Schedule")
-class Schedule(Kind):
-    """Schedules are kept, but nothing here fires them."""
-
-    settings = (
-        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "ScheduleExpression",
-        "ScheduleExpressionTimezone", "StartDate", "State", "Target",
-    )
-    properties = frozenset({*settings, "Name"})
-    replaced_by = frozenset({"Name", "GroupName"})
-
-    def create(self, context, properties):
-        name = properties.get("Name") or context.name(64)
-        made = context.client("scheduler").create_schedule(Name=name, **_typed(pick(properties, *self.settings)))
-        return Made(name, {"Arn": made["ScheduleArn"]})
-
-    def update(self, context, physical_id, old, new):
-        context.client("scheduler").update_schedule(Name=physical_id, **_typed(pick(new, *self.settings)))
-
-    def delete(self, context, physical_id, properties):
-        context.client("scheduler").delete_schedule(Name=physical_id, **pick(properties, "GroupName"))
-
-
-@register("AWS::Scheduler::ScheduleGroup")
-class ScheduleGroup(Kind):
-    properties = frozenset({"Name"})
-    inert = frozenset({"Tags"})
-    replaced_by = frozenset({"Name"})
-
-    def create(self, context, properties):
-        name = properties.get("Name") or context.name(64)
-        return Made(name, {"Arn": context.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]})
-
-    def update(self, context, physical_id, old, new):
-        return None
-
-    def delete(self, context, physical_id, properties):
-        context.client("scheduler").delete_schedule_group(Name=physical_id)

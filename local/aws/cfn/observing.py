@@ -2,26 +2,38 @@
 
 import json
 
-from .kinds import Kind, Made, flag, number, pick, register, tag_map
+from .kinds import Kind, Made, flag, number, pick, register, retag, tag_list, tag_map
 
 
 @register("AWS::Logs::LogGroup")
 class LogGroup(Kind):
-    properties = frozenset({"LogGroupName", "RetentionInDays", "Tags"})
-    inert = frozenset({"KmsKeyId", "LogGroupClass", "DataProtectionPolicy"})
+    properties = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
+    inert = frozenset({"LogGroupClass", "DataProtectionPolicy"})
     replaced_by = frozenset({"LogGroupName"})
 
     def create(self, context, properties):
         name = properties.get("LogGroupName") or context.name(512)
-        context.client("logs").create_log_group(logGroupName=name, tags=tag_map(properties))
+        key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
+        context.client("logs").create_log_group(logGroupName=name, tags=tag_map(properties), **key)
         self._retention(context, name, properties)
-        return Made(name, {"Arn": f"arn:aws:logs:{context.region}:{context.account}:log-group:{name}:*"})
+        return Made(name, {"Arn": f"{self._arn(context, name)}:*"})
 
     def update(self, context, physical_id, old, new):
+        # moto cannot give a group another key: it is the next group's.
         self._retention(context, physical_id, new)
+        logs, arn = context.client("logs"), self._arn(context, physical_id)
+        retag(
+            old, new,
+            lambda properties: logs.tag_resource(resourceArn=arn, tags=tag_map(properties)),
+            lambda keys: logs.untag_resource(resourceArn=arn, tagKeys=keys),
+        )
 
     def delete(self, context, physical_id, properties):
         context.client("logs").delete_log_group(logGroupName=physical_id)
+
+    @staticmethod
+    def _arn(context, name):
+        return f"arn:aws:logs:{context.region}:{context.account}:log-group:{name}"
 
     @staticmethod
     def _retention(context, name, properties):
@@ -83,13 +95,27 @@ class Alarm(Kind):
     def create(self, context, properties):
         name = properties.get("AlarmName") or context.name(255)
         self._put(context, name, properties)
-        return Made(name, {"Arn": f"arn:aws:cloudwatch:{context.region}:{context.account}:alarm:{name}"})
+        self._retag(context, name, {}, properties)
+        return Made(name, {"Arn": self._arn(context, name)})
 
     def update(self, context, physical_id, old, new):
         self._put(context, physical_id, new)
+        self._retag(context, physical_id, old, new)
 
     def delete(self, context, physical_id, properties):
         context.client("cloudwatch").delete_alarms(AlarmNames=[physical_id])
+
+    @staticmethod
+    def _arn(context, name):
+        return f"arn:aws:cloudwatch:{context.region}:{context.account}:alarm:{name}"
+
+    def _retag(self, context, name, old, new):
+        cloudwatch, arn = context.client("cloudwatch"), self._arn(context, name)
+        retag(
+            old, new,
+            lambda properties: cloudwatch.tag_resource(ResourceARN=arn, Tags=tag_list(properties)),
+            lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
 
     def _put(self, context, name, properties):
         settings = pick(properties, *self.settings)

@@ -1,4 +1,4 @@
-"""DynamoDB: transactions that leave other items alone.
+"""DynamoDB: transactions that leave other items alone, and encryption that can be changed.
 
 moto copies whole tables before a transaction and puts the copies back when it
 fails: that takes seconds in a table of some size. Here only the items named
@@ -17,6 +17,7 @@ from moto.dynamodb.exceptions import (
     TransactionCanceledException,
 )
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 
 from .streams import unrecorded
 
@@ -24,8 +25,16 @@ WRITES = {"Put", "Update", "Delete"}
 
 
 def apply():
-    """Replaces TransactWriteItems."""
+    """Replaces TransactWriteItems, and adds to UpdateTable what moto leaves out."""
+    moto_update = DynamoHandler.update_table
+
+    def update_table(self):
+        if "SSESpecification" in self.body:
+            self.dynamodb_backend.get_table(self.body["TableName"]).sse_specification = self.body["SSESpecification"]
+        return moto_update(self)
+
     DynamoDBBackend.transact_write_items = transact_write_items
+    DynamoHandler.update_table = update_table
 
 
 def transact_write_items(backend, transact_items):

@@ -31,6 +31,12 @@ class LambdaHost:
         if status != 202:
             raise RuntimeError(f"invoke {function}: the Lambda host answered {status}: {body.decode(errors='replace')}")
 
+    def settle_mappings(self):
+        """Returns when the host polls for the event source mappings as they are now, and for no other."""
+        answer = self.http.request("POST", f"{self.url}/mappings/settle", timeout=urllib3.Timeout(connect=5, read=60))
+        if answer.status >= 300:
+            raise RuntimeError(f"event source mappings: the Lambda host answered {answer.status}: {answer.data.decode(errors='replace')}")
+
     def code_url(self, function):
         return f"{self.endpoint}/_local/code/{function}"
 

@@ -28,8 +28,11 @@ def deferred_events():
         yield
     finally:
         events, _deferred.events = _deferred.events, None
-        for send in events:
-            send()
+        made = {key for event_name, key, _ in events if event_name.startswith("s3:ObjectCreated:")}
+        for event_name, key, send in events:
+            # moto sets the tags of every new object, and tells of that as well.
+            if not (key in made and event_name.startswith("s3:ObjectTagging:")):
+                send()
 
 
 def event_record(event_name, bucket, key, notification_id):
@@ -83,7 +86,7 @@ def apply():
         if pending is None:
             moto_send(account_id, event_name.value, bucket, key)
         else:
-            pending.append(lambda: moto_send(account_id, event_name.value, bucket, key))
+            pending.append((event_name.value, key.name, lambda: moto_send(account_id, event_name.value, bucket, key)))
 
     def put_object(self, *args, **kwargs):
         # A completed multipart upload is announced as such, not also as a Put.

@@ -1,11 +1,12 @@
 """SNS: messages for functions go to the Lambda host, in Lambda's form."""
 
-import json
 import sys
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.sns.models import Subscription
+
+from .policies import Request, allows
 
 
 def apply(host):
@@ -56,9 +57,6 @@ def _allowed(subscription):
         function = get_backend(subscription.account_id, region).get_function(subscription.endpoint)
     except UnknownFunctionException:
         return False
-    for statement in function.policy.statements:
-        principal = statement.get("Principal", {})
-        source = json.dumps(statement.get("Condition", {}))
-        if "sns.amazonaws.com" in json.dumps(principal) and ("SourceArn" not in source or subscription.topic.arn in source):
-            return True
-    return False
+    keys = {"aws:SourceArn": subscription.topic.arn, "aws:SourceAccount": subscription.account_id}
+    asked = Request({"Service": "sns.amazonaws.com"}, "lambda:InvokeFunction", subscription.endpoint, keys)
+    return allows({"Statement": function.policy.statements}, asked)

@@ -1,0 +1,151 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// scheduled invokes the function once an hour, by a rule and by a schedule. The
+// schedule begins at once, the rule after its first hour.
+const scheduled = `{
+	"Hourly": {"Type": "AWS::Events::Rule", "Properties": {
+		"ScheduleExpression": "rate(1 hour)", "State": "ENABLED",
+		"Targets": [{"Id": "Target0", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}, "Input": "{\"scheduled\":\"rule\"}"}]}},
+	"HourlyPermission": {"Type": "AWS::Lambda::Permission", "Properties": {
+		"Action": "lambda:InvokeFunction", "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]},
+		"Principal": "events.amazonaws.com", "SourceArn": {"Fn::GetAtt": ["Hourly", "Arn"]}}},
+	"SchedulerRole": {"Type": "AWS::IAM::Role", "Properties": {
+		"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"},
+			"Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": {"Fn::Sub": "arn:aws:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"}}}}]},
+		"Policies": [{"PolicyName": "invoke", "PolicyDocument": {"Version": "2012-10-17", "Statement": [{
+			"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": [{"Fn::GetAtt": ["Function", "Arn"]}, {"Fn::Sub": "${Function.Arn}:*"}]}]}}]}},
+	"Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": {
+		"ScheduleExpression": "rate(1 hour)", "ScheduleExpressionTimezone": "Etc/UTC", "FlexibleTimeWindow": {"Mode": "OFF"},
+		"Target": {"Arn": {"Fn::GetAtt": ["Function", "Arn"]}, "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
+			"Input": "{\"scheduled\":\"schedule\"}", "RetryPolicy": {"MaximumRetryAttempts": 2}}}}
+}`
+
+func TestSchedulesFire(t *testing.T) {
+	w := newWorld(t)
+	w.uploadCode()
+	w.create("Feed", w.template(w.with(scheduled)))
+	w.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
+	table := w.outputs("Feed")["Table"]
+	w.waitFor("the schedule to begin", func() bool { return w.heard(table, "schedule") == "1" })
+	if n := w.heard(table, "rule"); n != "" {
+		t.Errorf("the rule fired %s times before its hour was over", n)
+	}
+	for range 2 {
+		if err := w.env.FireSchedules(t.Context(), "Feed"); err != nil {
+			t.Fatal(err)
+		}
+		w.idle()
+	}
+	if rule, schedule := w.heard(table, "rule"), w.heard(table, "schedule"); rule != "2" || schedule != "3" {
+		t.Errorf("fired twice: the rule was heard %q times, the schedule, which had begun, %q", rule, schedule)
+	}
+
+	// What may not reach its target says so; what is off does not fire.
+	w.update("Feed", w.template(func(r map[string]any) {
+		w.with(scheduled)(r)
+		delete(r, "HourlyPermission")
+		delete(at(r, "SchedulerRole", "Properties"), "Policies")
+	}))
+	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	err := w.env.FireSchedules(t.Context(), "Feed")
+	if err == nil || !strings.Contains(err.Error(), "does not allow events.amazonaws.com") || !strings.Contains(err.Error(), "no policy of") {
+		t.Errorf("without permissions: %v", err)
+	}
+	w.update("Feed", w.template(func(r map[string]any) {
+		w.with(scheduled)(r)
+		at(r, "Hourly", "Properties")["State"] = "DISABLED"
+		at(r, "Schedule", "Properties")["State"] = "DISABLED"
+	}))
+	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	if err := w.env.FireSchedules(t.Context(), "Feed"); err == nil || !strings.Contains(err.Error(), "no schedule that is on") {
+		t.Errorf("switched off: %v", err)
+	}
+	w.update("Feed", w.template(unchanged))
+	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	if err := w.env.FireSchedules(t.Context(), "Elsewhere"); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("a stack that does not exist: %v", err)
+	}
+}
+
+// waitFor asks until what is due by the clock has come about.
+func (w *world) waitFor(what string, done func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// TestExpressions asks local/aws/bus when a schedule is due, which by the clock
+// would take hours.
+func TestExpressions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Python")
+	}
+	const script = `
+import json, sys
+from datetime import datetime
+from bus.expressions import parse
+for text, zone, beginning, last, now in json.load(sys.stdin):
+    try:
+        print(parse(text, zone).due(*map(datetime.fromisoformat, (beginning, last, now))))
+    except ValueError as error:
+        print(error)`
+	const begun = "2026-01-01T10:00:30+00:00"
+	cases := []struct{ text, zone, last, now, want string }{
+		{"rate(1 minute)", "UTC", "2026-01-01T10:01:29+00:00", "2026-01-01T10:01:30+00:00", "True"},
+		{"rate(1 minute)", "UTC", "2026-01-01T10:01:30+00:00", "2026-01-01T10:02:29+00:00", "False"},
+		{"rate(2 hours)", "UTC", "2026-01-01T11:00:29+00:00", "2026-01-01T11:00:31+00:00", "False"},
+		{"rate(2 days)", "UTC", "2026-01-03T10:00:29+00:00", "2026-01-03T10:00:30+00:00", "True"},
+		{"rate(0 minutes)", "UTC", begun, begun, "rate(0 minutes): the local run knows rate(number unit) and cron(six fields)"},
+		{"cron(0/15 * * * ? *)", "UTC", "2026-01-01T10:44:59+00:00", "2026-01-01T10:45:00+00:00", "True"},
+		{"cron(0/15 * * * ? *)", "UTC", "2026-01-01T10:45:00+00:00", "2026-01-01T10:45:01+00:00", "False"},
+		{"cron(30 6 ? * MON-FRI *)", "UTC", "2026-01-02T06:29:00+00:00", "2026-01-02T06:31:00+00:00", "True"},
+		{"cron(30 6 ? * MON-FRI *)", "UTC", "2026-01-03T06:29:00+00:00", "2026-01-03T06:31:00+00:00", "False"},
+		{"cron(30 6 ? * 1,7 *)", "UTC", "2026-01-03T06:29:00+00:00", "2026-01-03T06:31:00+00:00", "True"},
+		{"cron(0 8 1 7 ? *)", "Europe/Berlin", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00", "True"},
+		{"cron(0 8 1 7 ? *)", "UTC", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00", "False"},
+		{"cron(0 8 L * ? *)", "UTC", begun, begun, "cron: day of month L: the local run knows numbers, names, *, ?, commas, ranges and steps"},
+		{"cron(0 24 * * ? *)", "UTC", begun, begun, "cron: hours 24: from 0 to 23, the smaller first"},
+	}
+	var asked [][]string
+	for _, tc := range cases {
+		asked = append(asked, []string{tc.text, tc.zone, begun, tc.last, tc.now})
+	}
+	input, err := json.Marshal(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := findPython(t.Context(), Options{Repo: "..", Venv: "../.venv", Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-c", script)
+	cmd.Env = append(launcherEnviron(), "PYTHONPATH=aws")
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(cases) {
+		t.Fatalf("%d answers to %d questions: %q", len(lines), len(cases), lines)
+	}
+	for i, tc := range cases {
+		if lines[i] != tc.want {
+			t.Errorf("%s (%s) from %s to %s: %s, want %s", tc.text, tc.zone, tc.last, tc.now, lines[i], tc.want)
+		}
+	}
+}
