@@ -59,6 +59,20 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// WriteTo implements io.WriterTo: what hashes a part, as the SDK does, reads it
+// in place.
+func (r *chunkReader) WriteTo(w io.Writer) (int64, error) {
+	from := r.at
+	for r.at < r.of.total {
+		n, err := w.Write(r.of.list[r.at/chunkBytes][r.at%chunkBytes:])
+		r.at += int64(n)
+		if err != nil {
+			return r.at - from, err
+		}
+	}
+	return r.at - from, nil
+}
+
 // Seek implements io.Seeker.
 func (r *chunkReader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {

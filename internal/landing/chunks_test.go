@@ -35,6 +35,14 @@ func TestChunksReadAsTheyWereWritten(t *testing.T) {
 				t.Errorf("size %d: %d bytes came back, or others, error %v", size, len(got), err)
 			}
 		}
+		rest := c.reader()
+		if _, err := rest.Seek(int64(size/2), io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		var copied bytes.Buffer
+		if n, err := io.Copy(&copied, rest); n != int64(size-size/2) || err != nil || !bytes.Equal(copied.Bytes(), want[size/2:]) {
+			t.Errorf("size %d: %d bytes were copied from the middle on, or others, error %v", size, n, err)
+		}
 		end, err := c.reader().Seek(0, io.SeekEnd)
 		if end != int64(size) || err != nil {
 			t.Errorf("Seek to the end = %d, %v", end, err)

@@ -10,7 +10,8 @@
 // two readers could understand differently is therefore not a record: the
 // rules are RFC 8259's grammar and, beyond it, valid UTF-8, no half of a
 // surrogate pair, no key twice in one object (compared after decoding escapes)
-// and at most 10,000 levels of nesting.
+// and at most 10,000 levels of nesting. One value at a time, that is to the
+// letter what Go's jsontext takes by default.
 package record
 
 import (

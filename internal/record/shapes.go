@@ -1,7 +1,5 @@
 package record
 
-import "encoding/binary"
-
 const (
 	// maxShapes bounds the memory of shapes, to about half a megabyte.
 	maxShapes = 4096
@@ -31,14 +29,14 @@ type shapes struct {
 // shape is one key in its place: after the same keys, in an object at the same
 // path. Its links are indexes, 0 for none.
 type shape struct {
-	word  uint64 // the first eight bytes of text
-	mask  uint64 // the bytes of word that count
-	text  string // the key as in the source, with the quote and colon that end it
-	prior int32  // the key before it in its object
-	next  int32  // a key that follows it in its object
-	inner int32  // a key that comes first in an object that is its value
-	other int32  // another key that comes at this one's place
-	place int32  // how many keys come before it
+	words [2]uint64 // the first sixteen bytes of text
+	masks [2]uint64 // the bytes of words that count
+	text  string    // the key as in the source, with the quote and colon that end it
+	prior int32     // the key before it in its object
+	next  int32     // a key that follows it in its object
+	inner int32     // a key that comes first in an object that is its value
+	other int32     // another key that comes at this one's place
+	place int32     // how many keys come before it
 }
 
 const (
@@ -53,12 +51,12 @@ func newShapes() shapes {
 // find returns the shape of the key at b[i:], behind its opening quote, among
 // first and its alternatives; 0 if it is none of them.
 func (s *shapes) find(b []byte, i int, first int32) int32 {
-	w := load(b, i)
+	low, high := load(b, i), load(b, i+8)
 	for n := first; n != 0; {
 		x := &s.list[n]
-		if (w^x.word)&x.mask == 0 {
+		if (low^x.words[0])&x.masks[0]|(high^x.words[1])&x.masks[1] == 0 {
 			size := len(x.text)
-			if size <= 8 || i+size <= len(b) && string(b[i:i+size]) == x.text {
+			if size <= 16 || i+size <= len(b) && string(b[i:i+size]) == x.text {
 				return n
 			}
 		}
@@ -88,12 +86,10 @@ func (s *shapes) learn(text []byte, prior, outer int32) int32 {
 	}
 	for range maxAlternatives {
 		if *link == 0 {
-			x := shape{text: string(text), mask: ^uint64(0), prior: prior, place: place}
-			var word [8]byte
-			copy(word[:], text)
-			x.word = binary.LittleEndian.Uint64(word[:])
-			if len(text) < 8 {
-				x.mask = 1<<(8*len(text)) - 1
+			x := shape{text: string(text), prior: prior, place: place}
+			for k := range min(len(text), 16) {
+				x.words[k/8] |= uint64(text[k]) << (k % 8 * 8)
+				x.masks[k/8] |= 0xFF << (k % 8 * 8)
 			}
 			*link = int32(len(s.list))
 			s.list = append(s.list, x)

@@ -57,13 +57,12 @@ func notText(c byte) string {
 	return show(c) + " begins no character of UTF-8: is the file in another encoding?"
 }
 
-// escape checks the escape whose backslash is b[i].
+// shortEscapes are the bytes that make an escape with the backslash before them.
+var shortEscapes = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
+// escape checks the escape whose backslash is b[i], and which is no short one.
 func (v *validator) escape(b []byte, i int) int {
-	switch b[i+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return i + 2
-	case 'u':
-	default:
+	if b[i+1] != 'u' {
 		return v.unexpected(b, i+1, `one of "\/bfnrtu after a backslash`)
 	}
 	r, end := hex4(b, i+2)

@@ -112,9 +112,12 @@ func (v *validator) object(b []byte, i, depth int, outer int32) int {
 		if b[i] <= ' ' {
 			i = v.space(b, i)
 		}
-		if b[i] == '"' {
+		switch c := b[i]; { // what most members are, without a detour
+		case c == '"':
 			i, _ = v.str(b, i+1)
-		} else {
+		case c-'0' < 10:
+			i = v.number(b, i)
+		default:
 			i = v.any(b, i, depth, o.last)
 		}
 		if i < 0 {
@@ -296,7 +299,8 @@ func store(b []byte, i int, w uint64) {
 // characters: a quote, a backslash, a control character, a byte above ASCII.
 // Of several marks only the lowest is sure: a borrow may set those above it.
 func textStops(w uint64) uint64 {
-	return (w | (w - 0x20*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
+	// With its second bit turned, a quote comes right after the control characters.
+	return (w | ((w ^ 0x02*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) & highs
 }
 
 // str checks the string whose opening quote is before b[i], and tells whether
@@ -310,25 +314,42 @@ func (v *validator) str(b []byte, i int) (int, bool) {
 			continue
 		}
 		i += bits.TrailingZeros64(stops) >> 3
-		switch c := b[i]; {
-		case c == '"':
+		c := b[i]
+		if c == '"' {
 			return i + 1, escaped
-		case c == '\\':
-			escaped = true
-			i = v.escape(b, i)
-		case c >= 0x80:
-			next, bad := runes(b, i)
-			if i = next; bad >= 0 {
-				v.fault = fault{at: bad, reason: InvalidUTF8, text: notText(b[next])}
-				i = -1
-			}
-		default:
-			i = v.unexpected(b, i, "a string's next character or '\"' (control characters are written as \\u00XX)")
 		}
-		if i < 0 {
+		if c-0xC2 < 0xE0-0xC2 && b[i+1]&0xC0 == 0x80 {
+			i += 2 // most of what is above ASCII in Latin, Greek, Cyrillic
+			continue
+		}
+		if c == '\\' {
+			escaped = true
+			if shortEscapes[b[i+1]] {
+				i += 2
+				continue
+			}
+		}
+		if i = v.special(b, i); i < 0 {
 			return -1, escaped
 		}
 	}
+}
+
+// special checks what stands at b[i] in a string and is neither plain nor among
+// what str knows by itself.
+func (v *validator) special(b []byte, i int) int {
+	switch c := b[i]; {
+	case c == '\\':
+		return v.escape(b, i)
+	case c >= 0x80:
+		next, bad := runes(b, i)
+		if bad >= 0 {
+			v.fault = fault{at: bad, reason: InvalidUTF8, text: notText(b[next])}
+			return -1
+		}
+		return next
+	}
+	return v.unexpected(b, i, "a string's next character or '\"' (control characters are written as \\u00XX)")
 }
 
 // space drops the whitespace at b[i:].

@@ -26,6 +26,12 @@ type window struct {
 	most int   // the most that buf may hold
 	unit int   // bytes of a code unit where buf has the entry in UTF-8 and the entry is not; else 0
 	err  error // why nothing follows: io.EOF or a DamageError
+
+	// Where offset was asked last, and how many bytes of the entry are from
+	// buf[0] to there. Counting from buf[0] each time would make the work for a
+	// window full of rejections quadratic.
+	told     int
+	toldSize int64
 }
 
 // more reads on until the window is full, keeping buf[pos:end], which it moves
@@ -38,7 +44,7 @@ func (w *window) more() (bool, error) {
 	if w.pos > 0 {
 		w.base = w.offset(w.pos)
 		w.end = copy(w.buf, w.buf[w.pos:w.end])
-		w.pos = 0
+		w.pos, w.told, w.toldSize = 0, 0, 0
 	}
 	room := len(w.buf) - pad
 	if w.end == room {
@@ -84,14 +90,17 @@ func (w *window) offset(i int) int64 {
 	if w.unit == 0 {
 		return w.base + int64(i)
 	}
-	n := w.base
-	for _, c := range w.buf[:i] {
+	if i < w.told {
+		w.told, w.toldSize = 0, 0
+	}
+	for _, c := range w.buf[w.told:i] {
 		switch {
 		case c >= 0xF0: // in UTF-16 a pair
-			n += 4
+			w.toldSize += 4
 		case c&0xC0 != 0x80:
-			n += int64(w.unit)
+			w.toldSize += int64(w.unit)
 		}
 	}
-	return n
+	w.told = i
+	return w.base + w.toldSize
 }
