@@ -7,7 +7,7 @@ SHELL := /bin/sh
 # The processor of the functions: arm64 as deployed, the host's in the local run.
 ARCH ?= arm64
 HOST_ARCH := $(shell go env GOARCH)
-FUNCTIONS := unpack load export snowflake
+FUNCTIONS := unpack load export discover drain snowflake
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -37,6 +37,7 @@ local: deps host-build bin/demo ## the same, and stay up until ctrl-C
 .PHONY: test
 test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 ./...
+	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/record
 
 .PHONY: live
 live: deps build ## the feeds in a real AWS and Snowflake account, see docs/snowflake.md
@@ -56,6 +57,11 @@ lint: ## gofumpt, go vet, golangci-lint and the workflows
 vulnerabilities: ## known vulnerabilities that this code reaches (asks vuln.go.dev)
 	$(GOVULNCHECK) ./...
 
+.PHONY: cfn-lint
+cfn-lint: ## cfn-lint over the snapshots of the templates, see .cfnlintrc
+	@command -v cfn-lint >/dev/null || { echo 'cfn-lint is missing: pip install cfn-lint==1.51.0, in a virtual environment of your own' >&2; exit 1; }
+	cfn-lint
+
 .PHONY: format
 format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...
@@ -72,11 +78,13 @@ bench: ## measure load and unpack against their peers, see docs/performance.md
 bench-synth: deps host-build ## what an app of 1, 10 and 100 feeds costs to synthesize
 	go run ./bench/synth
 
+# Targets that need an experiment of Go's say so in their file's build line.
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME each (60s)
 	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' internal snowflake); do \
+	  experiment=$$(sed -n 's/^\/\/go:build goexperiment\.//p' $$f); \
 	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$f); do \
-	    echo "== $$t in $$(dirname $$f)"; go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 5x || exit 1; \
+	    echo "== $$t in $$(dirname $$f)"; GOEXPERIMENT=$$experiment go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 5x || exit 1; \
 	  done; done
 
 # --- what `cdk` runs before the app (cdk.json) -------------------------------

@@ -13,14 +13,6 @@ import (
 	"ingestion/constructs"
 )
 
-// feedStack is one feed and the name of its stack.
-type feedStack struct {
-	// Stack begins the names of the stack's outputs too. Another name makes
-	// another feed of it, with a source bucket of its own.
-	Stack string
-	constructs.IngestionPipelineProps
-}
-
 // feeds lists the feeds of this app. To add one, add an entry here, look at
 // what it brings with `cdk diff <Stack>`, and deploy it with `cdk deploy <Stack>`,
 // which deploys the store first. The outputs then name the bucket for its files.
@@ -28,9 +20,9 @@ type feedStack struct {
 // An entry needs Stack, Feed, Source and Format. Snowflake is left out where the
 // feed ends in the table; where the CDK's context names an account, its connection,
 // database and schema are filled in below.
-func feeds() []feedStack {
-	return []feedStack{
-		{"Earthquakes", constructs.IngestionPipelineProps{
+func feeds() []constructs.FeedStack {
+	return []constructs.FeedStack{
+		{Stack: "Earthquakes", IngestionPipelineProps: constructs.IngestionPipelineProps{
 			Feed:   "earthquakes",
 			Source: constructs.NewBucket(),
 			// GeoJSON: the records are the array "features" of one object.
@@ -44,7 +36,7 @@ func feeds() []feedStack {
 				},
 			},
 		}},
-		{"Airports", constructs.IngestionPipelineProps{
+		{Stack: "Airports", IngestionPipelineProps: constructs.IngestionPipelineProps{
 			Feed:   "airports",
 			Source: constructs.NewBucket(),
 			Format: constructs.CSV('|', "iata", "name", "city", "state", "country", "latitude", "longitude"),
@@ -54,7 +46,7 @@ func feeds() []feedStack {
 				From:  constructs.FromFiles(), Load: constructs.Bulk("17 2 * * *"),
 			},
 		}},
-		{"Movies", constructs.IngestionPipelineProps{
+		{Stack: "Movies", IngestionPipelineProps: constructs.IngestionPipelineProps{
 			Feed:   "movies",
 			Source: constructs.NewBucket(),
 			Format: constructs.JSON(),
@@ -64,7 +56,7 @@ func feeds() []feedStack {
 				From:  constructs.FromTable(), Load: constructs.Continuous(),
 			},
 		}},
-		{"Flights", constructs.IngestionPipelineProps{
+		{Stack: "Flights", IngestionPipelineProps: constructs.IngestionPipelineProps{
 			Feed:   "flights",
 			Source: constructs.NewBucket(),
 			Format: constructs.JSON(),
@@ -98,30 +90,29 @@ func run(contextJSON string) (err error) {
 	if err != nil {
 		return err
 	}
-	storeProps := constructs.StoreProps{
-		LandingExpirationDays: int(e.LandingExpirationDays),
-		LogRetentionDays:      int(e.LogRetentionDays),
-		Snowflake:             e.connection(),
-		Changes:               e.connection() != nil,
-		Architecture:          e.Architecture,
-	}
+	storeProps := e.store()
 	feeds := feeds()
-	var props []constructs.IngestionPipelineProps
 	for i := range feeds {
 		feeds[i].Architecture = e.Architecture
 		feeds[i].LogRetentionDays = cmp.Or(feeds[i].LogRetentionDays, int(e.LogRetentionDays))
+		feeds[i].DeleteData = bool(e.Disposable)
 		feeds[i].Snowflake = e.snowflake(feeds[i].IngestionPipelineProps)
-		props = append(props, feeds[i].IngestionPipelineProps)
 	}
-	if err := constructs.ValidateFeeds(storeProps, props...); err != nil {
+	if err := constructs.ValidateFeeds(storeProps, feeds...); err != nil {
 		return err
+	}
+	for _, warning := range constructs.Warnings(storeProps, feeds...) {
+		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	defer constructs.Close()
 	defer constructs.CatchPanic(&err)
 
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	awscdk.Tags_Of(app).Add(jsii.String("app"), jsii.String("ingestion"), nil)
-	store, err := constructs.NewStore(e.newStack(app, "Store", "Parts, table and topic of all feeds"), "Store", storeProps)
+	if e.Name != "" {
+		awscdk.Tags_Of(app).Add(jsii.String("environment"), jsii.String(e.Name), nil)
+	}
+	store, err := constructs.NewStore(e.newStack(app, constructs.StoreStack, "Parts, table and topic of all feeds"), constructs.StoreStack, storeProps)
 	if err != nil {
 		return err
 	}

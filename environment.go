@@ -37,6 +37,9 @@ type environment struct {
 	AlarmEmail text `json:"alarmEmail"`
 	// Dashboard makes one for the app.
 	Dashboard flag `json:"dashboard"`
+	// Key encrypts everything at rest: "new" makes a KMS key, and the ARN of one
+	// takes that. Without it the keys are those of AWS.
+	Key text `json:"key"`
 	// Disposable lets `cdk destroy --context deleteData=true` delete the data. The
 	// deployment before it needs that context too.
 	Disposable flag `json:"disposable"`
@@ -208,6 +211,30 @@ func (e environment) named(name, separator string) string {
 		return name
 	}
 	return e.Name + separator + name
+}
+
+// store returns the props of the store that the feeds share.
+func (e environment) store() constructs.StoreProps {
+	props := constructs.StoreProps{
+		LandingExpirationDays: int(e.LandingExpirationDays),
+		LogRetentionDays:      int(e.LogRetentionDays),
+		Snowflake:             e.connection(),
+		Changes:               e.connection() != nil,
+		Architecture:          e.Architecture,
+		Dashboard:             bool(e.Dashboard),
+		DeleteData:            bool(e.Disposable),
+	}
+	if e.AlarmEmail != "" {
+		props.Alarms = &constructs.StoreAlarmProps{Emails: []string{string(e.AlarmEmail)}}
+	}
+	switch e.Key {
+	case "":
+	case "new":
+		props.Key = constructs.NewKey()
+	default:
+		props.Key = constructs.ExistingKey(string(e.Key))
+	}
+	return props
 }
 
 // connection returns how to reach Snowflake, nil for not at all.

@@ -37,6 +37,9 @@ func newExport(this core.Construct, s settings, bucket awss3.IBucket, table awsd
 	f.allow(nil, []string{*table.TableArn() + "/stream/*"}, "dynamodb:ListStreams")
 	f.allow(nil, []string{*bucket.ArnForObjects(jsii.String(failedBatches + "*"))}, "s3:PutObject")
 	f.allow(nil, []string{*bucket.BucketArn()}, "s3:ListBucket")
+	f.allowKey(keyWrites)
+	f.wildcards("The changes of every feed, and what Lambda gave up on, under names that come with the data", "/"+snowflake.ChangesPrefix+"*", "/"+failedBatches+"*")
+	f.wildcards("The streams of this table: Lambda lists them to find the one to read", "/stream/*")
 
 	// The level-1 resource, because the level-2 one also grants the function
 	// every stream of the account to list and the whole bucket to write.
@@ -58,5 +61,6 @@ func newExport(this core.Construct, s settings, bucket awss3.IBucket, table awsd
 			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: bucket.BucketArn()},
 		},
 	})
+	f.grant()
 	return f.Function
 }

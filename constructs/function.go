@@ -1,17 +1,21 @@
 package constructs
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"ingestion/internal/feed"
 )
 
 // Architecture is the processor that the functions run on.
@@ -48,8 +52,10 @@ type FunctionProps struct {
 	MemoryMB int
 	// Timeout is 1 second to 15 minutes, in whole seconds (default 15 minutes).
 	Timeout time.Duration
-	// MaxConcurrency is how many of it may run at once. It is taken out of the
-	// account's own limit, for this function alone. Default: no limit but the account's.
+	// MaxConcurrency is how many of it may run at once. With Direct it is taken out
+	// of the account's own limit, for this function alone. With Queue it is 2 to
+	// 1,000, and what the queue makes of the account's limit. Default: no limit but
+	// the account's.
 	MaxConcurrency int
 }
 
@@ -63,7 +69,7 @@ func (p FunctionProps) withDefaults(memoryMB int) FunctionProps {
 	return p
 }
 
-func (p FunctionProps) validate(report report, field string) {
+func (p FunctionProps) validate(report report, field string, b Buffer) {
 	if p.MemoryMB < 128 || p.MemoryMB > 10240 {
 		report(field+".MemoryMB", "%d is outside 128 to 10240", p.MemoryMB)
 	}
@@ -72,6 +78,8 @@ func (p FunctionProps) validate(report report, field string) {
 	}
 	if p.MaxConcurrency < 0 {
 		report(field+".MaxConcurrency", "%d is negative: give 0 for no limit", p.MaxConcurrency)
+	} else if b == Queue && p.MaxConcurrency != 0 && (p.MaxConcurrency < minQueueConcurrency || p.MaxConcurrency > maxQueueConcurrency) {
+		report(field+".MaxConcurrency", "%d is outside %d to %d, which Lambda takes for a queue: give 0 for no limit, or leave Buffer out", p.MaxConcurrency, minQueueConcurrency, maxQueueConcurrency)
 	}
 }
 
@@ -92,7 +100,10 @@ func missing(report report, assets string, a Architecture, names ...string) {
 // function is a Lambda function and the role that is its alone.
 type function struct {
 	awslambda.Function
-	role awsiam.Role
+	role     awsiam.Role
+	rights   *rights
+	logs     awslogs.ILogGroup
+	settings settings
 }
 
 // settings are what all functions of a feed or of a store have in common.
@@ -100,6 +111,10 @@ type settings struct {
 	assets       string
 	architecture Architecture
 	retention    awslogs.RetentionDays
+	// key encrypts what is at rest; nil: keys of AWS.
+	key awskms.IKey
+	// deleteData: the data go with their stack.
+	deleteData bool
 }
 
 func newSettings(assets string, a Architecture, logRetentionDays int) settings {
@@ -113,36 +128,37 @@ type functionConfig struct {
 	name, of, description string
 	environment           map[string]string
 	size                  FunctionProps
-	// roleName is empty where nobody needs to know it before the deployment.
-	roleName string
+	// roleName and functionName are empty where nobody needs to know them before
+	// the deployment.
+	roleName, functionName string
+	// logs is the log group of another function to write to; nil for its own.
+	logs awslogs.ILogGroup
+	// queue is the queue before the function, nil for none.
+	queue awssqs.CfnQueue
 	// recursive is for a function that hands its work on to itself.
 	recursive bool
 }
 
 // newFunction makes a function. Its role allows writing its own log, nothing else.
 func newFunction(scope core.Construct, id string, c functionConfig) function {
-	logs := awslogs.NewLogGroup(scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
-		Retention: c.retention,
-		// The ledger, which is kept, says what became of each file.
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
+	logs := c.logs
+	if logs == nil {
+		logs = newLogGroup(scope, id+"Logs", c.settings)
+	}
 	role := awsiam.NewRole(scope, jsii.String(id+"Role"), &awsiam.RoleProps{
 		RoleName:    optional(c.roleName),
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		AssumedBy:   servicePrincipal("lambda.amazonaws.com"),
 		Description: jsii.String("Of the function " + c.name + " " + c.of),
 	})
-	architecture := awslambda.Architecture_ARM_64()
-	if c.architecture == X86 {
-		architecture = awslambda.Architecture_X86_64()
-	}
 	environment := make(map[string]*string, len(c.environment))
 	for k, v := range c.environment {
 		environment[k] = jsii.String(v)
 	}
 	props := &awslambda.FunctionProps{
+		FunctionName: optional(c.functionName),
 		Description:  jsii.String(c.description),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: architecture,
+		Runtime:      providedRuntime(struct{}{}),
+		Architecture: architectureOf(c.architecture),
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(asset(c.assets, c.architecture, c.name)), nil),
 		Role:         role,
@@ -151,7 +167,10 @@ func newFunction(scope core.Construct, id string, c functionConfig) function {
 		Timeout:      seconds(c.size.Timeout),
 		Environment:  &environment,
 	}
-	if c.size.MaxConcurrency > 0 {
+	if len(environment) > 0 {
+		props.EnvironmentEncryption = c.key
+	}
+	if c.size.MaxConcurrency > 0 && c.queue == nil {
 		props.ReservedConcurrentExecutions = jsii.Number(c.size.MaxConcurrency)
 	}
 	if c.recursive {
@@ -159,27 +178,43 @@ func newFunction(scope core.Construct, id string, c functionConfig) function {
 		// functions have a bound of their own.
 		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
 	}
-	f := function{role: role, Function: awslambda.NewFunction(scope, &id, props)}
+	f := function{role: role, rights: &rights{}, logs: logs, settings: c.settings, Function: awslambda.NewFunction(scope, &id, props)}
 	// The ARN of a log group ends in ":*", which stands for its streams.
-	f.allow(nil, []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
+	f.allow(nil, []string{*logs.LogGroupArn()}, logActions...)
 	return f
 }
 
-// newFeedFunction makes a function that is invoked asynchronously, hands on to
-// itself what takes longer than one invocation, and has what it failed on sent
-// to the queue.
+// logActions are what a function may do with its own log group.
+var logActions = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+
+func newLogGroup(scope core.Construct, id string, s settings) awslogs.LogGroup {
+	return awslogs.NewLogGroup(scope, &id, &awslogs.LogGroupProps{
+		Retention:     s.retention,
+		EncryptionKey: s.key,
+		// The ledger, which is kept, says what became of each file.
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+}
+
+// newFeedFunction makes a function that is invoked asynchronously, or by the
+// queue of c, hands on to itself what takes longer than one invocation, and has
+// what it failed on sent to the queue of failures.
 func newFeedFunction(scope core.Construct, id string, c functionConfig, failures awssqs.IQueue) function {
 	c.recursive = true
+	if c.queue != nil {
+		c.environment = maps.Clone(c.environment)
+		c.environment[feed.EnvQueueURL] = *c.queue.Ref()
+	}
 	f := newFunction(scope, id, c)
-	// A policy apart from the role's own, which the function waits for: that one
-	// could not name the function.
-	awsiam.NewPolicy(scope, jsii.String(id+"HandOn"), &awsiam.PolicyProps{
-		Roles:      &[]awsiam.IRole{f.role},
-		Statements: &[]awsiam.PolicyStatement{allow(nil, []string{*f.FunctionArn()}, "lambda:InvokeFunction")},
-	})
+	if c.queue != nil {
+		f.allow(nil, []string{*c.queue.AttrArn()}, "sqs:SendMessage")
+	} else {
+		f.allowItself(scope, id)
+	}
 	f.allow(nil, []string{*failures.QueueArn()}, "sqs:SendMessage")
-	// The level-1 resource, because the level-2 one also grants the function
-	// two actions on the queue that sending does not need.
+	// Also with a queue, for what was still waiting for the function when the feed
+	// went over to it. The level-1 resource, because the level-2 one also grants the
+	// function two actions on the queue that sending does not need.
 	awslambda.NewCfnEventInvokeConfig(scope, jsii.String(id+"Invocations"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             f.FunctionName(),
 		Qualifier:                jsii.String("$LATEST"),
@@ -192,9 +227,14 @@ func newFeedFunction(scope core.Construct, id string, c functionConfig, failures
 	return f
 }
 
-// allow adds a statement to the role of f.
-func (f function) allow(conditions map[string]any, resources []string, actions ...string) {
-	f.role.AddToPolicy(allow(conditions, resources, actions...))
+// allowItself lets f invoke itself.
+func (f function) allowItself(scope core.Construct, id string) {
+	// A policy apart from the role's own, which the function waits for: that one
+	// could not name the function.
+	awsiam.NewPolicy(scope, jsii.String(id+"HandOn"), &awsiam.PolicyProps{
+		Roles:      &[]awsiam.IRole{f.role},
+		Statements: &[]awsiam.PolicyStatement{allow(nil, []string{*f.FunctionArn()}, "lambda:InvokeFunction")},
+	})
 }
 
 func allow(conditions map[string]any, resources []string, actions ...string) awsiam.PolicyStatement {
@@ -203,11 +243,6 @@ func allow(conditions map[string]any, resources []string, actions ...string) aws
 		props.Conditions = &conditions
 	}
 	return awsiam.NewPolicyStatement(props)
-}
-
-// seconds is d for the CDK.
-func seconds(d time.Duration) awscdk.Duration {
-	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
 // optional is s for the CDK, nil for an empty one.

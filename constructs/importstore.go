@@ -20,6 +20,8 @@ type StoreNames struct {
 	TopicARN      string
 	// Changes says that the store was made with StoreProps.Changes.
 	Changes bool
+	// AlarmTopicARN and KeyARN are those of a store with StoreProps.Alarms and Key.
+	AlarmTopicARN, KeyARN string
 }
 
 var (
@@ -40,6 +42,10 @@ func (n StoreNames) Validate() error {
 	check("LandingBucket", n.LandingBucket, bucketName, "the name of a bucket")
 	check("Table", n.Table, tableName, "the name of a table")
 	check("TopicARN", n.TopicARN, topicARN, "the ARN of an SNS topic")
+	if n.AlarmTopicARN != "" {
+		check("AlarmTopicARN", n.AlarmTopicARN, topicARN, "the ARN of an SNS topic")
+	}
+	ExistingKey(n.KeyARN).validate(storeReport(&errs), "KeyARN")
 	return errors.Join(errs...)
 }
 
@@ -50,11 +56,16 @@ func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, e
 	}
 	defer CatchPanic(&err)
 	this := core.NewConstruct(scope, &id)
-	return &Store{
+	s := &Store{
 		LandingBucket: awss3.Bucket_FromBucketName(this, jsii.String("LandingBucket"), &names.LandingBucket),
 		Topic:         awssns.Topic_FromTopicArn(this, jsii.String("Topic"), &names.TopicARN),
 		Table:         awsdynamodb.TableV2_FromTableName(this, jsii.String("Table"), &names.Table),
-		offers:        storeOffers{changes: names.Changes, unknown: true},
+		Key:           ExistingKey(names.KeyARN).resolve(this, false),
+		offers:        storeOffers{landing: names.LandingBucket, changes: names.Changes, alarms: names.AlarmTopicARN != "", unknown: true},
 		feeds:         map[string]string{},
-	}, nil
+	}
+	if names.AlarmTopicARN != "" {
+		s.AlarmTopic = awssns.Topic_FromTopicArn(this, jsii.String("AlarmTopic"), &names.AlarmTopicARN)
+	}
+	return s, nil
 }

@@ -21,30 +21,37 @@ import (
 const (
 	unpackName    = "unpack"
 	loadName      = "load"
+	discoverName  = "discover"
+	drainName     = "drain"
 	exportName    = "export"
 	snowflakeName = "snowflake"
 )
 
-// IngestionPipeline is one feed, from its source bucket to the table:
+// IngestionPipeline is one feed, from its sources to the table:
 //
 //	source bucket ──► unpack ──► landing bucket ──► load ──► table
 //
 // and, with Snowflake props, from one of the three on to Snowflake.
-// It costs nothing while nothing arrives.
+// It costs nothing while nothing arrives, unless it has Buffer: Queue or lists
+// external buckets.
 type IngestionPipeline struct {
 	// Construct is the feed's node in the tree. It is no embedded field because
 	// jsii takes a struct that embeds a construct for a subclass of it.
 	Construct core.Construct
 	// Spec is what the functions were told of the feed.
 	Spec feed.Spec
-	// SourceBucket is where the files of the feed arrive.
+	// SourceBucket is the feed's own, for its files to arrive in. It is nil without
+	// NewBucket.
 	SourceBucket awss3.IBucket
 	// Store holds the parts and the records: the one given, or the feed's own.
 	Store *Store
 	// Unpack turns source objects into parts, Load parts into items of the table.
 	Unpack, Load awslambda.IFunction
-	// FailureQueue gets the events that a function failed on three times, or
-	// could not take within six hours. Nobody polls it.
+	// Discover lists the external buckets. It is nil without ExternalBucket.
+	Discover awslambda.IFunction
+	// FailureQueue gets the events that a function failed on three times, or could
+	// not take within six hours; with Buffer: Queue what was received five times.
+	// Nobody polls it.
 	FailureQueue awssqs.IQueue
 	// SourceTopic announces the source objects to unpack and to Snowflake. It is
 	// nil unless Snowflake hears of them: then S3 invokes unpack itself.
@@ -54,6 +61,10 @@ type IngestionPipeline struct {
 	SnowflakeRole awsiam.IRole
 	// Snowflake is what the feed's objects there are made from, nil for none.
 	Snowflake *snowflake.Spec
+	// Alarmed says that the feed has alarms, which tell Store.AlarmTopic.
+	Alarmed bool
+
+	stack awscdk.Stack
 }
 
 // NewIngestionPipeline makes a feed. Give each a stack of its own, which is
@@ -80,17 +91,17 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	}
 	defer CatchPanic(&err)
 
-	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store}
+	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, stack: awscdk.Stack_Of(scope)}
 	if p.Store == nil {
 		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), props.ownStore())
 	}
-	p.FailureQueue = awssqs.NewQueue(p.Construct, jsii.String("FailureQueue"), &awssqs.QueueProps{
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: days(14),
-	})
+	settings := newSettings(props.Assets, props.Architecture, props.LogRetentionDays)
+	settings.key, settings.deleteData = p.Store.Key, deletesData(p.Construct, props.DeleteData)
+	p.FailureQueue = newQueue(p.Construct, "FailureQueue", settings, awssqs.QueueProps{})
+	alarms, alarmed := props.alarms(p.Store)
+	p.Alarmed = alarmed
 	common := functionConfig{
-		settings: newSettings(props.Assets, props.Architecture, props.LogRetentionDays),
+		settings: settings,
 		of:       "of feed " + spec.Feed,
 		environment: map[string]string{
 			feed.EnvSpec:          env,
@@ -98,44 +109,91 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 			feed.EnvTable:         *p.Store.Table.TableName(),
 		},
 	}
-	load := p.newLoad(common, props.Load)
-	unpack := p.newUnpack(common, props.Unpack, load)
+	if metrics := props.metrics(alarmed); metrics != "" {
+		common.environment[feed.EnvMetrics] = metrics
+	}
+	var buffer *buffer
+	if props.Buffer == Queue {
+		buffer = p.newBuffer(settings, props.Unpack, props.Load)
+	} else {
+		suppress(p.FailureQueue, "AwsSolutions-SQS3", "It is where failed events end; an alarm tells of them and nobody polls it")
+	}
+	load := p.newLoad(common, props.Load, buffer)
+	unpack := p.newUnpack(common, props.Unpack, load, buffer)
 	p.Load, p.Unpack = load.Function, unpack.Function
-	bucket, topic := props.Source.connect(p.Construct, unpack, props.sourceSubscribers(common.settings))
-	p.SourceBucket = bucket
-	if topic != nil {
-		p.SourceTopic = topic.sns
+	if buffer != nil {
+		buffer.feed(unpack, load, props)
+	}
+	in := &inlet{IngestionPipeline: p, common: common, unpack: unpack, buffer: buffer, others: props.sourceSubscribers(settings)}
+	in.connect(props.sources())
+	load.grant()
+	unpack.grant()
+	if in.topic != nil {
+		p.SourceTopic = in.topic.sns
 	}
 	if props.Snowflake != nil {
-		p.addSnowflake(id, common.settings, *props.Snowflake, topic)
+		p.addSnowflake(id, settings, *props.Snowflake, in.topic, props.sources()[0].keyARN)
 	}
-	p.addMetadata(id)
-	p.addOutputs(id)
-	awscdk.Tags_Of(p.Construct).Add(jsii.String("feed"), jsii.String(spec.Feed), nil)
+	if alarmed {
+		p.addAlarms(alarms)
+		if props.watched() {
+			p.addWatch(settings, *props.Snowflake)
+		}
+	}
+	annotate(p.Construct, append(props.Warnings(), distant(props.connection(), spec.Feed, *in.stack.Region())...))
+	p.addMetadata(id, props.connection())
+	p.addOutputs(id, buffer)
+	p.tagFeed()
 	return p, nil
 }
 
-func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps) function {
+func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *buffer) function {
 	c.name, c.size = loadName, props
+	if b != nil {
+		c.queue = b.load
+	}
 	c.description = fmt.Sprintf("Feed %s: loads parts into the table", p.Spec.Feed)
 	f := newFeedFunction(p.Construct, "Load", c, p.FailureQueue)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
 	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
 	// ConditionCheckItem is for transactions, whose other parts are puts and updates.
 	p.allowTable(f, "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+	f.allowKey(keyOfTable)
+	p.wildcards(f)
 	return f
 }
 
-func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, load function) function {
+func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, load function, b *buffer) function {
 	c.name, c.size = unpackName, props
 	c.description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
 	c.environment = maps.Clone(c.environment)
-	c.environment[feed.EnvLoadFunction] = *load.FunctionArn()
+	if b != nil {
+		c.queue = b.unpack
+		c.environment[feed.EnvLoadQueueURL] = *b.load.Ref()
+	} else {
+		c.environment[feed.EnvLoadFunction] = *load.FunctionArn()
+	}
 	f := newFeedFunction(p.Construct, "Unpack", c, p.FailureQueue)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload", "s3:PutObject")
+	// Replays read what is in quarantine, and delete it once it is stored elsewhere.
+	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:DeleteObject", "s3:GetObject")
+	f.allow(map[string]any{"StringLike": map[string]any{"s3:prefix": p.Spec.QuarantinePrefix + p.Spec.Feed + "/*"}},
+		[]string{*p.Store.LandingBucket.BucketArn()}, "s3:ListBucket")
 	p.allowTable(f, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-	f.allow(nil, []string{*load.FunctionArn()}, "lambda:InvokeFunction")
+	if b != nil {
+		f.allow(nil, []string{*b.load.AttrArn()}, "sqs:SendMessage")
+	} else {
+		f.allow(nil, []string{*load.FunctionArn()}, "lambda:InvokeFunction")
+	}
+	f.allowKey(keyOfTable)
+	p.wildcards(f)
 	return f
+}
+
+// wildcards says why the role of f has some.
+func (p *IngestionPipeline) wildcards(f function) {
+	f.wildcards("The feed's own prefixes of the landing bucket: the names below come with the data",
+		"/"+p.Spec.LandingPrefix+p.Spec.Feed+"/*", "/"+p.Spec.QuarantinePrefix+p.Spec.Feed+"/*")
 }
 
 // objects is the ARN of the feed's objects under a prefix of the landing bucket.
@@ -146,6 +204,10 @@ func (p *IngestionPipeline) objects(prefix string) string {
 // allowTable lets f do actions on the items of this feed only: each of their
 // partition keys starts with its name. The index is left out, it is for operators.
 func (p *IngestionPipeline) allowTable(f function, actions ...string) {
-	own := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed + "#*"}}
-	f.allow(own, []string{*p.Store.Table.TableArn()}, actions...)
+	f.allow(p.ownItems(), []string{*p.Store.Table.TableArn()}, actions...)
+}
+
+// ownItems is the condition that a statement is for the items of this feed only.
+func (p *IngestionPipeline) ownItems() map[string]any {
+	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed + "#*"}}
 }

@@ -18,7 +18,8 @@ type IngestionPipelineProps struct {
 	// Feed names the feed: 1 to 40 characters of [a-z0-9-], starting with a
 	// letter. It is part of every key, so to change it is to start a new feed.
 	Feed string
-	// Source is where the files come from: NewBucket().
+	// Source is where the files come from: NewBucket(), ExistingBucket("name"),
+	// ExternalBucket("theirs", time.Hour), or several: Sources(a, b).
 	Source Source
 	// Format says how the files are split into records: JSON(), NDJSON() or CSV('|').
 	Format Format
@@ -27,11 +28,28 @@ type IngestionPipelineProps struct {
 	// Snowflake, when given, takes the feed's records to Snowflake.
 	Snowflake *SnowflakeProps
 
+	// Alarms sets the feed's alarms. Default: four, where the store has a topic for
+	// them.
+	Alarms *AlarmProps
+	// Metrics has the functions emit uploads, records, bytes and seconds for
+	// dashboards: five custom metrics, $0.30 each in a month with files.
+	Metrics bool
+	// Key encrypts everything at rest of a feed with a store of its own: NewKey() or
+	// ExistingKey(arn). One with a Store takes the key of the store.
+	Key Key
+	// DeleteData deletes the source bucket, and a store of the feed's own, with the
+	// stack, if the CDK's context has deleteData=true too. Default: they are kept.
+	DeleteData bool
+
 	// PartBytes is the size, before compression, at which a part is closed
 	// (8 KiB to 512 MiB, default 32 MiB).
 	PartBytes int64
 	// Limits guard against hostile or broken files.
 	Limits Limits
+
+	// Buffer is what stands before each of the two functions: Direct (default) or
+	// Queue. It may be changed at any time; nothing is lost or doubled.
+	Buffer Buffer
 
 	// Architecture of the functions: ARM64 (default) or X86.
 	Architecture Architecture
@@ -54,6 +72,7 @@ const (
 
 func (p IngestionPipelineProps) withDefaults() IngestionPipelineProps {
 	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays, &p.Assets)
+	p.Buffer = cmp.Or(p.Buffer, Direct)
 	p.Unpack = p.Unpack.withDefaults(defaultUnpackMemoryMB)
 	p.Load = p.Load.withDefaults(defaultLoadMemoryMB)
 	return p
@@ -68,8 +87,8 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int, assets *string)
 // spec returns what the functions will read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
 	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits}
-	if p.Source != nil {
-		p.Source.describe(&s)
+	for _, source := range p.sources() {
+		s.Sources = append(s.Sources, source.Source)
 	}
 	return s.WithDefaults()
 }
@@ -100,19 +119,21 @@ func (p IngestionPipelineProps) validate(offers storeOffers) error {
 	errs := []error{spec.Validate()}
 	report := p.report(&errs)
 
-	if p.Source == nil {
-		report("Source", "is required: NewBucket() makes one for the feed")
-	} else {
-		p.Source.validate(report)
-	}
+	validateSources(report, p.sources(), offers.landing)
+	p.Buffer.validate(report)
 	p.Architecture.validate(report)
-	p.Unpack.validate(report, "Unpack")
-	p.Load.validate(report, "Load")
+	p.Unpack.validate(report, "Unpack", p.Buffer)
+	p.Load.validate(report, "Load", p.Buffer)
 	validateLogRetention(report, p.LogRetentionDays)
 	if env, err := spec.Env(); err != nil {
 		errs = append(errs, err)
 	} else if len(env) > maxSpecBytes {
 		report("Format", "the feed's spec is %d bytes long, the limit is %d because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes", len(env), maxSpecBytes)
+	}
+	p.validateAlarms(report, offers)
+	p.Key.validate(report, "Key")
+	if p.Key.given() && !offers.own {
+		report("Key", "belongs to a feed with a store of its own: give it to StoreProps.Key")
 	}
 	if p.Snowflake != nil {
 		p.Snowflake.validate(report, spec, offers)
@@ -131,6 +152,12 @@ func (p IngestionPipelineProps) report(errs *[]error) report {
 // validateAssets reports the functions that are not built.
 func (p IngestionPipelineProps) validateAssets() error {
 	names := []string{unpackName, loadName}
+	if p.has(feed.ExternalBucket) {
+		names = append(names, discoverName)
+	}
+	if p.Buffer == Queue {
+		names = append(names, drainName)
+	}
 	if p.Snowflake != nil && p.Snowflake.Connection != nil {
 		names = append(names, snowflakeName)
 	}
@@ -144,7 +171,14 @@ func (p IngestionPipelineProps) validateAssets() error {
 
 // ownStore are the props of the store that the feed makes if it is given none.
 func (p IngestionPipelineProps) ownStore() StoreProps {
-	props := StoreProps{Architecture: p.Architecture, LogRetentionDays: p.LogRetentionDays, Assets: p.Assets}
+	props := StoreProps{
+		Key: p.Key, DeleteData: p.DeleteData,
+		Architecture: p.Architecture, LogRetentionDays: p.LogRetentionDays, Assets: p.Assets,
+	}
+	if p.Alarms != nil && !p.Alarms.Off {
+		alarms := p.Alarms.store()
+		props.Alarms = &alarms
+	}
 	if p.Snowflake == nil {
 		return props
 	}
@@ -154,19 +188,4 @@ func (p IngestionPipelineProps) ownStore() StoreProps {
 		props.Snowflake, props.Subscribers = p.Snowflake.Connection, p.Snowflake.subscribers()
 	}
 	return props
-}
-
-// ValidateFeeds reports everything that is wrong with a store and with feeds
-// that are to share it, each by itself and against the others. It does not need
-// jsii, so a mistake in app.go shows before the CDK starts.
-func ValidateFeeds(store StoreProps, feeds ...IngestionPipelineProps) error {
-	errs := []error{store.Validate()}
-	count := map[string]int{}
-	for _, f := range feeds {
-		errs = append(errs, f.validate(store.offers()))
-		if count[f.Feed]++; count[f.Feed] == 2 {
-			errs = append(errs, fmt.Errorf("feed %q: Feed: several feeds of one store have this name: give each a name of its own", f.Feed))
-		}
-	}
-	return errors.Join(append(errs, validateShared(feeds)...)...)
 }

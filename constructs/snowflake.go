@@ -19,8 +19,9 @@ import (
 // addSnowflake makes the feed's role and, with a connection, everything in
 // Snowflake, in the order that needs one deployment only: the integration, the
 // role that trusts what the integration returns, and then the rest. source is
-// the topic of the source bucket, nil if there is none.
-func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeProps, source *topic) {
+// the topic of the source bucket, nil if there is none; sourceKey the ARN of the
+// key that the source files are encrypted with, if it is not the feed's.
+func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeProps, source *topic, sourceKey string) {
 	spec := props.spec(p.Spec)
 	if props.Connection != nil && !spec.ExistingIntegration {
 		spec.ExternalID = snowflakeExternalID(p.Construct, p.Spec.Feed)
@@ -28,8 +29,11 @@ func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeP
 	bucket := p.Store.LandingBucket
 	if spec.From == snowflake.FromFiles {
 		bucket = p.SourceBucket
+		if bucket == nil {
+			bucket = awss3.Bucket_FromBucketName(p.Construct, jsii.String("SourceReference"), &p.Spec.Sources[0].Bucket)
+		}
 	}
-	stack := awscdk.Stack_Of(p.Construct)
+	stack := p.stack
 	roleName := snowflakeRoleName(p.Construct, p.Spec.Feed)
 	names := snowflake.Names{
 		// With the construct's ID, as its outputs have it. Under another ID the feed
@@ -47,7 +51,7 @@ func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeP
 		return map[string]any{"Connection": plain(props.Connection), "Spec": plain(spec), "Names": plain(names)}
 	}
 	if props.Connection != nil {
-		f = snowflakeFunction(p.Construct, s, *props.Connection)
+		f = snowflakeFunction(p.Construct, s, *props.Connection, p.watchRights(s, spec)...)
 		if !spec.ExistingIntegration {
 			integration := newSnowflakeResource(p.Construct, "SnowflakeIntegration", f, properties())
 			principal, externalID = *integration.GetAttString(jsii.String("IamUserArn")), *integration.GetAttString(jsii.String("ExternalId"))
@@ -55,7 +59,7 @@ func (p *IngestionPipeline) addSnowflake(id string, s settings, props SnowflakeP
 	}
 	var after []core.IDependable
 	if !spec.ExistingIntegration {
-		p.SnowflakeRole = newSnowflakeRole(p.Construct, roleName, spec, bucket, principal, externalID)
+		p.SnowflakeRole = newSnowflakeRole(p.Construct, roleName, keyOf(s, spec, sourceKey), spec, bucket, principal, externalID)
 		after = append(after, p.SnowflakeRole)
 	}
 	if announced(spec) {
@@ -80,9 +84,21 @@ var readPolicies = map[snowflake.From]struct{ name, what string }{
 	snowflake.FromTable: {"ReadChanges", "changes"},
 }
 
+// keyOf is the ARN of the key that what the stage shows is encrypted with, empty
+// for none of the user's.
+func keyOf(s settings, spec snowflake.Spec, sourceKey string) string {
+	if spec.From == snowflake.FromFiles && sourceKey != "" {
+		return sourceKey
+	}
+	if s.key == nil {
+		return ""
+	}
+	return *s.key.KeyArn()
+}
+
 // newSnowflakeRole makes the role that a storage integration assumes: trusted
 // by that principal with that external ID only, reading what the stage shows only.
-func newSnowflakeRole(this core.Construct, name string, s snowflake.Spec, bucket awss3.IBucket, principal, externalID string) awsiam.Role {
+func newSnowflakeRole(this core.Construct, name, keyARN string, s snowflake.Spec, bucket awss3.IBucket, principal, externalID string) awsiam.Role {
 	var listed map[string]any
 	if s.Prefix != "" {
 		listed = map[string]any{"StringLike": map[string]any{"s3:prefix": s.Prefix + "*"}}
@@ -93,8 +109,11 @@ func newSnowflakeRole(this core.Construct, name string, s snowflake.Spec, bucket
 		// By itself: the request carries no prefix, so the condition would refuse it.
 		allow(nil, []string{*bucket.BucketArn()}, "s3:GetBucketLocation"),
 	}
+	if keyARN != "" {
+		statements = append(statements, allow(nil, []string{keyARN}, keyReads...))
+	}
 	policy := readPolicies[s.From]
-	return awsiam.NewRole(this, jsii.String("SnowflakeRole"), &awsiam.RoleProps{
+	role := awsiam.NewRole(this, jsii.String("SnowflakeRole"), &awsiam.RoleProps{
 		RoleName:    &name,
 		Description: jsii.String("Snowflake reads the " + policy.what + " of feed " + s.Feed + " through it"),
 		AssumedBy:   awsiam.NewArnPrincipal(&principal),
@@ -103,6 +122,8 @@ func newSnowflakeRole(this core.Construct, name string, s snowflake.Spec, bucket
 			policy.name: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	})
+	suppress(role, "AwsSolutions-IAM5", "What the feed's stage shows, no more: the names below its prefix come with the data", "/"+s.Prefix+"*")
+	return role
 }
 
 // snowflakeRoleName is known before the role is made, which lets the

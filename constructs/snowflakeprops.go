@@ -167,3 +167,11 @@ func (p SnowflakeProps) subscribers() []string {
 	}
 	return []string{p.Subscriber}
 }
+
+// connection is how the feed reaches Snowflake, nil for not at all.
+func (p IngestionPipelineProps) connection() *SnowflakeConnection {
+	if p.Snowflake == nil {
+		return nil
+	}
+	return p.Snowflake.Connection
+}

@@ -20,27 +20,35 @@ const snowflakeScope = "SnowflakeDeployment"
 const snowflakeTimeout = 15 * time.Minute
 
 // snowflakeFunction returns the function that speaks to Snowflake, one per
-// stack. It runs at deployment only.
-func snowflakeFunction(scope core.Construct, s settings, c SnowflakeConnection) awslambda.Function {
+// stack. It runs at deployment, and every four hours where pipes are watched. Besides
+// its secret it may do what more says.
+func snowflakeFunction(scope core.Construct, s settings, c SnowflakeConnection, more ...right) awslambda.Function {
 	stack := awscdk.Stack_Of(scope)
-	var f awslambda.Function
-	if parent := stack.Node().TryFindChild(jsii.String(snowflakeScope)); parent != nil {
-		f = parent.Node().FindChild(jsii.String("Function")).(awslambda.Function)
-	} else {
-		f = newFunction(core.NewConstruct(stack, jsii.String(snowflakeScope)), "Function", functionConfig{
-			settings:    s,
-			name:        snowflakeName,
-			of:          "of stack " + stackID(stack),
-			description: "Makes, changes and drops the objects in Snowflake, at deployment",
-			size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},
-			// With WorkloadIdentity, the user in Snowflake names it before it is there.
-			roleName: uniqueRoleName(stack, notInRoleName.ReplaceAllString(stackID(stack), "-"), stackID(stack)),
-		}).Function
-	}
 	if c.Secret != "" {
-		f.AddToRolePolicy(allow(nil, secretARNs(stack, c.Secret), "secretsmanager:GetSecretValue"))
+		more = append(more, right{resources: secretARNs(stack, c.Secret), actions: []string{"secretsmanager:GetSecretValue"}})
 	}
-	return f
+	if parent := stack.Node().TryFindChild(jsii.String(snowflakeScope)); parent != nil {
+		f := parent.Node().FindChild(jsii.String("Function")).(awslambda.Function)
+		// The first's are in the role itself, and those of several once more here.
+		for _, r := range more {
+			f.AddToRolePolicy(allow(r.conditions, r.resources, r.actions...))
+		}
+		return f
+	}
+	f := newFunction(core.NewConstruct(stack, jsii.String(snowflakeScope)), "Function", functionConfig{
+		settings:    s,
+		name:        snowflakeName,
+		of:          "of stack " + stackID(stack),
+		description: "Makes, changes and drops the objects in Snowflake at deployment, and looks after its pipes",
+		size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},
+		// With WorkloadIdentity, the user in Snowflake names it before it is there.
+		roleName: uniqueRoleName(stack, notInRoleName.ReplaceAllString(stackID(stack), "-"), stackID(stack)),
+	})
+	for _, r := range more {
+		f.allow(r.conditions, r.resources, r.actions...)
+	}
+	f.grant()
+	return f.Function
 }
 
 // secretARNs are the resources that mean one secret: its ARN ends in a hyphen

@@ -1,7 +1,6 @@
 package constructs
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
@@ -32,6 +31,10 @@ type storeOffers struct {
 	changes bool
 	// subscribers: somebody may subscribe to the topic.
 	subscribers bool
+	// landing is the name of the landing bucket, empty where it is not known.
+	landing string
+	// alarms: there is a topic for them.
+	alarms bool
 	// unknown: the store is imported, and who may subscribe is not known.
 	unknown bool
 	// own: the store is made with the feed, from the feed's own props.
@@ -39,7 +42,7 @@ type storeOffers struct {
 }
 
 func (p StoreProps) offers() storeOffers {
-	return storeOffers{changes: p.Changes, subscribers: p.Snowflake != nil || len(p.Subscribers) > 0}
+	return storeOffers{changes: p.Changes, subscribers: p.Snowflake != nil || len(p.Subscribers) > 0, alarms: p.Alarms != nil}
 }
 
 // validate reports what the Spec does not know: how Snowflake is reached, and
@@ -82,8 +85,26 @@ func (p SnowflakeProps) validate(report report, s feed.Spec, store storeOffers) 
 	if announced(spec) && !ownTopic && !store.subscribers && !store.unknown {
 		report("Snowflake.Load", "%s needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers", spec.Load)
 	}
+	if spec.From == snowflake.FromFiles {
+		validateFiles(report, s.Sources, spec)
+	}
 	if n := len(spec.Suffixes); spec.From == snowflake.FromFiles && spec.Load == snowflake.ExternalTable && n <= maxNotifications && 2*n > maxNotifications {
 		report("Source.Suffixes", "has %d suffixes, and an external table needs two notifications for each: the limit of a bucket is %d, use a prefix", n, maxNotifications)
+	}
+}
+
+// validateFiles reports sources whose files Snowflake cannot read itself.
+func validateFiles(report report, sources []feed.Source, spec snowflake.Spec) {
+	switch {
+	case len(sources) > 1:
+		report("Snowflake.From", "FromFiles reads one source, and the feed has %d: use FromParts(), which has the records of all", len(sources))
+	case len(sources) == 0 || sources[0].Kind != feed.ExternalBucket:
+	case announced(spec):
+		report("Snowflake.Load", "%s needs to be told of each file, and nobody tells of those of an ExternalBucket: use Bulk, or FromParts()", spec.Load)
+	case sources[0].RequesterPays:
+		report("Snowflake.From", "FromFiles has Snowflake read the bucket, which does not agree to pay as RequesterPays wants it: use FromParts()")
+	case sources[0].RoleARN != "" && !spec.ExistingIntegration:
+		report("Snowflake.From", "FromFiles has Snowflake read through the feed's own role, not through %s: use FromParts(), or an ExistingIntegration with that role", sources[0].RoleARN)
 	}
 }
 
@@ -139,33 +160,38 @@ func validateConnection(report report, field string, c SnowflakeConnection) {
 	}
 }
 
-// validateShared reports the feeds that would take the same names in one
-// account of Snowflake. Their stages cannot meet: each has the feed's name in
-// its prefix, or a bucket of the feed's own.
-func validateShared(feeds []IngestionPipelineProps) []error {
-	var errs []error
-	taken := map[string]string{}
-	for _, f := range feeds {
-		if f.Snowflake == nil {
-			continue
-		}
-		spec, account := f.Snowflake.spec(f.spec()), f.Snowflake.account()
-		take := func(field, what, name string) {
-			key := account + "\x00" + what + "\x00" + name
-			if other, ok := taken[key]; ok && other != f.Feed {
-				errs = append(errs, fmt.Errorf("feed %q: Snowflake.%s: feed %q has %s in the same account of Snowflake: give each a name of its own", f.Feed, field, other, name))
-				return
-			}
-			taken[key] = f.Feed
-		}
-		// Tables and views of a schema share their names.
-		take("Table", "table", snowflake.Qualified(spec.Database, spec.Schema, spec.Table))
-		take("View", "table", snowflake.Qualified(spec.Database, spec.Schema, spec.View))
-		if !spec.ExistingIntegration {
-			take("Integration", "integration", snowflake.Identifier(spec.Integration))
+// validateSnowflakeBeside reports the names that f and another feed would both
+// take in one account of Snowflake. Their stages cannot meet unless their sources
+// do: each has the feed's name in its prefix, or a bucket of the feed's own.
+func (f FeedStack) validateSnowflakeBeside(report report, other FeedStack) {
+	if f.Snowflake == nil || other.Snowflake == nil || f.Snowflake.account() != other.Snowflake.account() {
+		return
+	}
+	taken := map[string]bool{}
+	for _, o := range other.snowflakeNames() {
+		taken[o.name] = true
+	}
+	for _, n := range f.snowflakeNames() {
+		if taken[n.name] {
+			report("Snowflake."+n.field, "feed %q has %s in the same account of Snowflake: give each a name of its own", other.Feed, n.name)
 		}
 	}
-	return errs
+}
+
+type takenName struct{ field, name string }
+
+// snowflakeNames are those that the feed takes in its account. Tables and views
+// of a schema share theirs.
+func (p IngestionPipelineProps) snowflakeNames() []takenName {
+	spec := p.Snowflake.spec(p.spec())
+	names := []takenName{
+		{"Table", snowflake.Qualified(spec.Database, spec.Schema, spec.Table)},
+		{"View", snowflake.Qualified(spec.Database, spec.Schema, spec.View)},
+	}
+	if !spec.ExistingIntegration {
+		names = append(names, takenName{"Integration", snowflake.Identifier(spec.Integration)})
+	}
+	return names
 }
 
 // account tells accounts of Snowflake apart, as far as p knows: each has one IAM user.

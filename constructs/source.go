@@ -1,56 +1,99 @@
 package constructs
 
 import (
-	"regexp"
-	"strings"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
-	core "github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
+	"slices"
+	"time"
 
 	"ingestion/internal/feed"
 )
 
-// Source is where the files of a feed come from. Make one with NewBucket.
+// Source is where the files of a feed come from. Make one with NewBucket,
+// ExistingBucket or ExternalBucket, and one of several with Sources.
 type Source interface {
-	// describe enters into s what the functions must know of the source.
-	describe(s *feed.Spec)
-	// validate reports what the feed's spec does not check.
-	validate(report report)
-	// connect makes or finds the bucket, lets unpack read it and has unpack
-	// invoked for each new object. With others who want to hear of the objects
-	// it is a topic that invokes unpack: of two notifications for the same
-	// objects, S3 refuses one.
-	connect(scope core.Construct, unpack function, others *subscribers) (awss3.IBucket, *topic)
+	// list returns the single sources, in the order given.
+	list() []source
+}
+
+// source is a single one: what the functions must know of it, and what only the
+// CDK needs.
+type source struct {
+	feed.Source
+	// options that were given, by name: not every kind of source has each.
+	options        []string
+	noncurrentDays int
+	keyARN         string
+	every          time.Duration
+	shared         bool
+}
+
+func (s source) list() []source { return []source{s} }
+
+type sources []source
+
+func (s sources) list() []source { return s }
+
+// Sources are several sources of one feed: at most one NewBucket, and no object
+// in two of them.
+func Sources(of ...Source) Source {
+	all := sources{}
+	for _, s := range of {
+		if s != nil {
+			all = append(all, s.list()...)
+		}
+	}
+	return all
 }
 
 // SourceOption is an option of a Source.
-type SourceOption func(*sourceOptions)
+type SourceOption func(*source)
 
-type sourceOptions struct {
-	prefix         string
-	suffixes       []string
-	noncurrentDays int
+func option(name string, apply func(*source)) SourceOption {
+	return func(s *source) {
+		s.options = append(s.options, name)
+		apply(s)
+	}
 }
 
-// WithPrefix limits the feed to objects whose key starts with prefix, such as "incoming/".
+// WithPrefix limits the source to objects whose key starts with prefix, such as "incoming/".
 func WithPrefix(prefix string) SourceOption {
-	return func(o *sourceOptions) { o.prefix = prefix }
+	return option("WithPrefix", func(s *source) { s.Prefix = prefix })
 }
 
-// WithSuffixes limits the feed to objects whose key ends with one of suffixes,
+// WithSuffixes limits the source to objects whose key ends with one of suffixes,
 // such as ".json.gz". At most 100, none the end of another.
 func WithSuffixes(suffixes ...string) SourceOption {
-	return func(o *sourceOptions) { o.suffixes = suffixes }
+	return option("WithSuffixes", func(s *source) { s.Suffixes = suffixes })
 }
 
-// WithNoncurrentDays sets for how many days an overwritten or deleted object
-// can still be read and replayed (default 30).
+// WithNoncurrentDays sets for how many days an overwritten or deleted object of
+// a NewBucket can still be read and replayed (default 30).
 func WithNoncurrentDays(days int) SourceOption {
-	return func(o *sourceOptions) { o.noncurrentDays = days }
+	return option("WithNoncurrentDays", func(s *source) { s.noncurrentDays = days })
+}
+
+// WithKey names the KMS key that the objects of an ExistingBucket or
+// ExternalBucket are encrypted with, by its ARN. The functions may decrypt with
+// it; that the key's own policy lets them is up to its owner.
+func WithKey(arn string) SourceOption {
+	return option("WithKey", func(s *source) { s.keyARN = arn })
+}
+
+// RequesterPays is for an ExternalBucket whose owner has whoever reads it pay.
+func RequesterPays() SourceOption {
+	return option("RequesterPays", func(s *source) { s.RequesterPays = true })
+}
+
+// AssumeRole reads an ExternalBucket through a role that its owner has made. The
+// role must trust this account, with the external ID if one is given, and may
+// read the bucket.
+func AssumeRole(arn, externalID string) SourceOption {
+	return option("AssumeRole", func(s *source) { s.RoleARN, s.ExternalID = arn, externalID })
+}
+
+// Shared says that another feed takes the same objects, on purpose: each then
+// has its own records of them. Without it that is taken for a mistake.
+func Shared() SourceOption {
+	return option("Shared", func(s *source) { s.shared = true })
 }
 
 const defaultNoncurrentDays = 30
@@ -58,109 +101,44 @@ const defaultNoncurrentDays = 30
 // NewBucket is a bucket of the feed's own: encrypted, versioned, TLS only,
 // closed to the public and kept when the feed is destroyed.
 func NewBucket(options ...SourceOption) Source {
-	o := sourceOptions{noncurrentDays: defaultNoncurrentDays}
-	for _, option := range options {
-		option(&o)
-	}
-	return newBucket{o}
+	return newSource(source{Source: feed.Source{Kind: feed.OwnBucket}, noncurrentDays: defaultNoncurrentDays}, options)
 }
 
-type newBucket struct{ sourceOptions }
-
-func (b newBucket) describe(s *feed.Spec) {
-	s.Sources = append(s.Sources, feed.Source{Kind: feed.OwnBucket, Prefix: b.prefix, Suffixes: b.suffixes})
+// ExistingBucket is a bucket of the same account and region that somebody else
+// looks after. It is heard through a rule of EventBridge, which must be turned
+// on in the bucket's properties; nothing of the bucket is changed.
+func ExistingBucket(name string, options ...SourceOption) Source {
+	return newSource(source{Source: feed.Source{Kind: feed.ExistingBucket, Bucket: name}}, options)
 }
 
-// maxNotifications is how many notification configurations S3 allows a bucket.
-const maxNotifications = 100
-
-// plainKey matches what S3's notification filters, IAM's resource patterns and
-// the object's own key all write alike. Of other characters the filters want
-// the URL-encoded form, and IAM takes *, ? and $ for its own.
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9!_.()/=-]*$`)
-
-func (b newBucket) validate(report report) {
-	const allowed = "may have ASCII letters, digits and !_.()/=- only: S3 and IAM read other characters of a filter each in its own way"
-	if !plainKey.MatchString(b.prefix) {
-		report("Source.Prefix", "%q "+allowed, b.prefix)
-	}
-	if len(b.suffixes) > maxNotifications {
-		report("Source.Suffixes", "has %d suffixes, the limit of a bucket is %d: use a prefix", len(b.suffixes), maxNotifications)
-	}
-	for i, s := range b.suffixes {
-		if s == "" {
-			report("Source.Suffixes", "suffix %d is empty: leave the option out to take every object", i+1)
-			continue
-		}
-		if !plainKey.MatchString(s) {
-			report("Source.Suffixes", "%q "+allowed, s)
-		}
-		for j, other := range b.suffixes {
-			if i != j && other != "" && strings.HasSuffix(s, other) && (s != other || i < j) {
-				report("Source.Suffixes", "%q ends with %q: S3 refuses overlapping filters, keep the shorter", s, other)
-			}
-		}
-	}
-	if b.noncurrentDays < 1 {
-		report("Source", "%d days of overwritten versions is below 1: a version that is gone before it is read is lost", b.noncurrentDays)
-	}
+// ExternalBucket is someone else's bucket, of which nothing is needed but to
+// read it: it is listed every so often, 1 minute to 1 day in whole minutes.
+// Objects that are new or changed since the last time are taken. Its policy, or
+// that of the role to assume, must allow s3:ListBucket, s3:GetObject and, where it
+// has versions, s3:ListBucketVersions and s3:GetObjectVersion.
+func ExternalBucket(name string, every time.Duration, options ...SourceOption) Source {
+	return newSource(source{
+		Source: feed.Source{Kind: feed.ExternalBucket, Bucket: name, EveryMinutes: int(every / time.Minute)},
+		every:  every,
+	}, options)
 }
 
-func (b newBucket) connect(scope core.Construct, unpack function, others *subscribers) (awss3.IBucket, *topic) {
-	bucket := awss3.NewBucket(scope, jsii.String("SourceBucket"), &awss3.BucketProps{
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		// Without versions, an object that is overwritten before unpack gets to it is lost.
-		Versioned:     jsii.Bool(true),
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			AbortIncompleteMultipartUploadAfter: days(7),
-			NoncurrentVersionExpiration:         days(b.noncurrentDays),
-		}},
-	})
-	unpack.allow(nil, []string{*bucket.ArnForObjects(jsii.String(b.prefix + "*"))}, "s3:GetObject", "s3:GetObjectVersion")
-	// With the right to list, S3 answers 404 for an object that is gone; without
-	// it 403, as for one that is denied. A condition on s3:prefix would undo
-	// that: the request for an object carries no prefix to compare.
-	unpack.allow(nil, []string{*bucket.BucketArn()}, "s3:ListBucket")
-
-	// OBJECT_CREATED is s3:ObjectCreated:*. "Put" alone misses multipart uploads.
-	if others == nil {
-		for _, filter := range b.filters() {
-			bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, awss3notifications.NewLambdaDestination(unpack.Function), filter...)
-		}
-		return bucket, nil
+func newSource(s source, options []SourceOption) Source {
+	for _, apply := range options {
+		apply(&s)
 	}
-	topic := newTopic(core.NewConstruct(scope, jsii.String("SourceTopic")), bucket, "SourceBucket", *others)
-	topic.sns.AddSubscription(awssnssubscriptions.NewLambdaSubscription(unpack.Function, nil))
-	// The subscription is part of unpack's node: were it not there first, an
-	// object that arrives during the deployment would be told to nobody.
-	topic.announce(awss3.EventType_OBJECT_CREATED, b.filters(), unpack.Function)
-	if others.removals {
-		topic.announce(awss3.EventType_OBJECT_REMOVED, b.filters())
-	}
-	return bucket, topic
+	return s
 }
 
-// filters returns the filter of each notification: one per suffix. A filter
-// without any rule is refused by the CDK, so one that takes all is left out.
-func (b newBucket) filters() [][]*awss3.NotificationKeyFilter {
-	var prefix *string
-	if b.prefix != "" {
-		prefix = jsii.String(b.prefix)
+// sources are those of the feed, none for a feed without Source.
+func (p IngestionPipelineProps) sources() []source {
+	if p.Source == nil {
+		return nil
 	}
-	if len(b.suffixes) == 0 {
-		if prefix == nil {
-			return [][]*awss3.NotificationKeyFilter{nil}
-		}
-		return [][]*awss3.NotificationKeyFilter{{{Prefix: prefix}}}
-	}
-	var filters [][]*awss3.NotificationKeyFilter
-	for _, s := range b.suffixes {
-		filters = append(filters, []*awss3.NotificationKeyFilter{{Prefix: prefix, Suffix: jsii.String(s)}})
-	}
-	return filters
+	return p.Source.list()
 }
 
-func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
+// has reports whether the feed has a source of a kind.
+func (p IngestionPipelineProps) has(kind feed.SourceKind) bool {
+	return slices.ContainsFunc(p.sources(), func(s source) bool { return s.Kind == kind })
+}

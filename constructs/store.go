@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -28,6 +29,11 @@ type Store struct {
 	// Export writes the changes of the table to the landing bucket. It is nil
 	// without StoreProps.Changes, and for an imported store.
 	Export awslambda.IFunction
+	// AlarmTopic is told of what goes wrong with any feed. It is nil without
+	// StoreProps.Alarms.
+	AlarmTopic awssns.ITopic
+	// Key encrypts what is at rest, here and in the feeds. It is nil without StoreProps.Key.
+	Key awskms.IKey
 
 	offers storeOffers
 	// ready is what must be there before Snowflake subscribes to Topic.
@@ -52,6 +58,17 @@ type StoreProps struct {
 	// Changes writes every change of the table to the landing bucket, from now
 	// on, which FromTable needs.
 	Changes bool
+	// Alarms makes a topic and has every feed of the store watched, see AlarmProps.
+	Alarms *StoreAlarmProps
+	// Dashboard makes one of CloudWatch with every feed of the store, also those
+	// deployed later. It costs $3 a month.
+	Dashboard bool
+	// Key encrypts everything at rest with a key of yours, also that of the feeds:
+	// NewKey() or ExistingKey(arn). Default: keys of AWS.
+	Key Key
+	// DeleteData deletes the landing bucket and the table with the stack, if the
+	// CDK's context has deleteData=true too. Default: they are kept.
+	DeleteData bool
 
 	// Architecture, LogRetentionDays and Assets are those of
 	// IngestionPipelineProps, for the functions that Snowflake and Changes bring.
@@ -93,6 +110,10 @@ func (p StoreProps) Validate() error {
 			report("Subscribers", "%q is not the ARN of an IAM user or role", arn)
 		}
 	}
+	if p.Alarms != nil {
+		p.Alarms.validate(report)
+	}
+	p.Key.validate(report, "Key")
 	p.Architecture.validate(report)
 	validateLogRetention(report, p.LogRetentionDays)
 	return errors.Join(errs...)
@@ -126,33 +147,52 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	}
 	defer CatchPanic(&err)
 	this := core.NewConstruct(scope, &id)
+	annotate(this, props.Warnings())
 	s := newStore(this, props)
 
 	// Whatever the app's feature flags say: a weak reference adds an output to
 	// the store's stack with the first feed that makes it.
-	for _, r := range []core.IConstruct{s.LandingBucket, s.Table, s.Topic} {
-		awscdk.CrossStackReferences_Of(r).Produce(awscdk.ReferenceStrength_STRONG)
+	for _, id := range []string{"LandingBucket", "Table", "Topic", "AlarmTopic", "Key"} {
+		if made := this.Node().TryFindChild(&id); made != nil && made.Node().DefaultChild() != nil {
+			awscdk.CrossStackReferences_Of(made).Produce(awscdk.ReferenceStrength_STRONG)
+		}
 	}
 	stack := awscdk.Stack_Of(this)
+	s.exportAlarms(stack, props)
+	if props.Key.isNew {
+		stack.ExportValue(s.Key.KeyArn(), nil)
+	}
+	if props.Dashboard {
+		s.newDashboard(this)
+	}
 	for _, value := range []*string{
 		s.LandingBucket.BucketName(), s.LandingBucket.BucketArn(),
 		s.Table.TableName(), s.Table.TableArn(), s.Topic.TopicArn(),
 	} {
 		stack.ExportValue(value, nil)
 	}
-	output(this, id, "LandingBucket", *s.LandingBucket.BucketName(), "the parts and the quarantine of every feed of this store")
-	output(this, id, "Table", *s.Table.TableName(), "the records and the ledger of every feed of this store")
-	output(this, id, "Topic", *s.Topic.TopicArn(), "announces every part")
+	output(stack, id, "LandingBucket", *s.LandingBucket.BucketName(), "the parts and the quarantine of every feed of this store")
+	output(stack, id, "Table", *s.Table.TableName(), "the records and the ledger of every feed of this store")
+	output(stack, id, "Topic", *s.Topic.TopicArn(), "announces every part")
+	if s.AlarmTopic != nil {
+		output(stack, id, "AlarmTopic", *s.AlarmTopic.TopicArn(), "is told of what goes wrong with any feed")
+	}
+	if s.Key != nil {
+		output(stack, id, "KeyArn", *s.Key.KeyArn(), "encrypts what is at rest")
+	}
 	if s.Export != nil {
-		output(this, id, "ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
+		output(stack, id, "ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
 	}
 	return s, nil
 }
 
 func newStore(this core.Construct, props StoreProps) *Store {
-	bucket := newLandingBucket(this, props)
+	settings := props.settings()
+	settings.deleteData = deletesData(this, props.DeleteData)
+	settings.key = props.Key.resolve(this, settings.deleteData)
+	bucket := newLandingBucket(this, settings, props)
 	topic := newTopic(this, bucket, "LandingBucket", subscribers{
-		arns: props.Subscribers, connection: props.Snowflake, settings: props.settings(),
+		arns: props.Subscribers, connection: props.Snowflake, settings: settings,
 	})
 	announced := [][]*awss3.NotificationKeyFilter{{{Prefix: jsii.String(snowflake.PartsPrefix)}}}
 	if props.Changes {
@@ -162,16 +202,17 @@ func newStore(this core.Construct, props StoreProps) *Store {
 	// External tables forget what is gone.
 	topic.announce(awss3.EventType_OBJECT_REMOVED, announced)
 	s := &Store{
-		LandingBucket: bucket, Topic: topic.sns, Table: newTable(this, props.Changes),
+		LandingBucket: bucket, Topic: topic.sns, Table: newTable(this, settings, props.Changes),
+		AlarmTopic: newAlarmTopic(this, settings, props.Alarms), Key: settings.key,
 		offers: props.offers(), ready: topic.ready, feeds: map[string]string{},
 	}
 	if props.Changes {
-		s.Export = newExport(this, props.settings(), bucket, s.Table)
+		s.Export = newExport(this, settings, bucket, s.Table)
 	}
 	return s
 }
 
-func newLandingBucket(this core.Construct, props StoreProps) awss3.Bucket {
+func newLandingBucket(this core.Construct, s settings, props StoreProps) awss3.Bucket {
 	rules := []*awss3.LifecycleRule{{AbortIncompleteMultipartUploadAfter: days(7)}}
 	if props.LandingExpirationDays > 0 {
 		expiring := []string{snowflake.PartsPrefix}
@@ -183,16 +224,10 @@ func newLandingBucket(this core.Construct, props StoreProps) awss3.Bucket {
 		}
 	}
 	// No versions: a part is never overwritten, so they would only cost.
-	return awss3.NewBucket(this, jsii.String("LandingBucket"), &awss3.BucketProps{
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
-		LifecycleRules:    &rules,
-	})
+	return newDataBucket(this, "LandingBucket", s, awss3.BucketProps{LifecycleRules: &rules})
 }
 
-func newTable(this core.Construct, changes bool) awsdynamodb.TableV2 {
+func newTable(this core.Construct, s settings, changes bool) awsdynamodb.TableV2 {
 	props := &awsdynamodb.TablePropsV2{
 		PartitionKey: stringAttribute(feed.PartitionKey),
 		SortKey:      stringAttribute(feed.SortKey),
@@ -206,14 +241,21 @@ func newTable(this core.Construct, changes bool) awsdynamodb.TableV2 {
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 		},
-		DeletionProtection: jsii.Bool(true),
-		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		DeletionProtection: jsii.Bool(!s.deleteData),
+		RemovalPolicy:      removalPolicy(s.deleteData),
 	}
 	if changes {
 		// The keys, which are there in any case, tell of which record a deletion is.
 		props.DynamoStream = awsdynamodb.StreamViewType_NEW_IMAGE
 	}
-	return awsdynamodb.NewTableV2(this, jsii.String("Table"), props)
+	table := awsdynamodb.NewTableV2(this, jsii.String("Table"), props)
+	if s.key != nil {
+		// The level-2 construct takes a key only where the stack names its region.
+		resource := resourceOf(table)
+		resource.AddPropertyOverride(jsii.String("SSESpecification"), map[string]any{"SSEEnabled": true, "SSEType": "KMS"})
+		resource.AddPropertyOverride(jsii.String("Replicas.0.SSESpecification.KMSMasterKeyId"), s.key.KeyArn())
+	}
+	return table
 }
 
 func stringAttribute(name string) *awsdynamodb.Attribute {

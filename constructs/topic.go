@@ -27,35 +27,55 @@ type topic struct {
 	// ready is what must be there before Snowflake subscribes and looks for files.
 	ready []core.IDependable
 
+	scope       core.Construct
+	subscribers subscribers
+	// bucket is nil where rules of EventBridge tell of the objects.
 	bucket    awss3.Bucket
+	settings  settings
 	policy    awssns.TopicPolicy
 	reference awssns.ITopic
 }
 
-// newTopic makes a topic to which bucket, called name in the policy, may
-// publish. It is not encrypted at rest: S3 cannot publish through the key that
-// AWS manages for SNS, and what passes is names, not data.
+// newTopic makes a topic to which bucket, called name in the policy, may publish.
 func newTopic(this core.Construct, bucket awss3.Bucket, name string, s subscribers) *topic {
-	t := &topic{bucket: bucket, sns: awssns.NewTopic(this, jsii.String("Topic"), nil)}
-	resources := &[]*string{t.sns.TopicArn()}
-
+	t := newTopicOf(this, s)
+	t.bucket = bucket
 	// SnsDestination would allow the bucket by its ARN alone, which names no
 	// account: a stranger who took the name of a deleted bucket could publish.
 	// So the topic reaches it as a reference, whose policy it leaves alone, and
 	// the notification waits for the policy made here.
+	t.allow(name+"Publishes", "s3.amazonaws.com", map[string]any{
+		"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
+		"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(this).Account()},
+	})
+	t.reference = awssns.Topic_FromTopicArn(this, jsii.String("TopicReference"), t.sns.TopicArn())
+	return t
+}
+
+// newTopicOf makes a topic to which nobody may publish yet, see topic.allow.
+// Without a key of the user's it is not encrypted at rest: S3 cannot publish
+// through the key that AWS manages for SNS, and what passes is names, not data.
+func newTopicOf(this core.Construct, s subscribers) *topic {
+	return &topic{
+		scope: this, subscribers: s, settings: s.settings,
+		sns: awssns.NewTopic(this, jsii.String("Topic"), &awssns.TopicProps{MasterKey: s.settings.key}),
+	}
+}
+
+// allow makes the topic's policy: a service of AWS may publish, under
+// conditions, and the subscribers may subscribe.
+func (t *topic) allow(sid, service string, conditions map[string]any) {
+	resources := &[]*string{t.sns.TopicArn()}
 	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String(name + "Publishes"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("s3.amazonaws.com"), nil)},
+		Sid:        &sid,
+		Principals: &[]awsiam.IPrincipal{servicePrincipal(service)},
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  resources,
-		Conditions: &map[string]any{
-			"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
-			"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(this).Account()},
-		},
+		Conditions: &conditions,
 	})}
-	principals := s.arns
-	if s.connection != nil {
-		principals = append(principals[:len(principals):len(principals)], snowflakeSubscriber(this, s.settings, *s.connection, t.sns))
+	principals := t.subscribers.arns
+	if c := t.subscribers.connection; c != nil {
+		principals = append(principals[:len(principals):len(principals)], snowflakeSubscriber(t.scope, t.settings, *c, t.sns))
 	}
 	for _, arn := range principals {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -64,13 +84,12 @@ func newTopic(this core.Construct, bucket awss3.Bucket, name string, s subscribe
 			Resources:  resources,
 		}))
 	}
-	t.policy = awssns.NewTopicPolicy(this, jsii.String("TopicPolicy"), &awssns.TopicPolicyProps{
+	t.policy = awssns.NewTopicPolicy(t.scope, jsii.String("TopicPolicy"), &awssns.TopicPolicyProps{
 		Topics:         &[]awssns.ITopic{t.sns},
 		EnforceSSL:     jsii.Bool(true),
 		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 	})
-	t.reference = awssns.Topic_FromTopicArn(this, jsii.String("TopicReference"), t.sns.TopicArn())
-	return t
+	t.ready = []core.IDependable{t.policy}
 }
 
 // announce has the bucket tell the topic of one kind of event, once per filter.
@@ -79,6 +98,7 @@ func (t *topic) announce(event awss3.EventType, filters [][]*awss3.NotificationK
 	for _, filter := range filters {
 		t.bucket.AddEventNotification(event, awss3notifications.NewSnsDestination(t.reference), filter...)
 	}
+	confine(awscdk.Stack_Of(t.bucket), notificationsProvider, t.settings)
 	notifications := t.bucket.Node().FindChild(jsii.String("Notifications"))
 	notifications.Node().AddDependency(append(after, t.policy)...)
 	t.ready = []core.IDependable{t.policy, notifications}

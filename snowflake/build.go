@@ -43,7 +43,7 @@ func (s Spec) Plan(n Names) (Plan, error) {
 	}
 	switch s.Load {
 	case Continuous:
-		plan.Pipe = &Pipe{Place: place("_PIPE"), Copy: s.copy(table, stage), TopicARN: n.TopicARN, Owner: n.Owner}
+		plan.Pipe = &Pipe{Place: s.PipePlace(), Copy: s.copy(table, stage), TopicARN: n.TopicARN, Owner: n.Owner}
 	case Bulk:
 		plan.Task = &Task{
 			Place: place("_TASK"), Schedule: strings.Join(strings.Fields(s.Schedule), " "), TimeZone: s.TimeZone,
@@ -53,6 +53,11 @@ func (s Spec) Plan(n Names) (Plan, error) {
 	view := Place{Database: s.Database, Schema: s.Schema, Object: s.View}
 	plan.View = View{Place: view, Query: s.query(table.Name()), Owner: n.Owner}
 	return plan, nil
+}
+
+// PipePlace is where the pipe of a feed with Load Continuous is.
+func (s Spec) PipePlace() Place {
+	return Place{Database: s.Database, Schema: s.Schema, Object: s.Table + "_PIPE"}
 }
 
 func (s Spec) format(place Place, n Names) FileFormat {

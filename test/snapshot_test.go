@@ -95,6 +95,17 @@ func TestSnapshots(t *testing.T) {
 			props.Snowflake.ExistingIntegration, props.Snowflake.Integration = true, "SHARED"
 			newFeed(t, app, props)
 		},
+		"alarms": func(t *testing.T, app awscdk.App) {
+			store := newStoreOf(t, app, constructs.StoreProps{
+				Snowflake: connection(), Dashboard: true, Alarms: &constructs.StoreAlarmProps{Emails: []string{"data@example.com"}},
+			})
+			props := toSnowflake("orders", constructs.FromParts(), constructs.Continuous())
+			props.Store, props.Alarms = store, &constructs.AlarmProps{NothingFor: 24 * time.Hour}
+			newFeed(t, app, props)
+			quiet := minimal("returns")
+			quiet.Store, quiet.Alarms = store, &constructs.AlarmProps{Off: true}
+			newFeed(t, app, quiet)
+		},
 		"script": func(t *testing.T, app awscdk.App) {
 			props := toSnowflake("orders", constructs.FromFiles(), constructs.ExternalTable())
 			byHand(props.Snowflake)
@@ -108,6 +119,20 @@ func TestSnapshots(t *testing.T) {
 			matchSnapshots(t, name, synth(t, app))
 		})
 	}
+	t.Run("disposable", func(t *testing.T) {
+		app := newAppWith(t, map[string]any{"deleteData": "true"})
+		newFeed(t, app, disposable())
+		matchSnapshots(t, "disposable", synth(t, app))
+	})
+}
+
+// disposable is a feed with queues, a store and a key of its own, which go with
+// it in an app whose context says so too.
+func disposable() constructs.IngestionPipelineProps {
+	props := toSnowflake("orders", constructs.FromTable(), constructs.Continuous())
+	props.Key, props.DeleteData, props.Buffer = constructs.NewKey(), true, constructs.Queue
+	props.Alarms = &constructs.AlarmProps{TopicARN: "arn:aws:sns:us-east-1:123456789012:alarms"}
+	return props
 }
 
 func comprehensiveStore() constructs.StoreProps {
@@ -116,6 +141,9 @@ func comprehensiveStore() constructs.StoreProps {
 		Snowflake:             connection(),
 		Subscribers:           []string{"arn:aws:iam::111122223333:user/snowflake-sns"},
 		Changes:               true,
+		Alarms:                &constructs.StoreAlarmProps{Emails: []string{"data@example.com", "night@example.com"}},
+		Dashboard:             true,
+		Key:                   constructs.NewKey(),
 		Architecture:          constructs.X86,
 		LogRetentionDays:      365,
 	}
@@ -127,7 +155,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 		Source: constructs.NewBucket(
 			constructs.WithPrefix("incoming/"),
 			constructs.WithSuffixes(".csv", ".csv.gz"),
-			constructs.WithNoncurrentDays(7),
+			constructs.WithNoncurrentDays(14),
 		),
 		Format: constructs.CSV('|', "id", "name", "price"),
 		Snowflake: &constructs.SnowflakeProps{
@@ -141,6 +169,9 @@ func comprehensive() constructs.IngestionPipelineProps {
 			Columns: []constructs.SnowflakeColumn{{Name: "PRICE", Path: "price", Type: "NUMBER(12,2)"}},
 			Stream:  true, DropTables: true,
 		},
+		Alarms:    &constructs.AlarmProps{NothingFor: 24 * time.Hour},
+		Metrics:   true,
+		Buffer:    constructs.Direct,
 		PartBytes: 64 << 20,
 		Limits: constructs.Limits{
 			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2,
@@ -156,8 +187,8 @@ func comprehensive() constructs.IngestionPipelineProps {
 // and Assets are set where the feed is made; what excludes one another is in
 // the other snapshots.
 func TestComprehensiveSetsEveryProp(t *testing.T) {
-	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host")
-	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets",
+	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host", "TopicARN", "arn", "DeleteData")
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "Off", "Emails", "TopicARN",
 		"Principal", "ExternalID", "Subscriber", "ExistingIntegration", "WorkloadIdentity")
 }
 
@@ -225,6 +256,9 @@ func TestApp(t *testing.T) {
 		_, integration := only(t, templates["my-staging-Airports"], "Custom::SnowflakeIntegration", "Airports")
 		if got := integration.Properties["Spec"].(map[string]any)["integration"]; got != "my_staging_airports_integration" {
 			t.Errorf("integration %v", got)
+		}
+		for stack, tpl := range templates {
+			requireTags(t, stack, tpl, "app", "environment")
 		}
 	})
 

@@ -42,7 +42,7 @@ func TestSnowflakeTokens(t *testing.T) {
 	props := toSnowflake("orders", constructs.FromFiles(), constructs.Continuous())
 	byHand(props.Snowflake)
 	props.Snowflake.Principal, props.Snowflake.Subscriber = token, token
-	if err := constructs.ValidateFeeds(constructs.StoreProps{Subscribers: []string{token}}, props); err != nil {
+	if err := constructs.ValidateFeeds(constructs.StoreProps{Subscribers: []string{token}}, feedStack(props)); err != nil {
 		t.Error(err)
 	}
 	_, role := only(t, snowflakeFeed(t, props), "AWS::IAM::Role", "FeedSnowflakeRole")

@@ -98,11 +98,12 @@ func TestStoreForSnowflake(t *testing.T) {
 	feed := func(from constructs.SnowflakeFrom, load constructs.SnowflakeLoad) constructs.IngestionPipelineProps {
 		return toSnowflake("orders", from, load)
 	}
+	const stack = "stack Feed-orders: "
 	noChanges := `feed "orders": Snowflake.From: FromTable needs a store that writes its changes down: set StoreProps.Changes, or StoreNames.Changes for an imported one that has it`
 	noSubscribers := `feed "orders": Snowflake.Load: continuous needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers`
 
 	changes := feed(constructs.FromTable(), constructs.Continuous())
-	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, changes), []string{noChanges, noSubscribers})
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(changes)), []string{stack + noChanges, stack + noSubscribers})
 	app := newApp(t)
 	changes.Store = newStore(t, app)
 	requireLines(t, changes.Validate(), []string{noChanges, noSubscribers})
@@ -118,9 +119,9 @@ func TestStoreForSnowflake(t *testing.T) {
 
 	subscriber := feed(constructs.FromParts(), constructs.Continuous())
 	byHand(subscriber.Snowflake)
-	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{Changes: true}, subscriber), []string{
-		`feed "orders": Snowflake.Subscriber: "arn:aws:iam::111122223333:user/abc1-n-xyz" has no topic of the feed's own to subscribe to: give it to StoreProps.Subscribers`,
-		noSubscribers,
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{Changes: true}, feedStack(subscriber)), []string{
+		stack + `feed "orders": Snowflake.Subscriber: "arn:aws:iam::111122223333:user/abc1-n-xyz" has no topic of the feed's own to subscribe to: give it to StoreProps.Subscribers`,
+		stack + noSubscribers,
 	})
 
 	for name, ok := range map[string]struct {
@@ -134,7 +135,7 @@ func TestStoreForSnowflake(t *testing.T) {
 		"nothing about Snowflake": {constructs.StoreProps{}, minimal("orders")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := constructs.ValidateFeeds(ok.store, ok.props); err != nil {
+			if err := constructs.ValidateFeeds(ok.store, feedStack(ok.props)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -149,16 +150,16 @@ func TestFeedsInOneAccountOfSnowflake(t *testing.T) {
 	orders := toSnowflake("orders", constructs.FromParts(), constructs.Bulk("17 2 * * *"))
 	same := toSnowflake("returns", constructs.FromParts(), constructs.Bulk("17 2 * * *"))
 	same.Snowflake.Table, same.Snowflake.Integration = "Orders", "orders_integration"
-	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, orders, same), []string{
-		`feed "returns": Snowflake.Table: feed "orders" has "RAW"."PUBLIC"."ORDERS" in the same account of Snowflake: give each a name of its own`,
-		`feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS_LATEST" in the same account of Snowflake: give each a name of its own`,
-		`feed "returns": Snowflake.Integration: feed "orders" has "ORDERS_INTEGRATION" in the same account of Snowflake: give each a name of its own`,
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(orders), feedStack(same)), []string{
+		`stack Feed-returns: feed "returns": Snowflake.Table: feed "orders" has "RAW"."PUBLIC"."ORDERS" in the same account of Snowflake: give each a name of its own`,
+		`stack Feed-returns: feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS_LATEST" in the same account of Snowflake: give each a name of its own`,
+		`stack Feed-returns: feed "returns": Snowflake.Integration: feed "orders" has "ORDERS_INTEGRATION" in the same account of Snowflake: give each a name of its own`,
 	})
 
 	view := toSnowflake("returns", constructs.FromParts(), constructs.Bulk("17 2 * * *"))
 	view.Snowflake.View = "orders"
-	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, orders, view), []string{
-		`feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS" in the same account of Snowflake: give each a name of its own`,
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(orders), feedStack(view)), []string{
+		`stack Feed-returns: feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS" in the same account of Snowflake: give each a name of its own`,
 	})
 
 	elsewhere := same
@@ -171,7 +172,7 @@ func TestFeedsInOneAccountOfSnowflake(t *testing.T) {
 	for name, second := range map[string]constructs.IngestionPipelineProps{
 		"another account": elsewhere, "an integration used, not owned": shared,
 	} {
-		if err := constructs.ValidateFeeds(constructs.StoreProps{}, orders, second); err != nil {
+		if err := constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(orders), feedStack(second)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

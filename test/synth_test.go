@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,7 +28,7 @@ func fakeAssets(t *testing.T) string {
 func writeFakeAssets(t *testing.T, root string) {
 	t.Helper()
 	for _, goarch := range []string{"arm64", "amd64"} {
-		for _, function := range []string{"unpack", "load", "snowflake", "export"} {
+		for _, function := range []string{"unpack", "load", "discover", "drain", "snowflake", "export"} {
 			dir := filepath.Join(root, goarch, function)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
@@ -60,7 +61,14 @@ func featureFlags(t *testing.T) map[string]any {
 // newApp returns an app that writes to a folder of its own.
 func newApp(t *testing.T) awscdk.App {
 	t.Helper()
+	return newAppWith(t, nil)
+}
+
+// newAppWith returns one with more in its context, as `cdk --context` gives it.
+func newAppWith(t *testing.T, more map[string]any) awscdk.App {
+	t.Helper()
 	context := featureFlags(t)
+	maps.Copy(context, more)
 	return awscdk.NewApp(&awscdk.AppProps{
 		AnalyticsReporting: jsii.Bool(false),
 		Context:            &context,
@@ -100,6 +108,11 @@ func newFeed(t *testing.T, app awscdk.App, props constructs.IngestionPipelinePro
 		t.Fatal(err)
 	}
 	return p
+}
+
+// feedStack is a feed in a stack that is called Feed and the feed's name.
+func feedStack(props constructs.IngestionPipelineProps) constructs.FeedStack {
+	return constructs.FeedStack{Stack: "Feed-" + props.Feed, IngestionPipelineProps: props}
 }
 
 // minimal returns the props that no feed can do without.
@@ -179,6 +192,11 @@ type resource struct {
 	DeletionPolicy string
 	DependsOn      []string
 	Properties     map[string]any
+	Metadata       struct {
+		Nag struct {
+			Suppressions []suppression `json:"rules_to_suppress"`
+		} `json:"cdk_nag"`
+	}
 }
 
 // ofType returns the resources of a type by logical ID.

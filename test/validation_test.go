@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 			`feed "` + strings.Repeat("f", 41) + `": Feed: has 41 characters, the limit is 40: try a shorter name`,
 			`feed "` + strings.Repeat("f", 41) + `": Source.Prefix: has 513 bytes, the limit is 512`,
 			`feed "` + strings.Repeat("f", 41) + `": Source.Suffixes: has 101 suffixes, the limit of a bucket is 100: use a prefix`,
-			`feed "` + strings.Repeat("f", 41) + `": Format: the feed's spec is 9470 bytes long, the limit is 3584 because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes`,
+			`feed "` + strings.Repeat("f", 41) + `": Format: the feed's spec is 9485 bytes long, the limit is 3584 because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes`,
 		}},
 		{"path of no document", constructs.IngestionPipelineProps{
 			Feed: "orders", Source: constructs.NewBucket(), Format: constructs.NDJSON().At("items..x"),
@@ -138,8 +138,11 @@ func TestValidateStore(t *testing.T) {
 }
 
 func TestFeedsOfOneStore(t *testing.T) {
-	duplicate := []string{`feed "orders": Feed: several feeds of one store have this name: give each a name of its own`}
-	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, minimal("orders"), minimal("returns"), minimal("orders"), minimal("orders")), duplicate)
+	second := feedStack(minimal("orders"))
+	second.Stack = "Second"
+	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(minimal("orders")), feedStack(minimal("returns")), second), []string{
+		`stack Second: feed "orders": Feed: several feeds of one store have this name: give each a name of its own`,
+	})
 
 	app := newApp(t)
 	props := minimal("orders")

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -34,4 +36,48 @@ func scan(rows *sql.Rows) ([]Row, error) {
 		all = append(all, row)
 	}
 	return all, rows.Err()
+}
+
+// Column is a column of a result.
+type Column struct {
+	// Name is as the result has it, in its case.
+	Name string
+	// Type is Snowflake's: FIXED, REAL, TEXT, BOOLEAN, DATE, TIMESTAMP_NTZ, VARIANT ….
+	Type string
+}
+
+// Stream runs a statement and hands on its result as it comes: its columns
+// once, then row by row. The values of a row are good until the next one. An
+// error of columns or row ends it and is returned as it is.
+func (c *Client) Stream(ctx context.Context, statement string, columns func([]Column) error, row func([]any) error) (err error) {
+	rows, err := c.conn.QueryContext(ctx, statement)
+	if err != nil {
+		return c.statementError(ctx, err, statement)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return fmt.Errorf("columns of the result: %w", err)
+	}
+	all := make([]Column, len(types))
+	values, targets := make([]any, len(types)), make([]any, len(types))
+	for i, t := range types {
+		all[i] = Column{Name: t.Name(), Type: t.DatabaseTypeName()}
+		targets[i] = &values[i]
+	}
+	if err := columns(all); err != nil {
+		return err
+	}
+	for n := 1; rows.Next(); n++ {
+		if err := rows.Scan(targets...); err != nil {
+			return fmt.Errorf("row %d of the result: %w", n, err)
+		}
+		if err := row(values); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return c.statementError(ctx, err, statement)
+	}
+	return nil
 }

@@ -27,6 +27,23 @@ type status struct {
 	Pending int    `json:"pendingFileCount"`
 	Error   string `json:"error"`
 	Fault   any    `json:"fault"`
+	// LastError and LastFault are when loading last met one; OldestFile is when the
+	// file that has waited longest was announced.
+	LastError  timestamp `json:"lastPipeErrorTimestamp"`
+	LastFault  timestamp `json:"lastPipeFaultTimestamp"`
+	OldestFile timestamp `json:"oldestFileTimestamp"`
+	OldestPath string    `json:"oldestPendingFilePath"`
+}
+
+// timestamp is a time that is only told: one in a form that we do not know is
+// no reason to fail a deployment, and stays zero.
+type timestamp struct{ time.Time }
+
+func (t *timestamp) UnmarshalJSON(b []byte) error {
+	if at, err := time.Parse(time.RFC3339, strings.Trim(string(b), `"`)); err == nil {
+		t.Time = at
+	}
+	return nil
 }
 
 // works tells whether the pipe loads, or would if it were not paused.

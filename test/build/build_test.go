@@ -12,7 +12,7 @@ import (
 )
 
 // limits of the functions' binaries, in bytes: a larger one starts later.
-var limits = map[string]int{"unpack": 12e6, "load": 12e6, "export": 12e6, "snowflake": 18e6}
+var limits = map[string]int{"unpack": 12e6, "load": 12e6, "export": 12e6, "snowflake": 19.5e6}
 
 // What the functions do not need must not get into them by a careless import.
 func TestFunctionsAreLean(t *testing.T) {

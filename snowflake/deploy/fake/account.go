@@ -25,6 +25,8 @@ type Account struct {
 	// Pending is how many files a pipe that was paused has still to load; each
 	// look at its status loads one.
 	Pending int
+	// Status answers SYSTEM$PIPE_STATUS for any pipe; nil: by the pipe's state and Pending.
+	Status func() string
 	// RunState is how runs of tasks end; empty: SUCCEEDED.
 	RunState string
 

@@ -109,6 +109,9 @@ func (a *Account) status(pipe string) ([]client.Row, error) {
 	if o == nil {
 		return nil, missing("PIPE", pipe)
 	}
+	if a.Status != nil {
+		return []client.Row{{"s": a.Status()}}, nil
+	}
 	answer := fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d}`, o.State, a.Pending)
 	a.Pending = max(0, a.Pending-1)
 	return []client.Row{{"s": answer}}, nil

@@ -1,0 +1,164 @@
+package constructs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Buffer is what stands before each of the two functions.
+type Buffer string
+
+const (
+	// Direct invokes the functions asynchronously (default): Lambda keeps what waits
+	// for six hours, then it is in the failure queue. It costs nothing while idle.
+	Direct Buffer = "direct"
+	// Queue puts an SQS queue before each function, which keeps what waits for 14
+	// days, for feeds whose backlog can outlast six hours. Lambda polls the queues
+	// day and night, about $0.50 a month for the two of them.
+	Queue Buffer = "queue"
+)
+
+func (b Buffer) validate(report report) {
+	if b != Direct && b != Queue {
+		report("Buffer", "%q is neither Direct nor Queue", b)
+	}
+}
+
+// The rules of SQS as a source of events (Lambda's documentation: "Configuring
+// scaling behavior for SQS event source mappings" and "Creating and configuring
+// an Amazon SQS event source mapping").
+const (
+	minQueueConcurrency = 2
+	maxQueueConcurrency = 1000
+	// visibilityTimeouts is how many timeouts of the function a message is out of
+	// sight: an invocation that is throttled is tried again within that time.
+	visibilityTimeouts = 6
+	maxReceives        = 5
+)
+
+// buffer are the queues of a feed with Buffer: Queue.
+type buffer struct {
+	*IngestionPipeline
+	unpack, load awssqs.CfnQueue
+	policy       awssqs.CfnQueuePolicy
+	statements   []map[string]any
+	// drain must be there before the first event, and gone after the last; ready is
+	// that and, for what asks whether it may send, the policy.
+	drain awscdk.CfnResource
+	ready []core.IDependable
+}
+
+// newBuffer makes the queues, as level-1 resources that share one policy.
+func (p *IngestionPipeline) newBuffer(s settings, unpack, load FunctionProps) *buffer {
+	b := &buffer{IngestionPipeline: p}
+	b.unpack, b.load = b.newQueue("UnpackQueue", s, unpack), b.newQueue("LoadQueue", s, load)
+	b.statements = []map[string]any{tlsOnly(b.unpack.AttrArn()), tlsOnly(b.load.AttrArn())}
+	b.policy = awssqs.NewCfnQueuePolicy(p.Construct, jsii.String("QueuePolicy"), &awssqs.CfnQueuePolicyProps{
+		Queues: &[]*string{b.unpack.Ref(), b.load.Ref()}, PolicyDocument: document(b.statements...),
+	})
+	return b
+}
+
+func (b *buffer) newQueue(id string, s settings, size FunctionProps) awssqs.CfnQueue {
+	props := &awssqs.CfnQueueProps{
+		MessageRetentionPeriod: jsii.Number((14 * 24 * time.Hour).Seconds()),
+		VisibilityTimeout:      jsii.Number((visibilityTimeouts * size.Timeout).Seconds()),
+		RedrivePolicy:          map[string]any{"deadLetterTargetArn": b.FailureQueue.QueueArn(), "maxReceiveCount": maxReceives},
+		SqsManagedSseEnabled:   true,
+	}
+	if s.key != nil {
+		props.SqsManagedSseEnabled, props.KmsMasterKeyId = nil, s.key.KeyArn()
+	}
+	return awssqs.NewCfnQueue(b.Construct, &id, props)
+}
+
+// accept lets a service of AWS send to the queue of unpack, under conditions.
+func (b *buffer) accept(principal string, conditions map[string]any) {
+	b.statements = append(b.statements, map[string]any{
+		"Effect": "Allow", "Principal": service(principal), "Action": "sqs:SendMessage", "Resource": b.unpack.AttrArn(),
+		"Condition": conditions,
+	})
+	b.policy.SetPolicyDocument(document(b.statements...))
+}
+
+// reference is the queue of unpack, whose policy the CDK leaves alone.
+func (b *buffer) reference() awssqs.IQueue {
+	return awssqs.Queue_FromQueueArn(b.Construct, jsii.String("UnpackQueueReference"), b.unpack.AttrArn())
+}
+
+// feed has the two functions take from their queues. What is made comes in the
+// order queue, mapping, drain, and what tells of objects after that. It goes in
+// the reverse order, with the whole feed or alone where the feed goes back to
+// Direct: nothing is told any more, drain waits until both queues are empty,
+// then mapping and queue are deleted.
+func (b *buffer) feed(unpack, load function, props IngestionPipelineProps) {
+	mappings := append(
+		b.take("Unpack", unpack, b.unpack, props.Unpack.MaxConcurrency),
+		b.take("Load", load, b.load, props.Load.MaxConcurrency)...)
+	b.drain = awscdk.NewCfnResource(b.Construct, jsii.String("QueueDrain"), &awscdk.CfnResourceProps{
+		Type: jsii.String("Custom::QueueDrain"),
+		Properties: &map[string]any{
+			"ServiceToken":   b.newDrain(unpack).FunctionArn(),
+			"ServiceTimeout": fmt.Sprint(drainTimeout.Seconds()),
+			// In this order: what is in the first may send to the second.
+			"QueueUrls": []any{b.unpack.Ref(), b.load.Ref()},
+		},
+	})
+	b.drain.Node().AddDependency(mappings...)
+	b.ready = []core.IDependable{b.policy, b.drain}
+}
+
+// take has f invoked with what is in its queue, one message at a time.
+func (b *buffer) take(id string, f function, queue awssqs.CfnQueue, maxConcurrency int) []core.IDependable {
+	// A policy apart from the role's own: back to Direct, that one changes before
+	// the queue is drained, and this one goes after.
+	statements := []awsiam.PolicyStatement{allow(nil, []string{*queue.AttrArn()}, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
+	if key := f.settings.key; key != nil {
+		statements = append(statements, allow(nil, []string{*key.KeyArn()}, keyReads...))
+	}
+	policy := awsiam.NewPolicy(b.Construct, jsii.String(id+"Take"), &awsiam.PolicyProps{
+		Roles: &[]awsiam.IRole{f.role}, Statements: &statements,
+	})
+	props := &awslambda.CfnEventSourceMappingProps{
+		FunctionName: f.FunctionName(), EventSourceArn: queue.AttrArn(),
+		BatchSize:             jsii.Number(1),
+		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+	}
+	if maxConcurrency > 0 {
+		props.ScalingConfig = &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(maxConcurrency)}
+	}
+	mapping := awslambda.NewCfnEventSourceMapping(b.Construct, jsii.String(id+"Messages"), props)
+	mapping.Node().AddDependency(policy)
+	return []core.IDependable{mapping}
+}
+
+// drainTimeout is for how long CloudFormation waits for a custom resource: an
+// hour at most.
+const drainTimeout = time.Hour
+
+// newDrain makes the function that waits for empty queues, at deployment only.
+// It writes to the log of unpack.
+func (b *buffer) newDrain(unpack function) function {
+	stack := b.stack
+	// Known before the function is made, so that its role can name it: draining
+	// takes longer than one invocation, and is handed on.
+	name := fmt.Sprintf("%.40s-drain-%s", b.Spec.Feed, digest(identity(b.Construct, b.Spec.Feed), 4))
+	f := newFunction(b.Construct, "Drain", functionConfig{
+		settings: unpack.settings, logs: unpack.logs,
+		name: drainName, functionName: name, of: "of feed " + b.Spec.Feed,
+		description: fmt.Sprintf("Feed %s: waits until the queues are empty, before they are deleted", b.Spec.Feed),
+		size:        FunctionProps{MemoryMB: 128, Timeout: 15 * time.Minute},
+		recursive:   true,
+	})
+	f.allow(nil, []string{*b.unpack.AttrArn(), *b.load.AttrArn()}, "sqs:GetQueueAttributes")
+	f.allow(nil, []string{"arn:" + *stack.Partition() + ":lambda:" + *stack.Region() + ":" + *stack.Account() + ":function:" + name}, "lambda:InvokeFunction")
+	f.grant()
+	return f
+}

@@ -1,0 +1,126 @@
+package constructs
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"ingestion/internal/feed"
+	"ingestion/snowflake"
+)
+
+const (
+	// replayDays is for how long the failure queue keeps what failed, and so how
+	// long what it is replayed from must be there.
+	replayDays = 14
+	// slowLoad is what load takes in a second at least, by docs/performance.md and
+	// with a table that is not throttled, of a part before its compression.
+	slowLoad = 1 << 20
+	// accountConcurrency is Lambda's in an account unless it was raised, and
+	// unreserved what Lambda keeps of it for functions without a reservation.
+	accountConcurrency = 1000
+	unreserved         = 100
+	// maxRules is how many rules the default bus of an account has in most regions
+	// unless it was raised ("Amazon EventBridge quotas").
+	maxRules = 300
+)
+
+// Warnings are what is legal and unwise about feeds taken together, and what
+// nobody can see before the deployment. What is unwise about one feed, or about
+// the store, is an annotation of its construct. It does not need jsii.
+func Warnings(_ StoreProps, feeds ...FeedStack) []string {
+	var all []string
+	reserved, rules := 0, 0
+	for _, f := range feeds {
+		p := f.withDefaults()
+		if p.Buffer == Direct {
+			reserved += p.Unpack.MaxConcurrency + p.Load.MaxConcurrency
+		}
+		rules += p.rules()
+		for _, s := range p.sources() {
+			if s.Kind == feed.ExistingBucket {
+				all = append(all, fmt.Sprintf("stack %s: feed %q: Source: nothing arrives from bucket %q unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor %[2]s` tells", f.Stack, f.Feed, s.Bucket))
+			}
+		}
+	}
+	if most := accountConcurrency - unreserved; reserved > most {
+		all = append(all, fmt.Sprintf("MaxConcurrency: the feeds reserve %d concurrent executions in all. An account has %d unless it was raised, of which Lambda lets %d be reserved: lower some, or give the feeds Buffer: Queue, whose limit reserves nothing", reserved, accountConcurrency, most))
+	}
+	if rules > maxRules {
+		all = append(all, fmt.Sprintf("Source: the feeds have %d rules of EventBridge in all. An account's default bus has %d unless that was raised: have it raised before you deploy, or put more of the sources under one prefix", rules, maxRules))
+	}
+	return all
+}
+
+// rules are how many rules of EventBridge the feed makes for its sources.
+func (p IngestionPipelineProps) rules() int {
+	n := 0
+	for _, s := range p.sources() {
+		if s.Kind == feed.OwnBucket {
+			continue
+		}
+		n++
+		if s.Kind == feed.ExistingBucket && p.Snowflake != nil {
+			if spec := p.Snowflake.spec(p.spec()); spec.From == snowflake.FromFiles && spec.Load == snowflake.ExternalTable {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Warnings are what is legal and unwise about the store.
+func (p StoreProps) Warnings() []string {
+	if days := p.LandingExpirationDays; days > 0 && days < replayDays {
+		return []string{fmt.Sprintf("LandingExpirationDays: parts are deleted after %d days, and what failed can be replayed for %d: give %[2]d or more", days, replayDays)}
+	}
+	return nil
+}
+
+// Warnings are what is legal and unwise about the feed.
+func (p IngestionPipelineProps) Warnings() []string {
+	p = p.withDefaults()
+	spec := p.spec()
+	var all []string
+	warn := func(field, format string, args ...any) {
+		all = append(all, fmt.Sprintf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
+	}
+	for _, s := range p.sources() {
+		if s.Kind == feed.OwnBucket && s.noncurrentDays < replayDays {
+			warn("Source", "an overwritten object is deleted after %d days, and what failed can be replayed for %d: give WithNoncurrentDays(%[2]d) or more", s.noncurrentDays, replayDays)
+		}
+	}
+	if need := time.Duration(spec.PartBytes/slowLoad) * time.Second; need > p.Load.Timeout {
+		warn("Load.Timeout", "%s may be too short for a part of %d bytes, which would then take several invocations: give %s or more, or a smaller PartBytes", p.Load.Timeout, spec.PartBytes, need)
+	}
+	return all
+}
+
+// annotate has the CDK show warnings wherever what is made at this is deployed
+// or compared.
+func annotate(this core.Construct, warnings []string) {
+	for _, w := range warnings {
+		awscdk.Annotations_Of(this).AddWarningV2(jsii.String("ingestion:"+digest(w, 4)), &w)
+	}
+}
+
+// locator is an account of Snowflake by its old name, with its region where that
+// is one of AWS: "xy12345.eu-central-1".
+var locator = regexp.MustCompile(`^[A-Za-z0-9_]+\.([a-z]{2}(?:-[a-z]+)+-[0-9])(?:\.aws)?$`)
+
+// distant warns of an account of Snowflake in another region than the stack,
+// which is only known where both are written down.
+func distant(c *SnowflakeConnection, feedName, region string) []string {
+	if c == nil || isToken(region) {
+		return nil
+	}
+	in := locator.FindStringSubmatch(c.Account)
+	if in == nil || in[1] == region {
+		return nil
+	}
+	return []string{fmt.Sprintf("feed %q: Snowflake.Connection.Account: %q is in %s and the stack in %s: each byte that Snowflake loads is paid for as transfer between regions", feedName, c.Account, in[1], region)}
+}

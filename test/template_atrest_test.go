@@ -1,0 +1,114 @@
+package test
+
+import (
+	"strings"
+	"testing"
+
+	"ingestion/constructs"
+)
+
+// Data are deleted only if the code and the command both say so.
+func TestDeleteData(t *testing.T) {
+	for name, test := range map[string]struct {
+		prop    bool
+		context any
+		deleted bool
+	}{
+		"neither":             {},
+		"the prop":            {prop: true},
+		"the context":         {context: "true"},
+		"the context says no": {prop: true, context: "false"},
+		"both":                {prop: true, context: "true", deleted: true},
+		"both, of cdk.json":   {prop: true, context: true, deleted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			more := map[string]any{}
+			if test.context != nil {
+				more["deleteData"] = test.context
+			}
+			app := newAppWith(t, more)
+			props := minimal("orders")
+			props.DeleteData = test.prop
+			props.Store = newStoreOf(t, app, constructs.StoreProps{DeleteData: test.prop, Key: constructs.NewKey()})
+			newFeed(t, app, props)
+			want := "Retain"
+			if test.deleted {
+				want = "Delete"
+			}
+			kept := 0
+			for stack, tpl := range synth(t, app) {
+				for id, r := range tpl.Resources {
+					if r.Type != "AWS::S3::Bucket" && r.Type != "AWS::DynamoDB::GlobalTable" && r.Type != "AWS::KMS::Key" {
+						continue
+					}
+					kept++
+					if r.DeletionPolicy != want {
+						t.Errorf("%s: %s: deletion policy %q, want %q", stack, id, r.DeletionPolicy, want)
+					}
+				}
+				for id, table := range tpl.ofType("AWS::DynamoDB::GlobalTable") {
+					if got := table.Properties["Replicas"].([]any)[0].(map[string]any)["DeletionProtectionEnabled"]; got != !test.deleted {
+						t.Errorf("%s: deletion protection %v", id, got)
+					}
+				}
+				if n := len(tpl.ofType("Custom::S3AutoDeleteObjects")); n > 0 != test.deleted {
+					t.Errorf("%s: %d buckets are emptied", stack, n)
+				}
+			}
+			if kept != 4 {
+				t.Errorf("looked at %d resources with data", kept)
+			}
+		})
+	}
+}
+
+// With a key, nothing at rest is left to another one, and no feed touches it.
+func TestKey(t *testing.T) {
+	for file, tpl := range snapshotTemplates(t) {
+		if !strings.Contains(file, "/comprehensive.") && !strings.Contains(file, "/disposable.") {
+			continue
+		}
+		for id, r := range tpl.Resources {
+			var with any
+			switch r.Type {
+			case "AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue":
+				with = r.Properties
+			case "AWS::SNS::Topic":
+				with = r.Properties["KmsMasterKeyId"]
+			case "AWS::Logs::LogGroup":
+				with = r.Properties["KmsKeyId"]
+			case "AWS::Lambda::Function":
+				if r.Properties["Environment"] == nil {
+					continue
+				}
+				with = r.Properties["KmsKeyArn"]
+			case "AWS::KMS::Key":
+				if strings.Contains(file, "comprehensive.Feed") {
+					t.Errorf("%s has a key of its own", file)
+				}
+				continue
+			default:
+				continue
+			}
+			if !strings.Contains(text(with), `StoreKey`) {
+				t.Errorf("%s: %s of type %s is encrypted with %s", file, id, r.Type, text(with))
+			}
+		}
+	}
+}
+
+// Who has a log group has it for a time that is set, its own function alone.
+func TestLogsExpire(t *testing.T) {
+	for file, tpl := range snapshotTemplates(t) {
+		for id, r := range tpl.ofType("AWS::Logs::LogGroup") {
+			if r.Properties["RetentionInDays"] == nil {
+				t.Errorf("%s: %s never expires", file, id)
+			}
+		}
+		for id, r := range tpl.ofType("AWS::Lambda::Function") {
+			if !strings.Contains(text(r.Properties["LoggingConfig"]), `"LogGroup"`) {
+				t.Errorf("%s: %s logs to a group that Lambda makes, which never expires", file, id)
+			}
+		}
+	}
+}
