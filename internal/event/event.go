@@ -1,4 +1,5 @@
-// Package event reads the forms in which S3 tells of a new object.
+// Package event reads the forms in which S3 tells of a new object, and writes
+// the one that S3 itself sends.
 package event
 
 import (
@@ -14,9 +15,9 @@ import (
 type Object struct {
 	Bucket    string
 	Key       string // decoded
-	VersionID string
-	ETag      string
-	Size      int64
+	VersionID string // empty, too, in a bucket without versions
+	ETag      string // without quotes
+	Size      int64  // in bytes
 }
 
 // ErrUnknownForm is returned for a payload that is none of the forms that

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,8 @@ type kind int
 const (
 	// kindRecord is a record of a feed.
 	kindRecord kind = iota
-	// kindLedger is an item of the ledger: an upload or a part.
+	// kindLedger is an item of the ledger: an upload or a part, or what a function
+	// keeps of its own work.
 	kindLedger
 	// kindForeign is none of the store's: somebody put it there for a purpose of
 	// their own, and there is no feed to export it to. It is counted and left out.
@@ -130,8 +132,16 @@ func classify(pk, sk string) (feedName, id string, k kind) {
 	case !sharded:
 		return feedName, id, kindLedger
 	}
+	if isFeedName(feedName) && slices.Contains(bookkeeping, id) {
+		return feedName, "", kindLedger
+	}
 	return "", "", kindForeign
 }
+
+// bookkeeping is what stands in the place of an upload's ID, and is none by its
+// length, in the keys of what discover has seen and of how far it, a backfill
+// and the watch over a pipe are.
+var bookkeeping = []string{"seen", "discover", "backfill", "watch"}
 
 // isFeedName is the rule of feed.Spec.Validate. What passes needs no escapes in
 // JSON nor in an object's key, which holds for the rest of a record's keys too.

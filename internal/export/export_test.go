@@ -169,8 +169,15 @@ func TestWhatIsNoRecordIsLeftOut(t *testing.T) {
 	ledger, foreign := [][2]string{
 		{upload.LedgerKey("orders", id), "upload"},
 		{upload.LedgerKey("orders", id), "part#" + upload.PartName(0, 0)},
+		{"orders#seen#their-bucket", "in/a.json"},
+		{"orders#seen#1", sortKey(1)}, // an object may be called like a record
+		{"orders#discover", "0123abcd"},
+		{"orders#backfill", "0123abcd"},
+		{"orders#watch", "0123abcd"},
 	}, [][2]string{
 		{"config", "x"},
+		{"Orders#seen#b", "k"},
+		{"orders#other", "k"},
 		{"orders#" + id + "#0", "note"},
 		{"orders#" + id + "#100", sortKey(1)},
 		{"orders#" + id + "#07", sortKey(1)},

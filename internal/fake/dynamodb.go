@@ -1,11 +1,13 @@
 package fake
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"maps"
 	"math/big"
 	"net/http"
@@ -43,6 +45,8 @@ type DynamoDB struct {
 	LoseAnswer func(operation string) bool
 	// Refuse, when set and true, makes a batch with that item a ValidationException.
 	Refuse func(Item) bool
+	// PageSize is how many items a Query returns that asks for no number; 0 means all.
+	PageSize int
 	// Calls counts operations.
 	Calls map[string]int
 }
@@ -155,6 +159,8 @@ type request struct {
 	KeyConditionExpression    string
 	IndexName                 string
 	ScanIndexForward          *bool
+	Limit                     int
+	ExclusiveStartKey         Item
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues Item
 	ReturnValues              string
@@ -163,6 +169,9 @@ type request struct {
 }
 
 func (f *DynamoDB) do(operation string, body []byte) (any, error) {
+	if operation == "BatchGetItem" {
+		return f.batchGet(body)
+	}
 	var in request
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, &apiError{status: http.StatusBadRequest, code: "SerializationException"}
@@ -253,19 +262,29 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 	return map[string]any{"UnprocessedItems": left}, nil
 }
 
-// query knows the project's two: by the index, and by pk with the beginning of sk.
+// query knows the project's: by the index, by pk, and by pk with the beginning of
+// sk. It pages by Limit or PageSize.
 func (f *DynamoDB) query(in *request) (any, error) {
 	found := []Item{}
-	for _, key := range slices.Sorted(maps.Keys(f.items)) {
+	keys := maps.Keys(f.items)
+	if in.IndexName == "" {
+		keys = f.keysOf(in.ExpressionAttributeValues.Str(":k"))
+	}
+	for _, key := range slices.Sorted(keys) {
 		it := f.items[key]
-		switch {
-		case in.KeyConditionExpression == "#k = :k" && in.IndexName != "":
+		switch in.KeyConditionExpression {
+		case "#k = :k":
 			if it.Str(in.ExpressionAttributeNames["#k"]) != in.ExpressionAttributeValues.Str(":k") {
 				continue
 			}
-		case in.KeyConditionExpression == "#k = :k AND begins_with(#s, :s)":
+		case "#k = :k AND begins_with(#s, :s)":
 			if it.Str(in.ExpressionAttributeNames["#k"]) != in.ExpressionAttributeValues.Str(":k") ||
 				!strings.HasPrefix(it.Str(in.ExpressionAttributeNames["#s"]), in.ExpressionAttributeValues.Str(":s")) {
+				continue
+			}
+		case "#k = :k AND #s BETWEEN :first AND :last":
+			if sort := it.Str(in.ExpressionAttributeNames["#s"]); it.Str(in.ExpressionAttributeNames["#k"]) != in.ExpressionAttributeValues.Str(":k") ||
+				sort < in.ExpressionAttributeValues.Str(":first") || sort > in.ExpressionAttributeValues.Str(":last") {
 				continue
 			}
 		default:
@@ -273,36 +292,74 @@ func (f *DynamoDB) query(in *request) (any, error) {
 		}
 		found = append(found, it)
 	}
+	if in.IndexName != "" {
+		slices.SortStableFunc(found, func(a, b Item) int { return strings.Compare(a.Str("ledger_time"), b.Str("ledger_time")) })
+	}
 	if in.ScanIndexForward != nil && !*in.ScanIndexForward {
 		slices.Reverse(found)
 	}
-	return map[string]any{"Items": found, "Count": len(found)}, nil
+	switch start := in.ExclusiveStartKey; {
+	case start == nil:
+	case in.IndexName == "" && (in.ScanIndexForward == nil || *in.ScanIndexForward):
+		// The item need not be there.
+		found = slices.DeleteFunc(found, func(it Item) bool { return it.id() <= start.id() })
+	default:
+		after := slices.IndexFunc(found, func(it Item) bool { return it.id() == start.id() })
+		found = found[after+1:]
+	}
+	answer := map[string]any{}
+	if in.Limit == 0 {
+		in.Limit = f.PageSize
+	}
+	if in.Limit > 0 && in.Limit < len(found) {
+		found = found[:in.Limit]
+		last := found[in.Limit-1]
+		answer["LastEvaluatedKey"] = Item{"pk": last["pk"], "sk": last["sk"]}
+	}
+	answer["Items"], answer["Count"] = found, len(found)
+	return answer, nil
 }
 
-// check knows attribute_not_exists(pk) and equality of one attribute.
-func (in *request) check(it Item) error {
-	switch condition := in.ConditionExpression; condition {
-	case "":
-		return nil
-	case "attribute_not_exists(pk)":
-		if it != nil {
-			return errCondition
+// keysOf are the keys of the items with a partition key.
+func (f *DynamoDB) keysOf(partition string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range f.items {
+			if strings.HasPrefix(key, partition+"\x00") && !yield(key) {
+				return
+			}
 		}
-		return nil
-	default:
-		name, value, ok := strings.Cut(condition, " = ")
-		if !ok || in.ExpressionAttributeNames[name] == "" || in.ExpressionAttributeValues[value] == nil {
-			return invalid("condition %q", condition)
-		}
-		if it == nil || it.Str(in.ExpressionAttributeNames[name]) != in.ExpressionAttributeValues.Str(value) {
-			return errCondition
-		}
-		return nil
 	}
 }
 
+// check knows attribute_not_exists(pk), and comparisons of one attribute with
+// = or <>, joined by AND.
+func (in *request) check(it Item) error {
+	if in.ConditionExpression == "" {
+		return nil
+	}
+	for condition := range strings.SplitSeq(in.ConditionExpression, " AND ") {
+		if condition == "attribute_not_exists(pk)" {
+			if it != nil {
+				return errCondition
+			}
+			continue
+		}
+		name, value, equal := strings.Cut(condition, " = ")
+		if !equal {
+			name, value, _ = strings.Cut(condition, " <> ")
+		}
+		if in.ExpressionAttributeNames[name] == "" || in.ExpressionAttributeValues[value] == nil {
+			return invalid("condition %q", in.ConditionExpression)
+		}
+		if same := it.Str(in.ExpressionAttributeNames[name]) == in.ExpressionAttributeValues.Str(value); it == nil || same != equal {
+			return errCondition
+		}
+	}
+	return nil
+}
+
 // update returns the item as the update leaves it. It knows SET of a value or
-// of if_not_exists, and ADD of a number.
+// of if_not_exists, REMOVE, and ADD of a number, in this order.
 func (f *DynamoDB) update(in *request) (Item, error) {
 	old := f.items[in.Key.id()]
 	if err := in.check(old); err != nil {
@@ -313,6 +370,10 @@ func (f *DynamoDB) update(in *request) (Item, error) {
 		it = maps.Clone(in.Key)
 	}
 	sets, adds, _ := strings.Cut(in.UpdateExpression, "ADD ")
+	sets, removes, _ := strings.Cut(sets, "REMOVE ")
+	for name := range strings.SplitSeq(strings.TrimSpace(removes), ", ") {
+		delete(it, in.ExpressionAttributeNames[name])
+	}
 	sets = strings.TrimSpace(strings.TrimPrefix(sets, "SET "))
 	for clause := range strings.SplitSeq(sets, ", #") {
 		if clause == "" {
@@ -338,8 +399,8 @@ func (f *DynamoDB) update(in *request) (Item, error) {
 		}
 		name, operand, _ := strings.Cut(clause, " ")
 		attribute := in.ExpressionAttributeNames[name]
-		sum, ok := new(big.Int).SetString("0"+in.ExpressionAttributeValues.Str(operand), 10)
-		was, wasOK := new(big.Int).SetString("0"+it.Str(attribute), 10)
+		sum, ok := new(big.Int).SetString(in.ExpressionAttributeValues.Str(operand), 10)
+		was, wasOK := new(big.Int).SetString(cmp.Or(it.Str(attribute), "0"), 10)
 		if attribute == "" || !ok || !wasOK {
 			return nil, invalid("clause %q of %q", clause, in.UpdateExpression)
 		}

@@ -4,6 +4,7 @@ package fake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -26,7 +27,7 @@ import (
 )
 
 // S3 is a set of buckets without versions. It implements s3io.API, but for
-// multipart uploads. The zero value is ready.
+// multipart uploads, and listing.API. The zero value is ready.
 type S3 struct {
 	mu      sync.Mutex
 	objects map[string]object // by bucket/key
@@ -36,6 +37,19 @@ type S3 struct {
 	BreakGet func(key string, from int64, body []byte) []byte
 	// FailPut, when set, may fail a PUT before or, with stored, after it took effect.
 	FailPut func(key string) (stored bool, err error)
+	// FailDelete, when set, may fail a DELETE before it took effect.
+	FailDelete func(key string) error
+	// Modified is when objects are written from now on; unset it is noon of a day
+	// in March 2026.
+	Modified time.Time
+	// PageSize is how many objects a page of a listing has; 0 means all.
+	PageSize int
+	// ForbidVersions answers a listing of versions with 403.
+	ForbidVersions bool
+	// FailList, when set, may fail a page of a listing, which begins behind a key.
+	FailList func(bucket, after string) error
+	// RefuseCopy, when set, is the status that CopyObject is answered with.
+	RefuseCopy int
 	// Puts counts the PUTs that changed something, by bucket/key.
 	Puts map[string]int
 }
@@ -55,7 +69,7 @@ func (f *S3) Set(bucket, key string, body []byte) string {
 	}
 	sum := md5.Sum(body)
 	etag := hex.EncodeToString(sum[:])
-	f.objects[bucket+"/"+key] = object{bytes.Clone(body), etag, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	f.objects[bucket+"/"+key] = object{bytes.Clone(body), etag, cmp.Or(f.Modified, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	f.Puts[bucket+"/"+key]++
 	return etag
 }
@@ -89,9 +103,13 @@ func (f *S3) Keys(bucket, prefix string) []string {
 }
 
 func responseError(status int) error {
+	return ResponseError(status, errors.New(http.StatusText(status)))
+}
+
+// ResponseError is how the SDK tells of an answer with a status and an error in it.
+func ResponseError(status int, err error) error {
 	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err:      errors.New(http.StatusText(status)),
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,
 	}}
 }
 
@@ -186,6 +204,9 @@ func (f *S3) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3
 	if err != nil {
 		return nil, err
 	}
+	if f.RefuseCopy != 0 {
+		return nil, responseError(f.RefuseCopy)
+	}
 	f.Set(*in.Bucket, *in.Key, o.body)
 	return &s3.CopyObjectOutput{}, nil
 }
@@ -194,6 +215,11 @@ var errNoMultipart = errors.New("the fake has no multipart uploads")
 
 // CreateMultipartUpload implements s3io.API; it always fails.
 func (f *S3) CreateMultipartUpload(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+	return nil, errNoMultipart
+}
+
+// UploadPart implements s3io.API; it always fails.
+func (f *S3) UploadPart(context.Context, *s3.UploadPartInput, ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
 	return nil, errNoMultipart
 }
 

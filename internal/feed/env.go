@@ -8,6 +8,15 @@ const (
 	EnvTable = "TABLE"
 	// EnvLoadFunction names the function that unpack hands each part to.
 	EnvLoadFunction = "LOAD_FUNCTION"
+	// EnvLoadQueueURL is, where queues are between the functions, that of load.
+	EnvLoadQueueURL = "LOAD_QUEUE_URL"
+	// EnvQueueURL is the function's own queue, where it has one: through it the
+	// function hands on to itself.
+	EnvQueueURL = "QUEUE_URL"
+	// EnvUnpackFunction and EnvUnpackQueueURL are what discover hands objects to:
+	// one of the two is set.
+	EnvUnpackFunction = "UNPACK_FUNCTION"
+	EnvUnpackQueueURL = "UNPACK_QUEUE_URL"
 )
 
 // Names of the table's keys and of its one index. They are a contract: to

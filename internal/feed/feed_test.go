@@ -29,6 +29,8 @@ func TestValidate(t *testing.T) {
 		"no slash":           {func(s *feed.Spec) { s.LandingPrefix = "landing" }, `LandingPrefix: "landing" must end with a slash`},
 		"leading slash":      {func(s *feed.Spec) { s.LandingPrefix = "/landing/" }, "starts with a slash"},
 		"empty prefix":       {func(s *feed.Spec) { s.QuarantinePrefix = "" }, "QuarantinePrefix: is empty"},
+		"landing in changes": {func(s *feed.Spec) { s.LandingPrefix = "changes/x/" }, `LandingPrefix: "changes/x/" and "changes/" overlap`},
+		"quarantine around":  {func(s *feed.Spec) { s.QuarantinePrefix = "changes/" }, `QuarantinePrefix: "changes/" and "changes/" overlap`},
 		"overlapping":        {func(s *feed.Spec) { s.QuarantinePrefix = "landing/bad/" }, "overlap"},
 		"source slash":       {func(s *feed.Spec) { s.Sources = []feed.Source{{Prefix: "/in"}} }, `Source.Prefix: "/in" starts with a slash`},
 		"tiny parts":         {func(s *feed.Spec) { s.PartBytes = 1 }, "PartBytes: 1 is outside 8192 to 536870912"},
@@ -87,6 +89,28 @@ func TestEnvironmentRoundTrip(t *testing.T) {
 	for _, bad := range []string{"", "{", `{"feed":"X"}`} {
 		if _, err := feed.FromEnv(func(string) string { return bad }); err == nil || !strings.Contains(err.Error(), feed.EnvSpec) {
 			t.Errorf("FromEnv of %q: %v", bad, err)
+		}
+	}
+}
+
+func TestSourcesOfTheEnvironment(t *testing.T) {
+	for want, source := range map[string]feed.Source{
+		"":                              {Kind: feed.ExternalBucket, Bucket: "theirs", EveryMinutes: 1440},
+		"Sources[1].EveryMinutes: 0 is": {Kind: feed.ExternalBucket, Bucket: "theirs"},
+		"EveryMinutes: 1441 is outside": {Kind: feed.ExternalBucket, Bucket: "theirs", EveryMinutes: 1441},
+		`Bucket: is required for kind "existing"`: {Kind: feed.ExistingBucket},
+		`Kind: "other" is none of own, existing`:  {Kind: "other", Bucket: "b"},
+		`Kind: "own" is there twice`:              {Kind: feed.OwnBucket},
+	} {
+		s := valid()
+		s.Sources = []feed.Source{{Kind: feed.OwnBucket}, source}
+		text, err := s.Env()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = feed.FromEnv(func(string) string { return text })
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -35,6 +37,39 @@ type Source struct {
 	ExternalID string `json:"externalId,omitempty"`
 	// EveryMinutes is how often an ExternalBucket is listed.
 	EveryMinutes int `json:"everyMinutes,omitempty"`
+}
+
+// MaxEveryMinutes is the longest time between two listings: a day.
+const MaxEveryMinutes = 24 * 60
+
+// checkSources reports what is wrong with the sources as such. The construct
+// says the same in the words of its props, so Validate leaves it out.
+func (s Spec) checkSources() error {
+	var errs []error
+	own := 0
+	for i, source := range s.Sources {
+		add := func(field, format string, args ...any) {
+			errs = append(errs, fmt.Errorf("feed %q: Sources[%d].%s: %s", s.Feed, i, field, fmt.Sprintf(format, args...)))
+		}
+		switch source.Kind {
+		case OwnBucket:
+			own++
+		case ExistingBucket:
+		case ExternalBucket:
+			if source.EveryMinutes < 1 || source.EveryMinutes > MaxEveryMinutes {
+				add("EveryMinutes", "%d is outside 1 to %d", source.EveryMinutes, MaxEveryMinutes)
+			}
+		default:
+			add("Kind", "%q is none of %s, %s, %s", source.Kind, OwnBucket, ExistingBucket, ExternalBucket)
+		}
+		if source.Bucket == "" && source.Kind != OwnBucket {
+			add("Bucket", "is required for kind %q", source.Kind)
+		}
+		if own > 1 && source.Kind == OwnBucket {
+			add("Kind", "%q is there twice, and a feed makes one bucket: tell the files apart by prefix", OwnBucket)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Accepts reports whether the source takes the object of a key. Keys that end

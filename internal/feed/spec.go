@@ -5,6 +5,7 @@ package feed
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -138,7 +139,7 @@ func FromEnv(getenv func(string) string) (Spec, error) {
 		return s, fmt.Errorf("environment variable %s: %w", EnvSpec, err)
 	}
 	s = s.WithDefaults()
-	if err := s.Validate(); err != nil {
+	if err := errors.Join(s.Validate(), s.checkSources()); err != nil {
 		return s, fmt.Errorf("environment variable %s: %w", EnvSpec, err)
 	}
 	return s, nil

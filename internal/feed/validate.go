@@ -34,6 +34,11 @@ func (s Spec) Validate() error {
 	if overlap(s.LandingPrefix, s.QuarantinePrefix) {
 		add("QuarantinePrefix", "%q and LandingPrefix %q overlap: what is quarantined would be loaded", s.QuarantinePrefix, s.LandingPrefix)
 	}
+	for _, p := range []struct{ field, prefix string }{{"LandingPrefix", s.LandingPrefix}, {"QuarantinePrefix", s.QuarantinePrefix}} {
+		if overlap(p.prefix, DefaultChangesPrefix) {
+			add(p.field, "%q and %q overlap, where the table's changes are kept for Snowflake: choose another", p.prefix, DefaultChangesPrefix)
+		}
+	}
 	for _, source := range s.Sources {
 		source.validate(add)
 	}

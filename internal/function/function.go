@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/feed"
+	"ingestion/internal/handon"
+	"ingestion/internal/metrics"
 )
 
 // Surroundings is what a function was deployed with.
@@ -22,19 +25,23 @@ type Surroundings struct {
 	Spec          feed.Spec
 	LandingBucket string
 	Table         string
-	LoadFunction  string // of unpack only
+	Metrics       *metrics.Emitter
 	AWS           aws.Config
 	Log           *slog.Logger
+
+	getenv func(string) string
 }
 
 // Load reads the surroundings through getenv and reports everything that is
-// missing at once; names are the variables that the function needs besides the spec.
+// missing at once; names are the variables that the function needs besides the
+// spec, "A|B" either of two.
 func Load(getenv func(string) string, names ...string) (Surroundings, error) {
 	spec, err := feed.FromEnv(getenv)
 	errs := []error{err}
 	for _, name := range names {
-		if getenv(name) == "" {
-			errs = append(errs, fmt.Errorf("environment variable %s is not set", name))
+		either, or, _ := strings.Cut(name, "|")
+		if getenv(either) == "" && (or == "" || getenv(or) == "") {
+			errs = append(errs, fmt.Errorf("environment variable %s is not set", strings.ReplaceAll(name, "|", " or ")))
 		}
 	}
 	cfg, err := AWSConfig(getenv)
@@ -43,9 +50,18 @@ func Load(getenv func(string) string, names ...string) (Surroundings, error) {
 	}
 	return Surroundings{
 		Spec: spec, LandingBucket: getenv(feed.EnvLandingBucket), Table: getenv(feed.EnvTable),
-		LoadFunction: getenv(feed.EnvLoadFunction), AWS: cfg,
+		Metrics: metrics.New(os.Stdout, getenv(feed.EnvMetrics), getenv(feed.EnvTable), spec.Feed), AWS: cfg, getenv: getenv,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)).With("feed", spec.Feed),
 	}, errors.Join(errs...)
+}
+
+// Sender hands on through the queue whose URL is in one variable or, without a
+// queue, to the function of a name.
+func (s Surroundings) Sender(queueURL, name string) handon.Sender {
+	if u := s.getenv(queueURL); u != "" {
+		return handon.Queue(s.AWS, u)
+	}
+	return handon.Function(s.AWS, name)
 }
 
 // LimitMemory trades memory for time, up to a bound: the collector runs when

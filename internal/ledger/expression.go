@@ -15,6 +15,7 @@ type expression struct {
 	names      map[string]string
 	values     item
 	sets, adds []string
+	removes    []string
 }
 
 func newExpression() *expression {
@@ -49,6 +50,8 @@ func (e *expression) put(attribute string, v types.AttributeValue) {
 	e.set(attribute, e.value(attribute, v))
 }
 
+func (e *expression) remove(attribute string) { e.removes = append(e.removes, e.name(attribute)) }
+
 func (e *expression) add(attribute string, n int64) {
 	e.adds = append(e.adds, e.name(attribute)+" "+e.value(attribute, num(n)))
 }
@@ -63,6 +66,9 @@ func (e *expression) update() *string {
 	var clauses []string
 	if len(e.sets) > 0 {
 		clauses = append(clauses, "SET "+strings.Join(e.sets, ", "))
+	}
+	if len(e.removes) > 0 {
+		clauses = append(clauses, "REMOVE "+strings.Join(e.removes, ", "))
 	}
 	if len(e.adds) > 0 {
 		clauses = append(clauses, "ADD "+strings.Join(e.adds, ", "))

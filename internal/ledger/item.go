@@ -33,7 +33,7 @@ func decodeUpload(it item) Upload {
 			Parts: getNum(it, "parts"), BytesUnpacked: getNum(it, "bytes_unpacked"), BytesLanded: getNum(it, "bytes_landed"),
 		},
 		Stored: getNum(it, "stored"), RejectedByLoad: getNum(it, "rejected_by_load"), PartsLoaded: getNum(it, "parts_loaded"),
-		Message:   getStr(it, "message"),
+		Message: getStr(it, "message"), Replays: getNum(it, "replays"),
 		StartedAt: getTime(it, "started_at"), UnpackedAt: getTime(it, "unpacked_at"), LoadedAt: getTime(it, "loaded_at"),
 	}
 	// Only SetCheckpoint writes it; without one, unpack begins at the beginning.
@@ -64,6 +64,7 @@ func decodePart(it item) Part {
 		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"), Message: getStr(it, "message"),
 		Lines: getNum(it, "lines_done"), Reasons: getReasons(it),
 		Time: getTime(it, "source_time"), LandedAt: getTime(it, "landed_at"), LoadedAt: getTime(it, "loaded_at"),
+		Replayed: getNum(it, "replayed"),
 	}
 }
 

@@ -29,6 +29,9 @@ type Part struct {
 	Stored  int64
 	// Rejected is how many of the records load put in quarantine.
 	Rejected int64
+	// Replayed is how many of those a replay has taken out again since, to land
+	// them in parts of their own.
+	Replayed int64
 	// Message says in words why the first of them was.
 	Message string
 	// Lines is how many of the part's lines Stored and Rejected account for, when

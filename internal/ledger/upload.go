@@ -34,7 +34,9 @@ type Upload struct {
 	// Message says in words what is worth knowing; empty when all is well.
 	Message string
 	// Checkpoint is how far unpack has come when it ran out of time.
-	Checkpoint          Checkpoint
+	Checkpoint Checkpoint
+	// Replays is the number of the latest replay, see Replay; 0 for none.
+	Replays             int64
 	StartedAt, LoadedAt time.Time
 	UnpackedAt          time.Time
 }
@@ -166,17 +168,19 @@ func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error
 	e := newExpression()
 	e.put("state", str(string(Loaded)))
 	e.put("loaded_at", stamp(l.now()))
+	// A replay may have landed more since the upload was read.
+	condition := e.name("state") + " = " + e.value("from", str(string(Unpacked))) + " AND " + e.name("parts") + " = " + e.value("parts", num(u.Parts))
 	out, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.table, Key: key(feedName, id, uploadSortKey),
-		ConditionExpression: aws.String(e.name("state") + " = " + e.value("from", str(string(Unpacked)))),
+		ConditionExpression: &condition,
 		UpdateExpression:    e.update(), ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 		ReturnValues: types.ReturnValueAllNew,
 	})
 	var moved *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &moved):
-		u.State = Loaded
-		return u, nil
+		u, _, err = l.GetUpload(ctx, feedName, id)
+		return u, err
 	case err != nil:
 		return u, fmt.Errorf("ledger: settle upload %s: %w", id, err)
 	}

@@ -20,6 +20,7 @@ import (
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
 	"ingestion/internal/ledger"
+	"ingestion/internal/metrics"
 	"ingestion/internal/quarantine"
 	"ingestion/internal/s3io"
 	"ingestion/internal/upload"
@@ -42,8 +43,9 @@ type Handler struct {
 	// HandOn hands a part to the function's next invocation.
 	HandOn func(context.Context, upload.PartRef) error
 	// TimeUp is function.TimeUp, but for tests.
-	TimeUp func(context.Context) func() bool
-	Log    *slog.Logger
+	TimeUp  func(context.Context) func() bool
+	Metrics *metrics.Emitter
+	Log     *slog.Logger
 }
 
 // Handle is the function: payload is an upload.PartRef. An error means that the
@@ -158,6 +160,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 		return false, err
 	}
 	log.Info("loaded")
+	h.Metrics.Emit(metrics.Values{feed.MetricStored: float64(p.Stored), feed.MetricQuarantined: float64(p.Rejected)})
 	return true, nil
 }
 

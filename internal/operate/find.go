@@ -79,6 +79,10 @@ type Static struct {
 	Spec feed.Spec
 	// Snowflake is nil for a feed without.
 	Snowflake *snowflake.Spec
+	// Connection is how the feed's deployment reaches Snowflake, nil for not at
+	// all. Its Secret is empty where it is known at deployment only: then it is
+	// the output SnowflakeSecret.
+	Connection *snowflake.Connection
 }
 
 const metadataKey = "Ingestion"

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -85,6 +86,7 @@ type Writer struct {
 	sum     hash.Hash
 	count   int64
 	reasons map[string]int64
+	keys    []string
 }
 
 // NewWriter returns a Writer of objects
@@ -125,6 +127,7 @@ func (w *Writer) put() error {
 	if err == nil {
 		key := fmt.Sprintf("%s%s-%x.ndjson.gz", w.folder, w.name, w.sum.Sum(nil)[:8])
 		err = s3io.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
+		w.keys = append(w.keys, key)
 	}
 	w.gz = nil
 	w.buf.Reset()
@@ -143,12 +146,20 @@ func (w *Writer) Close() (count int64, reasons map[string]int64, err error) {
 	return w.count, w.reasons, err
 }
 
+// Keys are those of the objects that were written.
+func (w *Writer) Keys() []string { return w.keys }
+
 // ErrNotQuarantine means that an object is not one of quarantine's.
 var ErrNotQuarantine = errors.New("not a quarantine object")
 
 // Read calls yield for each record of a quarantine object's bytes.
 func Read(object []byte, yield func(Record) error) error {
-	gz, err := gzip.NewReader(bytes.NewReader(object))
+	return ReadFrom(bytes.NewReader(object), yield)
+}
+
+// ReadFrom is Read of an object's body.
+func ReadFrom(body io.Reader, yield func(Record) error) error {
+	gz, err := gzip.NewReader(body)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotQuarantine, err)
 	}

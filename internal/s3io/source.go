@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // API is what the package needs of an S3 client.
@@ -22,34 +24,63 @@ type API interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
 	CreateMultipartUpload(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error)
+	UploadPart(context.Context, *s3.UploadPartInput, ...func(*s3.Options)) (*s3.UploadPartOutput, error)
 	UploadPartCopy(context.Context, *s3.UploadPartCopyInput, ...func(*s3.Options)) (*s3.UploadPartCopyOutput, error)
 	CompleteMultipartUpload(context.Context, *s3.CompleteMultipartUploadInput, ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error)
 	AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error)
 }
 
-// ErrGone means that the version of the object that was asked for is not there
-// any more: it was deleted or, in a bucket without versions, overwritten.
-var ErrGone = errors.New("the object's version is gone")
+var (
+	// ErrGone means that the version of the object that was asked for is not there
+	// any more: it was deleted or, in a bucket without versions, overwritten.
+	ErrGone = errors.New("the object's version is gone")
+	// ErrArchived means that the object has to be restored before it can be read.
+	ErrArchived = errors.New("the object is archived")
+)
 
 // Source is one version of one object, read by ranges or as a stream. It never
-// mixes two versions: every request names the version, and the ETag.
+// mixes two versions: every request names the ETag, and the version where the
+// caller has named it.
 type Source struct {
-	ctx       context.Context
-	api       API
-	bucket    string
-	key       string
+	ctx    context.Context
+	origin Origin
+	bucket string
+	key    string
+	// versionID is the object's, pinned whether requests name it: to read a
+	// version takes a permission of its own, which not every owner gives.
 	versionID string
+	pinned    bool
 	etag      string // with quotes, as If-Match wants it
 	size      int64
 	modified  time.Time
 }
 
-// OpenSource looks the object up. VersionID and etag may be empty; where one is
+// Origin is how the objects of a bucket are read.
+type Origin struct {
+	// API reads the bucket.
+	API API
+	// RequesterPays says that the bucket's owner has whoever reads it pay.
+	RequesterPays bool
+	// Foreign says that API has not the credentials that write copies: S3 cannot
+	// copy by itself then.
+	Foreign bool
+}
+
+// OpenSource opens an object of a bucket that api reads, see Origin.Open.
+func OpenSource(ctx context.Context, api API, bucket, key, versionID, etag string) (*Source, error) {
+	return Origin{API: api}.Open(ctx, bucket, key, versionID, etag)
+}
+
+// Open looks the object up. VersionID and etag may be empty; where one is
 // given and the object is another by now, the error wraps ErrGone. Reads through
 // the Source end with ctx.
-func OpenSource(ctx context.Context, api API, bucket, key, versionID, etag string) (*Source, error) {
-	s := &Source{ctx: ctx, api: api, bucket: bucket, key: key, versionID: versionID}
-	out, err := api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, VersionId: optional(versionID)})
+func (o Origin) Open(ctx context.Context, bucket, key, versionID, etag string) (*Source, error) {
+	s := &Source{ctx: ctx, origin: o, bucket: bucket, key: key, versionID: versionID, pinned: versionID != ""}
+	out, err := s.head(ctx)
+	if s.pinned && status(err) == http.StatusForbidden {
+		s.pinned = false
+		out, err = s.head(ctx)
+	}
 	if err != nil {
 		return nil, s.wrap("look up", err)
 	}
@@ -57,12 +88,36 @@ func OpenSource(ctx context.Context, api API, bucket, key, versionID, etag strin
 	if etag = strings.Trim(etag, `"`); versionID == "" && etag != "" && etag != s.ETag() {
 		return nil, fmt.Errorf("%s: %w: its ETag is %s now, the event says %s", s.uri(), ErrGone, s.ETag(), etag)
 	}
-	if versionID == "" && aws.ToString(out.VersionId) != "null" {
-		s.versionID = aws.ToString(out.VersionId)
+	if found := aws.ToString(out.VersionId); !s.pinned && found != "null" {
+		if versionID != "" && found != versionID {
+			return nil, fmt.Errorf("%s: %w: its version is %s now, the event says %s, and s3:GetObjectVersion is not allowed", s.uri(), ErrGone, found, versionID)
+		}
+		s.versionID = found
 	}
 	s.size = aws.ToInt64(out.ContentLength)
 	s.modified = aws.ToTime(out.LastModified).UTC()
 	return s, nil
+}
+
+func (s *Source) head(ctx context.Context) (*s3.HeadObjectOutput, error) {
+	return s.origin.API.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: &s.bucket, Key: &s.key, VersionId: s.version(), RequestPayer: s.payer(),
+	})
+}
+
+// version is what requests name.
+func (s *Source) version() *string {
+	if !s.pinned {
+		return nil
+	}
+	return &s.versionID
+}
+
+func (s *Source) payer() types.RequestPayer {
+	if s.origin.RequesterPays {
+		return types.RequestPayerRequester
+	}
+	return ""
 }
 
 // Size is the object's length in bytes.
@@ -81,12 +136,12 @@ func (s *Source) uri() string { return "s3://" + s.bucket + "/" + s.key }
 
 func (s *Source) get(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	in := &s3.GetObjectInput{
-		Bucket: &s.bucket, Key: &s.key, VersionId: optional(s.versionID), IfMatch: optional(s.etag),
+		Bucket: &s.bucket, Key: &s.key, VersionId: s.version(), IfMatch: optional(s.etag), RequestPayer: s.payer(),
 	}
 	if from > 0 || to < s.size {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1))
 	}
-	out, err := s.api.GetObject(ctx, in)
+	out, err := s.origin.API.GetObject(ctx, in)
 	if err != nil {
 		return nil, s.wrap("read", err)
 	}
@@ -195,6 +250,10 @@ func (s *Source) wrap(doing string, err error) error {
 	case http.StatusNotFound, http.StatusPreconditionFailed:
 		return fmt.Errorf("%s: %w: %w", s.uri(), ErrGone, err)
 	case http.StatusForbidden:
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorCode() == "InvalidObjectState" {
+			return fmt.Errorf("%s: %w: restore it, then replay the upload: %w", s.uri(), ErrArchived, err)
+		}
 		return fmt.Errorf("%s: %s: the function's role, the bucket's policy or the key's policy does not allow it: %w", s.uri(), doing, err)
 	}
 	return fmt.Errorf("%s: %s: %w", s.uri(), doing, err)

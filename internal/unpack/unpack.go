@@ -16,6 +16,7 @@ import (
 	"ingestion/internal/function"
 	"ingestion/internal/landing"
 	"ingestion/internal/ledger"
+	"ingestion/internal/metrics"
 	"ingestion/internal/quarantine"
 	"ingestion/internal/s3io"
 	"ingestion/internal/upload"
@@ -30,13 +31,18 @@ type Handler struct {
 	Bucket string // of landing and quarantine
 	S3     s3io.API
 	Ledger *ledger.Ledger
+	// Origin opens the bucket of a source; nil means that S3 reads them all.
+	Origin func(ctx context.Context, source feed.Source, bucket string) (s3io.Origin, error)
+	// Replays is the client of S3 as far as S3 is not: for replays.
+	Replays ReplayAPI
 	// HandOn hands one part to load. It may be called again for the same part.
 	HandOn func(context.Context, upload.PartRef) error
 	// Again hands an upload that takes longer than one invocation to the next.
 	Again func(context.Context, upload.Resume) error
 	// TimeUp is function.TimeUp, but for tests.
-	TimeUp func(context.Context) func() bool
-	Log    *slog.Logger
+	TimeUp  func(context.Context) func() bool
+	Metrics *metrics.Emitter
+	Log     *slog.Logger
 }
 
 // Handle is the function: payload is any form that event.Parse reads. An error
@@ -48,6 +54,14 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 		err := h.resume(ctx, ref)
 		if err != nil {
 			err = fmt.Errorf("feed %s: upload %s: %w", ref.Feed, ref.Upload, err)
+			h.Log.Error("failed", "error", err.Error())
+		}
+		return err
+	}
+	if ref, ok := replayOf(payload); ok {
+		err := h.replay(ctx, ref)
+		if err != nil {
+			err = fmt.Errorf("feed %s: upload %s: replay: %w", ref.Feed, ref.Upload, err)
 			h.Log.Error("failed", "error", err.Error())
 		}
 		return err
@@ -98,7 +112,7 @@ func (h *Handler) resume(ctx context.Context, ref upload.Ref) error {
 	if u.State != ledger.Unpacking {
 		return nil
 	}
-	source, err := s3io.OpenSource(ctx, h.S3, u.Bucket, u.Key, u.VersionID, u.ETag)
+	source, err := h.open(ctx, u.Upload)
 	if errors.Is(err, s3io.ErrGone) {
 		return h.unpack(ctx, u, nil, err)
 	}
@@ -108,11 +122,25 @@ func (h *Handler) resume(ctx context.Context, ref upload.Ref) error {
 	return h.unpack(ctx, u, source, nil)
 }
 
+// open opens the source object of an upload, as its source says.
+func (h *Handler) open(ctx context.Context, u upload.Upload) (*s3io.Source, error) {
+	from := s3io.Origin{API: h.S3}
+	if h.Origin != nil {
+		// Of an object that is no longer of any source, the function's own role may do.
+		source, _ := h.Spec.SourceOf(u.Bucket, u.Key)
+		var err error
+		if from, err = h.Origin(ctx, source, u.Bucket); err != nil {
+			return nil, err
+		}
+	}
+	return from.Open(ctx, u.Bucket, u.Key, u.VersionID, u.ETag)
+}
+
 func (h *Handler) object(ctx context.Context, o event.Object) error {
 	named := upload.Upload{
 		Feed: h.Spec.Feed, Bucket: o.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size, Time: time.Now(),
 	}
-	source, err := s3io.OpenSource(ctx, h.S3, o.Bucket, o.Key, o.VersionID, o.ETag)
+	source, err := h.open(ctx, named)
 	if errors.Is(err, s3io.ErrGone) {
 		return h.missing(ctx, upload.New(named), err)
 	}
@@ -126,11 +154,17 @@ func (h *Handler) object(ctx context.Context, o event.Object) error {
 	if err != nil {
 		return err
 	}
+	entered := ledger.Upload{Upload: u, Shards: upload.Shards(u.Size), PartBytes: h.Spec.PartBytes}
+	if ok && known.State == ledger.Missing {
+		if known, err = h.Ledger.Found(ctx, entered); err != nil {
+			return err
+		}
+	}
 	if ok && known.State != ledger.Unpacking {
 		h.Log.Info("known already", "upload", u.ID, "source", u.Source(), "state", known.State)
 		return nil
 	}
-	begun, err := h.Ledger.Begin(ctx, ledger.Upload{Upload: u, Shards: upload.Shards(u.Size), PartBytes: h.Spec.PartBytes})
+	begun, err := h.Ledger.Begin(ctx, entered)
 	if err != nil {
 		return err
 	}
@@ -180,6 +214,8 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 	switch {
 	case errors.Is(walkErr, s3io.ErrGone):
 		walkErr = v.gone(walkErr)
+	case errors.Is(walkErr, s3io.ErrArchived):
+		walkErr = v.unreadable(reasonArchived, walkErr)
 	case handOn, errors.Is(walkErr, errGiveUp):
 		walkErr = nil
 	}
@@ -219,6 +255,10 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3io.Sour
 		"entries", counts.Entries, "records", counts.Records, "quarantined", counts.RejectedByUnpack, "parts", counts.Parts,
 		"bytes_in", u.Size, "bytes_unpacked", counts.BytesUnpacked, "bytes_landed", counts.BytesLanded,
 		"seconds", time.Since(start).Seconds(), "message", settled.Message)
+	h.Metrics.Emit(metrics.Values{
+		feed.MetricUploads: 1, feed.MetricRecords: float64(counts.Records), feed.MetricQuarantined: float64(counts.RejectedByUnpack),
+		feed.MetricBytesIn: float64(u.Size), feed.MetricSeconds: time.Since(start).Seconds(),
+	})
 	return nil
 }
 

@@ -17,8 +17,9 @@ import (
 
 // Reasons of this package, besides those of archive and record.
 const (
-	reasonGone = "source_gone"
-	reasonTime = "limit_time"
+	reasonGone     = "source_gone"
+	reasonArchived = "source_archived"
+	reasonTime     = "limit_time"
 )
 
 // errHandOn ends a walk whose rest is for the next invocation.
@@ -195,16 +196,20 @@ func (v *visitor) gone(cause error) error {
 		return nil
 	}
 	v.goneTold = true
+	return v.unreadable(reasonGone, cause)
+}
+
+// unreadable counts the rest of the upload as one record, without a copy.
+func (v *visitor) unreadable(reason string, cause error) error {
 	err := v.add(v.at.Entry, "not readable", quarantine.Record{
-		Ordinal: v.at.Ordinal, Offset: -1, Reason: reasonGone, Detail: cause.Error(), Rest: true,
+		Ordinal: v.at.Ordinal, Offset: -1, Reason: reason, Detail: cause.Error(), Rest: true,
 	}, false)
 	v.ended(v.at.Entry, v.at.Ordinal+1, 0)
 	return err
 }
 
 func (v *visitor) add(entry int, where string, q quarantine.Record, incomplete bool) error {
-	q.ID = upload.RecordID(v.u.ID, entry, q.Ordinal)
-	q.Feed, q.Source, q.Version, q.Stage = v.u.Feed, v.u.Source(), v.u.Version(), Stage
+	identify(&q, v.u, entry)
 	if incomplete {
 		v.keepSource = true
 		q.Copy = quarantine.CopyKey(v.h.Spec.QuarantinePrefix, v.u)
@@ -213,6 +218,12 @@ func (v *visitor) add(entry int, where string, q quarantine.Record, incomplete b
 		v.at.Message = fmt.Sprintf("%s: %s: %s", where, q.Reason, q.Detail)
 	}
 	return v.quarantine.Add(q)
+}
+
+// identify says where a record came from, and that unpack has refused it.
+func identify(q *quarantine.Record, u upload.Upload, entry int) {
+	q.ID = upload.RecordID(u.ID, entry, q.Ordinal)
+	q.Feed, q.Source, q.Version, q.Stage = u.Feed, u.Source(), u.Version(), Stage
 }
 
 // message says what is worth knowing of the whole upload.

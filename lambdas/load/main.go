@@ -9,12 +9,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/dynamo"
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
+	"ingestion/internal/handon"
 	"ingestion/internal/ledger"
 	"ingestion/internal/load"
 	"ingestion/internal/upload"
@@ -41,9 +41,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 	h := &load.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
 		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: table, Ledger: ledger.New(db, s.Table),
-		HandOn: function.Invoker[upload.PartRef](awslambda.NewFromConfig(s.AWS), lambdacontext.FunctionName),
-		TimeUp: function.TimeUp,
+		HandOn: handon.JSON[upload.PartRef](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		TimeUp: function.TimeUp, Metrics: s.Metrics,
 	}
-	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
+	lambda.StartWithOptions(function.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
 	return nil
 }

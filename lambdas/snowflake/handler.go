@@ -73,7 +73,7 @@ func (h handler) answer(ctx context.Context, event cfn.Event) (string, map[strin
 	if err != nil {
 		return failed, nil, err
 	}
-	defer h.close(ctx, db)
+	defer closeSession(ctx, db)
 	seen := &recorder{DB: db}
 	data, err := r.apply(ctx, seen, p)
 	if err != nil {
@@ -126,11 +126,11 @@ func (h handler) delete(ctx context.Context, event cfn.Event) error {
 	if err != nil {
 		return err
 	}
-	defer h.close(ctx, db)
+	defer closeSession(ctx, db)
 	return r.drop(ctx, db, p)
 }
 
-func (h handler) close(ctx context.Context, db session) {
+func closeSession(ctx context.Context, db session) {
 	if err := db.Close(); err != nil {
 		slog.WarnContext(ctx, "session not closed", "error", err.Error())
 	}

@@ -1,5 +1,6 @@
 // Command snowflake is the function behind the custom resources that bring an
-// account of Snowflake to what a feed says.
+// account of Snowflake to what a feed says. Every four hours it looks whether the pipes
+// of feeds with alarms still work.
 package main
 
 import (
@@ -8,10 +9,13 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"ingestion/snowflake/client"
 )
@@ -33,7 +37,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	l := login{secrets: newSecrets(cfg), endpoint: getenv(client.EnvEndpoint)}
 	h := handler{open: l.open}
-	lambda.StartWithOptions(cfn.LambdaWrap(h.handle), lambda.WithContext(ctx))
+	w := watcher{open: l.open, table: dynamodb.NewFromConfig(cfg), topic: sns.NewFromConfig(cfg), now: time.Now}
+	lambda.StartWithOptions(dispatch(w, cfn.LambdaWrap(h.handle)), lambda.WithContext(ctx))
 	return nil
 }
 

@@ -10,12 +10,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
+	"ingestion/internal/handon"
 	"ingestion/internal/ledger"
+	"ingestion/internal/origin"
 	"ingestion/internal/unpack"
 	"ingestion/internal/upload"
 )
@@ -29,18 +30,19 @@ func main() {
 func run(ctx context.Context, getenv func(string) string) error {
 	function.UseShare(getenv)
 	function.LimitMemory(64 << 20)
-	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction)
+	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
 	if err != nil {
 		return err
 	}
-	client := awslambda.NewFromConfig(s.AWS)
+	objects := s3.NewFromConfig(s.AWS, function.S3Options)
 	h := &unpack.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
-		S3: s3.NewFromConfig(s.AWS, function.S3Options), Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
-		HandOn: function.Invoker[upload.PartRef](client, s.LoadFunction),
-		Again:  function.Invoker[upload.Resume](client, lambdacontext.FunctionName),
-		TimeUp: function.TimeUp,
+		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
+		Origin: origin.New(s.AWS).Origin,
+		HandOn: handon.JSON[upload.PartRef](s.Sender(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
+		Again:  handon.JSON[upload.Resume](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		TimeUp: function.TimeUp, Metrics: s.Metrics,
 	}
-	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
+	lambda.StartWithOptions(function.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
 	return nil
 }

@@ -1,0 +1,188 @@
+// Package drain keeps queues until they are empty: it is the function behind
+// the custom resource Custom::QueueDrain, apart from its wiring. CloudFormation
+// deletes that resource before the queues and what reads them.
+package drain
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+const (
+	// every is the time from one look at the queues to the next.
+	every = 15 * time.Second
+	// looks is how many looks in a row have to find nothing. The numbers are
+	// approximate, and right a minute after the last message was sent at the
+	// earliest ("GetQueueAttributes"): this is a minute and a half.
+	looks = 7
+	// patience is how long the queues may take: CloudFormation waits for an hour.
+	patience = 55 * time.Minute
+	// answerTime bounds the call that answers CloudFormation.
+	answerTime = 10 * time.Second
+)
+
+// API is what the package needs of an SQS client.
+type API interface {
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+}
+
+// Handler answers CloudFormation's requests for Custom::QueueDrain.
+type Handler struct {
+	SQS API
+	// Again hands the waiting to the function's next invocation.
+	Again func(context.Context, Request) error
+	// Answer is Send, but for tests.
+	Answer func(context.Context, *cfn.Response, string) error
+	// Wait waits for so long, and Now is time.Now, but for tests.
+	Wait func(context.Context, time.Duration) error
+	Now  func() time.Time
+	// TimeUp is function.TimeUp, but for tests.
+	TimeUp func(context.Context) func() bool
+	Log    *slog.Logger
+}
+
+// Request is CloudFormation's, with what an earlier invocation knows.
+type Request struct {
+	cfn.Event
+	// Since is when the waiting began.
+	Since time.Time `json:"DrainSince,omitzero"`
+}
+
+// Handle is the function. CloudFormation gets its answer at the end of the
+// waiting only, from the invocation that sees it. An error means that it could
+// not be told.
+func (h *Handler) Handle(ctx context.Context, r Request) error {
+	urls, err := queues(r.ResourceProperties)
+	// What was created in vain is deleted all the same.
+	response := cfn.NewResponse(&r.Event)
+	response.PhysicalResourceID = r.PhysicalResourceID
+	if response.PhysicalResourceID == "" || r.RequestType == cfn.RequestUpdate {
+		response.PhysicalResourceID = id(urls)
+	}
+	if err == nil && r.RequestType == cfn.RequestDelete {
+		var over bool
+		if over, err = h.wait(ctx, &r, urls); err == nil && !over {
+			if err = h.Again(ctx, r); err == nil {
+				h.Log.Info("handed on", "queues", urls)
+				return nil
+			}
+			err = fmt.Errorf("hand the waiting on: %w", err)
+		}
+	}
+	response.Status = cfn.StatusSuccess
+	if err != nil {
+		h.Log.Error("failed", "queues", urls, "error", err.Error())
+		response.Status, response.Reason = cfn.StatusFailed, fmt.Sprintf("%.1000s", err.Error())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	if err := h.Answer(ctx, response, r.ResponseURL); err != nil {
+		return fmt.Errorf("answer CloudFormation: %w", err)
+	}
+	h.Log.Info("done", "request", r.RequestType, "queues", urls)
+	return nil
+}
+
+// queues are the URLs in the resource's QueueUrls, or in its QueueUrl.
+func queues(properties map[string]any) ([]string, error) {
+	text, err := json.Marshal(properties)
+	var p struct {
+		QueueUrls []string
+		QueueUrl  string //nolint:revive // as the property is called
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if p.QueueUrl != "" {
+		p.QueueUrls = append(p.QueueUrls, p.QueueUrl)
+	}
+	if err == nil && len(p.QueueUrls) == 0 {
+		err = errors.New("QueueUrls is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("properties of the resource: %w", err)
+	}
+	return p.QueueUrls, nil
+}
+
+// id is another for other queues, so that CloudFormation deletes, and drains,
+// those before.
+func id(urls []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(urls, "\n")))
+	return "drain-" + hex.EncodeToString(sum[:8])
+}
+
+// wait looks at the queues until all have been empty for long enough, or until
+// the invocation's time is up: then it is not over.
+func (h *Handler) wait(ctx context.Context, r *Request, urls []string) (over bool, err error) {
+	if r.Since.IsZero() {
+		r.Since = h.Now()
+	}
+	timeUp := h.TimeUp(ctx)
+	for empty := 0; ; {
+		left, err := h.look(ctx, urls)
+		if err != nil {
+			return false, err
+		}
+		if empty++; left != "" {
+			empty = 0
+		}
+		if empty == looks {
+			return true, nil
+		}
+		if waited := h.Now().Sub(r.Since); waited >= patience {
+			return false, fmt.Errorf("after %d minutes there are still messages: %s. Nothing is lost: queues and functions are kept and go on with them. "+
+				"Deploy or destroy again when the queues are empty; to give the messages up, purge the queues first", int(waited.Minutes()), left)
+		}
+		if timeUp() {
+			return false, nil
+		}
+		if err := h.Wait(ctx, every); err != nil {
+			return false, err
+		}
+	}
+}
+
+// look says how many messages there are, and "" for none.
+func (h *Handler) look(ctx context.Context, urls []string) (string, error) {
+	numbers := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	var left []string
+	for _, url := range urls {
+		out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: numbers})
+		var gone *types.QueueDoesNotExist
+		if errors.As(err, &gone) {
+			continue // somebody has deleted it, and what was in it
+		}
+		if err != nil {
+			return "", fmt.Errorf("look at queue %s: %w", url, err)
+		}
+		total := 0
+		for _, name := range numbers {
+			n, err := strconv.Atoi(out.Attributes[string(name)])
+			if err != nil {
+				return "", fmt.Errorf("look at queue %s: %s: %w", url, name, err)
+			}
+			total += n
+		}
+		if total > 0 {
+			left = append(left, fmt.Sprintf("%d in %s, %s of them under way", total, url, out.Attributes[string(numbers[1])]))
+		}
+	}
+	return strings.Join(left, "; "), nil
+}

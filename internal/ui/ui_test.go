@@ -1,0 +1,224 @@
+package ui
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// reply is a response whose body the test's end closes.
+type reply struct {
+	status int
+	header http.Header
+	body   io.Reader
+}
+
+func get(t *testing.T, method, address, host string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		r.Host = host
+	}
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := response.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return reply{response.StatusCode, response.Header, response.Body}
+}
+
+func serve(t *testing.T, source Source, every time.Duration) *Page {
+	t.Helper()
+	page, err := Serve(t.Context(), source, 0, every)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := page.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return page
+}
+
+func TestWhoIsServed(t *testing.T) {
+	page := serve(t, &stage{}, time.Hour)
+	u, err := url.Parse(page.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		method, path, host string
+		want               int
+	}{
+		"the page":              {"GET", "/", "", http.StatusOK},
+		"by name":               {"GET", "/", "localhost:" + u.Port(), http.StatusOK},
+		"its script":            {"GET", "/app.js", "", http.StatusOK},
+		"a stranger's name":     {"GET", "/", "evil.example:" + u.Port(), http.StatusForbidden},
+		"the stranger's events": {"GET", "/events", "evil.example", http.StatusForbidden},
+		"another port":          {"GET", "/", "127.0.0.1:1", http.StatusForbidden},
+		"no port":               {"GET", "/", "127.0.0.1", http.StatusForbidden},
+		"another method":        {"POST", "/", "", http.StatusMethodNotAllowed},
+		"nothing there":         {"GET", "/../handler.go", "", http.StatusNotFound},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			response := get(t, test.method, strings.TrimSuffix(page.URL, "/")+test.path, test.host)
+			if response.status != test.want {
+				t.Errorf("status %d, want %d", response.status, test.want)
+			}
+			policy := response.header.Get("Content-Security-Policy")
+			if test.want == http.StatusForbidden {
+				return
+			}
+			if !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'") || strings.Contains(policy, "unsafe") {
+				t.Errorf("headers %v", response.header)
+			}
+			if kept := response.header.Get("Cache-Control"); test.want == http.StatusOK && kept != "no-store" {
+				t.Errorf("it may be kept: %q", kept)
+			}
+		})
+	}
+}
+
+// Whatever the page needs is in it: nothing leads elsewhere.
+func TestNothingFromElsewhere(t *testing.T) {
+	page := serve(t, &stage{}, time.Hour)
+	for _, path := range []string{"", "app.js", "style.css"} {
+		body, err := io.ReadAll(get(t, "GET", page.URL+path, "").body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"http:", "https:", "//cdn", "@import", "innerHTML", "eval("} {
+			if strings.Contains(string(body), bad) {
+				t.Errorf("%q has %s", path, bad)
+			}
+		}
+	}
+}
+
+// next reads the next state of an event stream.
+func next(t *testing.T, lines *bufio.Scanner) State {
+	t.Helper()
+	for lines.Scan() {
+		text, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var s State
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	t.Fatalf("the events end: %v", lines.Err())
+	return State{}
+}
+
+func TestEvents(t *testing.T) {
+	source := &stage{state: State{Account: "first"}}
+	page := serve(t, source, time.Millisecond)
+	response := get(t, "GET", page.URL+"events", "")
+	if kind := response.header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Errorf("content type %q", kind)
+	}
+	lines := bufio.NewScanner(response.body)
+	if got := next(t, lines); got.Account != "first" {
+		t.Errorf("the first state is %+v", got)
+	}
+	source.set(State{Account: "second"})
+	if got := next(t, lines); got.Account != "second" {
+		t.Errorf("after a change: %+v", got)
+	}
+	late := bufio.NewScanner(get(t, "GET", page.URL+"events", "").body)
+	if got := next(t, late); got.Account != "second" {
+		t.Errorf("who comes later sees %+v", got)
+	}
+}
+
+func TestItLooksOnlyWhileSomebodyWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &stage{}
+		looks := func() int {
+			synctest.Wait()
+			source.mu.Lock()
+			defer source.mu.Unlock()
+			return source.looks
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		h := newHub(source, time.Second)
+		go h.run(ctx)
+		time.Sleep(time.Minute)
+		if n := looks(); n != 0 {
+			t.Errorf("%d looks with nobody there", n)
+		}
+		updates, leave := h.join()
+		time.Sleep(10*time.Second + time.Millisecond)
+		if n := looks(); n != 11 {
+			t.Errorf("%d looks in ten seconds, want 11", n)
+		}
+		if len(updates) != 1 {
+			t.Errorf("%d updates of a state that never changes", len(updates))
+		}
+		leave()
+		time.Sleep(time.Minute)
+		if n := looks(); n > 12 {
+			t.Errorf("%d looks: it goes on with nobody there", n)
+		}
+		again, _ := h.join()
+		<-again // what was seen last
+		stop()
+		if _, open := <-again; open {
+			t.Error("the updates go on after the end")
+		}
+	})
+}
+
+func TestAPortThatIsTaken(t *testing.T) {
+	page := serve(t, &stage{}, time.Hour)
+	u, err := url.Parse(page.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := 0
+	if err := json.Unmarshal([]byte(u.Port()), &port); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Serve(t.Context(), &stage{}, port, time.Hour); err == nil || !strings.Contains(err.Error(), "another --port") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// ctrl-C ends the context, with a browser still connected.
+func TestTheEnd(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	page, err := Serve(ctx, &stage{}, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(get(t, "GET", page.URL+"events", "").body)
+	next(t, lines)
+	stop()
+	if err := page.Wait(); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() {
+		if lines.Text() != "" {
+			t.Errorf("more events: %q", lines.Text())
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// Command discover is the function that lists the buckets of others, and hands
+// what is new in them to unpack.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"ingestion/internal/discover"
+	"ingestion/internal/feed"
+	"ingestion/internal/function"
+	"ingestion/internal/handon"
+	"ingestion/internal/listing"
+	"ingestion/internal/origin"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, getenv func(string) string) error {
+	function.UseShare(getenv)
+	function.LimitMemory(64 << 20)
+	s, err := function.Load(getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
+	if err != nil {
+		return err
+	}
+	buckets := origin.New(s.AWS)
+	h := &discover.Handler{
+		Spec: s.Spec, Table: s.Table, DynamoDB: dynamodb.NewFromConfig(s.AWS), Log: s.Log, TimeUp: function.TimeUp, Now: time.Now,
+		Bucket: func(ctx context.Context, source feed.Source, bucket string) (listing.API, error) {
+			return buckets.Client(ctx, source, bucket)
+		},
+		HandOn: s.Sender(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),
+		Again:  handon.JSON[discover.Request](handon.Function(s.AWS, lambdacontext.FunctionName)),
+	}
+	handle := func(ctx context.Context, payload json.RawMessage) error {
+		r, err := discover.Payload(payload)
+		if err != nil {
+			return err
+		}
+		return h.Handle(ctx, r)
+	}
+	lambda.StartWithOptions(handle, lambda.WithContext(ctx))
+	return nil
+}

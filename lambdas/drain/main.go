@@ -1,0 +1,54 @@
+// Command drain is the function behind the custom resource that keeps a feed's
+// queues until they are empty.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"ingestion/internal/drain"
+	"ingestion/internal/function"
+	"ingestion/internal/handon"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run is without function.Load: the function has no spec, the resource names
+// its queues.
+func run(ctx context.Context, getenv func(string) string) error {
+	cfg, err := function.AWSConfig(getenv)
+	if err != nil {
+		return fmt.Errorf("load AWS configuration: %w", err)
+	}
+	h := &drain.Handler{
+		SQS:    sqs.NewFromConfig(cfg),
+		Again:  handon.JSON[drain.Request](handon.Function(cfg, lambdacontext.FunctionName)),
+		Answer: drain.Send, Wait: wait, Now: time.Now, TimeUp: function.TimeUp,
+		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+	}
+	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
