@@ -69,18 +69,29 @@ func ingest(ctx context.Context, connect connector, args ...string) result {
 }
 
 func to(api operate.API) connector {
-	return func(context.Context, string, string) (operate.Account, error) { return operate.Account{Stacks: api}, nil }
+	return func(context.Context, string, string) (operate.Account, error) {
+		return operate.Account{Stacks: api}, nil
+	}
 }
 
+// golden compares an output with its golden file, for all verbs.
 // After a change that is meant: UPDATE_SNAPS=true go test ./cmd/...
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	snaps.WithConfig(snaps.Filename(name), snaps.Ext(".txt"), snaps.Update(os.Getenv("UPDATE_SNAPS") == "true")).MatchStandaloneSnapshot(t, got)
+}
+
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"ingest": {"--help"}, "sql": {"sql", "--help"}} {
+	pages := map[string][]string{"ingest": {"--help"}}
+	for _, verb := range (&command{}).root().Commands() {
+		pages[verb.Name()] = []string{verb.Name(), "--help"}
+	}
+	for name, args := range pages {
 		got := ingest(t.Context(), to(nil), args...)
 		if got.code != exitOK || got.errOut != "" || !strings.Contains(got.out, "Examples:\n  ingest ") {
 			t.Errorf("%s: %+v", name, got)
 		}
-		snaps.WithConfig(snaps.Filename("help."+name), snaps.Ext(".txt"), snaps.Update(os.Getenv("UPDATE_SNAPS") == "true")).
-			MatchStandaloneSnapshot(t, got.out)
+		golden(t, "help."+name, got.out)
 	}
 }
 

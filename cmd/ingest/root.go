@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -13,7 +14,7 @@ import (
 // Exit codes.
 const (
 	exitOK      = 0
-	exitFailed  = 1   // what was asked for could not be done
+	exitFailed  = 1   // what was asked for could not be done, or something is wrong with the data
 	exitUsage   = 2   // what was asked for could not be understood
 	exitStopped = 130 // ctrl-C, as a shell tells of it
 )
@@ -21,6 +22,7 @@ const (
 // command is what the verbs share.
 type command struct {
 	profile, region string
+	output          string // outputTable or outputJSON
 	connect         connector
 	understood      bool // the arguments: what fails from here on is no usage error
 }
@@ -44,6 +46,10 @@ func run(ctx context.Context, args []string, out, errOut io.Writer, connect conn
 		fmt.Fprintln(errOut, "ingest: stopped")
 		return exitStopped
 	}
+	if errors.Is(err, errData) {
+		fmt.Fprintln(errOut, err)
+		return exitFailed
+	}
 	fmt.Fprintln(errOut, "ingest:", err)
 	if !c.understood {
 		fmt.Fprintln(errOut, "Run 'ingest --help' for what there is.")
@@ -62,18 +68,44 @@ A feed is named by its own name or by its stack's; where that is not enough, by
 both: Stack/feed. Credentials, region and endpoint are those of the aws command:
 its profiles, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by ctrl-C.`,
-		Example:       "  ingest sql orders > orders.sql",
+Results go to standard output, as tables or, with --output json, as JSON for
+programs; progress and errors go to standard error. Times are UTC. Colours are for
+terminals, unless NO_COLOR is set. "ingest completion" completes verbs, flags, feeds
+and uploads in the shell: bash, zsh, fish or PowerShell.
+
+Exit codes: 0 done, 1 failed or something is wrong with the data, 2 wrong usage,
+130 stopped by ctrl-C.`,
+		Example: `  ingest list
+  ingest status orders --watch
+  ingest quarantine orders
+  source <(ingest completion bash)`,
 		SilenceErrors: true, // run tells them
 		SilenceUsage:  true, // a page of help would hide what is wrong
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := c.checkOutput(); err != nil {
+				return err
+			}
 			c.understood = true
+			return nil
 		},
 	}
 	root.PersistentFlags().StringVar(&c.profile, "profile", "", "profile of the AWS configuration (default $AWS_PROFILE)")
 	root.PersistentFlags().StringVar(&c.region, "region", "", "AWS region (default that of the profile, or $AWS_REGION)")
-	root.AddCommand(c.sql())
+	c.outputFlag(root)
+	addGroup(root, "Look", c.list(), c.status(), c.quarantine(), c.records(), c.query(), c.ui())
+	addGroup(root, "Check", c.doctor(), c.reconcile())
+	addGroup(root, "Send again", c.backfill(), c.replay())
+	addGroup(root, "Before and after deployment", c.estimate(), c.sql())
 	return root
+}
+
+// addGroup adds verbs under a heading of the help.
+func addGroup(root *cobra.Command, title string, verbs ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, verb := range verbs {
+		verb.GroupID = title
+	}
+	root.AddCommand(verbs...)
 }
 
 // aFeed is the one argument of most verbs.

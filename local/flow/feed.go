@@ -5,13 +5,11 @@ package flow
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -25,7 +23,8 @@ import (
 
 // Feed is a deployed feed, as its stack tells of it.
 type Feed struct {
-	Name, Stack                        string
+	Name, Stack string
+	// SourceBucket is that of the feed's first source.
 	SourceBucket, LandingBucket, Table string
 	QuarantinePrefix, FailureQueueURL  string
 	Unpack, Load                       string
@@ -39,43 +38,28 @@ type Feed struct {
 
 // New finds the feed of a stack.
 func New(ctx context.Context, cfg aws.Config, stack string) (*Feed, error) {
-	stacks := cloudformation.NewFromConfig(cfg)
-	found, err := operate.Find(ctx, stacks, stack)
+	l, err := operate.Open(ctx, operate.NewAccount(cfg), stack)
 	if err != nil {
 		return nil, err
 	}
-	static, err := found.Static(ctx, stacks)
+	f := &Feed{
+		Name: l.Name, Stack: stack, SourceBucket: l.Sources[0].Bucket, LandingBucket: l.LandingBucket, Table: l.Table,
+		QuarantinePrefix: l.Spec.QuarantinePrefix + l.Name + "/", FailureQueueURL: l.FailureQueueURL,
+		Unpack: l.UnpackFunction, Load: l.LoadFunction, S3: l.S3, DB: l.DynamoDB, Ledger: l.Ledger,
+	}
+	if l.Snowflake == nil {
+		return f, nil
+	}
+	names, err := l.SnowflakeNames()
 	if err != nil {
 		return nil, err
 	}
-	f := &Feed{Name: found.Name, Stack: stack}
-	if static.Snowflake != nil {
-		names, err := found.SnowflakeNames()
-		if err != nil {
-			return nil, err
-		}
-		plan, err := static.Snowflake.Plan(names)
-		if err != nil {
-			return nil, err
-		}
-		f.Warehouse = &plan
+	plan, err := l.Snowflake.Plan(names)
+	if err != nil {
+		return nil, err
 	}
-	var missing []error
-	for name, field := range map[string]*string{
-		"SourceBucket": &f.SourceBucket, "LandingBucket": &f.LandingBucket, "Table": &f.Table,
-		"QuarantinePrefix": &f.QuarantinePrefix, "FailureQueueUrl": &f.FailureQueueURL, "UnpackFunction": &f.Unpack, "LoadFunction": &f.Load,
-	} {
-		if *field = found.Output(name); *field == "" {
-			missing = append(missing, fmt.Errorf("stack %s has no output %s%s", stack, found.ID, name))
-		}
-	}
-	f.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = true
-		o.DisableLogOutputChecksumValidationSkipped = true
-	})
-	f.DB = dynamodb.NewFromConfig(cfg)
-	f.Ledger = ledger.New(f.DB, f.Table)
-	return f, errors.Join(missing...)
+	f.Warehouse = &plan
+	return f, nil
 }
 
 // File is a file to put into a feed.

@@ -57,6 +57,17 @@ func init() {
 			}
 			return t.st.pipeStatus(t.ctx, o)
 		}},
+		"SYSTEM$EXTERNAL_TABLE_PIPE_STATUS": {1, 1, func(t *translator, args []string) (string, error) {
+			o, err := t.named(kindExternal, args[0])
+			if err != nil {
+				return "", err
+			}
+			d := o.detail.(*external)
+			text, err := json.Marshal(map[string]any{
+				"executionState": "RUNNING", "pendingFileCount": len(d.pending), "notificationChannelName": d.channel,
+			})
+			return string(text), err
+		}},
 		"SYSTEM$PIPE_FORCE_RESUME": {1, 2, func(t *translator, args []string) (string, error) {
 			o, err := t.named(kindPipe, args[0], "OPERATE")
 			if err != nil {

@@ -22,9 +22,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"ingestion/internal/ledger"
+	"ingestion/internal/operate"
+	"ingestion/internal/ui"
 	"ingestion/local"
 	"ingestion/local/flow"
 	"ingestion/local/sandbox"
+	"ingestion/snowflake/client"
 )
 
 func main() {
@@ -111,10 +114,26 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := d.report(ctx); err != nil || !*stay {
 		return err
 	}
-	d.invite()
+	cfg, err := env.AWSConfig(ctx)
+	if err != nil {
+		return err
+	}
+	page, err := ui.Serve(ctx, ui.NewLive(operate.NewAccount(cfg), d.getenv, true), 0, time.Second)
+	if err != nil {
+		return err
+	}
+	d.invite(page.URL)
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nStopping.")
-	return nil
+	return page.Wait()
+}
+
+// getenv is the environment of a command that the invitation's exports were typed before.
+func (d *demo) getenv(name string) string {
+	if name == client.EnvEndpoint {
+		return d.env.Snowflake.URL()
+	}
+	return os.Getenv(name)
 }
 
 // stacks are those of the example feeds.
@@ -265,16 +284,21 @@ func text(v types.AttributeValue) string {
 	return "null"
 }
 
-// invite tells what to try while the local AWS is up.
-func (d *demo) invite() {
+// invite tells what to try while the local AWS is up, and where the page is.
+func (d *demo) invite(page string) {
 	f := d.feeds[0]
 	fmt.Fprintf(d.out, `
-The local AWS is up at %s, the local Snowflake at %s, until ctrl-C. In another shell:
+The feeds are shown, live, at %[7]s
+The local AWS is up at %[1]s, the local Snowflake at %[2]s, until ctrl-C. In another shell:
 
   export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local AWS_DEFAULT_REGION=us-east-1
+  export AWS_REGION=us-east-1 SNOWFLAKE_ENDPOINT_URL=%[2]s
+  bin/ingest list
+  bin/ingest doctor %[5]s
+  bin/ingest query %[5]s "SELECT COUNT(*) FROM EARTHQUAKES_LATEST"
   aws s3 cp node_modules/vega-datasets/data/earthquakes.json s3://%[3]s/again.json
-  aws dynamodb query --table-name %s --index-name uploads \
-    --key-condition-expression 'ledger_feed = :f' --expression-attribute-values '{":f":{"S":"%s"}}'
-  aws s3 ls --recursive s3://%s/
-`, d.env.Endpoint(), d.env.Snowflake.URL(), f.SourceBucket, f.Table, f.Name, f.LandingBucket)
+  aws dynamodb query --table-name %[4]s --index-name uploads \
+    --key-condition-expression 'ledger_feed = :f' --expression-attribute-values '{":f":{"S":"%[5]s"}}'
+  aws s3 ls --recursive s3://%[6]s/
+`, d.env.Endpoint(), d.env.Snowflake.URL(), f.SourceBucket, f.Table, f.Name, f.LandingBucket, page)
 }

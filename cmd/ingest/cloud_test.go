@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ingestion/internal/fake"
+	"ingestion/internal/feed"
+	"ingestion/internal/operate"
+	"ingestion/internal/quarantine"
+	"ingestion/internal/upload"
+)
+
+// cloud is an account with two feeds in one table, behind the AWS clients
+// that the command makes itself.
+type cloud struct {
+	t     *testing.T
+	db    *fake.DynamoDB
+	s3    fake.S3
+	depth map[string]int // of queues, by the last part of their URL
+	cfg   aws.Config
+	cf    *fake.CloudFormation
+}
+
+func newCloud(t *testing.T) *cloud {
+	t.Helper()
+	c := &cloud{t: t, db: fake.NewTable(), depth: map[string]int{}}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	c.cfg = aws.Config{
+		Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		RetryMaxAttempts: 1,
+	}
+	c.cf = &fake.CloudFormation{}
+	for _, name := range []string{"orders", "returns"} {
+		id := strings.ToUpper(name[:1]) + name[1:]
+		metadata, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
+			id: operate.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket}}}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.cf.Stacks = append(c.cf.Stacks, fake.Stack{Name: id, Template: string(metadata), Outputs: map[string]string{
+			id + "Feed": name, id + "LandingPrefix": "landing/" + name + "/", id + "LandingBucket": "landing", id + "Table": "table",
+			id + "SourceBucket": name + "-source", id + "UnpackFunction": name + "-unpack", id + "LoadFunction": name + "-load",
+			id + "FailureQueueUrl": server.URL + "/" + name + "-failures",
+		}})
+	}
+	return c
+}
+
+func (c *cloud) connect(context.Context, string, string) (operate.Account, error) {
+	return operate.Account{Config: c.cfg, Stacks: c.cf}, nil
+}
+
+// ServeHTTP is DynamoDB, what of SQS and S3 the verbs ask for, and nothing else.
+func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasPrefix(target, "DynamoDB_20120810."):
+		c.db.ServeHTTP(w, r)
+	case target == "AmazonSQS.GetQueueAttributes":
+		var in struct {
+			URL string `json:"QueueUrl"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		fmt.Fprintf(w, `{"Attributes":{"ApproximateNumberOfMessages":"%d"}}`, c.depth[in.URL[strings.LastIndexByte(in.URL, '/')+1:]])
+	case r.Method == http.MethodGet && r.URL.Query().Get("list-type") == "2":
+		bucket, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		type object struct{ Key string }
+		var out struct {
+			XMLName  xml.Name `xml:"ListBucketResult"`
+			Contents []object
+		}
+		for _, key := range c.s3.Keys(bucket, r.URL.Query().Get("prefix")) {
+			out.Contents = append(out.Contents, object{key})
+		}
+		if err := xml.NewEncoder(w).Encode(out); err != nil {
+			c.t.Error(err)
+		}
+	case r.Method == http.MethodGet:
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		body, ok := c.s3.Get(bucket, key)
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write(body) // a client that went away has what it wants
+	default:
+		http.Error(w, "the fake has no "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
+	}
+}
+
+// ledgerTime is how the ledger writes a time.
+const ledgerTime = "2006-01-02T15:04:05.000Z"
+
+func at(hour, minute int) time.Time { return time.Date(2026, 3, 1, hour, minute, 0, 0, time.UTC) }
+
+// put puts an item with attributes that are strings, times and numbers.
+func (c *cloud) put(pk, sk string, attributes map[string]any) {
+	c.t.Helper()
+	item := map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
+	}
+	for name, v := range attributes {
+		switch v := v.(type) {
+		case string:
+			item[name] = &types.AttributeValueMemberS{Value: v}
+		case int:
+			item[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(v)}
+		case time.Time:
+			item[name] = &types.AttributeValueMemberS{Value: v.Format(ledgerTime)}
+		case types.AttributeValue:
+			item[name] = v
+		default:
+			c.t.Fatalf("attribute %s is a %T", name, v)
+		}
+	}
+	if _, err := dynamodb.NewFromConfig(c.cfg).PutItem(c.t.Context(), &dynamodb.PutItemInput{TableName: aws.String("table"), Item: item}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// upload enters an upload whose file is as old as modified.
+func (c *cloud) upload(feedName, key string, modified time.Time, more map[string]any) upload.Upload {
+	c.t.Helper()
+	u := upload.New(upload.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified})
+	attributes := map[string]any{
+		"upload": u.ID, "feed": u.Feed, "bucket": u.Bucket, "key": u.Key, "version_id": u.VersionID, "etag": u.ETag, "bytes_in": int(u.Size),
+		"source_time": u.Time, "shards": 2, "ledger_feed": u.Feed, "ledger_time": u.Time.Format(ledgerTime) + "#" + u.ID, "started_at": modified.Add(time.Second),
+	}
+	maps.Copy(attributes, more)
+	c.put(upload.LedgerKey(u.Feed, u.ID), "upload", attributes)
+	return u
+}
+
+func (c *cloud) part(u upload.Upload, entry, part int, more map[string]any) {
+	c.t.Helper()
+	name := upload.PartName(entry, part)
+	attributes := map[string]any{
+		"part": name, "upload": u.ID, "feed": u.Feed, "entry": entry, "landing_key": u.PartKey("landing/", entry, part), "source_time": u.Time,
+	}
+	maps.Copy(attributes, more)
+	c.put(upload.LedgerKey(u.Feed, u.ID), "part#"+name, attributes)
+}
+
+func (c *cloud) record(u upload.Upload, ordinal int, data types.AttributeValue) {
+	c.t.Helper()
+	id := upload.RecordID(u.ID, 0, int64(ordinal))
+	c.put(upload.PartitionKey(u.Feed, u.ID, upload.Shard(int64(ordinal), 2)), id[upload.IDLength+1:], map[string]any{
+		"id": id, "feed": u.Feed, "source": u.Source(), "version": "v1", "entry": "", "ordinal": ordinal, "data": data,
+	})
+}
+
+// busy has a feed in every state of its uploads, and one that is idle.
+func busy(t *testing.T) (c *cloud, broken upload.Upload) {
+	c = newCloud(t)
+	c.upload("returns", "returns.json", at(8, 0), map[string]any{
+		"state": "loaded", "entries": 1, "records": 7, "stored": 7, "parts": 1, "parts_loaded": 1, "unpacked_at": at(8, 1), "loaded_at": at(8, 2),
+	})
+	c.upload("orders", "2026/gone.json", at(9, 0), map[string]any{"state": "missing", "message": "the object was deleted before it was read"})
+	broken = c.upload("orders", "2026/bröken\x1b[31m.zip", at(10, 0), map[string]any{
+		"state": "loaded", "entries": 2, "records": 2000, "stored": 1996, "rejected_by_unpack": 3, "rejected_by_load": 1, "parts": 3, "parts_loaded": 3,
+		"bytes_unpacked": 1234567, "bytes_landed": 98765, "unpacked_at": at(10, 1), "loaded_at": at(10, 2),
+		"reason#invalid_json": 3, "reason#item_too_large": 1, "message": "record 17 of a.json: not JSON",
+	})
+	for i := range 2 {
+		c.part(broken, 0, i, map[string]any{"state": "loaded", "records": 900, "stored": 900, "bytes": 40000, "landed_at": at(10, 1), "loaded_at": at(10, 2)})
+	}
+	c.part(broken, 1, 0, map[string]any{
+		"state": "loaded", "records": 197, "stored": 196, "rejected": 1, "bytes": 18765, "landed_at": at(10, 1), "loaded_at": at(10, 2),
+		"reason#item_too_large": 1, "message": "an item of 500,000 bytes",
+	})
+	w := quarantine.NewWriter(t.Context(), &c.s3, "landing", "quarantine/", broken, "unpack")
+	for i, raw := range []string{`{"a":`, "{\"b\":\x1b[31m 'red'}", strings.Repeat("x", 100)} {
+		r := quarantine.Record{
+			ID: upload.RecordID(broken.ID, 0, int64(17+i)), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "a.json",
+			Ordinal: int64(17 + i), Offset: int64(1000 * i), Stage: "unpack", Reason: "invalid_json", Detail: "not JSON", Rest: i == 2,
+		}
+		r.SetRaw([]byte(raw))
+		for range 2 { // as a repeated invocation leaves it
+			if err := w.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w = quarantine.NewWriter(t.Context(), &c.s3, "landing", "quarantine/", broken, "load")
+	r := quarantine.Record{
+		ID: upload.RecordID(broken.ID, 1, 5), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "b.json", Ordinal: 5, Offset: -1,
+		Stage: "load", Reason: "item_too_large", Detail: "an item of 500,000 bytes", Copy: quarantine.CopyKey("quarantine/", broken),
+	}
+	r.SetRaw([]byte{0xff, 0xfe})
+	if err := w.Add(r); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.s3.Set("landing", quarantine.CopyKey("quarantine/", broken), []byte("not NDJSON"))
+	c.upload("orders", "2026/orders.json", at(11, 0), map[string]any{
+		"state": "unpacked", "entries": 1, "records": 1000, "stored": 500, "parts": 2, "parts_loaded": 1, "unpacked_at": at(11, 1),
+	})
+	c.upload("orders", "2026/orders2.json", at(12, 0), map[string]any{"state": "unpacking", "checkpoint": `{"hops":2}`})
+	return c, broken
+}

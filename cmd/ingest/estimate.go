@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ingestion/internal/estimate"
+)
+
+func (c *command) estimate() *cobra.Command {
+	load := estimate.Workload{}
+	var pricesFile string
+	var feeds []string
+	var showPrices bool
+	cmd := &cobra.Command{
+		Use:   "estimate [cdk.out]",
+		Short: "Estimate what the feeds of synthesized templates cost",
+		Long: `Estimate what each feed of the templates that "npx cdk synth" wrote costs: when
+nothing arrives, for each million records and for each GB (decompressed) that
+arrive, price by price. It needs no credentials. Prices are those of the list that
+comes with the command, for us-east-1, with its date; --show-prices prints the list
+with the page each is from, and the assumptions. --prices takes another, of the
+same form; what it does not name stays as it is.
+
+The figures are list prices without free tiers. IDLE is due each month; STORED for
+a million records kept in the table, each month; METRICS for custom metrics in a
+month in which something arrives every hour.`,
+		Example: `  ingest estimate
+  ingest estimate --feed orders --record-bytes 2000
+  ingest estimate --show-prices > prices.json && ingest estimate --prices prices.json
+  ingest estimate --output json | jq '.[] | {feed, idle_usd_per_month}'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("%s takes one folder at most, such as: %s cdk.out", cmd.CommandPath(), cmd.CommandPath())
+			}
+			return nil
+		},
+		PreRunE: func(*cobra.Command, []string) error {
+			var wrong []error
+			for name, n := range map[string]int64{"record-bytes": load.RecordBytes, "file-bytes": load.FileBytes} {
+				if n < 1 {
+					wrong = append(wrong, fmt.Errorf("--%s %d: it is 1 or more", name, n))
+				}
+			}
+			if load.Objects < 0 {
+				wrong = append(wrong, fmt.Errorf("--objects %d: it is 0 or more", load.Objects))
+			}
+			return c.usage(errors.Join(wrong...))
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			prices, err := estimate.BuiltIn()
+			if pricesFile != "" {
+				prices, err = estimate.ReadPrices(pricesFile)
+			}
+			if err != nil {
+				return err
+			}
+			if showPrices {
+				return printJSON(cmd.OutOrStdout(), prices)
+			}
+			templates, err := estimate.ReadAssembly(strings.Join(append(args, "cdk.out")[:1], ""))
+			if err != nil {
+				return err
+			}
+			all, err := estimate.Templates(templates, prices, load)
+			if err != nil {
+				return err
+			}
+			if all, err = chosen(all, feeds); err != nil {
+				return err
+			}
+			return c.print(cmd, all, func(t *table) error { return estimated(t, all, prices, load) })
+		},
+	}
+	cmd.Flags().Int64Var(&load.RecordBytes, "record-bytes", estimate.DefaultRecordBytes, "size of a record, as JSON")
+	cmd.Flags().Int64Var(&load.FileBytes, "file-bytes", estimate.DefaultFileBytes, "size of a file, decompressed")
+	cmd.Flags().Int64Var(&load.Objects, "objects", estimate.DefaultObjects, "objects in an external bucket, which is listed on a schedule")
+	cmd.Flags().StringVar(&pricesFile, "prices", "", "file with other prices")
+	cmd.Flags().BoolVar(&showPrices, "show-prices", false, "print the price list, as JSON, and nothing else")
+	cmd.Flags().StringArrayVar(&feeds, "feed", nil, "only that feed; several: those")
+	return cmd
+}
+
+// chosen are the estimates of the feeds of those names, all without names.
+func chosen(all []estimate.Estimate, names []string) ([]estimate.Estimate, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var some []estimate.Estimate
+	var wrong []error
+	for _, name := range names {
+		n := len(some)
+		for _, e := range all {
+			if e.Feed == name || e.Stack == name {
+				some = append(some, e)
+			}
+		}
+		if len(some) == n {
+			wrong = append(wrong, fmt.Errorf("the templates have no feed %q", name))
+		}
+	}
+	return some, errors.Join(wrong...)
+}
+
+func estimated(t *table, all []estimate.Estimate, prices estimate.Prices, load estimate.Workload) error {
+	if len(all) == 0 {
+		t.line("The templates have no feed.")
+		return nil
+	}
+	t.line("Prices of %s in %s, records of %s bytes in files of %s.", prices.Date, prices.Region, grouped(load.RecordBytes), size(load.FileBytes))
+	t.head("FEED", "STACK", "IDLE/MONTH", "PER MILLION RECORDS", "PER GB", "STORED/MILLION/MONTH", "METRICS/MONTH")
+	for _, e := range all {
+		t.row(e.Feed, e.Stack, dollars(e.Idle), dollars(e.PerMillion), dollars(e.PerGB), dollars(e.Stored), dollars(e.Metrics))
+	}
+	for _, e := range all {
+		t.gap()
+		t.line("%s, price by price:", e.Feed)
+		t.head("WHEN", "USD", "QUANTITY", "PER", "WHAT")
+		for _, l := range e.Lines {
+			t.row(string(l.When), dollars(l.USD), quantity(l.Quantity), l.Per, l.What)
+		}
+		for _, what := range e.NotCounted {
+			t.line("not counted: %s", what)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ingestion/internal/estimate"
+)
+
+// assembly writes what `cdk synth` would of a feed with alarms and queues.
+func assembly(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"manifest.json": `{"artifacts":{"Orders":{"type":"aws:cloudformation:stack","properties":{"templateFile":"Orders.template.json"}},
+			"Store":{"type":"aws:cloudformation:stack","properties":{"templateFile":"Store.template.json"}}}}`,
+		"Store.template.json": `{"Resources":{"Dashboard":{"Type":"AWS::CloudWatch::Dashboard"}}}`,
+		"Orders.template.json": `{"Metadata":{"Ingestion":{"Orders":{"Spec":{"feed":"orders"},"Snowflake":{"from":"parts","load":"continuous"}}}},"Resources":{
+			"OrdersUnpack1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":1769,"Architectures":["arm64"],"Environment":{"Variables":{"QUEUE_URL":"u","METRICS":"Errors,Records"}}}},
+			"OrdersLoad1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":512,"Architectures":["arm64"]}},
+			"OrdersUnpackQueue1":{"Type":"AWS::SQS::Queue"},"OrdersLoadQueue1":{"Type":"AWS::SQS::Queue"},
+			"OrdersUnpackMapping":{"Type":"AWS::Lambda::EventSourceMapping","Properties":{"EventSourceArn":{"Fn::GetAtt":["OrdersUnpackQueue1","Arn"]}}},
+			"OrdersLoadMapping":{"Type":"AWS::Lambda::EventSourceMapping","Properties":{"EventSourceArn":{"Fn::GetAtt":["OrdersLoadQueue1","Arn"]}}},
+			"OrdersErrors":{"Type":"AWS::CloudWatch::Alarm","Properties":{"MetricName":"Errors"}},
+			"OrdersFailed":{"Type":"AWS::CloudWatch::Alarm","Properties":{"MetricName":"Failed"}}}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestEstimate(t *testing.T) {
+	dir := assembly(t)
+	for _, form := range []string{"table", "json"} {
+		got := ingest(t.Context(), to(nil), "estimate", dir, "--output", form)
+		if got.code != exitOK || got.errOut != "" {
+			t.Fatalf("%+v", got)
+		}
+		golden(t, "estimate."+form, got.out)
+	}
+	got := ingest(t.Context(), to(nil), "estimate", dir, "--feed", "orders")
+	if got.code != exitOK || strings.Contains(got.out, estimate.Shared) {
+		t.Errorf("%+v", got)
+	}
+	prices := ingest(t.Context(), to(nil), "estimate", "--show-prices")
+	file := filepath.Join(dir, "prices.json")
+	if err := os.WriteFile(file, []byte(strings.Replace(prices.out, `"date": "`, `"date": "after `, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ingest(t.Context(), to(nil), "estimate", dir, "--prices", file); got.code != exitOK || !strings.HasPrefix(got.out, "Prices of after 20") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestEstimateOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	for want, args := range map[string][]string{
+		"run `npx cdk synth` first":                                    {"estimate", dir},
+		`the templates have no feed "a"` + "\n" + `the templates have`: {"estimate", assembly(t), "--feed", "a", "--feed", "b"},
+		"price list: open":                                             {"estimate", assembly(t), "--prices", filepath.Join(dir, "none")},
+	} {
+		if got := ingest(t.Context(), to(nil), args...); got.code != exitFailed || !strings.Contains(got.errOut, want) {
+			t.Errorf("%+v, want %q", got, want)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ingest(t.Context(), to(nil), "estimate", dir, "-o", "json"); got.code != exitOK || got.out != "[]\n" {
+		t.Errorf("%+v", got)
+	}
+}

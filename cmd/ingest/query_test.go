@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"ingestion/snowflake/client"
+)
+
+// answer is a result of Snowflake's.
+type answer struct {
+	columns []client.Column
+	rows    [][]any
+	err     error
+	handed  int
+}
+
+func (a *answer) Stream(_ context.Context, _ string, columns func([]client.Column) error, row func([]any) error) error {
+	if a.err != nil {
+		return a.err
+	}
+	if err := columns(a.columns); err != nil {
+		return err
+	}
+	for _, values := range a.rows {
+		if err := row(values); err != nil {
+			return err
+		}
+		a.handed++
+	}
+	return nil
+}
+
+func orders() *answer {
+	return &answer{
+		columns: []client.Column{{Name: "ID", Type: "TEXT"}, {Name: "AMOUNT", Type: "FIXED"}, {Name: "DATA", Type: "VARIANT"}, {Name: "ID", Type: "TEXT"}},
+		rows: [][]any{
+			{"a,b", "12.50", `{"x": "<1>"}`, nil},
+			{"two\nlines \x1b[31m", "1000", "[]", "z"},
+			{"c", nil, nil, ""},
+		},
+	}
+}
+
+// verb runs f as a verb would, with that form of output.
+func verb(output string, f func(c *command, cmd *cobra.Command) error) result {
+	var out, errOut strings.Builder
+	cmd := &cobra.Command{}
+	cmd.SetOut(&out)
+	cmd.SetErr(&errOut)
+	cmd.SetContext(context.Background())
+	err := f(&command{output: output}, cmd)
+	if err != nil {
+		errOut.WriteString(err.Error())
+	}
+	return result{0, out.String(), errOut.String()}
+}
+
+func TestQueryOutput(t *testing.T) {
+	for name, form := range map[string]struct {
+		output string
+		csv    bool
+	}{"table": {outputTable, false}, "json": {outputJSON, false}, "csv": {outputTable, true}} {
+		got := verb(form.output, func(c *command, cmd *cobra.Command) error {
+			return c.runQuery(cmd, orders(), query{limit: -1, csv: form.csv})
+		})
+		if got.errOut != "" {
+			t.Errorf("%s: %s", name, got.errOut)
+		}
+		if form.output == outputJSON && !json.Valid([]byte(got.out)) {
+			t.Errorf("no JSON: %s", got.out)
+		}
+		golden(t, "query."+name, got.out)
+	}
+	none := verb(outputJSON, func(c *command, cmd *cobra.Command) error {
+		return c.runQuery(cmd, &answer{columns: orders().columns}, query{limit: -1})
+	})
+	if none.out != "[]\n" {
+		t.Errorf("no rows: %q", none.out)
+	}
+}
+
+func TestQueryLimit(t *testing.T) {
+	a := orders()
+	got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, a, query{limit: 2, csv: true}) })
+	if a.handed != 2 || strings.Count(got.out, "\n") != 4 || !strings.Contains(got.errOut, "The first 2 rows; there are more: --limit 0 prints all.") {
+		t.Errorf("%d rows, %+v", a.handed, got)
+	}
+	if got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, orders(), query{limit: 3}) }); got.errOut != "" {
+		t.Errorf("exactly as many: %s", got.errOut)
+	}
+}
+
+func TestQueryErrors(t *testing.T) {
+	said := errors.New("said by Snowflake")
+	for name, test := range map[string]struct {
+		err        error
+		want, lack string
+	}{
+		"syntax":    {&client.Error{Class: client.ErrSyntax, Hint: "of the deployment", Err: said}, "said by Snowflake", "deployment"},
+		"privilege": {&client.Error{Class: client.ErrPrivilege, Hint: "GRANT it", Err: said}, "GRANT it", "deployment"},
+		"warehouse": {&client.Error{Hint: "of the deployment", Err: errors.New("No active warehouse selected")}, "give --warehouse", "deployment"},
+	} {
+		got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, &answer{err: test.err}, query{}) })
+		if !strings.Contains(got.errOut, test.want) || strings.Contains(got.errOut, test.lack) || got.out != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestQueryPlace(t *testing.T) {
+	p := place{View: "ORDERS_LATEST", Table: "ORDERS", Database: "RAW", Schema: "PUBLIC", Account: "org-acct", User: "INGESTION", Role: "LOADER"}
+	for _, output := range []string{outputTable, outputJSON} {
+		got := verb(output, func(c *command, cmd *cobra.Command) error { return c.printPlace(cmd, p) })
+		golden(t, "query.names."+output, got.out)
+	}
+}
+
+func TestQueryUsage(t *testing.T) {
+	for name, args := range map[string][]string{
+		"no feed":        {"query"},
+		"SQL in pieces":  {"query", "orders", "SELECT", "1"},
+		"two statements": {"query", "orders", "SELECT 1; SELECT 2"},
+		"no statement":   {"query", "orders", " "},
+	} {
+		if got := ingest(t.Context(), to(nil), args...); got.code != exitUsage || got.out != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ingestion/internal/ledger"
+	"ingestion/internal/operate"
+	"ingestion/internal/operate/overview"
+)
+
+func (c *command) status() *cobra.Command {
+	var since, state string
+	var limit int
+	var watch bool
+	var interval time.Duration
+	cmd := &cobra.Command{
+		Use:   "status <feed> [upload]",
+		Short: "Show the uploads of a feed, or one of them down to its parts",
+		Long: `Show the uploads of a feed, newest source object first, or one of them down to
+its entries and parts.
+
+An upload is named by its ID, by the key of its file (the newest, where the file
+was put several times) or by the beginning of either. Its states:
+  unpacking   unpack has begun, and has not said that it has ended
+  unpacked    every part is in the landing bucket, not all are loaded
+  loaded      every record is in the table or in quarantine
+  missing     the file was gone before it was read
+
+RECORDS is what is in the file, STORED what is in the table: with QUARANTINED it
+makes RECORDS once the upload is loaded. --watch shows changes as they come, until
+ctrl-C: the table anew on a terminal, a line for each change elsewhere.`,
+		Example: `  ingest status orders
+  ingest status orders --since 24h --state unpacked
+  ingest status orders 2026/03/orders.json.gz
+  ingest status orders --watch`,
+		Args:              feedAndUpload,
+		ValidArgsFunction: c.completeUpload,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := parseSince(since, time.Now())
+			if err != nil {
+				return err
+			}
+			l, err := c.open(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			v := view{c: c, cmd: cmd, feed: l, filter: overview.Filter{Since: from, State: ledger.State(state), Limit: limit}}
+			if len(args) > 1 {
+				u, err := overview.FindUpload(cmd.Context(), l.Ledger, l.Name, args[1])
+				if err != nil {
+					return err
+				}
+				v.upload = &u
+			}
+			if watch {
+				ticker := time.NewTicker(interval)
+				defer ticker.Stop()
+				return v.watch(ticker.C)
+			}
+			return v.show("")
+		},
+		PreRunE: func(*cobra.Command, []string) error {
+			_, err := parseSince(since, time.Now())
+			if state != "" && !slices.Contains(strings.Split(uploadStates, ", "), state) {
+				err = errors.Join(err, fmt.Errorf("--state %q: it is one of %s", state, uploadStates))
+			}
+			if interval <= 0 {
+				err = errors.Join(err, fmt.Errorf("--interval %s: it is more than 0", interval))
+			}
+			return c.usage(err)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many uploads to show; 0 for all")
+	cmd.Flags().StringVar(&since, "since", "", "only files from then on: a date, a time (RFC 3339), or how long ago, such as 90m, 24h, 7d")
+	cmd.Flags().StringVar(&state, "state", "", "only uploads in that state: "+uploadStates)
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing changes until ctrl-C")
+	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "how often --watch looks")
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(strings.Split(uploadStates, ", "), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+const uploadStates = string(ledger.Unpacking + ", " + ledger.Unpacked + ", " + ledger.Loaded + ", " + ledger.Missing)
+
+// places says where a feed's objects are.
+func places(l *operate.Live) overview.Places {
+	spec := l.Spec.WithDefaults()
+	return overview.Places{LandingBucket: l.LandingBucket, LandingPrefix: spec.LandingPrefix, QuarantinePrefix: spec.QuarantinePrefix}
+}
+
+func uploadList(t *table, feedName string, uploads []overview.Upload) error {
+	if len(uploads) == 0 {
+		t.line("Feed %s has no such upload.", feedName)
+		return nil
+	}
+	t.head("TIME", "KEY", "STATE", "SIZE", "RECORDS", "STORED", "QUARANTINED", "PARTS", "TOOK", "UPLOAD")
+	for _, u := range uploads {
+		t.row(u.Time, shortened(u.Key, 60), uploadState(u.State), size(u.Bytes), u.Records, u.Stored, badIfAny(u.Quarantined),
+			fmt.Sprintf("%d/%d", u.PartsLoaded, u.Parts), u.Took(), u.Upload)
+	}
+	return nil
+}
+
+func uploadState(s ledger.State) any {
+	switch s {
+	case ledger.Loaded:
+		return good(string(s))
+	case ledger.Missing:
+		return bad(string(s))
+	}
+	return doubtful(string(s))
+}
+
+func uploadDetail(t *table, d overview.Detail) error {
+	t.line("%s", d.Source)
+	t.head("UPLOAD", d.Upload.Upload)
+	t.row("version", d.Version)
+	t.row("state", uploadState(d.State))
+	t.row("time", moment(d.Time))
+	t.row("bytes", fmt.Sprintf("%s in the file, %s decompressed, %s in parts", size(d.Bytes), size(d.BytesUnpacked), size(d.BytesLanded)))
+	t.row("entries", grouped(d.Entries))
+	t.row("records", grouped(d.Records))
+	t.row("stored", grouped(d.Stored))
+	t.row("quarantined", grouped(d.Quarantined))
+	t.row("parts", fmt.Sprintf("%s, %s of them loaded", grouped(d.Parts), grouped(d.PartsLoaded)))
+	t.row("started at", orHyphen(d.StartedAt))
+	t.row("unpacked at", orHyphen(d.UnpackedAt))
+	t.row("loaded at", orHyphen(d.LoadedAt))
+	if d.Hops > 0 {
+		t.row("handed on", fmt.Sprintf("%d times, for want of time", d.Hops))
+	}
+	if d.Message != "" {
+		t.row("message", doubtful(d.Message))
+	}
+	t.row("parts in", d.PartsFolder)
+	if d.Quarantined > 0 {
+		t.row("quarantine in", d.QuarantineFolder)
+		t.head("REASON", "RECORDS")
+		for _, reason := range sortedReasons(d.Reasons) {
+			t.row(reason, d.Reasons[reason])
+		}
+	}
+	if len(d.EntryList) > 1 {
+		t.head("ENTRY", "PARTS", "LOADED", "RECORDS", "STORED", "REJECTED", "SIZE")
+		for _, e := range d.EntryList {
+			t.row(e.Entry, e.Parts, e.Loaded, e.Records, e.Stored, badIfAny(e.Rejected), size(e.Bytes))
+		}
+	}
+	if len(d.PartList) > 0 {
+		t.head("PART", "STATE", "RECORDS", "STORED", "REJECTED", "SIZE", "LANDED", "LOADED", "MESSAGE")
+		for _, p := range d.PartList {
+			t.row(p.Part, uploadState(p.State), p.Records, p.Stored, badIfAny(p.Rejected), size(p.Bytes), orHyphen(p.LandedAt), orHyphen(p.LoadedAt), p.Message)
+		}
+	}
+	return nil
+}
+
+func orHyphen(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return *t
+}
