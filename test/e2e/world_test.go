@@ -44,7 +44,7 @@ type world struct {
 	db     *sql.DB // in Snowflake, by the real driver
 	repo   string
 	dir    string            // of the whole test
-	apps   map[string]string // that editedApp built, by their edits
+	apps   map[string]string // that buildApp built, by their app.go
 	lambda *lambda.Client
 
 	quakes, airports, movies, flights *flow.Feed
@@ -52,7 +52,18 @@ type world struct {
 	expected map[*flow.Feed]int
 }
 
+// start deploys the app as it is.
 func start(t *testing.T) *world {
+	t.Helper()
+	w := startEmpty(t)
+	w.deploy(t, allStacks...)
+	w.quakes, w.airports = w.feed(t, "Earthquakes"), w.feed(t, "Airports")
+	w.movies, w.flights = w.feed(t, "Movies"), w.feed(t, "Flights")
+	return w
+}
+
+// startEmpty starts the local AWS and Snowflake, in which nothing is deployed.
+func startEmpty(t *testing.T) *world {
 	t.Helper()
 	repo, err := filepath.Abs("../..")
 	if err != nil {
@@ -83,9 +94,6 @@ func start(t *testing.T) *world {
 	if err := env.Bootstrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.deploy(t, allStacks...)
-	w.quakes, w.airports = w.feed(t, "Earthquakes"), w.feed(t, "Airports")
-	w.movies, w.flights = w.feed(t, "Movies"), w.feed(t, "Flights")
 	return w
 }
 
@@ -301,25 +309,48 @@ func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
 // text and what comes in its place.
 func (w *world) editedApp(t *testing.T, edits ...string) string {
 	t.Helper()
-	name := strings.Join(edits, "\x00")
-	if app, built := w.apps[name]; built {
-		return app
+	source := w.appSource(t)
+	for i := 0; i < len(edits); i += 2 {
+		if strings.Count(source, edits[i]) != 1 {
+			t.Fatalf("app.go has %q %d times", edits[i], strings.Count(source, edits[i]))
+		}
 	}
+	return w.buildApp(t, strings.NewReplacer(edits...).Replace(source))
+}
+
+// appOf builds the app with other feeds: those that a Go expression lists.
+func (w *world) appOf(t *testing.T, feeds string) string {
+	t.Helper()
+	const begin, end = "func feeds() []constructs.FeedStack {\n", "\n}\n"
+	before, rest, found := strings.Cut(w.appSource(t), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("app.go has no %q", begin)
+	}
+	return w.buildApp(t, before+begin+"return []constructs.FeedStack{\n"+feeds+"}"+end+after)
+}
+
+func (w *world) appSource(t *testing.T) string {
+	t.Helper()
 	source, err := os.ReadFile(filepath.Join(w.repo, "app.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(edits); i += 2 {
-		if strings.Count(string(source), edits[i]) != 1 {
-			t.Fatalf("app.go has %q %d times", edits[i], strings.Count(string(source), edits[i]))
-		}
+	return string(source)
+}
+
+// buildApp builds the app with another app.go.
+func (w *world) buildApp(t *testing.T, source string) string {
+	t.Helper()
+	if app, built := w.apps[source]; built {
+		return app
 	}
 	dir := filepath.Join(w.dir, fmt.Sprint("app-", len(w.apps)))
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	edited, overlay, app := filepath.Join(dir, "app.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
-	if err := os.WriteFile(edited, []byte(strings.NewReplacer(edits...).Replace(string(source))), 0o600); err != nil {
+	if err := os.WriteFile(edited, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(w.repo, "app.go"): edited}})
@@ -334,6 +365,6 @@ func (w *world) editedApp(t *testing.T, edits ...string) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	w.apps[name] = app
+	w.apps[source] = app
 	return app
 }

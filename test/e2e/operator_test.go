@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// said is what a command has printed.
+type said struct {
+	command, out, err string
+}
+
+// ingest runs the command that `make build` makes, as a user of the local AWS
+// would, and checks its exit code.
+func (w *world) ingest(t *testing.T, code int, args ...string) said {
+	t.Helper()
+	return w.shell(t, code, "ingest "+quoted(args))
+}
+
+// quoted writes arguments as a shell reads them.
+func quoted(args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		if words[i] = a; a == "" || strings.ContainsAny(a, " '\"$*;|&<>()\\") {
+			words[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// shell runs a line as it would be typed, or copied from what a command has printed.
+func (w *world) shell(t *testing.T, code int, line string) said {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir = w.dir
+	cmd.Env = append(w.env.Environ(), "SNOWFLAKE_ENDPOINT_URL="+w.env.Snowflake.URL(),
+		"PATH="+filepath.Join(w.repo, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	got := 0
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			t.Fatalf("%s: %v", line, err)
+		}
+		got = exit.ExitCode()
+	}
+	t.Logf("$ %s\n%s%s[%d]", line, out.String(), errOut.String(), got)
+	if got != code {
+		t.Fatalf("%s: exit code %d, want %d\n%s%s", line, got, code, out.String(), errOut.String())
+	}
+	return said{line, out.String(), errOut.String()}
+}
+
+// line checks that one line of the results holds all of the texts, in their order.
+func (s said) line(t *testing.T, texts ...string) {
+	t.Helper()
+	for line := range strings.Lines(s.out + s.err) {
+		rest, found := line, true
+		for _, text := range texts {
+			if _, rest, found = strings.Cut(rest, text); !found {
+				break
+			}
+		}
+		if found {
+			return
+		}
+	}
+	t.Errorf("%s: no line has %q:\n%s%s", s.command, texts, s.out, s.err)
+}
+
+// read decodes what was printed with --output json.
+func (s said) read(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s.out), v); err != nil {
+		t.Fatalf("%s: %v\n%s", s.command, err, s.out)
+	}
+}
+
+// count checks how many lines of results were printed.
+func (s said) count(t *testing.T, n int64) {
+	t.Helper()
+	if got := int64(strings.Count(s.out, "\n")); got != n {
+		t.Errorf("%s: %d lines, want %d", s.command, got, n)
+	}
+}
