@@ -88,6 +88,8 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	if e.host, err = host.New(o.Host); err != nil {
 		return nil, err
 	}
+	// The numbers of a queue are exact here: the function drain has no minute to wait.
+	e.host.Setenv("DRAIN_EVERY", "200ms")
 	if e.moto, err = startLauncher(ctx, python, o, e.host.URL()); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// every is the time from one look at the queues to the next.
-	every = 15 * time.Second
+	// Every is the time from one look at the queues to the next.
+	Every = 15 * time.Second
 	// looks is how many looks in a row have to find nothing. The numbers are
 	// approximate, and right a minute after the last message was sent at the
 	// earliest ("GetQueueAttributes"): this is a minute and a half.
@@ -45,6 +45,8 @@ type Handler struct {
 	Again func(context.Context, Request) error
 	// Answer is Send, but for tests.
 	Answer func(context.Context, *cfn.Response, string) error
+	// Every is the package's, but where the numbers of a queue are exact.
+	Every time.Duration
 	// Wait waits for so long, and Now is time.Now, but for tests.
 	Wait func(context.Context, time.Duration) error
 	Now  func() time.Time
@@ -149,7 +151,7 @@ func (h *Handler) wait(ctx context.Context, r *Request, urls []string) (over boo
 		if timeUp() {
 			return false, nil
 		}
-		if err := h.Wait(ctx, every); err != nil {
+		if err := h.Wait(ctx, h.Every); err != nil {
 			return false, err
 		}
 	}

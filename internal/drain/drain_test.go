@@ -52,7 +52,8 @@ func newWorld(messages func(string, time.Duration) (int, int)) *world {
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	w := &world{start: start, now: start, messages: messages, invocation: 14 * time.Minute}
 	w.h = &drain.Handler{
-		SQS: w, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+		Every: drain.Every,
+		SQS:   w, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 		Again:  func(_ context.Context, r drain.Request) error { w.again = append(w.again, r); return nil },
 		Answer: func(_ context.Context, r *cfn.Response, _ string) error { w.answers = append(w.answers, r); return nil },
 		Wait:   func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil },

@@ -19,6 +19,9 @@ import (
 	"ingestion/internal/handon"
 )
 
+// envEvery shortens drain.Every where the numbers of a queue are exact: in the local AWS.
+const envEvery = "DRAIN_EVERY"
+
 func main() {
 	if err := run(context.Background(), os.Getenv); err != nil {
 		log.Fatal(err)
@@ -32,7 +35,12 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
+	every := drain.Every
+	if d, err := time.ParseDuration(getenv(envEvery)); err == nil {
+		every = d
+	}
 	h := &drain.Handler{
+		Every:  every,
 		SQS:    sqs.NewFromConfig(cfg),
 		Again:  handon.JSON[drain.Request](handon.Function(cfg, lambdacontext.FunctionName)),
 		Answer: drain.Send, Wait: wait, Now: time.Now, TimeUp: function.TimeUp,
