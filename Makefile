@@ -12,6 +12,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+export CDK_NO_PERF_BUILTINS := 1
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export JSII_DEPRECATED := quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20

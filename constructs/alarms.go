@@ -125,7 +125,7 @@ type alarm struct {
 
 func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 	name := p.Spec.Feed
-	own := append(dimension(feed.MetricStore, p.Store.Table.TableName()), dimension(feed.MetricFeed, &name)...)
+	own := append(dimension(feed.MetricStore, &p.Store.names.table), dimension(feed.MetricFeed, &name)...)
 	alarms := []alarm{
 		{
 			id: "FailedEvents", namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible", dimensions: dimension("QueueName", p.FailureQueue.QueueName()), statistic: "Maximum", periods: 1, over: true,
@@ -140,19 +140,19 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 			description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed. It is repeated twice; nothing is lost. If it goes on: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
 		},
 		{
-			id: "Throttles", namespace: "AWS/Lambda", metric: "Throttles", dimensions: dimension("FunctionName", p.Load.FunctionName()), statistic: "Sum", periods: 3, over: true,
+			id: "Throttles", namespace: "AWS/Lambda", metric: "Throttles", dimensions: dimension("FunctionName", jsii.String(p.load.name())), statistic: "Sum", periods: 3, over: true,
 			description: fmt.Sprintf("Feed %s: for 15 minutes load has found no free concurrency, of its own (Load.MaxConcurrency) or of the account. Events wait for six hours, then they are in the failure queue. How far behind it is: bin/ingest status %[1]s", name),
 		},
 	}
 	if a.NothingFor > 0 {
 		alarms = append(alarms, alarm{
-			id: "NothingArrived", namespace: "AWS/Lambda", metric: "Invocations", dimensions: dimension("FunctionName", p.Unpack.FunctionName()), statistic: "Sum",
+			id: "NothingArrived", namespace: "AWS/Lambda", metric: "Invocations", dimensions: dimension("FunctionName", jsii.String(p.unpack.name())), statistic: "Sum",
 			period: time.Hour, periods: int(a.NothingFor / time.Hour), below: true, over: true,
 			description: fmt.Sprintf("Feed %s: no file has arrived for %s. Whether it is the sender or the wiring: bin/ingest doctor %[1]s", name, hours(a.NothingFor)),
 		})
 	}
 	for _, alarm := range alarms {
-		alarm.make(p.Construct, *p.Store.AlarmTopic.TopicArn())
+		alarm.make(p.Construct, p.Store.names.alarmTopicARN)
 	}
 }
 

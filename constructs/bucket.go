@@ -1,7 +1,6 @@
 package constructs
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -18,15 +17,16 @@ func newDataBucket(scope core.Construct, id string, s settings, props awss3.Buck
 		props.BucketKeyEnabled = jsii.Bool(true)
 	}
 	props.EnforceSSL = jsii.Bool(true)
-	props.BlockPublicAccess = awss3.BlockPublicAccess_BLOCK_ALL()
+	props.BlockPublicAccess = blockPublicAccess(struct{}{})
 	props.RemovalPolicy = removalPolicy(s.deleteData)
 	if s.deleteData {
 		props.AutoDeleteObjects = jsii.Bool(true)
 	}
+	props.NotificationsHandlerRole = s.site.notifierRole()
 	bucket := awss3.NewBucket(scope, &id, &props)
 	suppress(bucket, "AwsSolutions-S1", "The ledger has every object with its time and its counts. Who reads is for CloudTrail's data events: an access log would be a bucket more for each bucket, and a line more for each object")
 	if s.deleteData {
-		confine(awscdk.Stack_Of(scope), deletionProvider, s)
+		confine(deletionProvider, s)
 	}
 	return bucket
 }

@@ -48,20 +48,20 @@ type buffer struct {
 	*IngestionPipeline
 	unpack, load awssqs.CfnQueue
 	policy       awssqs.CfnQueuePolicy
-	statements   []map[string]any
-	// drain must be there before the first event, and gone after the last; ready is
-	// that and, for what asks whether it may send, the policy.
+	statements   []any
+	// drain must be there before the first event, and gone after the last.
 	drain awscdk.CfnResource
-	ready []core.IDependable
 }
 
-// newBuffer makes the queues, as level-1 resources that share one policy.
+// newBuffer makes the queues, as level-1 resources that share one policy. That of
+// the failure queue will not do: back to Direct it would change while the bucket
+// may still tell the queue of unpack of objects, which it must be allowed to.
 func (p *IngestionPipeline) newBuffer(s settings, unpack, load FunctionProps) *buffer {
 	b := &buffer{IngestionPipeline: p}
 	b.unpack, b.load = b.newQueue("UnpackQueue", s, unpack), b.newQueue("LoadQueue", s, load)
-	b.statements = []map[string]any{tlsOnly(b.unpack.AttrArn()), tlsOnly(b.load.AttrArn())}
+	b.statements = []any{tlsOnly(b.unpack.AttrArn()), tlsOnly(b.load.AttrArn())}
 	b.policy = awssqs.NewCfnQueuePolicy(p.Construct, jsii.String("QueuePolicy"), &awssqs.CfnQueuePolicyProps{
-		Queues: &[]*string{b.unpack.Ref(), b.load.Ref()}, PolicyDocument: document(b.statements...),
+		Queues: &[]*string{b.unpack.Ref(), b.load.Ref()}, PolicyDocument: policy(b.statements...),
 	})
 	return b
 }
@@ -70,7 +70,7 @@ func (b *buffer) newQueue(id string, s settings, size FunctionProps) awssqs.CfnQ
 	props := &awssqs.CfnQueueProps{
 		MessageRetentionPeriod: jsii.Number((14 * 24 * time.Hour).Seconds()),
 		VisibilityTimeout:      jsii.Number((visibilityTimeouts * size.Timeout).Seconds()),
-		RedrivePolicy:          map[string]any{"deadLetterTargetArn": b.FailureQueue.QueueArn(), "maxReceiveCount": maxReceives},
+		RedrivePolicy:          map[string]any{"deadLetterTargetArn": b.failures.arn, "maxReceiveCount": maxReceives},
 		SqsManagedSseEnabled:   true,
 	}
 	if s.key != nil {
@@ -82,10 +82,10 @@ func (b *buffer) newQueue(id string, s settings, size FunctionProps) awssqs.CfnQ
 // accept lets a service of AWS send to the queue of unpack, under conditions.
 func (b *buffer) accept(principal string, conditions map[string]any) {
 	b.statements = append(b.statements, map[string]any{
-		"Effect": "Allow", "Principal": service(principal), "Action": "sqs:SendMessage", "Resource": b.unpack.AttrArn(),
+		"Effect": "Allow", "Principal": map[string]any{"Service": principal}, "Action": "sqs:SendMessage", "Resource": b.unpack.AttrArn(),
 		"Condition": conditions,
 	})
-	b.policy.SetPolicyDocument(document(b.statements...))
+	b.policy.SetPolicyDocument(policy(b.statements...))
 }
 
 // reference is the queue of unpack, whose policy the CDK leaves alone.
@@ -94,49 +94,62 @@ func (b *buffer) reference() awssqs.IQueue {
 }
 
 // feed has the two functions take from their queues. What is made comes in the
-// order queue, mapping, drain, and what tells of objects after that. It goes in
-// the reverse order, with the whole feed or alone where the feed goes back to
-// Direct: nothing is told any more, drain waits until both queues are empty,
-// then mapping and queue are deleted.
-func (b *buffer) feed(unpack, load function, props IngestionPipelineProps) {
-	mappings := append(
-		b.take("Unpack", unpack, b.unpack, props.Unpack.MaxConcurrency),
-		b.take("Load", load, b.load, props.Load.MaxConcurrency)...)
+// order queue, policy and mapping, drain, and what tells of objects after that. It
+// goes in the reverse order, with the whole feed or alone where the feed goes back
+// to Direct: nothing is told any more, drain waits until both queues are empty,
+// then mapping, policy and queue are deleted. CloudFormation deletes them even if
+// drain fails, see package drain; so drain moves what the functions do not take
+// in 45 minutes to the failure queue.
+func (b *buffer) feed(props IngestionPipelineProps) {
+	unpack, load := b.IngestionPipeline.unpack, b.IngestionPipeline.load
+	// A policy apart from the roles' own: back to Direct, these change before the
+	// queues are drained, and this one goes after. It is one for both roles, which a
+	// condition tells apart, because a stack is to have few resources.
+	policy := newPolicy(b.Construct, "Take", []awsiam.Role{unpack.role, load.role}, append(taking(unpack, b.unpack), taking(load, b.load)...)...)
+	take := func(id string, f function, queue awssqs.CfnQueue, maxConcurrency int) core.IDependable {
+		mapping := b.take(id, f, queue, maxConcurrency)
+		mapping.Node().AddDependency(policy)
+		return mapping
+	}
+	ready := []core.IDependable{
+		b.policy,
+		take("Unpack", unpack, b.unpack, props.Unpack.MaxConcurrency),
+		take("Load", load, b.load, props.Load.MaxConcurrency),
+	}
 	b.drain = awscdk.NewCfnResource(b.Construct, jsii.String("QueueDrain"), &awscdk.CfnResourceProps{
 		Type: jsii.String("Custom::QueueDrain"),
 		Properties: &map[string]any{
-			"ServiceToken":   b.newDrain(unpack).FunctionArn(),
+			"ServiceToken":   b.newDrain().arn(),
 			"ServiceTimeout": fmt.Sprint(drainTimeout.Seconds()),
 			// In this order: what is in the first may send to the second.
-			"QueueUrls": []any{b.unpack.Ref(), b.load.Ref()},
+			"QueueUrls":       []any{b.unpack.Ref(), b.load.Ref()},
+			"FailureQueueUrl": b.failures.QueueUrl(),
 		},
 	})
-	b.drain.Node().AddDependency(mappings...)
-	b.ready = []core.IDependable{b.policy, b.drain}
+	b.drain.Node().AddDependency(ready...)
+}
+
+// taking is what the role of f, and no other, needs to take from its queue.
+func taking(f function, queue awssqs.CfnQueue) []right {
+	itself := map[string]any{"ArnEquals": map[string]any{"aws:PrincipalArn": f.role.RoleArn()}}
+	rights := []right{{itself, []string{*queue.AttrArn()}, []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}}}
+	if key := f.settings.key; key != nil {
+		rights = append(rights, right{itself, []string{*key.KeyArn()}, keyReads})
+	}
+	return rights
 }
 
 // take has f invoked with what is in its queue, one message at a time.
-func (b *buffer) take(id string, f function, queue awssqs.CfnQueue, maxConcurrency int) []core.IDependable {
-	// A policy apart from the role's own: back to Direct, that one changes before
-	// the queue is drained, and this one goes after.
-	statements := []awsiam.PolicyStatement{allow(nil, []string{*queue.AttrArn()}, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
-	if key := f.settings.key; key != nil {
-		statements = append(statements, allow(nil, []string{*key.KeyArn()}, keyReads...))
-	}
-	policy := awsiam.NewPolicy(b.Construct, jsii.String(id+"Take"), &awsiam.PolicyProps{
-		Roles: &[]awsiam.IRole{f.role}, Statements: &statements,
-	})
+func (b *buffer) take(id string, f function, queue awssqs.CfnQueue, maxConcurrency int) awslambda.CfnEventSourceMapping {
 	props := &awslambda.CfnEventSourceMappingProps{
-		FunctionName: f.FunctionName(), EventSourceArn: queue.AttrArn(),
+		FunctionName: jsii.String(f.name()), EventSourceArn: queue.AttrArn(),
 		BatchSize:             jsii.Number(1),
 		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
 	}
 	if maxConcurrency > 0 {
 		props.ScalingConfig = &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(maxConcurrency)}
 	}
-	mapping := awslambda.NewCfnEventSourceMapping(b.Construct, jsii.String(id+"Messages"), props)
-	mapping.Node().AddDependency(policy)
-	return []core.IDependable{mapping}
+	return awslambda.NewCfnEventSourceMapping(b.Construct, jsii.String(id+"Messages"), props)
 }
 
 // drainTimeout is for how long CloudFormation waits for a custom resource: an
@@ -145,11 +158,11 @@ const drainTimeout = time.Hour
 
 // newDrain makes the function that waits for empty queues, at deployment only.
 // It writes to the log of unpack.
-func (b *buffer) newDrain(unpack function) function {
-	stack := b.stack
+func (b *buffer) newDrain() function {
+	unpack := b.IngestionPipeline.unpack
 	// Known before the function is made, so that its role can name it: draining
 	// takes longer than one invocation, and is handed on.
-	name := fmt.Sprintf("%.40s-drain-%s", b.Spec.Feed, digest(identity(b.Construct, b.Spec.Feed), 4))
+	name := b.functionName(drainName)
 	f := newFunction(b.Construct, "Drain", functionConfig{
 		settings: unpack.settings, logs: unpack.logs,
 		name: drainName, functionName: name, of: "of feed " + b.Spec.Feed,
@@ -157,8 +170,10 @@ func (b *buffer) newDrain(unpack function) function {
 		size:        FunctionProps{MemoryMB: 128, Timeout: 15 * time.Minute},
 		recursive:   true,
 	})
-	f.allow(nil, []string{*b.unpack.AttrArn(), *b.load.AttrArn()}, "sqs:GetQueueAttributes")
-	f.allow(nil, []string{"arn:" + *stack.Partition() + ":lambda:" + *stack.Region() + ":" + *stack.Account() + ":function:" + name}, "lambda:InvokeFunction")
+	f.allow(nil, []string{*b.unpack.AttrArn(), *b.load.AttrArn()}, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+	f.allow(nil, []string{b.failures.arn}, "sqs:SendMessage")
+	f.allowKey(keyWrites)
+	f.allow(nil, []string{b.site.functionARN(name)}, "lambda:InvokeFunction")
 	f.grant()
 	return f
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -37,5 +38,6 @@ var (
 		}
 		return awslambda.Architecture_ARM_64()
 	})
-	providedRuntime = once(func(struct{}) awslambda.Runtime { return awslambda.Runtime_PROVIDED_AL2023() })
+	blockPublicAccess = once(func(struct{}) awss3.BlockPublicAccess { return awss3.BlockPublicAccess_BLOCK_ALL() })
+	providedRuntime   = once(func(struct{}) awslambda.Runtime { return awslambda.Runtime_PROVIDED_AL2023() })
 )

@@ -44,7 +44,7 @@ func newExport(this core.Construct, s settings, bucket awss3.IBucket, table awsd
 	// The level-1 resource, because the level-2 one also grants the function
 	// every stream of the account to list and the whole bucket to write.
 	awslambda.NewCfnEventSourceMapping(this, jsii.String("ExportChanges"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:     f.FunctionName(),
+		FunctionName:     jsii.String(f.name()),
 		EventSourceArn:   table.TableStreamArn(),
 		StartingPosition: jsii.String("TRIM_HORIZON"),
 		// Each batch becomes a file for every feed in it, and Snowflake wants few

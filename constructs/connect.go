@@ -18,7 +18,6 @@ import (
 type inlet struct {
 	*IngestionPipeline
 	common functionConfig
-	unpack function
 	// buffer is nil without queues.
 	buffer *buffer
 	// others want to hear of the objects too, nil for none: of two notifications
@@ -26,7 +25,7 @@ type inlet struct {
 	others *subscribers
 	topic  *topic
 	// rules are the ARNs of the rules of EventBridge that the feed has.
-	rules []*string
+	rules []string
 }
 
 // connect makes or finds the bucket of each source, lets unpack read it and has
@@ -77,7 +76,7 @@ func (in *inlet) connectOwn(s source) {
 	} else {
 		in.buffer.accept("s3.amazonaws.com", map[string]any{
 			"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
-			"StringEquals": map[string]any{"aws:SourceAccount": in.stack.Account()},
+			"StringEquals": map[string]any{"aws:SourceAccount": in.site.account()},
 		})
 		destination = awss3notifications.NewSqsDestination(in.buffer.reference())
 	}
@@ -85,9 +84,12 @@ func (in *inlet) connectOwn(s source) {
 	for _, filter := range s.filters() {
 		bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, destination, filter...)
 	}
-	confine(in.stack, notificationsProvider, in.unpack.settings)
+	after := in.site.allowNotifications(bucket, in.unpack.settings)
 	if in.buffer != nil {
-		bucket.Node().FindChild(jsii.String("Notifications")).Node().AddDependency(in.buffer.ready...)
+		after = append(after, in.buffer.drain)
+	}
+	if len(after) > 0 {
+		bucket.Node().FindChild(jsii.String("Notifications")).Node().AddDependency(after...)
 	}
 }
 
@@ -103,7 +105,7 @@ func (in *inlet) subscribe() []core.IDependable {
 		TopicArn: in.topic.sns.TopicArn(), Protocol: jsii.String("sqs"), Endpoint: in.buffer.unpack.AttrArn(),
 		RawMessageDelivery: true,
 	})
-	subscription.Node().AddDependency(in.buffer.ready...)
+	subscription.Node().AddDependency(in.buffer.drain)
 	return []core.IDependable{subscription}
 }
 
@@ -114,7 +116,7 @@ func (in *inlet) allowReading(f function, s source) {
 		f.allow(nil, []string{s.RoleARN}, "sts:AssumeRole")
 		return
 	}
-	in.allowObjects(f, s, in.bucketARN(s))
+	in.allowObjects(f, s, in.site.bucketARN(s.Bucket))
 	if s.keyARN != "" {
 		f.allow(nil, []string{s.keyARN}, "kms:Decrypt")
 	}
@@ -130,22 +132,13 @@ func (in *inlet) allowObjects(f function, s source, bucketARN string) {
 	f.allow(nil, []string{bucketARN}, "s3:ListBucket")
 }
 
-func (in *inlet) bucketARN(s source) string {
-	return "arn:" + *in.stack.Partition() + ":s3:::" + s.Bucket
-}
+// bucketARN is the ARN of a bucket that somebody else looks after.
+func (s *site) bucketARN(name string) string { return "arn:" + s.partition() + ":s3:::" + name }
 
 // literal is text as IAM takes it for itself in a resource, where *, ? and $
 // have a meaning.
 func literal(text string) string {
 	return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(text)
-}
-
-// service is a principal of AWS's own, such as "s3.amazonaws.com".
-func service(name string) map[string]any { return map[string]any{"Service": name} }
-
-// document is a policy of resources of ours, as JSON has it.
-func document(statements ...map[string]any) map[string]any {
-	return map[string]any{"Version": "2012-10-17", "Statement": statements}
 }
 
 // tlsOnly refuses everyone who comes to a queue without encryption.

@@ -19,16 +19,18 @@ const discoverMemoryMB = 256
 func (in *inlet) connectExternal(all []source) {
 	c := in.common
 	c.name, c.description = discoverName, fmt.Sprintf("Feed %s: lists other people's buckets, and hands what is new to unpack", in.Spec.Feed)
+	// Known before the function is made, so that its role can name it.
+	c.functionName = in.functionName(discoverName)
 	c.size = FunctionProps{MemoryMB: discoverMemoryMB, Timeout: 15 * time.Minute}
 	c.environment = maps.Clone(c.environment)
 	if in.buffer == nil {
-		c.environment[feed.EnvUnpackFunction] = *in.unpack.FunctionArn()
+		c.environment[feed.EnvUnpackFunction] = in.unpack.arn()
 	} else {
 		c.environment[feed.EnvUnpackQueueURL] = *in.buffer.unpack.Ref()
 	}
-	f := newFeedFunction(in.Construct, "Discover", c, in.FailureQueue)
+	f := newFeedFunction(in.Construct, "Discover", c, in.failures)
 	if in.buffer == nil {
-		f.allow(nil, []string{*in.unpack.FunctionArn()}, "lambda:InvokeFunction")
+		f.allow(nil, []string{in.unpack.arn()}, "lambda:InvokeFunction")
 	} else {
 		f.allow(nil, []string{*in.buffer.unpack.AttrArn()}, "sqs:SendMessage")
 	}
@@ -36,9 +38,9 @@ func (in *inlet) connectExternal(all []source) {
 	own := map[string]any{"ForAllValues:StringLike": map[string]any{
 		"dynamodb:LeadingKeys": []string{in.Spec.Feed + "#seen#*", in.Spec.Feed + "#discover"},
 	}}
-	f.allow(own, []string{*in.Store.Table.TableArn()}, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+	f.allow(own, []string{in.Store.names.tableARN}, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 	f.allowKey(keyOfTable)
-	in.Discover = f.Function
+	in.discover, in.Discover = f, f.Function
 	for _, s := range all {
 		if s.Kind != feed.ExternalBucket {
 			continue
@@ -59,7 +61,7 @@ func (in *inlet) allowListing(f function, s source) {
 	if s.Prefix != "" {
 		below = map[string]any{"StringLike": map[string]any{"s3:prefix": literal(s.Prefix) + "*"}}
 	}
-	f.allow(below, []string{in.bucketARN(s)}, "s3:ListBucket", "s3:ListBucketVersions")
+	f.allow(below, []string{in.site.bucketARN(s.Bucket)}, "s3:ListBucket", "s3:ListBucketVersions")
 }
 
 // addSchedule has a source listed every so often. The input tells discover which.
@@ -73,7 +75,7 @@ func (in *inlet) addSchedule(f function, s source) {
 		Description:        jsii.String(fmt.Sprintf("Feed %s: lists s3://%s/%.200s", in.Spec.Feed, s.Bucket, s.Prefix)),
 		ScheduleExpression: &rate,
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("Discover"), Arn: f.FunctionArn(),
+			Id: jsii.String("Discover"), Arn: jsii.String(f.arn()),
 			Input: jsii.String(text(map[string]any{"bucket": s.Bucket, "prefix": s.Prefix})),
 			// A listing that is late is not needed any more: the next one has the same.
 			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
@@ -82,7 +84,7 @@ func (in *inlet) addSchedule(f function, s source) {
 		}},
 	})
 	awslambda.NewCfnPermission(in.Construct, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
-		Action: jsii.String("lambda:InvokeFunction"), FunctionName: f.FunctionName(),
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(f.name()),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
 	if in.buffer != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -35,41 +34,60 @@ func (in *inlet) connectExisting(s source) {
 	// Snowflake hears of the same objects by a topic of the feed's own (its
 	// documentation: "Setting up Amazon EventBridge to automate Snowpipe").
 	in.topic = newTopicOf(core.NewConstruct(in.Construct, jsii.String("SourceTopic")), *in.others)
-	target := in.topicTarget()
-	rules := []*string{in.addRule(id, s, created, append(in.target(), target...), "tells unpack and Snowflake of")}
+	target, removals := in.topicTarget(), id+"Removals"
+	publishers := []string{in.site.ruleARN(in.ruleName(id))}
 	if in.others.removals {
-		rules = append(rules, in.addRule(id+"Removals", s, removed, target, "tells Snowflake of"))
+		publishers = append(publishers, in.site.ruleARN(in.ruleName(removals)))
 	}
-	in.topic.allow("RulesPublish", "events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(rules)}})
+	in.topic.allow("RulesPublish", "events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(publishers)}})
+	ready := []core.IDependable{in.topic.policy, in.addRule(id, s, created, append(in.target(), target...), "tells unpack and Snowflake of")}
+	if in.others.removals {
+		ready = append(ready, in.addRule(removals, s, removed, target, "tells Snowflake of"))
+	}
+	in.topic.ready = ready
 }
 
-// addRule makes a rule, and returns its ARN.
-func (in *inlet) addRule(id string, s source, detailType string, targets []any, does string) *string {
+// ruleName is known before the rule is made, so that everything that must let it
+// send comes first: EventBridge does not try again where it was refused. At most
+// 40 + 17 of 64 characters.
+func (in *inlet) ruleName(id string) string {
+	return fmt.Sprintf("%.40s-%s", in.Spec.Feed, digest(in.identity()+"\x00"+id, 8))
+}
+
+// addRule makes a rule.
+func (in *inlet) addRule(id string, s source, detailType string, targets []any, does string) core.IDependable {
+	name := in.ruleName(id)
+	arn := in.site.ruleARN(name)
 	rule := awsevents.NewCfnRule(in.Construct, jsii.String(id), &awsevents.CfnRuleProps{
+		Name:         &name,
 		Description:  jsii.String(fmt.Sprintf("Feed %s: %s what is %s in s3://%s/%.200s", in.Spec.Feed, does, map[string]string{created: "new", removed: "deleted"}[detailType], s.Bucket, s.Prefix)),
 		EventPattern: s.eventPattern(detailType),
 		Targets:      targets,
 	})
-	arn := rule.AttrArn()
 	in.rules = append(in.rules, arn)
-	if in.buffer != nil {
-		rule.AddDependency(in.buffer.drain)
-	} else if detailType == created {
-		awslambda.NewCfnPermission(in.Construct, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
-			Action: jsii.String("lambda:InvokeFunction"), FunctionName: in.unpack.FunctionName(),
-			Principal: jsii.String("events.amazonaws.com"), SourceArn: arn,
-		})
+	after := []core.IDependable{resourceOf(in.failures.Node().FindChild(jsii.String("Policy")))}
+	if in.topic != nil {
+		after = append(after, in.topic.policy)
 	}
-	return arn
+	if in.buffer != nil {
+		after = append(after, in.buffer.drain)
+	} else if detailType == created {
+		after = append(after, awslambda.NewCfnPermission(in.Construct, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
+			Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(in.unpack.name()),
+			Principal: jsii.String("events.amazonaws.com"), SourceArn: &arn,
+		}))
+	}
+	rule.Node().AddDependency(after...)
+	return rule
 }
 
 // target is what takes the events of the feed's objects.
 func (in *inlet) target() []any {
-	arn := in.unpack.FunctionArn()
+	arn := in.unpack.arn()
 	if in.buffer != nil {
-		arn = in.buffer.unpack.AttrArn()
+		arn = *in.buffer.unpack.AttrArn()
 	}
-	return in.targetOf("Unpack", arn)
+	return in.targetOf("Unpack", &arn)
 }
 
 func (in *inlet) topicTarget() []any { return in.targetOf("Snowflake", in.topic.sns.TopicArn()) }
@@ -80,7 +98,7 @@ func (in *inlet) targetOf(id string, arn *string) []any {
 		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
 			MaximumEventAgeInSeconds: jsii.Number(eventAge.Seconds()), MaximumRetryAttempts: jsii.Number(185), // both the most
 		},
-		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: in.FailureQueue.QueueArn()},
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: &in.failures.arn},
 	}}
 }
 
@@ -91,20 +109,20 @@ func (in *inlet) allowRules() {
 		return
 	}
 	of := map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(in.rules)}}
-	in.FailureQueue.(awssqs.Queue).AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("RulesGiveUp"),
-		Principals: &[]awsiam.IPrincipal{servicePrincipal("events.amazonaws.com")},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{in.FailureQueue.QueueArn()},
-		Conditions: &of,
-	}))
 	if in.buffer != nil {
 		in.buffer.accept("events.amazonaws.com", of)
 	}
+	in.failures.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("RulesGiveUp"),
+		Principals: &[]awsiam.IPrincipal{servicePrincipal("events.amazonaws.com")},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{&in.failures.arn},
+		Conditions: &of,
+	}))
 }
 
 // oneOrMany is all, or the one that there is.
-func oneOrMany(all []*string) any {
+func oneOrMany(all []string) any {
 	if len(all) == 1 {
 		return all[0]
 	}

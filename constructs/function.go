@@ -100,10 +100,17 @@ func missing(report report, assets string, a Architecture, names ...string) {
 // function is a Lambda function and the role that is its alone.
 type function struct {
 	awslambda.Function
-	role     awsiam.Role
+	// arn and name are those of Function, asked for once.
+	arn, name func() string
+	role      awsiam.Role
+	// rights are nil for a function that is there already.
 	rights   *rights
 	logs     awslogs.ILogGroup
 	settings settings
+}
+
+func refer(f awslambda.Function) function {
+	return function{Function: f, arn: known(f.FunctionArn), name: known(f.FunctionName)}
 }
 
 // settings are what all functions of a feed or of a store have in common.
@@ -115,6 +122,7 @@ type settings struct {
 	key awskms.IKey
 	// deleteData: the data go with their stack.
 	deleteData bool
+	site       *site
 }
 
 func newSettings(assets string, a Architecture, logRetentionDays int) settings {
@@ -178,7 +186,8 @@ func newFunction(scope core.Construct, id string, c functionConfig) function {
 		// functions have a bound of their own.
 		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
 	}
-	f := function{role: role, rights: &rights{}, logs: logs, settings: c.settings, Function: awslambda.NewFunction(scope, &id, props)}
+	f := refer(awslambda.NewFunction(scope, &id, props))
+	f.role, f.rights, f.logs, f.settings = role, &rights{}, logs, c.settings
 	// The ARN of a log group ends in ":*", which stands for its streams.
 	f.allow(nil, []string{*logs.LogGroupArn()}, logActions...)
 	return f
@@ -199,7 +208,7 @@ func newLogGroup(scope core.Construct, id string, s settings) awslogs.LogGroup {
 // newFeedFunction makes a function that is invoked asynchronously, or by the
 // queue of c, hands on to itself what takes longer than one invocation, and has
 // what it failed on sent to the queue of failures.
-func newFeedFunction(scope core.Construct, id string, c functionConfig, failures awssqs.IQueue) function {
+func newFeedFunction(scope core.Construct, id string, c functionConfig, failures queue) function {
 	c.recursive = true
 	if c.queue != nil {
 		c.environment = maps.Clone(c.environment)
@@ -209,31 +218,47 @@ func newFeedFunction(scope core.Construct, id string, c functionConfig, failures
 	if c.queue != nil {
 		f.allow(nil, []string{*c.queue.AttrArn()}, "sqs:SendMessage")
 	} else {
-		f.allowItself(scope, id)
+		f.allowItself(scope, id, c)
 	}
-	f.allow(nil, []string{*failures.QueueArn()}, "sqs:SendMessage")
+	f.allow(nil, []string{failures.arn}, "sqs:SendMessage")
 	// Also with a queue, for what was still waiting for the function when the feed
 	// went over to it. The level-1 resource, because the level-2 one also grants the
 	// function two actions on the queue that sending does not need.
 	awslambda.NewCfnEventInvokeConfig(scope, jsii.String(id+"Invocations"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             f.FunctionName(),
+		FunctionName:             jsii.String(f.name()),
 		Qualifier:                jsii.String("$LATEST"),
 		MaximumRetryAttempts:     jsii.Number(2),
 		MaximumEventAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
 		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: failures.QueueArn()},
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: &failures.arn},
 		},
 	})
 	return f
 }
 
 // allowItself lets f invoke itself.
-func (f function) allowItself(scope core.Construct, id string) {
+func (f function) allowItself(scope core.Construct, id string, c functionConfig) {
+	if name := c.functionName; name != "" {
+		f.allow(nil, []string{c.site.functionARN(name)}, "lambda:InvokeFunction")
+		return
+	}
 	// A policy apart from the role's own, which the function waits for: that one
 	// could not name the function.
-	awsiam.NewPolicy(scope, jsii.String(id+"HandOn"), &awsiam.PolicyProps{
-		Roles:      &[]awsiam.IRole{f.role},
-		Statements: &[]awsiam.PolicyStatement{allow(nil, []string{*f.FunctionArn()}, "lambda:InvokeFunction")},
+	newPolicy(scope, id+"HandOn", []awsiam.Role{f.role}, right{resources: []string{f.arn()}, actions: []string{"lambda:InvokeFunction"}})
+}
+
+// newPolicy makes a policy of roles apart from the roles themselves.
+func newPolicy(scope core.Construct, id string, roles []awsiam.Role, rights ...right) awsiam.CfnPolicy {
+	var statements []any
+	var names []*string
+	for _, role := range roles {
+		names = append(names, role.RoleName())
+	}
+	for _, r := range rights {
+		statements = append(statements, r.statement())
+	}
+	return awsiam.NewCfnPolicy(scope, &id, &awsiam.CfnPolicyProps{
+		PolicyName: &id, PolicyDocument: policy(statements...), Roles: &names,
 	})
 }
 

@@ -67,5 +67,6 @@ func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, e
 	if names.AlarmTopicARN != "" {
 		s.AlarmTopic = awssns.Topic_FromTopicArn(this, jsii.String("AlarmTopic"), &names.AlarmTopicARN)
 	}
+	s.setNames()
 	return s, nil
 }

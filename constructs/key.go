@@ -13,7 +13,9 @@ import (
 // Key is a customer-managed KMS key that encrypts everything at rest: buckets,
 // table, queues, topics, log groups and the environment of functions. Make one
 // with NewKey or ExistingKey. Without one, S3, DynamoDB and SQS encrypt with keys
-// of AWS at no cost, and topics, which pass names and no data, do not.
+// of AWS at no cost, and topics, which pass names and no data, do not. Added to a
+// store that is there it replaces nothing; deploy its feeds together with it, because
+// a feed may use the key from its own deployment on.
 type Key struct {
 	arn   string
 	isNew bool

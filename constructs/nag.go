@@ -12,15 +12,16 @@ import (
 const nagMetadata = "cdk_nag"
 
 // suppress notes in the template that a rule of cdk-nag does not hold for the
-// resource of a construct, and why. Of a rule that finds several things, such as
+// resource of a construct, and why: once for a resource, a second time would
+// replace the first. Of a rule that finds several things, such as
 // the wildcards of a policy, only those are meant that end as given.
 func suppress(of core.IConstruct, rule, reason string, endings ...string) {
-	resource := resourceOf(of)
-	rules := []any{suppression(rule, reason, endings...)}
-	if before, ok := resource.GetMetadata(jsii.String(nagMetadata)).(map[string]any); ok {
-		rules = append(before["rules_to_suppress"].([]any), rules...)
-	}
-	resource.AddMetadata(jsii.String(nagMetadata), map[string]any{"rules_to_suppress": rules})
+	suppressAll(resourceOf(of), suppression(rule, reason, endings...))
+}
+
+// suppressAll notes all of them for a resource.
+func suppressAll(resource awscdk.CfnResource, suppressions ...any) {
+	resource.AddMetadata(jsii.String(nagMetadata), map[string]any{"rules_to_suppress": suppressions})
 }
 
 // suppression is one entry of cdk-nag's metadata.

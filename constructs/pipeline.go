@@ -3,8 +3,8 @@ package constructs
 import (
 	"fmt"
 	"maps"
+	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -64,7 +64,11 @@ type IngestionPipeline struct {
 	// Alarmed says that the feed has alarms, which tell Store.AlarmTopic.
 	Alarmed bool
 
-	stack awscdk.Stack
+	site *site
+	// path is that of Construct.
+	path                   string
+	load, unpack, discover function
+	failures               queue
 }
 
 // NewIngestionPipeline makes a feed. Give each a stack of its own, which is
@@ -83,7 +87,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	if err != nil {
 		return nil, err
 	}
-	path := *scope.Node().Path() + "/" + id
+	path := *scope.Node().Path() + "/" + strings.ReplaceAll(id, "/", "--") // as the CDK writes it
 	if props.Store != nil {
 		if err := props.Store.attach(spec.Feed, path); err != nil {
 			return nil, err
@@ -91,13 +95,14 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	}
 	defer CatchPanic(&err)
 
-	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, stack: awscdk.Stack_Of(scope)}
+	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, site: newSite(scope), path: path}
 	if p.Store == nil {
-		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), props.ownStore())
+		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.site, props.ownStore())
 	}
 	settings := newSettings(props.Assets, props.Architecture, props.LogRetentionDays)
-	settings.key, settings.deleteData = p.Store.Key, deletesData(p.Construct, props.DeleteData)
-	p.FailureQueue = newQueue(p.Construct, "FailureQueue", settings, awssqs.QueueProps{})
+	settings.key, settings.deleteData, settings.site = p.Store.Key, deletesData(p.Construct, props.DeleteData), p.site
+	p.failures = newQueue(p.Construct, "FailureQueue", settings)
+	p.FailureQueue = p.failures.Queue
 	alarms, alarmed := props.alarms(p.Store)
 	p.Alarmed = alarmed
 	common := functionConfig{
@@ -105,8 +110,8 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 		of:       "of feed " + spec.Feed,
 		environment: map[string]string{
 			feed.EnvSpec:          env,
-			feed.EnvLandingBucket: *p.Store.LandingBucket.BucketName(),
-			feed.EnvTable:         *p.Store.Table.TableName(),
+			feed.EnvLandingBucket: p.Store.names.bucket,
+			feed.EnvTable:         p.Store.names.table,
 		},
 	}
 	if metrics := props.metrics(alarmed); metrics != "" {
@@ -118,16 +123,17 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	} else {
 		suppress(p.FailureQueue, "AwsSolutions-SQS3", "It is where failed events end; an alarm tells of them and nobody polls it")
 	}
-	load := p.newLoad(common, props.Load, buffer)
-	unpack := p.newUnpack(common, props.Unpack, load, buffer)
-	p.Load, p.Unpack = load.Function, unpack.Function
+	p.load = p.newLoad(common, props.Load, buffer)
+	p.unpack = p.newUnpack(common, props.Unpack, buffer)
+	p.site.logs = p.unpack.logs
+	p.Load, p.Unpack = p.load.Function, p.unpack.Function
 	if buffer != nil {
-		buffer.feed(unpack, load, props)
+		buffer.feed(props)
 	}
-	in := &inlet{IngestionPipeline: p, common: common, unpack: unpack, buffer: buffer, others: props.sourceSubscribers(settings)}
+	in := &inlet{IngestionPipeline: p, common: common, buffer: buffer, others: props.sourceSubscribers(settings)}
 	in.connect(props.sources())
-	load.grant()
-	unpack.grant()
+	p.load.grant()
+	p.unpack.grant()
 	if in.topic != nil {
 		p.SourceTopic = in.topic.sns
 	}
@@ -140,10 +146,11 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 			p.addWatch(settings, *props.Snowflake)
 		}
 	}
-	annotate(p.Construct, append(props.Warnings(), distant(props.connection(), spec.Feed, *in.stack.Region())...))
-	p.addMetadata(id, props.connection())
+	annotate(p.Construct, append(props.Warnings(), distant(props.connection(), spec.Feed, p.site.region)...))
+	alone := p.addMetadata(id, props.connection())
 	p.addOutputs(id, buffer)
-	p.tagFeed()
+	p.tag(alone)
+	p.site.grant()
 	return p, nil
 }
 
@@ -153,7 +160,7 @@ func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *bu
 		c.queue = b.load
 	}
 	c.description = fmt.Sprintf("Feed %s: loads parts into the table", p.Spec.Feed)
-	f := newFeedFunction(p.Construct, "Load", c, p.FailureQueue)
+	f := newFeedFunction(p.Construct, "Load", c, p.failures)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
 	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
 	// ConditionCheckItem is for transactions, whose other parts are puts and updates.
@@ -163,7 +170,7 @@ func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *bu
 	return f
 }
 
-func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, load function, b *buffer) function {
+func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, b *buffer) function {
 	c.name, c.size = unpackName, props
 	c.description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
 	c.environment = maps.Clone(c.environment)
@@ -171,19 +178,19 @@ func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, loa
 		c.queue = b.unpack
 		c.environment[feed.EnvLoadQueueURL] = *b.load.Ref()
 	} else {
-		c.environment[feed.EnvLoadFunction] = *load.FunctionArn()
+		c.environment[feed.EnvLoadFunction] = p.load.arn()
 	}
-	f := newFeedFunction(p.Construct, "Unpack", c, p.FailureQueue)
+	f := newFeedFunction(p.Construct, "Unpack", c, p.failures)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload", "s3:PutObject")
 	// Replays read what is in quarantine, and delete it once it is stored elsewhere.
 	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:DeleteObject", "s3:GetObject")
 	f.allow(map[string]any{"StringLike": map[string]any{"s3:prefix": p.Spec.QuarantinePrefix + p.Spec.Feed + "/*"}},
-		[]string{*p.Store.LandingBucket.BucketArn()}, "s3:ListBucket")
+		[]string{p.Store.names.bucketARN}, "s3:ListBucket")
 	p.allowTable(f, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 	if b != nil {
 		f.allow(nil, []string{*b.load.AttrArn()}, "sqs:SendMessage")
 	} else {
-		f.allow(nil, []string{*load.FunctionArn()}, "lambda:InvokeFunction")
+		f.allow(nil, []string{p.load.arn()}, "lambda:InvokeFunction")
 	}
 	f.allowKey(keyOfTable)
 	p.wildcards(f)
@@ -198,13 +205,13 @@ func (p *IngestionPipeline) wildcards(f function) {
 
 // objects is the ARN of the feed's objects under a prefix of the landing bucket.
 func (p *IngestionPipeline) objects(prefix string) string {
-	return *p.Store.LandingBucket.ArnForObjects(jsii.String(prefix + p.Spec.Feed + "/*"))
+	return p.Store.names.bucketARN + "/" + prefix + p.Spec.Feed + "/*"
 }
 
 // allowTable lets f do actions on the items of this feed only: each of their
 // partition keys starts with its name. The index is left out, it is for operators.
 func (p *IngestionPipeline) allowTable(f function, actions ...string) {
-	f.allow(p.ownItems(), []string{*p.Store.Table.TableArn()}, actions...)
+	f.allow(p.ownItems(), []string{p.Store.names.tableARN}, actions...)
 }
 
 // ownItems is the condition that a statement is for the items of this feed only.

@@ -48,7 +48,9 @@ type IngestionPipelineProps struct {
 	Limits Limits
 
 	// Buffer is what stands before each of the two functions: Direct (default) or
-	// Queue. It may be changed at any time; nothing is lost or doubled.
+	// Queue. It may be changed at any time; nothing is lost or doubled. Back to
+	// Direct, a deployment waits until the queues are empty, and moves what is still
+	// there after 45 minutes to the failure queue, for `ingest replay`.
 	Buffer Buffer
 
 	// Architecture of the functions: ARM64 (default) or X86.

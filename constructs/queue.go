@@ -6,14 +6,23 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// queue is a queue, and its ARN that is asked for once.
+type queue struct {
+	awssqs.Queue
+	arn string
+}
+
 // newQueue makes a queue as they are here: encrypted, TLS only, and keeping what
 // waits for as long as SQS can, 14 days.
-func newQueue(scope core.Construct, id string, s settings, props awssqs.QueueProps) awssqs.Queue {
-	props.Encryption = awssqs.QueueEncryption_SQS_MANAGED
+func newQueue(scope core.Construct, id string, s settings) queue {
+	props := &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: days(14),
+	}
 	if s.key != nil {
 		props.Encryption, props.EncryptionMasterKey = awssqs.QueueEncryption_KMS, s.key
 	}
-	props.EnforceSSL = jsii.Bool(true)
-	props.RetentionPeriod = days(14)
-	return awssqs.NewQueue(scope, &id, &props)
+	q := awssqs.NewQueue(scope, &id, props)
+	return queue{q, *q.QueueArn()}
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // rights are what the role of a function may do. They are collected, and given
@@ -16,28 +15,54 @@ type rights struct {
 	reasons []any
 }
 
+// policies are what a role has of its own: one policy, called name.
+func (r *rights) policies(name string) []any {
+	var statements []any
+	for _, s := range r.statements {
+		statements = append(statements, s.statement())
+	}
+	return []any{&awsiam.CfnRole_PolicyProperty{PolicyName: &name, PolicyDocument: policy(statements...)}}
+}
+
+// policy is a policy as JSON has it.
+func policy(statements ...any) map[string]any {
+	return map[string]any{"Version": "2012-10-17", "Statement": statements}
+}
+
 type right struct {
 	conditions         map[string]any
 	resources, actions []string
 }
 
+// statement is r as JSON has it.
+func (r right) statement() map[string]any {
+	s := map[string]any{"Effect": "Allow", "Action": r.actions, "Resource": r.resources}
+	if r.conditions != nil {
+		s["Condition"] = r.conditions
+	}
+	return s
+}
+
 // allow adds a statement to the rights of f.
 func (f function) allow(conditions map[string]any, resources []string, actions ...string) {
-	r := right{conditions, resources, slices.Clone(actions)}
+	f.rights.allow(conditions, resources, actions...)
+}
+
+func (all *rights) allow(conditions map[string]any, resources []string, actions ...string) {
+	r := right{conditions, union(nil, resources), union(nil, actions)}
 	same := func(a, b any) bool { return text(a) == text(b) }
-	for i, s := range f.rights.statements {
+	for i, s := range all.statements {
 		switch {
 		case !same(s.conditions, r.conditions):
-		case same(s.resources, r.resources):
-			f.rights.statements[i].actions = union(s.actions, r.actions)
+		case slices.Equal(s.resources, r.resources):
+			all.statements[i].actions = union(s.actions, r.actions)
 			return
-		case same(s.actions, union(nil, r.actions)):
-			f.rights.statements[i].resources = union(s.resources, r.resources)
+		case slices.Equal(s.actions, r.actions):
+			all.statements[i].resources = union(s.resources, r.resources)
 			return
 		}
 	}
-	r.actions, r.resources = union(nil, r.actions), union(nil, r.resources)
-	f.rights.statements = append(f.rights.statements, r)
+	all.statements = append(all.statements, r)
 }
 
 func union(a, b []string) []string {
@@ -53,19 +78,9 @@ func (f function) wildcards(reason string, endings ...string) {
 
 // grant gives the role of f its rights, as a policy of the role itself.
 func (f function) grant() {
-	var statements []any
-	for _, s := range f.rights.statements {
-		statement := map[string]any{"Effect": "Allow", "Action": s.actions, "Resource": s.resources}
-		if s.conditions != nil {
-			statement["Condition"] = s.conditions
-		}
-		statements = append(statements, statement)
-	}
 	role := f.role.Node().DefaultChild().(awsiam.CfnRole)
-	role.SetPolicies([]any{&awsiam.CfnRole_PolicyProperty{
-		PolicyName: jsii.String("Rights"), PolicyDocument: map[string]any{"Version": "2012-10-17", "Statement": statements},
-	}})
+	role.SetPolicies(f.rights.policies("Rights"))
 	if len(f.rights.reasons) > 0 {
-		role.AddMetadata(jsii.String(nagMetadata), map[string]any{"rules_to_suppress": f.rights.reasons})
+		suppressAll(role, f.rights.reasons...)
 	}
 }

@@ -152,12 +152,17 @@ func (p IngestionPipelineProps) sourceSubscribers(s settings) *subscribers {
 	if spec.From != snowflake.FromFiles || !announced(spec) {
 		return nil
 	}
-	return &subscribers{
+	all := &subscribers{
 		arns:       p.Snowflake.subscribers(),
 		connection: p.Snowflake.Connection,
 		settings:   s,
 		removals:   spec.Load == snowflake.ExternalTable,
 	}
+	// An account has one such user for all topics. The store may have looked it up.
+	if c := all.connection; c != nil && p.Store != nil && p.Store.names.snowflakeUser != "" && p.Store.names.snowflakeAccount == c.Account {
+		all.arns, all.connection = []string{p.Store.names.snowflakeUser}, nil
+	}
+	return all
 }
 
 // subscribers are the ARNs that may subscribe to a topic of the feed's own.

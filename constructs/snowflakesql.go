@@ -20,48 +20,56 @@ const snowflakeScope = "SnowflakeDeployment"
 const snowflakeTimeout = 15 * time.Minute
 
 // snowflakeFunction returns the function that speaks to Snowflake, one per
-// stack. It runs at deployment, and every four hours where pipes are watched. Besides
-// its secret it may do what more says.
-func snowflakeFunction(scope core.Construct, s settings, c SnowflakeConnection, more ...right) awslambda.Function {
-	stack := awscdk.Stack_Of(scope)
+// stack. It runs at deployment, and every four hours where pipes are watched.
+// Besides its secret it may do what more says.
+func snowflakeFunction(s settings, c SnowflakeConnection, more ...right) *function {
+	at := s.site
 	if c.Secret != "" {
-		more = append(more, right{resources: secretARNs(stack, c.Secret), actions: []string{"secretsmanager:GetSecretValue"}})
+		more = append(more, right{resources: at.secretARNs(c.Secret), actions: []string{"secretsmanager:GetSecretValue"}})
 	}
-	if parent := stack.Node().TryFindChild(jsii.String(snowflakeScope)); parent != nil {
-		f := parent.Node().FindChild(jsii.String("Function")).(awslambda.Function)
-		// The first's are in the role itself, and those of several once more here.
-		for _, r := range more {
-			f.AddToRolePolicy(allow(r.conditions, r.resources, r.actions...))
+	if at.deployer == nil {
+		at.deployer = at.newDeployer(s)
+	}
+	for _, r := range more {
+		if at.deployer.rights != nil {
+			at.deployer.allow(r.conditions, r.resources, r.actions...)
+		} else {
+			at.deployer.AddToRolePolicy(allow(r.conditions, r.resources, r.actions...))
 		}
-		return f
 	}
-	f := newFunction(core.NewConstruct(stack, jsii.String(snowflakeScope)), "Function", functionConfig{
-		settings:    s,
+	return at.deployer
+}
+
+// newDeployer makes the function, or finds that of another feed in the same
+// stack, whose role has its rights already: more of them are a policy apart.
+func (s *site) newDeployer(settings settings) *function {
+	if parent := s.child(snowflakeScope); parent != nil {
+		f := refer(parent.Node().FindChild(jsii.String("Function")).(awslambda.Function))
+		return &f
+	}
+	f := newFunction(core.NewConstruct(s.stack, jsii.String(snowflakeScope)), "Function", functionConfig{
+		settings:    settings,
 		name:        snowflakeName,
-		of:          "of stack " + stackID(stack),
+		of:          "of stack " + s.id(),
 		description: "Makes, changes and drops the objects in Snowflake at deployment, and looks after its pipes",
 		size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},
 		// With WorkloadIdentity, the user in Snowflake names it before it is there.
-		roleName: uniqueRoleName(stack, notInRoleName.ReplaceAllString(stackID(stack), "-"), stackID(stack)),
+		roleName: s.roleName(notInRoleName.ReplaceAllString(s.id(), "-"), s.id()),
 	})
-	for _, r := range more {
-		f.allow(r.conditions, r.resources, r.actions...)
-	}
-	f.grant()
-	return f.Function
+	return &f
 }
 
 // secretARNs are the resources that mean one secret: its ARN ends in a hyphen
 // and six characters that its name does not have. An ARN that was given without
 // them, of a name whose last word has six letters, looks as if it had them, so
 // that such a one is allowed either way.
-func secretARNs(stack awscdk.Stack, secret string) []string {
+func (s *site) secretARNs(secret string) []string {
 	const random = "-??????"
 	switch {
 	case isToken(secret):
 		return []string{secret}
 	case !strings.HasPrefix(secret, "arn:"):
-		return []string{fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s%s", *stack.Partition(), *stack.Region(), *stack.Account(), secret, random)}
+		return []string{fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s%s", s.partition(), s.region(), s.account(), secret, random)}
 	case len(secret) > 7 && secret[len(secret)-7] == '-':
 		return []string{secret, secret + random}
 	}
@@ -70,10 +78,10 @@ func secretARNs(stack awscdk.Stack, secret string) []string {
 
 // newSnowflakeResource makes the custom resource that id names, with the type
 // Custom::<id>. CloudFormation waits a little longer for it than the function may take.
-func newSnowflakeResource(scope core.Construct, id string, f awslambda.IFunction, properties map[string]any) awscdk.CustomResource {
+func newSnowflakeResource(scope core.Construct, id string, f *function, properties map[string]any) awscdk.CustomResource {
 	return awscdk.NewCustomResource(scope, &id, &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::" + id),
-		ServiceToken:   f.FunctionArn(),
+		ServiceToken:   jsii.String(f.arn()),
 		ServiceTimeout: seconds(snowflakeTimeout + time.Minute),
 		Properties:     &properties,
 	})
@@ -82,7 +90,7 @@ func newSnowflakeResource(scope core.Construct, id string, f awslambda.IFunction
 // snowflakeSubscriber returns the ARN of the SNS user of an account of
 // Snowflake, as a token.
 func snowflakeSubscriber(scope core.Construct, s settings, c SnowflakeConnection, topic awssns.ITopic) string {
-	subscriber := newSnowflakeResource(scope, "SnowflakeSubscriber", snowflakeFunction(scope, s, c), map[string]any{
+	subscriber := newSnowflakeResource(scope, "SnowflakeSubscriber", snowflakeFunction(s, c), map[string]any{
 		"Connection": plain(c),
 		"TopicArn":   topic.TopicArn(),
 	})

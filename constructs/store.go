@@ -40,6 +40,29 @@ type Store struct {
 	ready []core.IDependable
 	// feeds maps each feed to the path of its pipeline.
 	feeds map[string]string
+	names storeNames
+	// stackPath is the path of the stack that NewStore made it in, empty for a
+	// store of the feed's own and for an imported one.
+	stackPath string
+}
+
+// storeNames are what feeds need to know of a store, asked for once.
+type storeNames struct {
+	bucket, bucketARN, table, tableARN, topicARN string
+	// alarmTopicARN is empty without AlarmTopic.
+	alarmTopicARN string
+	// snowflakeUser is the SNS user of snowflakeAccount, empty where it was not looked up.
+	snowflakeAccount, snowflakeUser string
+}
+
+func (s *Store) setNames() {
+	s.names = storeNames{
+		bucket: *s.LandingBucket.BucketName(), bucketARN: *s.LandingBucket.BucketArn(),
+		table: *s.Table.TableName(), tableARN: *s.Table.TableArn(), topicARN: *s.Topic.TopicArn(),
+	}
+	if s.AlarmTopic != nil {
+		s.names.alarmTopicARN = *s.AlarmTopic.TopicArn()
+	}
 }
 
 // StoreProps are the props of a Store.
@@ -148,19 +171,24 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	defer CatchPanic(&err)
 	this := core.NewConstruct(scope, &id)
 	annotate(this, props.Warnings())
-	s := newStore(this, props)
+	site := newSite(this)
+	s := newStore(this, site, props)
+	s.stackPath = *site.node.Path()
 
 	// Whatever the app's feature flags say: a weak reference adds an output to
 	// the store's stack with the first feed that makes it.
-	for _, id := range []string{"LandingBucket", "Table", "Topic", "AlarmTopic", "Key"} {
+	for _, id := range []string{"LandingBucket", "Table", "Topic", "AlarmTopic", "Key", "SnowflakeSubscriber"} {
 		if made := this.Node().TryFindChild(&id); made != nil && made.Node().DefaultChild() != nil {
 			awscdk.CrossStackReferences_Of(made).Produce(awscdk.ReferenceStrength_STRONG)
 		}
 	}
-	stack := awscdk.Stack_Of(this)
+	stack := site.stack
 	s.exportAlarms(stack, props)
 	if props.Key.isNew {
 		stack.ExportValue(s.Key.KeyArn(), nil)
+	}
+	if user := s.names.snowflakeUser; user != "" {
+		stack.ExportValue(&user, nil)
 	}
 	if props.Dashboard {
 		s.newDashboard(this)
@@ -183,11 +211,13 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	if s.Export != nil {
 		output(stack, id, "ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
 	}
+	site.grant()
 	return s, nil
 }
 
-func newStore(this core.Construct, props StoreProps) *Store {
+func newStore(this core.Construct, site *site, props StoreProps) *Store {
 	settings := props.settings()
+	settings.site = site
 	settings.deleteData = deletesData(this, props.DeleteData)
 	settings.key = props.Key.resolve(this, settings.deleteData)
 	bucket := newLandingBucket(this, settings, props)
@@ -208,6 +238,10 @@ func newStore(this core.Construct, props StoreProps) *Store {
 	}
 	if props.Changes {
 		s.Export = newExport(this, settings, bucket, s.Table)
+	}
+	s.setNames()
+	if topic.user != "" {
+		s.names.snowflakeAccount, s.names.snowflakeUser = props.Snowflake.Account, topic.user
 	}
 	return s
 }

@@ -6,18 +6,14 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// tagFeed has the cost of a feed show under its name. What the feeds of a stack
-// share, such as the function that speaks to Snowflake, goes to the last of
-// them: with a stack for each feed, as app.go has it, to that feed.
-func (p *IngestionPipeline) tagFeed() {
-	scopes := []core.IConstruct{p.Construct}
-	stack := awscdk.Stack_Of(p.Construct)
-	for _, id := range []string{snowflakeScope, notificationsProvider, notificationsProvider + "Logs", deletionProvider + "Logs"} {
-		if shared := stack.Node().TryFindChild(&id); shared != nil {
-			scopes = append(scopes, shared)
-		}
+// tag has the cost of a feed show under its name. The first feed of a stack tags
+// the stack itself, and with it what the feeds of a stack share, such as the
+// function that speaks to Snowflake; not where the stack has the store too, whose
+// cost is every feed's.
+func (p *IngestionPipeline) tag(first bool) {
+	var of core.IConstruct = p.Construct
+	if first && p.Store.stackPath != *p.site.node.Path() {
+		of = p.site.stack
 	}
-	for _, scope := range scopes {
-		awscdk.Tags_Of(scope).Add(jsii.String("feed"), jsii.String(p.Spec.Feed), nil)
-	}
+	awscdk.Tags_Of(of).Add(jsii.String("feed"), jsii.String(p.Spec.Feed), nil)
 }

@@ -1,7 +1,6 @@
 package constructs
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
@@ -33,6 +32,9 @@ type topic struct {
 	bucket    awss3.Bucket
 	settings  settings
 	policy    awssns.TopicPolicy
+	announces bool
+	// user is the SNS user of the connection's account, empty without one.
+	user      string
 	reference awssns.ITopic
 }
 
@@ -46,7 +48,7 @@ func newTopic(this core.Construct, bucket awss3.Bucket, name string, s subscribe
 	// the notification waits for the policy made here.
 	t.allow(name+"Publishes", "s3.amazonaws.com", map[string]any{
 		"ArnEquals":    map[string]any{"aws:SourceArn": bucket.BucketArn()},
-		"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(this).Account()},
+		"StringEquals": map[string]any{"aws:SourceAccount": s.settings.site.account()},
 	})
 	t.reference = awssns.Topic_FromTopicArn(this, jsii.String("TopicReference"), t.sns.TopicArn())
 	return t
@@ -75,7 +77,8 @@ func (t *topic) allow(sid, service string, conditions map[string]any) {
 	})}
 	principals := t.subscribers.arns
 	if c := t.subscribers.connection; c != nil {
-		principals = append(principals[:len(principals):len(principals)], snowflakeSubscriber(t.scope, t.settings, *c, t.sns))
+		t.user = snowflakeSubscriber(t.scope, t.settings, *c, t.sns)
+		principals = append(principals[:len(principals):len(principals)], t.user)
 	}
 	for _, arn := range principals {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -98,8 +101,13 @@ func (t *topic) announce(event awss3.EventType, filters [][]*awss3.NotificationK
 	for _, filter := range filters {
 		t.bucket.AddEventNotification(event, awss3notifications.NewSnsDestination(t.reference), filter...)
 	}
-	confine(awscdk.Stack_Of(t.bucket), notificationsProvider, t.settings)
 	notifications := t.bucket.Node().FindChild(jsii.String("Notifications"))
-	notifications.Node().AddDependency(append(after, t.policy)...)
+	if !t.announces {
+		t.announces = true
+		after = append(append(after, t.policy), t.settings.site.allowNotifications(t.bucket, t.settings)...)
+	}
+	if len(after) > 0 {
+		notifications.Node().AddDependency(after...)
+	}
 	t.ready = []core.IDependable{t.policy, notifications}
 }

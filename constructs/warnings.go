@@ -114,8 +114,12 @@ var locator = regexp.MustCompile(`^[A-Za-z0-9_]+\.([a-z]{2}(?:-[a-z]+)+-[0-9])(?
 
 // distant warns of an account of Snowflake in another region than the stack,
 // which is only known where both are written down.
-func distant(c *SnowflakeConnection, feedName, region string) []string {
-	if c == nil || isToken(region) {
+func distant(c *SnowflakeConnection, feedName string, regionOf func() string) []string {
+	if c == nil {
+		return nil
+	}
+	region := regionOf()
+	if isToken(region) {
 		return nil
 	}
 	in := locator.FindStringSubmatch(c.Account)

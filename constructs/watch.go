@@ -12,26 +12,24 @@ import (
 // four hours, and tell the alarm topic when it stops working and when it works again.
 // CloudWatch has no metric of a pipe, and one of our own would cost.
 func (p *IngestionPipeline) addWatch(s settings, props SnowflakeProps) {
-	stack := p.stack
-	f := snowflakeFunction(p.Construct, s, *props.Connection)
-	table, topic := p.Store.Table, p.Store.AlarmTopic
+	f := snowflakeFunction(s, *props.Connection)
 	watch := map[string]any{
 		"Connection": plain(props.Connection),
 		// As much as the pipe's name is made from: an event holds 8 KB.
 		"Spec":     plain(snowflake.Spec{Feed: p.Snowflake.Feed, Database: p.Snowflake.Database, Schema: p.Snowflake.Schema, Table: p.Snowflake.Table}),
-		"Table":    table.TableName(),
-		"TopicArn": topic.TopicArn(),
+		"Table":    p.Store.names.table,
+		"TopicArn": p.Store.names.alarmTopicARN,
 	}
 	rule := awsevents.NewCfnRule(p.Construct, jsii.String("Watch"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("Feed " + p.Spec.Feed + ": looks whether Snowpipe works"),
 		ScheduleExpression: jsii.String("rate(4 hours)"),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("Snowflake"), Arn: f.FunctionArn(),
-			Input: stack.ToJsonString(map[string]any{"watch": watch}, nil),
+			Id: jsii.String("Snowflake"), Arn: jsii.String(f.arn()),
+			Input: jsii.String(text(map[string]any{"watch": watch})),
 		}},
 	})
 	awslambda.NewCfnPermission(p.Construct, jsii.String("WatchPermission"), &awslambda.CfnPermissionProps{
-		Action: jsii.String("lambda:InvokeFunction"), FunctionName: f.FunctionName(),
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(f.name()),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
 }
@@ -41,7 +39,7 @@ func (p *IngestionPipeline) watchRights(s settings, spec snowflake.Spec) []right
 	if !p.Alarmed || spec.Load != snowflake.Continuous {
 		return nil
 	}
-	table, topic := []string{*p.Store.Table.TableArn()}, []string{*p.Store.AlarmTopic.TopicArn()}
+	table, topic := []string{p.Store.names.tableARN}, []string{p.Store.names.alarmTopicARN}
 	rights := []right{
 		// What was found the last time is one item of the feed's own.
 		{p.ownItems(), table, []string{"dynamodb:GetItem", "dynamodb:PutItem"}},

@@ -110,7 +110,7 @@ func TestAlarmTopicOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// The hourly look: what the function is sent is what it reads, and fits.
+// The look every four hours: what the function is sent is what it reads, and fits.
 func TestWatch(t *testing.T) {
 	for name, test := range map[string]struct {
 		load   constructs.SnowflakeLoad
@@ -147,7 +147,7 @@ func TestWatch(t *testing.T) {
 				if got, want := slices.Sorted(maps.Keys(event.Watch)), []string{"Connection", "Spec", "Table", "TopicArn"}; !slices.Equal(got, want) {
 					t.Errorf("keys %v, want %v", got, want)
 				}
-				if r.Properties["ScheduleExpression"] != "rate(1 hour)" {
+				if r.Properties["ScheduleExpression"] != "rate(4 hours)" {
 					t.Errorf("every %v", r.Properties["ScheduleExpression"])
 				}
 			}

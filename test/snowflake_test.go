@@ -122,7 +122,7 @@ func TestSnowflakeOrder(t *testing.T) {
 	}{
 		"files": {
 			toSnowflake("orders", constructs.FromFiles(), constructs.Continuous()),
-			[]string{"FeedSnowflakeRole", "FeedSourceBucketNotificationsHandlerPolicy", "FeedSourceBucketNotifications", "FeedSourceTopicTopicPolicy"},
+			[]string{"FeedSnowflakeRole", "FeedSourceBucketNotifications", "FeedSourceTopicTopicPolicy"},
 		},
 		"files by a task": {
 			toSnowflake("orders", constructs.FromFiles(), constructs.Bulk("17 2 * * *")),
@@ -130,7 +130,7 @@ func TestSnowflakeOrder(t *testing.T) {
 		},
 		"own store": {
 			toSnowflake("orders", constructs.FromParts(), constructs.Continuous()),
-			[]string{"FeedSnowflakeRole", "FeedStoreLandingBucketNotificationsHandlerPolicy", "FeedStoreLandingBucketNotifications", "FeedStoreTopicPolicy"},
+			[]string{"FeedSnowflakeRole", "FeedStoreLandingBucketNotifications", "FeedStoreTopicPolicy"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,12 +11,12 @@ import (
 // the table, whose replica has them. untaggable take none.
 var (
 	taggable = []string{
-		"AWS::CloudWatch::Alarm", "AWS::DynamoDB::GlobalTable", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key",
+		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::DynamoDB::GlobalTable", "AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key",
 		"AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function", "AWS::Logs::LogGroup",
 		"AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue",
 	}
 	untaggable = []string{
-		"AWS::CloudWatch::Dashboard", "AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
+		"AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
 		"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 	}
 )

@@ -42,8 +42,9 @@ The bucket is listed twice: once to say how many objects and bytes there are and
 what loading them costs, once to send them. What the ledger has is passed over, so
 nothing is loaded twice. Objects go to unpack at a bounded rate, and more slowly
 while Lambda throttles. Ctrl-C ends it when what is under way was sent; the same
-command then goes on where it stopped, for as long as its --source, --prefix,
---since and --until are the same.
+command then goes on behind the last key that was sent, and does not look at what
+has come before that since; --restart does. It is the same command for as long as
+--source, --prefix and the times that --since and --until say are the same.
 
 It needs s3:ListBucket (in buckets with versions s3:ListBucketVersions) on the
 source, and where the source names a role, leave to assume it.`,
@@ -76,9 +77,9 @@ source, and where the source names a role, leave to assume it.`,
 	f.StringVar(&since, "since", "", "only objects put from then on: a date, a time, or how long ago, such as 7d")
 	f.StringVar(&until, "until", "", "only objects put before that")
 	f.Float64Var(&b.Rate, "rate", 50, "objects to send a second, at most")
-	f.BoolVar(&b.Restart, "restart", false, "begin at the first key, whatever an earlier run has sent")
+	f.BoolVar(&b.Restart, "restart", false, "begin at the first key, and not where an earlier run was stopped")
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be sent, and send nothing")
-	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
+	f.BoolVarP(&yes, "yes", "y", false, "do not ask; where standard input is no terminal, nobody is asked")
 	return cmd
 }
 
@@ -143,15 +144,14 @@ func (c *command) runBackfill(cmd *cobra.Command, l *operate.Live, b *backfill.B
 	if dryRun || total.Objects == 0 {
 		return c.print(cmd, out, func(t *table) error { return backfillTable(t, out) })
 	}
+	t := &table{}
+	if err := backfillTable(t, out); err != nil {
+		return err
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), t)
 	if _, interactive := terminal(cmd.InOrStdin()); interactive && !yes {
-		t := &table{}
-		if err := backfillTable(t, out); err != nil {
+		if err := agreed(cmd); err != nil {
 			return err
-		}
-		fmt.Fprint(cmd.ErrOrStderr(), t, "Send them? [y/N] ")
-		answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-			return errors.New("nothing was sent")
 		}
 	}
 	sending := c.progress(cmd, "sending", total.Objects, "objects")
@@ -159,6 +159,27 @@ func (c *command) runBackfill(cmd *cobra.Command, l *operate.Live, b *backfill.B
 	out.Results, err = b.Run(cmd.Context())
 	sending.Done()
 	return errors.Join(err, c.print(cmd, out, func(t *table) error { return backfillTable(t, out) }))
+}
+
+// agreed asks whether to send. A terminal is read until enter, whatever happens
+// to ctx, so ctrl-C does not wait for it.
+func agreed(cmd *cobra.Command) error {
+	fmt.Fprint(cmd.ErrOrStderr(), "Send them? [y/N] ")
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // cut off, it is no yes
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case answer := <-answers:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+		return errors.New("nothing was sent")
+	case <-cmd.Context().Done():
+		fmt.Fprintln(cmd.ErrOrStderr())
+		return context.Cause(cmd.Context())
+	}
 }
 
 // backfillCost is what the prices say, nil where they say nothing.

@@ -121,9 +121,9 @@ func TestWhatIsWrong(t *testing.T) {
 	}{
 		"unknown verb":      {[]string{"sq"}, exitUsage, `unknown command "sq" for "ingest"`},
 		"unknown flag":      {[]string{"sql", "orders", "--rule", "X"}, exitUsage, "unknown flag: --rule"},
-		"no feed":           {[]string{"sql"}, exitUsage, "ingest sql takes one feed, such as: ingest sql orders"},
+		"no feed":           {[]string{"sql"}, exitUsage, "ingest sql takes one feed, such as: ingest sql orders\nRun 'ingest sql --help' for what there is."},
 		"two feeds":         {[]string{"sql", "a", "b"}, exitUsage, "takes one feed"},
-		"unknown feed":      {[]string{"sql", "order"}, exitFailed, `no such feed, "order": this account and region has Orders/orders, Returns/returns, Old/old`},
+		"unknown feed":      {[]string{"sql", "order"}, exitFailed, `no such feed, "order": this account and region has Old/old, Orders/orders, Returns/returns`},
 		"without Snowflake": {[]string{"sql", "returns"}, exitFailed, `feed "returns": stack Returns says nothing of Snowflake`},
 		"old stack":         {[]string{"sql", "Old"}, exitFailed, "stack Old has no output OldSnowflakeOwner, OldSnowflakeBucket, OldSnowflakeRoleArn"},
 		"bad role":          {[]string{"sql", "orders", "--role", ""}, exitFailed, `feed "orders": Snowflake.Connection.Role`},
@@ -159,7 +159,7 @@ func (closed) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestCompletion(t *testing.T) {
 	got := ingest(t.Context(), to(stacks(t)), "__complete", "--profile", "p", "sql", "")
-	if got.code != exitOK || !strings.HasPrefix(got.out, "orders\tstack Orders\nreturns\tstack Returns\nold\tstack Old\n:4\n") {
+	if got.code != exitOK || !strings.HasPrefix(got.out, "old\tstack Old\norders\tstack Orders\nreturns\tstack Returns\n:4\n") {
 		t.Errorf("%+v", got)
 	}
 	if got := ingest(t.Context(), to(stacks(t)), "completion", "bash"); got.code != exitOK || !strings.Contains(got.out, "__start_ingest") {

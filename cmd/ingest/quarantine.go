@@ -46,7 +46,7 @@ mended, ingest replay sends them through again.`,
 			if err != nil {
 				return err
 			}
-			return c.print(cmd, q, func(t *table) error { return quarantined(t, q, raw) })
+			return c.print(cmd, q, func(t *table) error { return quarantined(t, q, upload != "" || reason != "", raw) })
 		},
 	}
 	cmd.Flags().StringVar(&upload, "upload", "", "only that upload: its ID, the key of its file, or the beginning of either")
@@ -57,9 +57,13 @@ mended, ingest replay sends them through again.`,
 	return cmd
 }
 
-func quarantined(t *table, q overview.Quarantined, raw bool) error {
+func quarantined(t *table, q overview.Quarantined, narrowed, raw bool) error {
 	if q.Count == 0 && len(q.Records) == 0 {
-		t.line("Feed %s has nothing in quarantine.", q.Feed)
+		what := "in quarantine"
+		if narrowed {
+			what += " of that upload and reason"
+		}
+		t.line("Feed %s has nothing %s.", q.Feed, what)
 		return nil
 	}
 	t.head("REASON", "RECORDS", "UPLOADS")

@@ -20,6 +20,7 @@ import (
 
 func (c *command) reconcile() *cobra.Command {
 	var uploadName, since string
+	var inSnowflake bool
 	var r reconcile.Reconcile
 	cmd := &cobra.Command{
 		Use:   "reconcile <feed>",
@@ -65,36 +66,53 @@ there is a difference.`,
 				}
 				r.Upload = &u
 			}
-			return c.runReconcile(cmd, l, &r)
+			r.Called, r.Flags = args[0], c.accountFlags()
+			return c.runReconcile(cmd, l, &r, inSnowflake)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&uploadName, "upload", "", "only that upload: its ID, the key of its file, or the beginning of either")
 	f.StringVar(&since, "since", "", "only uploads that began, and objects that were put, from then on: a date, a time, or how long ago, such as 7d")
+	f.BoolVar(&inSnowflake, "snowflake", true, "compare with Snowflake too")
 	f.BoolVar(&r.Deep, "deep", false, "count the records in the files again")
 	f.DurationVar(&r.Patience, "patience", reconcile.DefaultPatience, "how long something may be under way before it is missed")
 	_ = cmd.RegisterFlagCompletionFunc("upload", c.completeUploadFlag)
 	return cmd
 }
 
-func (c *command) runReconcile(cmd *cobra.Command, l *operate.Live, r *reconcile.Reconcile) error {
+// accountFlags are those of c that a command needs to reach the same account.
+func (c *command) accountFlags() (flags []string) {
+	if c.profile != "" {
+		flags = append(flags, "--profile "+c.profile)
+	}
+	if c.region != "" {
+		flags = append(flags, "--region "+c.region)
+	}
+	return flags
+}
+
+func (c *command) runReconcile(cmd *cobra.Command, l *operate.Live, r *reconcile.Reconcile, inSnowflake bool) error {
 	ctx := cmd.Context()
 	if err := fillReconcile(ctx, r, l); err != nil {
 		return err
 	}
-	w, err := warehouse.Open(ctx, l, os.Getenv)
+	var w *warehouse.Warehouse
+	err := warehouse.ErrNone
+	if inSnowflake {
+		w, err = warehouse.Open(ctx, l, os.Getenv)
+	}
 	switch {
 	case errors.Is(err, warehouse.ErrNone):
 	case errors.Is(err, warehouse.ErrNoConnection):
 		fmt.Fprintln(cmd.ErrOrStderr(), "ingest: Snowflake is left out:", err)
 	case err != nil:
-		return err
+		return fmt.Errorf("%w; --snowflake=false compares without it", err)
 	default:
 		r.Snowflake = &reconcile.Snowflake{Rows: w.Client, Spec: w.Spec, Plan: w.Plan}
 		defer func() { _ = w.Close() }() // nothing was written
 	}
 	p := c.progress(cmd, "comparing", 0, "uploads")
-	r.Step = func() { p.Add(1) }
+	r.Total, r.Step = func(n int) { p.SetTotal(int64(n)) }, func() { p.Add(1) }
 	result, err := r.Do(ctx)
 	p.Done()
 	if err != nil {
@@ -161,6 +179,12 @@ func reconcileTable(t *table, r reconcile.Result) error {
 		t.row(u.ID, u.Source, string(u.State), u.Records, u.Quarantined, u.Stored, count(u.InFile), count(u.InTable), count(u.InSnowflake), verdict)
 	}
 	if len(r.Findings) == 0 {
+		t.gap()
+		same := "No difference: " + amount(int64(len(r.Uploads)), "upload")
+		if r.Objects > 0 {
+			same += ", " + amount(r.Objects, "object") + " in the source"
+		}
+		t.line("%s.", same)
 		return nil
 	}
 	t.head("FOUND", "FILE", "PART", "COUNT", "WHAT", "MENDED BY")

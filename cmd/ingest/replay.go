@@ -50,6 +50,9 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 		ValidArgsFunction: c.completeFeed,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := c.times(&r.Since, since, "since")
+			if r.Rate <= 0 {
+				err = errors.Join(err, fmt.Errorf("--rate %g: it is how many events and parts are sent a second, above 0", r.Rate))
+			}
 			if r.Part != "" && (uploadName == "" || r.Reason != "") {
 				err = errors.Join(err, errors.New("--part goes with --upload, and not with --reason"))
 			}
@@ -69,14 +72,14 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 			}
 			fillReplay(&r, l)
 			p := c.progress(cmd, "replaying", 0, "uploads")
-			r.Step = func() { p.Add(1) }
+			r.Total, r.Step = func(n int) { p.SetTotal(int64(n)) }, func() { p.Add(1) }
 			result, err := r.Do(cmd.Context())
 			p.Done()
 			err = errors.Join(err, c.print(cmd, result, func(t *table) error { return replayTable(t, result) }))
 			if err != nil || r.DryRun {
 				return err
 			}
-			return replayLeft(result)
+			return errors.Join(notDone(r, result), replayLeft(result))
 		},
 	}
 	f := cmd.Flags()
@@ -86,7 +89,7 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 	f.StringVar(&since, "since", "", "only events and uploads from then on: a date, a time, or how long ago, such as 7d")
 	f.Float64Var(&r.Rate, "rate", 50, "events and parts to send a second, at most")
 	f.DurationVar(&r.Stuck, "stuck", replay.DefaultStuck, "after what time an upload that is not done is sent again")
-	f.DurationVar(&r.Wait, "wait", 5*time.Minute, "how long to wait for what left quarantine to be loaded")
+	f.DurationVar(&r.Wait, "wait", 5*time.Minute, "how long to wait for what left quarantine, or for --upload, to be loaded")
 	f.BoolVar(&r.DryRun, "dry-run", false, "say what would be replayed, and change nothing")
 	_ = cmd.RegisterFlagCompletionFunc("upload", c.completeUploadFlag)
 	return cmd
@@ -95,6 +98,7 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 func fillReplay(r *replay.Replay, l *operate.Live) {
 	r.Feed, r.Ledger, r.Queue, r.FailureQueueURL = l.Name, l.Ledger, l.SQS, l.FailureQueueURL
 	r.UnpackFunction, r.LoadFunction = l.UnpackFunction, l.LoadFunction
+	r.Landing, r.LandingBucket = l.S3, l.LandingBucket
 	r.Unpack, r.Load = unpackSender(l), handon.Function(l.Account.Config, l.LoadFunction)
 	if l.LoadQueueURL != "" {
 		r.Load = handon.Queue(l.Account.Config, l.LoadQueueURL)
@@ -131,10 +135,12 @@ func replayTable(t *table, r replay.Result) error {
 			switch {
 			case e.Target == "":
 				sent = bad("no: not known")
+			case e.Why != "":
+				sent = bad("no: " + e.Why)
 			case !e.Sent:
 				sent = doubtful("no")
 			}
-			t.row(e.At, orNone(string(e.Target)), orNone(about), orNone(shortened(e.Error, 80)), sent)
+			t.row(e.At, orNone(string(e.Target)), orNone(about), orNone(shortened(reasonOf(r.Feed, e), 120)), sent)
 		}
 	}
 	if len(r.Uploads) > 0 {
@@ -158,6 +164,32 @@ func replayTable(t *table, r replay.Result) error {
 	return nil
 }
 
+// reasonOf is what the function said, without what it was about.
+func reasonOf(feedName string, e replay.Event) string {
+	said := strings.TrimPrefix(e.Error, "feed "+feedName+": ")
+	for _, about := range append([]string{"upload " + e.Upload, "part " + e.Part}, e.Objects...) {
+		said = strings.TrimPrefix(said, about+": ")
+	}
+	return said
+}
+
+// amount is how many there are of something.
+func amount(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + one + "s"
+}
+
+// notDone tells of the upload that was asked for when it was waited for in vain.
+func notDone(r replay.Replay, result replay.Result) error {
+	if r.Upload == nil || len(result.Uploads) == 0 || result.Uploads[0].State.Done() {
+		return nil
+	}
+	u := result.Uploads[0]
+	return badData("after %s the upload is still %s: `ingest status %s %s` shows how far it is", spell(r.Wait), u.State, result.Feed, u.ID)
+}
+
 // replayLeft tells of what is still to be mended.
 func replayLeft(r replay.Result) error {
 	var quarantined int64
@@ -170,8 +202,15 @@ func replayLeft(r replay.Result) error {
 			events++
 		}
 	}
-	if quarantined+int64(events) == 0 {
+	var left []string
+	if quarantined > 0 {
+		left = append(left, fmt.Sprintf("in quarantine: %s, which `ingest quarantine %s` shows", amount(quarantined, "record"), r.Feed))
+	}
+	if events > 0 {
+		left = append(left, fmt.Sprintf("in the failure queue: %s of no known form", amount(int64(events), "event")))
+	}
+	if len(left) == 0 {
 		return nil
 	}
-	return badData("%s records are still in quarantine and %d events in the failure queue: `ingest quarantine %s` shows why", grouped(quarantined), events, r.Feed)
+	return badData("still %s", strings.Join(left, "; "))
 }

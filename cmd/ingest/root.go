@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer, connect conn
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	verb, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exitOK
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer, connect conn
 	}
 	fmt.Fprintln(errOut, "ingest:", err)
 	if !c.understood {
-		fmt.Fprintln(errOut, "Run 'ingest --help' for what there is.")
+		fmt.Fprintf(errOut, "Run '%s --help' for what there is.\n", verb.CommandPath())
 		return exitUsage
 	}
 	return exitFailed

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,14 +39,18 @@ const (
 	// maxAnswer bounds what is read of an answer, in bytes: those of this
 	// project's calls have a few kilobytes.
 	maxAnswer = 1 << 20
-	// attempts is how often a call is tried, as the SDK does by default.
-	attempts = 3
+	// defaultAttempts is how often a call is tried, as the SDK does by default.
+	defaultAttempts = 3
 )
 
 // Do makes the request with cfg's credentials in cfg's region, again after what
 // the SDK takes for a passing error, and returns the answer's body. An error
 // that the service has told is a smithy.APIError.
 func Do(ctx context.Context, cfg aws.Config, r Request) ([]byte, error) {
+	attempts := defaultAttempts
+	if cfg.RetryMaxAttempts > 0 {
+		attempts = cfg.RetryMaxAttempts
+	}
 	retryer := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts })
 	for attempt := 1; ; attempt++ {
 		body, err := once(ctx, cfg, r)
@@ -110,7 +115,16 @@ func once(ctx context.Context, cfg aws.Config, r Request) ([]byte, error) {
 		return body, nil
 	}
 	code, message := r.Fault(response.Header, body)
+	code = plain(code)
 	return nil, &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: response}, Err: &smithy.GenericAPIError{Code: code, Message: message},
 	}}
+}
+
+// plain is a code without the name of the service before it and the place of its
+// description behind it: what passes is told by the code alone.
+func plain(code string) string {
+	code = code[strings.LastIndexByte(code, '#')+1:]
+	code, _, _ = strings.Cut(code, ":")
+	return code
 }

@@ -138,13 +138,19 @@ func (h *Handler) source(ctx context.Context, source feed.Source, r Request, tim
 		log.Info("listed")
 		return h.release(ctx, place, "")
 	}
-	if r.Lease, err = h.extend(ctx, place, w.after); err != nil {
+	if place.Lease, err = h.extend(ctx, place, w.after); err != nil {
 		return err
 	}
+	r.Lease, r.Counts = place.Lease, w.counts
 	r.Hop++
-	r.Counts = w.counts
 	if err := h.Again(ctx, r); err != nil {
-		return fmt.Errorf("hand the walk on: %w", err)
+		err = fmt.Errorf("hand the walk on: %w", err)
+		// Whoever tries this payload again would find the walk given away. Where it
+		// was handed on in spite of the error, the walk has its owner.
+		if releaseErr := h.release(context.WithoutCancel(ctx), place, w.after); !isConditionFailed(releaseErr) {
+			err = errors.Join(err, releaseErr)
+		}
+		return err
 	}
 	log.Info("handed on", "after", w.after)
 	return nil

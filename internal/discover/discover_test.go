@@ -34,6 +34,9 @@ type world struct {
 	again []discover.Request
 	// fail, when set, may fail the hand-on of an object.
 	fail func(event.Object) error
+	// deleted are pages of a listing of versions with nothing but what was deleted,
+	// before all others.
+	deleted int
 	// objects is how many are dealt with before the time is up; 0 means all.
 	objects int
 }
@@ -47,7 +50,7 @@ func newWorld(t *testing.T, sources ...feed.Source) *world {
 	}
 	w.h = &discover.Handler{
 		Spec: feed.Spec{Feed: "orders", Sources: sources}, Table: "table", DynamoDB: w.db.Client(), Log: slog.New(slog.DiscardHandler),
-		Bucket: func(context.Context, feed.Source, string) (listing.API, error) { return w.s3, nil },
+		Bucket: func(context.Context, feed.Source, string) (listing.API, error) { return deletions{w.s3, w}, nil },
 		HandOn: w.handOn, Again: func(_ context.Context, r discover.Request) error { w.again = append(w.again, r); return nil },
 		TimeUp: func(context.Context) func() bool {
 			left := w.objects

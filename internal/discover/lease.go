@@ -47,6 +47,32 @@ type place struct {
 // CursorKey is the partition key of the walks of a feed.
 func CursorKey(feedName string) string { return feedName + "#discover" }
 
+// Walk is how far the walk of a source is, for whoever looks from outside.
+type Walk struct {
+	// After is the key up to which it has come; empty at the beginning, and after its end.
+	After string
+	// Until is how long it belongs to an invocation; zero when it belongs to none.
+	Until time.Time
+}
+
+// ReadWalk reads how far the walk of a source is, or false where none was begun.
+func ReadWalk(ctx context.Context, api interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+}, table, feedName, bucket, prefix string,
+) (Walk, bool, error) {
+	out, err := api.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &table, Key: item{feed.PartitionKey: str(CursorKey(feedName)), feed.SortKey: str(cursorSort(bucket, prefix))},
+	})
+	if err != nil || len(out.Item) == 0 {
+		return Walk{}, false, err
+	}
+	w := Walk{After: text(out.Item, attrAfter)}
+	if ms, err := strconv.ParseInt(text(out.Item, attrUntil), 10, 64); err == nil && ms > 0 {
+		w.Until = time.UnixMilli(ms).UTC()
+	}
+	return w, true, nil
+}
+
 func cursorSort(bucket, prefix string) string {
 	sum := sha256.Sum256([]byte(bucket + "/" + prefix))
 	return hex.EncodeToString(sum[:16])
@@ -70,6 +96,9 @@ func (h *Handler) begin(ctx context.Context, r Request) (place, bool, error) {
 			return place{}, false, fmt.Errorf("how far the walk is: %s %q is no time", attrUntil, text(out.Item, attrUntil))
 		}
 		p.Until = time.UnixMilli(until)
+	}
+	if r.Lease != "" && r.Lease != p.Lease && p.After == "" {
+		return place{}, false, nil // it came twice, and the walk has ended since
 	}
 	now := h.Now()
 	if now.Before(p.Until) && p.Lease != r.Lease {

@@ -88,8 +88,14 @@ func (w *walk) each(ctx context.Context, api listing.API, yield func(o listing.O
 	next, stop := iter.Pull2(w.h.seen(ctx, w.source, w.after))
 	defer stop()
 	known, seenErr, more := next()
+	stopped := false
 	objects := listing.Objects(ctx, api, listing.Range{
 		Bucket: w.source.Bucket, Prefix: w.source.Prefix, After: w.after, RequesterPays: w.source.RequesterPays,
+		Passed: func(key string) bool {
+			yield(listing.Object{Key: key}, false)
+			stopped = ctx.Err() != nil || w.timeUp()
+			return !stopped
+		},
 	})
 	looked := 0
 	for o, err := range objects {
@@ -122,7 +128,7 @@ func (w *walk) each(ctx context.Context, api listing.API, yield func(o listing.O
 			yield(o, false)
 		}
 	}
-	return true, nil
+	return !stopped, ctx.Err()
 }
 
 func changed(was, now listing.Object) bool {

@@ -1,6 +1,13 @@
 // Package drain keeps queues until they are empty: it is the function behind
 // the custom resource Custom::QueueDrain, apart from its wiring. CloudFormation
 // deletes that resource before the queues and what reads them.
+//
+// It does not stop there if the resource cannot be deleted. At the end of an
+// update it tries three times, forgets the resource and goes on with the rest
+// (aws-cloudformation/cloudformation-coverage-roadmap, issue 744); when a stack
+// is deleted it goes on too, and leaves the stack in DELETE_FAILED (issues 852
+// and 1508). So what the functions do not take in time goes to the failure queue,
+// and an error is the last resort.
 package drain
 
 import (
@@ -27,8 +34,10 @@ const (
 	// approximate, and right a minute after the last message was sent at the
 	// earliest ("GetQueueAttributes"): this is a minute and a half.
 	looks = 7
-	// patience is how long the queues may take: CloudFormation waits for an hour.
-	patience = 55 * time.Minute
+	// patience is how long the queues may take. What is left then is moved to the
+	// failure queue until the end, because CloudFormation waits for an hour.
+	patience = 45 * time.Minute
+	end      = 55 * time.Minute
 	// answerTime bounds the call that answers CloudFormation.
 	answerTime = 10 * time.Second
 )
@@ -36,6 +45,9 @@ const (
 // API is what the package needs of an SQS client.
 type API interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 }
 
 // Handler answers CloudFormation's requests for Custom::QueueDrain.
@@ -66,7 +78,8 @@ type Request struct {
 // waiting only, from the invocation that sees it. An error means that it could
 // not be told.
 func (h *Handler) Handle(ctx context.Context, r Request) error {
-	urls, err := queues(r.ResourceProperties)
+	p, err := read(r.ResourceProperties)
+	urls := p.QueueUrls
 	// What was created in vain is deleted all the same.
 	response := cfn.NewResponse(&r.Event)
 	response.PhysicalResourceID = r.PhysicalResourceID
@@ -75,7 +88,7 @@ func (h *Handler) Handle(ctx context.Context, r Request) error {
 	}
 	if err == nil && r.RequestType == cfn.RequestDelete {
 		var over bool
-		if over, err = h.wait(ctx, &r, urls); err == nil && !over {
+		if over, err = h.wait(ctx, &r, p); err == nil && !over {
 			if err = h.Again(ctx, r); err == nil {
 				h.Log.Info("handed on", "queues", urls)
 				return nil
@@ -97,26 +110,25 @@ func (h *Handler) Handle(ctx context.Context, r Request) error {
 	return nil
 }
 
-// queues are the URLs in the resource's QueueUrls, or in its QueueUrl.
-func queues(properties map[string]any) ([]string, error) {
-	text, err := json.Marshal(properties)
-	var p struct {
-		QueueUrls []string
-		QueueUrl  string //nolint:revive // as the property is called
-	}
+// properties are those of the resource.
+type properties struct {
+	QueueUrls []string
+	// FailureQueueUrl is that of the queue for what is not taken in time.
+	FailureQueueUrl string //nolint:revive // as the property is called
+}
+
+func read(given map[string]any) (p properties, err error) {
+	text, err := json.Marshal(given)
 	if err == nil {
 		err = json.Unmarshal(text, &p)
 	}
-	if p.QueueUrl != "" {
-		p.QueueUrls = append(p.QueueUrls, p.QueueUrl)
-	}
-	if err == nil && len(p.QueueUrls) == 0 {
-		err = errors.New("QueueUrls is empty")
+	if err == nil && (len(p.QueueUrls) == 0 || p.FailureQueueUrl == "") {
+		err = errors.New("QueueUrls or FailureQueueUrl is empty")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("properties of the resource: %w", err)
+		err = fmt.Errorf("properties of the resource: %w", err)
 	}
-	return p.QueueUrls, nil
+	return p, err
 }
 
 // id is another for other queues, so that CloudFormation deletes, and drains,
@@ -128,13 +140,13 @@ func id(urls []string) string {
 
 // wait looks at the queues until all have been empty for long enough, or until
 // the invocation's time is up: then it is not over.
-func (h *Handler) wait(ctx context.Context, r *Request, urls []string) (over bool, err error) {
+func (h *Handler) wait(ctx context.Context, r *Request, p properties) (over bool, err error) {
 	if r.Since.IsZero() {
 		r.Since = h.Now()
 	}
 	timeUp := h.TimeUp(ctx)
 	for empty := 0; ; {
-		left, err := h.look(ctx, urls)
+		left, err := h.look(ctx, p.QueueUrls)
 		if err != nil {
 			return false, err
 		}
@@ -144,9 +156,14 @@ func (h *Handler) wait(ctx context.Context, r *Request, urls []string) (over boo
 		if empty == looks {
 			return true, nil
 		}
-		if waited := h.Now().Sub(r.Since); waited >= patience {
-			return false, fmt.Errorf("after %d minutes there are still messages: %s. Nothing is lost: queues and functions are kept and go on with them. "+
-				"Deploy or destroy again when the queues are empty; to give the messages up, purge the queues first", int(waited.Minutes()), left)
+		switch waited := h.Now().Sub(r.Since); {
+		case waited >= end:
+			return false, fmt.Errorf("after %d minutes there are still messages: %s. CloudFormation tries this again, and after the third time deletes the queues all the same. "+
+				"The files are in their bucket: bin/ingest reconcile tells which of them have not come through", int(waited.Minutes()), left)
+		case waited >= patience:
+			if err := h.move(ctx, p, r.Since.Add(end), timeUp); err != nil {
+				return false, err
+			}
 		}
 		if timeUp() {
 			return false, nil

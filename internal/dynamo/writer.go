@@ -43,10 +43,11 @@ type Writer struct {
 	wg       sync.WaitGroup
 	onReject func(tag int64, err error)
 
-	mu     sync.Mutex
-	free   []*batch
-	stored int64
-	calls  int64
+	mu        sync.Mutex
+	free      []*batch
+	stored    int64
+	calls     int64
+	throttled error // what DynamoDB last said to a request that it had no room for
 }
 
 // batch is one request. ends[i] is where item i ends in it.
@@ -149,6 +150,9 @@ func (w *Writer) Flush() (stored, calls int64, err error) {
 	w.wg.Wait()
 	if cause := context.Cause(w.ctx); err == nil && cause != nil {
 		err = cause
+	}
+	if err != nil && w.throttled != nil && !errors.Is(err, w.throttled) {
+		err = fmt.Errorf("throttled by the table (%w): %w", w.throttled, err)
 	}
 	w.cancel(nil)
 	return w.stored, w.calls, err
@@ -257,6 +261,9 @@ func (w *Writer) retry(m message) error {
 			return err
 		case passing.throttled:
 			w.limiter.throttled(time.Now())
+			w.mu.Lock()
+			w.throttled = err
+			w.mu.Unlock()
 		case attempt+1 >= maxAttempts:
 			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
 		}

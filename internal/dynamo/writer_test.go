@@ -121,18 +121,26 @@ func TestWriterEndsOnWhatRetryingCannotMend(t *testing.T) {
 
 func TestWriterEndsWithItsContext(t *testing.T) {
 	db := fake.NewDynamoDB(t)
-	db.Before = func(string, []byte) (int, string) { return http.StatusBadRequest, "ThrottlingException" }
+	refused := make(chan struct{}, 100)
+	db.Before = func(string, []byte) (int, string) {
+		refused <- struct{}{}
+		return http.StatusBadRequest, "ThrottlingException"
+	}
 	errDone := errors.New("the time is over")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w, err := client(t, db).NewWriter(ctx, "table", func(int64, error) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Commit(append(w.Next(), item(1, "x")...), 1); err != nil {
-		t.Fatal(err)
+	for i := range 25 { // a whole batch
+		if err := w.Commit(append(w.Next(), item(i, "x")...), int64(i)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	<-refused
+	<-refused // only then was the first answer read
 	cancel(errDone)
-	if _, _, err := w.Flush(); !errors.Is(err, errDone) {
+	if _, _, err := w.Flush(); !errors.Is(err, errDone) || !strings.Contains(err.Error(), "throttled by the table (BatchWriteItem: status 400 ThrottlingException") {
 		t.Errorf("error %v", err)
 	}
 }

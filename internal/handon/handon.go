@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -44,10 +43,12 @@ func invoke(ctx context.Context, cfg aws.Config, name string, payload []byte) er
 
 // lambdaFault reads an error of the REST protocol: its code is in the header.
 func lambdaFault(header http.Header, body []byte) (code, message string) {
-	code, _, _ = strings.Cut(header.Get("X-Amzn-Errortype"), ":")
+	if code = header.Get("X-Amzn-Errortype"); code == "" {
+		code = "UnknownError"
+	}
 	var f struct{ Message string }
-	if err := json.Unmarshal(body, &f); err != nil || code == "" {
-		return "UnknownError", fmt.Sprintf("%.200q", body)
+	if err := json.Unmarshal(body, &f); err != nil || f.Message == "" {
+		return code, fmt.Sprintf("%.200q", body)
 	}
 	return code, f.Message
 }
@@ -63,23 +64,17 @@ func Queue(cfg aws.Config, queueURL string) Sender {
 }
 
 func send(ctx context.Context, cfg aws.Config, queueURL string, payload []byte) error {
-	u, err := url.Parse(queueURL)
+	// The body names the queue; its URL is no address, as with the SDK's client.
+	endpoint, err := call.Endpoint(ctx, cfg, "SQS", "sqs")
 	if err != nil {
 		return err
-	}
-	// Of the queue's URL only its host matters: the body names the queue.
-	endpoint := u.Scheme + "://" + u.Host
-	if custom, ok, err := call.Custom(ctx, cfg, "SQS"); err != nil {
-		return err
-	} else if ok {
-		endpoint = custom
 	}
 	body, err := json.Marshal(map[string]string{"QueueUrl": queueURL, "MessageBody": string(payload)})
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
 	_, err = call.Do(ctx, cfg, call.Request{
-		Service: "sqs", URL: strings.TrimSuffix(endpoint, "/") + "/", Body: body, Fault: fault,
+		Service: "sqs", URL: endpoint + "/", Body: body, Fault: fault,
 		Header: map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
 	})
 	return err

@@ -110,6 +110,9 @@ func (w *ReplayWriter) close() error {
 // Records is how many were added.
 func (w *ReplayWriter) Records() int64 { return w.records }
 
+// Closed is how many parts were landed, without the one that is being made.
+func (w *ReplayWriter) Closed() int { return len(w.parts) }
+
 // Close lands what is left and returns all parts.
 func (w *ReplayWriter) Close() ([]ReplayPart, error) {
 	if !w.open {

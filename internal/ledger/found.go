@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -11,6 +12,27 @@ import (
 
 	"ingestion/internal/feed"
 )
+
+// Missing enters an upload whose source object is not there any more, and
+// reports whether it did: of one that was begun it changes nothing. It is one
+// write, so that nobody ever takes up an upload of which no more is known than
+// its event says.
+func (l *Ledger) Missing(ctx context.Context, u Upload, message string) (entered bool, err error) {
+	it := l.entry(u, Missing)
+	maps.Copy(it, key(u.Feed, u.ID, uploadSortKey))
+	it["message"] = str(message)
+	_, err = l.api.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &l.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(" + feed.PartitionKey + ")"),
+	})
+	var begun *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &begun):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("ledger: enter missing upload %s: %w", u.ID, err)
+	}
+	return true, nil
+}
 
 // Found takes back that an upload is Missing: in a bucket without versions the
 // same content may be put again. The upload is then Unpacking, as if Begin had

@@ -44,15 +44,19 @@ func decodeUpload(it item) Upload {
 	return u
 }
 
+// getReasons leaves out those for which nothing is in quarantine any more.
 func getReasons(it item) map[string]int64 {
 	var reasons map[string]int64
 	for name := range it {
-		if reason, ok := strings.CutPrefix(name, reasonPrefix); ok {
-			if reasons == nil {
-				reasons = map[string]int64{}
-			}
-			reasons[reason] = getNum(it, name)
+		reason, ok := strings.CutPrefix(name, reasonPrefix)
+		n := getNum(it, name)
+		if !ok || n == 0 {
+			continue
 		}
+		if reasons == nil {
+			reasons = map[string]int64{}
+		}
+		reasons[reason] = n
 	}
 	return reasons
 }

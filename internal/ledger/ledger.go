@@ -62,5 +62,5 @@ type Ledger struct {
 
 // New returns the ledger that is kept in table.
 func New(api API, table string) *Ledger {
-	return &Ledger{api: api, table: table, now: time.Now}
+	return &Ledger{api: patient{api}, table: table, now: time.Now}
 }

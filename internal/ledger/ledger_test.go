@@ -122,12 +122,20 @@ func TestAPartThatChangedIsRefused(t *testing.T) {
 func TestMissing(t *testing.T) {
 	b := newBook(t)
 	u := newUpload("k", 1)
-	_, err := b.Begin(t.Context(), u)
+	entered, err := b.Missing(t.Context(), u, "deleted")
 	b.must(err)
-	b.must(b.Missing(t.Context(), u, "deleted"))
+	if !entered {
+		t.Error("it was not entered")
+	}
 	b.must(b.Unpacked(t.Context(), u, ledger.Counts{Records: 1}, nil, ""))
 	if got := b.get(u); got.State != ledger.Missing || got.Records != 0 || got.Message != "deleted" {
 		t.Errorf("upload: %+v", got)
+	}
+	begun := newUpload("begun", 1)
+	_, err = b.Begin(t.Context(), begun)
+	b.must(err)
+	if entered, err = b.Missing(t.Context(), begun, "deleted"); entered || err != nil || b.get(begun).State != ledger.Unpacking {
+		t.Errorf("an upload that was begun is missing: %v, error %v", entered, err)
 	}
 }
 

@@ -60,6 +60,7 @@ func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
 		"bytes":       num(p.Bytes),
 		"shards":      num(int64(p.Shards)),
 		"lines_done":  num(0),
+		"replayed":    num(0),
 		"source_time": stamp(p.Time),
 		"landed_at":   stamp(l.now()),
 	})

@@ -18,7 +18,7 @@ import (
 // replay has taken out of quarantine cannot be reopened: they would be there twice.
 func (l *Ledger) Reopen(ctx context.Context, p Part) error {
 	if p.Replayed > 0 {
-		return fmt.Errorf("ledger: part %s of upload %s: %d of its refused records were replayed since, so that it cannot be loaded once more", p.Name, p.Upload, p.Replayed)
+		return p.replayedSince()
 	}
 	part := newExpression()
 	part.put("state", str(string(Landed)))
@@ -28,7 +28,8 @@ func (l *Ledger) Reopen(ctx context.Context, p Part) error {
 	for _, reason := range slices.Sorted(maps.Keys(p.Reasons)) {
 		part.put(reasonPrefix+reason, num(0))
 	}
-	partCondition := part.name("state") + " = " + part.value("from", str(string(Loaded)))
+	// A replay may have been entered since the part was read.
+	partCondition := part.name("state") + " = " + part.value("from", str(string(Loaded))) + " AND " + part.name("replayed") + " = " + part.value("replayed", num(0))
 
 	sum := newExpression()
 	sum.put("state", str(string(Unpacked)))
@@ -54,10 +55,18 @@ func (l *Ledger) Reopen(ctx context.Context, p Part) error {
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) && len(canceled.CancellationReasons) > 0 &&
 		aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed" {
-		return nil
+		now, ok, err := l.GetPart(ctx, p.Feed, p.Upload, p.Name)
+		if err == nil && ok && now.State == Loaded {
+			err = now.replayedSince()
+		}
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("ledger: reopen part %s of upload %s: %w", p.Name, p.Upload, err)
 	}
 	return nil
+}
+
+func (p Part) replayedSince() error {
+	return fmt.Errorf("ledger: part %s of upload %s: %d of its refused records were replayed since, so that it cannot be loaded once more", p.Name, p.Upload, p.Replayed)
 }

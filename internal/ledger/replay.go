@@ -23,8 +23,9 @@ type Replay struct {
 	Number int64
 	// Parts were landed, and are to be entered and handed to load.
 	Parts []Part
-	// Objects of quarantine are dealt with, and are to be deleted.
-	Objects []string
+	// Objects of quarantine are dealt with, and are to be deleted. Refused are those
+	// that this replay wrote: one that is in no entered replay counts for nothing.
+	Objects, Refused []string
 	// Group is the part whose load refused the records; empty: unpack did.
 	Group string
 	// The changes of the upload's counts. Taken is how many records left
@@ -33,8 +34,10 @@ type Replay struct {
 	// Records and Entries are how many more the upload has, where what counted as
 	// one record turned out to be more of them.
 	Records, Entries int64
-	// Reasons are the changes of the quarantined records by reason.
+	// Reasons are the changes of the quarantined records by reason, Message says
+	// in words why the first of those that are back was refused.
 	Reasons map[string]int64
+	Message string
 	Done    bool
 	At      time.Time
 }
@@ -52,8 +55,20 @@ func replayKey(number int64) string { return fmt.Sprintf("%s%09d", replaySortPre
 
 // replayBody is what is kept of a Replay as JSON.
 type replayBody struct {
-	Parts   []Part   `json:"parts"`
-	Objects []string `json:"objects"`
+	Parts   []replayPart `json:"parts"`
+	Shards  int          `json:"shards"`
+	Time    time.Time    `json:"time"`
+	Objects []string     `json:"objects"`
+	Refused []string     `json:"refused,omitempty"`
+}
+
+// replayPart is what no two parts of a replay have in common.
+type replayPart struct {
+	Name    string `json:"name"`
+	Entry   int    `json:"entry"`
+	Key     string `json:"key"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
 }
 
 // CommitReplay enters r and changes the counts of its upload and of the part
@@ -62,7 +77,11 @@ func (l *Ledger) CommitReplay(ctx context.Context, u Upload, r Replay) error {
 	if len(r.Parts) > MaxReplayParts {
 		return fmt.Errorf("ledger: a replay of upload %s lands %d parts, the limit is %d: replay one reason at a time", r.Upload, len(r.Parts), MaxReplayParts)
 	}
-	body, err := json.Marshal(replayBody{r.Parts, r.Objects})
+	kept := replayBody{Shards: u.Shards, Time: u.Time, Objects: r.Objects, Refused: r.Refused}
+	for _, p := range r.Parts {
+		kept.Parts = append(kept.Parts, replayPart{p.Name, p.Entry, p.Key, p.Records, p.Bytes})
+	}
+	body, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("ledger: replay %d of upload %s: %w", r.Number, r.Upload, err)
 	}
@@ -104,8 +123,11 @@ func (l *Ledger) replayedUpload(u Upload, r Replay) *types.Update {
 	if len(r.Parts) > 0 {
 		e.put("state", str(string(Unpacked)))
 	}
-	if u.Quarantined()-r.Taken+r.Kept == 0 {
+	switch {
+	case u.Quarantined()-r.Taken+r.Kept == 0:
 		e.remove("message") // it told of what is mended now
+	case len(r.Reasons) > 0 && r.Message != "":
+		e.put("message", str(r.Message))
 	}
 	var bytes int64
 	for _, p := range r.Parts {
@@ -162,7 +184,13 @@ func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int6
 	if err := json.Unmarshal([]byte(getStr(it, "replay")), &body); err != nil {
 		return Replay{}, false, fmt.Errorf("ledger: replay %d of upload %s: %w", number, id, err)
 	}
-	r.Parts, r.Objects = body.Parts, body.Objects
+	r.Objects, r.Refused = body.Objects, body.Refused
+	for _, p := range body.Parts {
+		r.Parts = append(r.Parts, Part{
+			Feed: feedName, Upload: id, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
+			Shards: body.Shards, Time: body.Time,
+		})
+	}
 	return r, true, nil
 }
 

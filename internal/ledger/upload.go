@@ -74,25 +74,7 @@ func (l *Ledger) GetUpload(ctx context.Context, feedName, id string) (Upload, bo
 // Begin enters u as Unpacking and returns what the ledger then holds: for an
 // upload that was begun before, what was settled at that time.
 func (l *Ledger) Begin(ctx context.Context, u Upload) (Upload, error) {
-	sets := item{
-		"item":                       str("upload"),
-		"feed":                       str(u.Feed),
-		"upload":                     str(u.ID),
-		"bucket":                     str(u.Bucket),
-		"key":                        str(u.Key),
-		"source":                     str(u.Source()),
-		"version":                    str(u.Version()),
-		"version_id":                 str(u.VersionID),
-		"etag":                       str(u.ETag),
-		"bytes_in":                   num(u.Size),
-		"source_time":                stamp(u.Time),
-		"state":                      str(string(Unpacking)),
-		"shards":                     num(int64(u.Shards)),
-		"part_bytes":                 num(u.PartBytes),
-		"started_at":                 stamp(l.now()),
-		feed.LedgerIndexPartitionKey: str(u.Feed),
-		feed.LedgerIndexSortKey:      str(u.Time.UTC().Format(timeLayout) + "#" + u.ID),
-	}
+	sets := l.entry(u, Unpacking)
 	e := newExpression()
 	for _, name := range slices.Sorted(maps.Keys(sets)) {
 		e.set(name, "if_not_exists("+e.name(name)+", "+e.value(name, sets[name])+")")
@@ -106,6 +88,29 @@ func (l *Ledger) Begin(ctx context.Context, u Upload) (Upload, error) {
 		return Upload{}, fmt.Errorf("ledger: begin upload %s: %w", u.ID, err)
 	}
 	return decodeUpload(out.Attributes), nil
+}
+
+// entry is a new upload's item, without its key.
+func (l *Ledger) entry(u Upload, state State) item {
+	return item{
+		"item":                       str("upload"),
+		"feed":                       str(u.Feed),
+		"upload":                     str(u.ID),
+		"bucket":                     str(u.Bucket),
+		"key":                        str(u.Key),
+		"source":                     str(u.Source()),
+		"version":                    str(u.Version()),
+		"version_id":                 str(u.VersionID),
+		"etag":                       str(u.ETag),
+		"bytes_in":                   num(u.Size),
+		"source_time":                stamp(u.Time),
+		"state":                      str(string(state)),
+		"shards":                     num(int64(u.Shards)),
+		"part_bytes":                 num(u.PartBytes),
+		"started_at":                 stamp(l.now()),
+		feed.LedgerIndexPartitionKey: str(u.Feed),
+		feed.LedgerIndexSortKey:      str(u.Time.UTC().Format(timeLayout) + "#" + u.ID),
+	}
 }
 
 // Unpacked ends the unpacking of an upload with its counts. An upload that is
@@ -124,14 +129,6 @@ func (l *Ledger) Unpacked(ctx context.Context, u Upload, c Counts, reasons map[s
 		e.put("message", str(message))
 	}
 	e.addReasons(reasons)
-	return l.whileUnpacking(ctx, u, e)
-}
-
-// Missing ends an upload whose source object is no longer there.
-func (l *Ledger) Missing(ctx context.Context, u Upload, message string) error {
-	e := newExpression()
-	e.put("state", str(string(Missing)))
-	e.put("message", str(message))
 	return l.whileUnpacking(ctx, u, e)
 }
 
@@ -161,6 +158,14 @@ func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error
 	}
 	if !ok {
 		return u, fmt.Errorf("ledger: upload %s of feed %q is not entered", id, feedName)
+	}
+	if u.State != Unpacking && u.PartsLoaded > u.Parts {
+		if err := l.recount(ctx, u); err != nil {
+			return u, err
+		}
+		if u, _, err = l.GetUpload(ctx, feedName, id); err != nil {
+			return u, err
+		}
 	}
 	if u.State != Unpacked || u.PartsLoaded < u.Parts {
 		return u, nil

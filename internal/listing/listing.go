@@ -47,6 +47,10 @@ type Range struct {
 	After string
 	// RequesterPays says that the bucket's owner has whoever lists it pay.
 	RequesterPays bool
+	// Passed, unless it is nil, is called where a page of versions ends, with a key
+	// behind which nothing is listed yet: pages may have nothing but what was
+	// deleted or replaced. The listing ends when it returns false.
+	Passed func(key string) bool
 }
 
 // Objects lists the objects of r until its first error, which it yields. Only
@@ -118,6 +122,9 @@ func (l *lister) versions(yield func(Object, error) bool) error {
 		marker, err := decode(aws.ToString(out.NextKeyMarker), out.EncodingType)
 		if err != nil {
 			return err
+		}
+		if l.r.Passed != nil && !l.r.Passed(marker) {
+			return errStop
 		}
 		in.KeyMarker, in.VersionIdMarker = &marker, out.NextVersionIdMarker
 	}

@@ -112,7 +112,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	}
 	readErr := h.eachLine(ctx, p.Key, l.put)
 	stored, calls, writeErr := l.writer.Flush()
-	if readErr != nil && errors.Is(readErr, writeErr) {
+	if writeErr != nil {
 		readErr = nil // the reading ended because the writing had
 	}
 	timeUp := errors.Is(readErr, errTimeUp)

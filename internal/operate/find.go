@@ -1,10 +1,12 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,6 +40,9 @@ func Feeds(ctx context.Context, api API) ([]Feed, error) {
 			feeds = append(feeds, stackFeeds(stack)...)
 		}
 	}
+	slices.SortFunc(feeds, func(a, b Feed) int {
+		return cmp.Or(strings.Compare(a.Stack, b.Stack), strings.Compare(a.Name, b.Name))
+	})
 	return feeds, nil
 }
 

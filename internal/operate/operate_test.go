@@ -54,7 +54,7 @@ func TestFind(t *testing.T) {
 		"orders":                {want: `"orders": say which, Orders/orders, staging-Orders/orders`, err: operate.ErrAmbiguous},
 		"Both":                  {want: `"Both": say which, Both/alpha, Both/beta`, err: operate.ErrAmbiguous},
 		"alpha":                 {want: `say which, Both/alpha, alpha/gamma`, err: operate.ErrAmbiguous},
-		"ORDERS":                {want: `"ORDERS": this account and region has Orders/orders, Both/alpha, Both/beta, staging-Orders/orders, alpha/gamma`, err: operate.ErrNotFound},
+		"ORDERS":                {want: `"ORDERS": this account and region has Both/alpha, Both/beta, Orders/orders, alpha/gamma, staging-Orders/orders`, err: operate.ErrNotFound},
 		"News":                  {want: "no such feed", err: operate.ErrNotFound},
 		"https://example.com/rss": {
 			want: "no such feed", err: operate.ErrNotFound,

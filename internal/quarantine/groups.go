@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +43,49 @@ func (g Group) Part() string {
 	return part
 }
 
+const (
+	extension = ".ndjson.gz"
+	// replayMark, behind a group's name, says which replay wrote an object.
+	replayMark = "-r%06d"
+)
+
+var replayed = regexp.MustCompile(`-r(\d{6,})$`)
+
+// ReplayOf returns the number of the replay that wrote the object of a key, 0
+// for one that unpack or load wrote when they refused its records first.
+func ReplayOf(key string) int64 {
+	name, _, _ := cutHash(key)
+	_, number := cutReplay(name)
+	return number
+}
+
+// cutHash divides an object's key at the hash of its content.
+func cutHash(key string) (name, hash string, ok bool) {
+	name, ok = strings.CutSuffix(key, extension)
+	dash := strings.LastIndexByte(name, '-')
+	if !ok || dash < 0 {
+		return "", "", false
+	}
+	return name[:dash], name[dash+1:], true
+}
+
+func hashOf(key string) string {
+	_, hash, _ := cutHash(key)
+	return hash
+}
+
+func cutReplay(name string) (group string, number int64) {
+	at := replayed.FindStringSubmatchIndex(name)
+	if at == nil {
+		return name, 0
+	}
+	number, err := strconv.ParseInt(name[at[2]:at[3]], 10, 64)
+	if err != nil {
+		return name, 0
+	}
+	return name[:at[0]], number
+}
+
 // Groups lists the quarantine of an upload as it was at a time; copied reports
 // whether there is a copy of its source object.
 func Groups(ctx context.Context, api ListAPI, bucket, prefix string, u upload.Upload, before time.Time) (groups []Group, copied bool, err error) {
@@ -60,12 +105,11 @@ func Groups(ctx context.Context, api ListAPI, bucket, prefix string, u upload.Up
 				}
 			}
 			copied = copied || key == CopyKey(prefix, u)
-			name, ok := strings.CutSuffix(key, ".ndjson.gz")
-			dash := strings.LastIndexByte(name, '-')
-			if !ok || dash < len(folder) || !aws.ToTime(o.LastModified).Before(before) {
+			name, _, ok := cutHash(key)
+			if !ok || len(name) < len(folder) || !aws.ToTime(o.LastModified).Before(before) {
 				continue
 			}
-			name = name[len(folder):dash]
+			name, _ = cutReplay(name[len(folder):])
 			at, known := byName[name]
 			if !known {
 				at = len(groups)

@@ -87,6 +87,7 @@ type Writer struct {
 	count   int64
 	reasons map[string]int64
 	keys    []string
+	known   map[string]string // keys by the hash in them
 }
 
 // NewWriter returns a Writer of objects
@@ -95,6 +96,18 @@ func NewWriter(ctx context.Context, api s3io.API, bucket, prefix string, u uploa
 	return &Writer{
 		ctx: ctx, api: api, bucket: bucket, folder: u.Folder(prefix), name: name, sum: sha256.New(), reasons: map[string]int64{},
 	}
+}
+
+// NewReplayWriter returns a Writer of what a replay of an upload, by its number,
+// refuses again of a group. What comes out as one of the objects that are there
+// stays that object.
+func NewReplayWriter(ctx context.Context, api s3io.API, bucket, prefix string, u upload.Upload, group string, replay int64, there []string) *Writer {
+	w := NewWriter(ctx, api, bucket, prefix, u, group+fmt.Sprintf(replayMark, replay))
+	w.known = map[string]string{}
+	for _, key := range there {
+		w.known[hashOf(key)] = key
+	}
+	return w
 }
 
 // CopyKey is the key of the copy of an upload's source object.
@@ -125,8 +138,12 @@ func (w *Writer) Add(r Record) error {
 func (w *Writer) put() error {
 	err := w.gz.Close()
 	if err == nil {
-		key := fmt.Sprintf("%s%s-%x.ndjson.gz", w.folder, w.name, w.sum.Sum(nil)[:8])
-		err = s3io.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
+		key := fmt.Sprintf("%s%s-%x%s", w.folder, w.name, w.sum.Sum(nil)[:8], extension)
+		if same, ok := w.known[hashOf(key)]; ok {
+			key = same
+		} else {
+			err = s3io.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
+		}
 		w.keys = append(w.keys, key)
 	}
 	w.gz = nil
@@ -146,7 +163,7 @@ func (w *Writer) Close() (count int64, reasons map[string]int64, err error) {
 	return w.count, w.reasons, err
 }
 
-// Keys are those of the objects that were written.
+// Keys are those of the objects that hold what was added.
 func (w *Writer) Keys() []string { return w.keys }
 
 // ErrNotQuarantine means that an object is not one of quarantine's.

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -21,6 +22,9 @@ const (
 	copyPart = 512 << 20
 	// copyParts is how many parts a multipart upload may have.
 	copyParts = 10_000
+	// partsWithin and partsThrough are how many parts are made at a time: S3 copies
+	// one at some 100 MB a second, and a function has minutes.
+	partsWithin, partsThrough = 16, 4
 )
 
 // Copy copies the source as it is to bucket and key, which api writes: within
@@ -61,7 +65,7 @@ func (c copier) within(ctx context.Context) error {
 			TaggingDirective: types.TaggingDirectiveReplace,
 		})
 	} else {
-		err = c.parts(ctx, c.partWithin)
+		err = c.parts(ctx, partsWithin, c.partWithin)
 	}
 	switch status(err) {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotImplemented:
@@ -87,7 +91,7 @@ func (c copier) partWithin(ctx context.Context, upload *string, number int32, fr
 // through reads the source and writes it, without holding more than a buffer.
 func (c copier) through(ctx context.Context) error {
 	if c.s.size > copyPart {
-		return c.parts(ctx, c.partThrough)
+		return c.parts(ctx, partsThrough, c.partThrough)
 	}
 	_, err := c.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &c.bucket, Key: &c.key, Body: c.s.section(ctx, 0, c.s.size), ContentLength: &c.s.size,
@@ -106,8 +110,8 @@ func (c copier) partThrough(ctx context.Context, upload *string, number int32, f
 	return out.ETag, nil
 }
 
-// parts makes a multipart upload, each part of it by part.
-func (c copier) parts(ctx context.Context, part func(ctx context.Context, upload *string, number int32, from, to int64) (etag *string, err error)) (err error) {
+// parts makes a multipart upload, each part of it by part, so many at a time.
+func (c copier) parts(ctx context.Context, atATime int, part func(ctx context.Context, upload *string, number int32, from, to int64) (etag *string, err error)) (err error) {
 	up, err := c.api.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &c.bucket, Key: &c.key})
 	if err != nil {
 		return err
@@ -122,15 +126,23 @@ func (c copier) parts(ctx context.Context, part func(ctx context.Context, upload
 		})
 		err = errors.Join(err, abortErr)
 	}()
-	var parts []types.CompletedPart
 	step := max(copyPart, c.s.size/copyParts+1)
-	for at := int64(0); at < c.s.size; at += step {
-		number := int32(len(parts) + 1)
-		etag, err := part(ctx, up.UploadId, number, at, min(at+step, c.s.size))
-		if err != nil {
-			return fmt.Errorf("part %d: %w", number, err)
-		}
-		parts = append(parts, types.CompletedPart{PartNumber: &number, ETag: etag})
+	parts := make([]types.CompletedPart, (c.s.size+step-1)/step)
+	group, partCtx := errgroup.WithContext(ctx)
+	group.SetLimit(atATime)
+	for i := range parts {
+		group.Go(func() error {
+			at, number := int64(i)*step, int32(i+1)
+			etag, err := part(partCtx, up.UploadId, number, at, min(at+step, c.s.size))
+			if err != nil {
+				return fmt.Errorf("part %d: %w", number, err)
+			}
+			parts[i] = types.CompletedPart{PartNumber: &number, ETag: etag}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	_, err = c.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &c.bucket, Key: &c.key, UploadId: up.UploadId,

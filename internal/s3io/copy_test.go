@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,7 @@ import (
 type large struct {
 	s3io.API
 	size        int64
+	mu          sync.Mutex // of all below: parts come many at a time
 	copied, put int64
 	parts       int
 	completed   int
@@ -38,6 +40,8 @@ func (l *large) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(
 }
 
 func (l *large) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.payer[in.RequestPayer]++
 	var from, to int64
 	if _, err := fmt.Sscanf(aws.ToString(in.Range), "bytes=%d-%d", &from, &to); err != nil {
@@ -55,7 +59,6 @@ func (l *large) CreateMultipartUpload(context.Context, *s3.CreateMultipartUpload
 }
 
 func (l *large) UploadPart(_ context.Context, in *s3.UploadPartInput, _ ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
-	l.parts++
 	// As the SDK does: once for a checksum, and again to send it.
 	for range 2 {
 		if _, err := in.Body.(io.Seeker).Seek(0, io.SeekStart); err != nil {
@@ -66,11 +69,16 @@ func (l *large) UploadPart(_ context.Context, in *s3.UploadPartInput, _ ...func(
 			return nil, fmt.Errorf("%d of %d bytes: %w", n, *in.ContentLength, err)
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parts++
 	l.put += *in.ContentLength
 	return &s3.UploadPartOutput{ETag: aws.String("p")}, nil
 }
 
 func (l *large) UploadPartCopy(_ context.Context, in *s3.UploadPartCopyInput, _ ...func(*s3.Options)) (*s3.UploadPartCopyOutput, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.payer[in.RequestPayer]++
 	l.parts++
 	var from, to int64
@@ -82,6 +90,11 @@ func (l *large) UploadPartCopy(_ context.Context, in *s3.UploadPartCopyInput, _ 
 }
 
 func (l *large) CompleteMultipartUpload(_ context.Context, in *s3.CompleteMultipartUploadInput, _ ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
+	for i, part := range in.MultipartUpload.Parts {
+		if *part.PartNumber != int32(i+1) {
+			return nil, fmt.Errorf("part %d comes as number %d", *part.PartNumber, i+1)
+		}
+	}
 	l.completed = len(in.MultipartUpload.Parts)
 	return &s3.CompleteMultipartUploadOutput{}, nil
 }

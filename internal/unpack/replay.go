@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"ingestion/internal/landing"
 	"ingestion/internal/ledger"
 	"ingestion/internal/quarantine"
 	"ingestion/internal/upload"
@@ -61,12 +59,12 @@ func (h *Handler) replay(ctx context.Context, ref upload.ReplayRef) error {
 	if err != nil {
 		return err
 	}
-	timeUp := h.TimeUp(ctx)
+	s := &replaying{Handler: h, ref: ref, replays: u.Replays, timeUp: h.TimeUp(ctx), entered: map[int64][]string{}}
 	for _, g := range groups {
-		if err := h.replayGroup(ctx, ref, g, timeUp); err != nil {
+		if err := s.group(ctx, g); err != nil {
 			return fmt.Errorf("quarantine %s: %w", g.Name, err)
 		}
-		if timeUp() {
+		if s.timeUp() {
 			return nil
 		}
 	}
@@ -74,114 +72,6 @@ func (h *Handler) replay(ctx context.Context, ref upload.ReplayRef) error {
 		return nil
 	}
 	return h.dropCopy(ctx, u)
-}
-
-func (h *Handler) replayGroup(ctx context.Context, ref upload.ReplayRef, g quarantine.Group, timeUp func() bool) error {
-	counted, ok, err := h.counted(ctx, ref, g)
-	if err != nil || !ok {
-		return err
-	}
-	batches, err := g.Batches(ctx, h.S3, h.Bucket)
-	if err != nil {
-		return err
-	}
-	var there int64
-	for _, b := range batches {
-		there += b.Count
-	}
-	switch {
-	case counted == 0:
-		// An invocation that failed has left them; the one after it stored the records.
-		return h.remove(ctx, g.Keys)
-	case there > counted:
-		return fmt.Errorf("it holds %d records, and the ledger counts %d of them as refused: what is stored already cannot be told from what is not", there, counted)
-	}
-	for _, b := range batches {
-		if ref.Reason != "" && b.Reasons[ref.Reason] == 0 {
-			continue
-		}
-		if err := h.replayBatch(ctx, ref, g, b, timeUp); err != nil {
-			return err
-		}
-		if timeUp() {
-			return nil
-		}
-	}
-	return nil
-}
-
-// counted is how many records the ledger says a group holds. It is not known
-// while the part that they were refused of is being loaded.
-func (h *Handler) counted(ctx context.Context, ref upload.ReplayRef, g quarantine.Group) (int64, bool, error) {
-	if g.Part() == "" {
-		u, ok, err := h.Ledger.GetUpload(ctx, ref.Feed, ref.Upload)
-		return u.RejectedByUnpack, ok, err
-	}
-	p, ok, err := h.Ledger.GetPart(ctx, ref.Feed, ref.Upload, g.Part())
-	return p.Rejected - p.Replayed, ok && p.State == ledger.Loaded, err
-}
-
-// replayBatch is one step: it ends with a transaction of the ledger.
-func (h *Handler) replayBatch(ctx context.Context, ref upload.ReplayRef, g quarantine.Group, b quarantine.Batch, timeUp func() bool) error {
-	u, ok, err := h.Ledger.GetUpload(ctx, ref.Feed, ref.Upload)
-	if err != nil || !ok {
-		return err
-	}
-	number := u.Replays + 1
-	parts, err := landing.NewReplayWriter(ctx, landing.Config{
-		API: h.S3, Bucket: h.Bucket, Prefix: h.Spec.LandingPrefix, Upload: u.Upload, PartBytes: h.Spec.PartBytes,
-	}, number)
-	if err != nil {
-		return err
-	}
-	r := &replayer{
-		h: h, u: u, reason: ref.Reason, batch: b, timeUp: timeUp, parts: parts, open: -1, wanted: map[int]*wanted{},
-		refused: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, g.Name),
-	}
-	if err := r.run(ctx); err != nil {
-		return err
-	}
-	landed, err := parts.Close()
-	if err != nil {
-		return err
-	}
-	kept, reasons, err := r.refused.Close()
-	if err != nil {
-		return err
-	}
-	step := ledger.Replay{
-		Feed: u.Feed, Upload: u.ID, Number: number, Group: g.Part(), Taken: b.Count, Kept: kept,
-		Records: parts.Records() + kept - b.Count, Entries: r.entries, Reasons: map[string]int64{},
-	}
-	for reason, n := range reasons {
-		step.Reasons[reason] += n
-	}
-	for reason, n := range b.Reasons {
-		if step.Reasons[reason] -= n; step.Reasons[reason] == 0 {
-			delete(step.Reasons, reason)
-		}
-	}
-	// What is refused as it was comes out as the object that it was.
-	for _, key := range b.Keys {
-		if !slices.Contains(r.refused.Keys(), key) {
-			step.Objects = append(step.Objects, key)
-		}
-	}
-	for _, p := range landed {
-		step.Parts = append(step.Parts, ledger.Part{
-			Feed: u.Feed, Upload: u.ID, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
-			Shards: u.Shards, Time: u.Time,
-		})
-	}
-	if len(step.Parts) == 0 && len(step.Objects) == 0 {
-		return nil // nothing has changed
-	}
-	if err := h.Ledger.CommitReplay(ctx, u, step); err != nil {
-		return err
-	}
-	h.Log.Info("replayed", "upload", u.ID, "source", u.Source(), "replay", number, "quarantine", g.Name,
-		"records", b.Count, "landed", parts.Records(), "quarantined", kept, "parts", len(landed))
-	return h.finish(ctx, step)
 }
 
 // finishReplay does what an interrupted replay left undone. Only an upload's

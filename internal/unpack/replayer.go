@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/landing"
@@ -28,7 +29,8 @@ type replayer struct {
 	timeUp  func() bool
 	parts   *landing.ReplayWriter
 	refused *quarantine.Writer
-	entries int64 // how many more the upload has
+	entries int64  // how many more the upload has
+	message string // why the first that is back was refused
 
 	wanted map[int]*wanted // by entry: what the source is needed for
 	// open is the upload's last entry where its rest is wanted, and with it all
@@ -51,8 +53,10 @@ func (r *replayer) run(ctx context.Context) error {
 	if err != nil || len(r.wanted) == 0 {
 		return err
 	}
-	if err := r.walk(ctx); err != nil {
-		return err
+	if !r.full() {
+		if err := r.walk(ctx); err != nil {
+			return err
+		}
 	}
 	// What the source did not answer for stays as it is.
 	return r.batch.Each(ctx, r.h.S3, r.h.Bucket, func(q quarantine.Record) error {
@@ -71,7 +75,7 @@ func (r *replayer) run(ctx context.Context) error {
 		if !single || met {
 			return nil
 		}
-		return r.refused.Add(q)
+		return r.back(q)
 	})
 }
 
@@ -81,8 +85,8 @@ func (r *replayer) first(q quarantine.Record) error {
 	if err != nil {
 		return err
 	}
-	if r.reason != "" && q.Reason != r.reason {
-		return r.refused.Add(q)
+	if r.reason != "" && q.Reason != r.reason || r.full() {
+		return r.back(q)
 	}
 	if q.Stage != Stage { // load refused it: its bytes are a record
 		raw, err := q.Bytes()
@@ -109,8 +113,12 @@ func (r *replayer) first(q quarantine.Record) error {
 	case len(s.rejected) == 1 && len(s.records) == 0 && s.rejected[0].Reason != q.Reason:
 		q.Reason, q.Detail = s.rejected[0].Reason, "in the record itself, "+s.rejected[0].Detail
 	}
-	return r.refused.Add(q)
+	return r.back(q)
 }
+
+// full reports whether the replay has all the parts that one may have, but for
+// the one that is being made. What is left is for another replay.
+func (r *replayer) full() bool { return r.parts.Closed() >= ledger.MaxReplayParts-1 }
 
 // text is a record's bytes made into an entry of its own.
 type text struct {
@@ -177,6 +185,17 @@ func (r *replayer) want(entry int, q quarantine.Record) {
 	}
 }
 
+// back puts a record back in quarantine.
+func (r *replayer) back(q quarantine.Record) error {
+	if r.message == "" {
+		r.message = fmt.Sprintf("record %d: %s: %s", q.Ordinal, q.Reason, q.Detail)
+		if q.Entry != "" {
+			r.message = fmt.Sprintf("entry %q, %s", q.Entry, r.message)
+		}
+	}
+	return r.refused.Add(q)
+}
+
 // refuse puts a record of the walk in quarantine.
 func (r *replayer) refuse(entry int, path string, j record.Rejection) error {
 	q := quarantine.Record{Entry: path, Ordinal: j.Ordinal, Offset: j.Offset, Reason: j.Reason, Detail: j.Detail, Rest: j.Rest}
@@ -185,7 +204,7 @@ func (r *replayer) refuse(entry int, path string, j record.Rejection) error {
 	if j.RawCut || j.Rest {
 		q.Copy = quarantine.CopyKey(r.h.Spec.QuarantinePrefix, r.u.Upload)
 	}
-	return r.refused.Add(q)
+	return r.back(q)
 }
 
 // single keeps what Split finds.

@@ -31,7 +31,7 @@ func (r *replayer) walk(ctx context.Context) error {
 	case errors.Is(err, s3io.ErrArchived):
 		err = v.cut(reasonArchived, err.Error())
 	case errors.Is(err, errHandOn):
-		err = v.cut(reasonTime, "the time was up: replay once more")
+		err = v.cut(reasonTime, "it is more than one replay can do: replay once more")
 	}
 	if err != nil || kept {
 		return err
@@ -86,7 +86,7 @@ func (v *rewalk) Entry(e archive.Entry, in io.Reader) error {
 		s.enter(true)
 	}
 	v.next(e.Index)
-	if v.timeUp() {
+	if v.full() || v.timeUp() {
 		return errHandOn
 	}
 	return nil
@@ -212,7 +212,7 @@ func (s *resink) pause(ordinal int64) error {
 	if s.rest {
 		s.v.at(s.e.Index, s.e.Path, ordinal+1)
 	}
-	if ordinal%1024 == 0 && s.v.timeUp() {
+	if s.v.full() || ordinal%1024 == 0 && s.v.timeUp() {
 		return errHandOn
 	}
 	return nil

@@ -177,21 +177,19 @@ func (h *Handler) missing(ctx context.Context, u upload.Upload, cause error) err
 	if u.Version() == "" {
 		return fmt.Errorf("neither version nor ETag in the event, and %w", cause)
 	}
-	begun, ok, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
-	switch {
-	case err != nil:
-		return err
-	case ok && begun.State != ledger.Unpacking:
-		return nil
-	case ok:
-		return h.unpack(ctx, begun, nil, cause)
-	}
-	known, err := h.Ledger.Begin(ctx, ledger.Upload{Upload: u})
+	entered, err := h.Ledger.Missing(ctx, ledger.Upload{Upload: u}, cause.Error())
 	if err != nil {
 		return err
 	}
-	h.Log.Warn("source object is gone", "upload", u.ID, "source", u.Source(), "error", cause.Error())
-	return h.Ledger.Missing(ctx, known, cause.Error())
+	if entered {
+		h.Log.Warn("source object is gone", "upload", u.ID, "source", u.Source(), "error", cause.Error())
+		return nil
+	}
+	begun, _, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
+	if err != nil || begun.State != ledger.Unpacking {
+		return err
+	}
+	return h.unpack(ctx, begun, nil, cause)
 }
 
 // unpack goes on from the upload's checkpoint. Where the source has gone since,

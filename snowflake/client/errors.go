@@ -134,7 +134,7 @@ func loginError(err error, c snowflake.Connection, key *rsa.PrivateKey, host str
 		if host == "" {
 			host = c.Account + ".snowflakecomputing.com"
 		}
-		wrapped.Hint = "check that the function reaches " + host + " on port 443; " + accountHint
+		wrapped.Hint = "check that " + host + " can be reached from here, on port 443; " + accountHint
 	case c.WorkloadIdentity:
 		wrapped.Hint = fmt.Sprintf("the user must be made for the function's role: CREATE USER %s TYPE=SERVICE WORKLOAD_IDENTITY=(TYPE=AWS ARN='<ARN of the function's role>')", user)
 	default:

@@ -11,8 +11,8 @@ import (
 
 const (
 	// recentError is how long an error of a pipe is told. It is a little over the
-	// hour that lies between two looks, so that none falls between them.
-	recentError = 65 * time.Minute
+	// four hours that lie between two looks, so that none falls between them.
+	recentError = 4*time.Hour + 5*time.Minute
 	// longWait is what a file takes when something is wrong; a pipe is about a minute behind.
 	longWait = time.Hour
 )

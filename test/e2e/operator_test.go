@@ -51,7 +51,7 @@ func (w *world) shell(t *testing.T, code int, line string) said {
 		}
 		got = exit.ExitCode()
 	}
-	t.Logf("$ %s\n%s%s[%d]", line, out.String(), errOut.String(), got)
+	t.Logf("$ %s\n%.4000s%s[%d]", line, out.String(), errOut.String(), got)
 	if got != code {
 		t.Fatalf("%s: exit code %d, want %d\n%s%s", line, got, code, out.String(), errOut.String())
 	}

@@ -65,11 +65,18 @@ func start(t *testing.T) *world {
 // startEmpty starts the local AWS and Snowflake, in which nothing is deployed.
 func startEmpty(t *testing.T) *world {
 	t.Helper()
+	return startWith(t, map[string]string{})
+}
+
+// startWith is startEmpty with more of the CDK's context, which the caller may
+// change between two deployments.
+func startWith(t *testing.T, cdkContext map[string]string) *world {
+	t.Helper()
 	repo, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := sandbox.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}})
+	env, err := sandbox.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}, Context: cdkContext})
 	if err != nil {
 		t.Fatal(err)
 	}

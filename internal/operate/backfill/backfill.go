@@ -50,8 +50,8 @@ type Backfill struct {
 	DynamoDB Table
 	Table    string
 	Send     handon.Sender
-	// Step is called now and then with how many objects were dealt with since the
-	// last call, and their bytes. It may be nil.
+	// Step is called with how many more objects were dealt with, and their bytes,
+	// by several goroutines. It may be nil.
 	Step func(objects, bytes int64)
 }
 
@@ -99,6 +99,7 @@ func (b *Backfill) Plan(ctx context.Context) ([]Plan, error) {
 		p := Plan{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix), After: after}
 		err = b.each(ctx, s, after, func(batch []found) error {
 			for _, f := range batch {
+				b.step(f.Object)
 				if f.known {
 					p.Known.add(f.Object)
 				} else {
@@ -183,16 +184,12 @@ func (s Source) prefix(more string) string {
 // at a time.
 func (b *Backfill) each(ctx context.Context, s Source, after string, yield func([]found) error) error {
 	var batch []found
-	var looked Count
 	flush := func() error {
 		if err := b.look(ctx, s, batch); err != nil {
 			return err
 		}
 		err := yield(batch)
-		if b.Step != nil {
-			b.Step(looked.Objects, looked.Bytes)
-		}
-		looked, batch = Count{}, batch[:0]
+		batch = batch[:0]
 		return err
 	}
 	r := listing.Range{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix), After: after, RequesterPays: s.RequesterPays}
@@ -203,7 +200,6 @@ func (b *Backfill) each(ctx context.Context, s Source, after string, yield func(
 		if !s.Accepts(o.Key) || o.Modified.Before(b.Since) || !b.Until.IsZero() && !o.Modified.Before(b.Until) {
 			continue
 		}
-		looked.add(o)
 		if batch = append(batch, found{Object: o}); len(batch) == ledger.MaxStates {
 			if err := flush(); err != nil {
 				return err
@@ -211,6 +207,12 @@ func (b *Backfill) each(ctx context.Context, s Source, after string, yield func(
 		}
 	}
 	return flush()
+}
+
+func (b *Backfill) step(o listing.Object) {
+	if b.Step != nil {
+		b.Step(1, o.Size)
+	}
 }
 
 // ID is the upload that an object of a feed becomes.
@@ -246,7 +248,9 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 	for range min(workers, len(batch)) {
 		wg.Go(func() {
 			for i := range jobs {
-				errs[i] = b.sendOne(ctx, s, batch[i].Object, p)
+				if errs[i] = b.sendOne(ctx, s, batch[i].Object, p); errs[i] == nil {
+					b.step(batch[i].Object)
+				}
 			}
 		})
 	}
@@ -257,14 +261,16 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 				break
 			}
 			jobs <- i
+		} else {
+			b.step(f.Object)
 		}
 		begun++
 	}
 	close(jobs)
 	wg.Wait()
 	for i, f := range batch[:begun] {
-		if errs[i] != nil {
-			return fmt.Errorf("send s3://%s/%s: %w", s.Bucket, f.Key, errors.Join(errs[i:]...))
+		if errs[i] != nil { // those behind it most often say the same
+			return fmt.Errorf("send s3://%s/%s: %w", s.Bucket, f.Key, errs[i])
 		}
 		r.After = f.Key
 		if f.known {

@@ -185,9 +185,9 @@ func TestAHundredThousandObjectsInterruptedTwice(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var peak uint64
-	looked := int64(0)
+	var looked atomic.Int64
 	w.b.Step = func(n, _ int64) {
-		if looked += n; looked%10_000 == 0 {
+		if looked.Add(n)%10_000 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&after)
 			peak = max(peak, after.HeapAlloc)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -128,6 +129,17 @@ func (x *exam) failed(name string, err error, action string) {
 		return
 	}
 	x.add(Unknown, name, "run the command again; if it stays, "+action+" is what failed", "%v", err)
+}
+
+// moment is a time that a service tells of as all the command's times are, and
+// any other text as it is.
+func moment(text string) string {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999-0700"} { // the second is Lambda's
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC().Format(time.DateTime)
+		}
+	}
+	return text
 }
 
 // denied tells an error for want of a right. The services have a code each.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -14,6 +15,7 @@ import (
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"ingestion/internal/feed"
 	"ingestion/snowflake"
@@ -30,7 +32,7 @@ var shapes = map[string]struct {
 	"own bucket, Snowpipe":    {healthy, []string{"own bucket", "own bucket: may invoke", "announced", "pipe: runs", "pipe: hears", "role: trust", "alarms: heard by", "files refused"}},
 	"queues":                  {func() *patient { return healthy().queued() }, []string{"unpack", "unpack: read", "load: read"}},
 	"existing bucket":         {func() *patient { return healthy().existing() }, []string{"existing bucket", "existing bucket: rule", "existing bucket: rule: may invoke"}},
-	"external bucket":         {func() *patient { return healthy().external() }, []string{"external bucket: rule", "external bucket: last run", "external bucket: readable"}},
+	"external bucket":         {func() *patient { return healthy().external() }, []string{"external bucket: rule", "external bucket: last run", "external bucket: walk", "external bucket: readable"}},
 	"from files":              {func() *patient { return healthy().fromFiles() }, []string{"own bucket: subscription", "own bucket: may invoke", "topic"}},
 	"from the table, nightly": {func() *patient { return healthy().fromTable() }, []string{"changes", "task: on", "task: runs"}},
 	"external table":          {func() *patient { return healthy().externalTable() }, []string{"external table: valid", "external table: hears", "external table: refresh"}},
@@ -142,6 +144,10 @@ func TestWhatIsWrong(t *testing.T) {
 		"schedule off":        {external, func(p *patient) { p.world.rules["orders-every"].State = eventtypes.RuleStateDisabled }, "external bucket: rule", Fail, "disabled", "enable-rule"},
 		"never ran":           {external, func(p *patient) { p.world.metrics["Invocations"] = 0 }, "external bucket: last run", Warn, "did not run in the last 15m0s", "5m0s"},
 		"runs fail":           {external, func(p *patient) { p.world.metrics["Errors"] = 2 }, "external bucket: last run", Fail, "2 of 3 runs", "aws logs tail"},
+		"no walk":             {external, func(p *patient) { p.world.walk = nil }, "external bucket: walk", Warn, "none was begun", "last run"},
+		"walk was cut off":    {external, func(p *patient) { p.walked("in/k", -time.Minute) }, "external bucket: walk", Warn, `stopped behind key "in/k"`, "aws logs tail"},
+		"walk was left":       {external, func(p *patient) { p.walked("in/k", 0) }, "external bucket: walk", Warn, `stopped behind key "in/k"`, "aws logs tail"},
+		"walk not allowed":    {external, func(p *patient) { p.world.errs["GetItem"] = accessDenied() }, "external bucket: walk", Unknown, "not allowed", "dynamodb:GetItem on the table"},
 		"not readable":        {external, func(p *patient) { p.world.reader = accessDenied() }, "external bucket: readable", Unknown, "role arn:aws:iam::1:role/reader may not list it", "sts:AssumeRole"},
 		"strange is gone":     {external, func(p *patient) { p.world.reader = apiError("NoSuchBucket", 404) }, "external bucket: readable", Fail, "does not exist", "right bucket"},
 
@@ -272,6 +278,35 @@ func TestRightsThatAreMissing(t *testing.T) {
 				t.Errorf("%s is in none of %+v", right, r.Findings)
 			}
 		})
+	}
+}
+
+func TestMoment(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-03-01T00:00:00.123Z": "2026-03-01 00:00:00", "2026-03-01T02:00:00.123+0200": "2026-03-01 00:00:00", "soon": "soon", "": "",
+	} {
+		if got := moment(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// What mends one notification replaces all that the bucket has.
+func TestOtherNotificationsAreTakenAlong(t *testing.T) {
+	const warning = "take along what `aws s3api get-bucket-notification-configuration --bucket source` shows"
+	for _, others := range []bool{false, true} {
+		r := healthy().examine(t, func(p *patient) {
+			b := &s3.GetBucketNotificationConfigurationOutput{}
+			if others {
+				b.EventBridgeConfiguration = &s3types.EventBridgeConfiguration{}
+			}
+			p.world.buckets["source"] = b
+		})
+		for _, f := range r.Findings {
+			if f.Check == "own bucket" && (f.State != Fail || strings.Contains(f.Mend, warning) != others) {
+				t.Errorf("%v: %+v", others, f)
+			}
+		}
 	}
 }
 

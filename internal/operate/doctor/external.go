@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"ingestion/internal/discover"
 	"ingestion/internal/feed"
 	"ingestion/internal/function"
 )
@@ -39,6 +40,7 @@ func (x *exam) externalBucket(ctx context.Context, name string, s feed.Source) {
 		return aws.ToString(r.ScheduleExpression) != ""
 	})
 	x.discovered(ctx, name, s)
+	x.walk(ctx, name, s)
 
 	name += ": readable"
 	in := &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &s.Prefix, MaxKeys: aws.Int32(1)}
@@ -82,6 +84,25 @@ func (x *exam) discovered(ctx context.Context, name string, s feed.Source) {
 		x.fail(name, x.logs(x.Live.DiscoverFunction), "%.0f of %.0f runs of the last %s failed", failed, runs, window)
 	default:
 		x.pass(name, "%.0f runs in the last %s, none failed", runs, window)
+	}
+}
+
+// walk looks how far discover is in its list of the bucket. Stopped half-way it
+// goes on there with its next run; what was put before that waits for the one after.
+func (x *exam) walk(ctx context.Context, name string, s feed.Source) {
+	name += ": walk"
+	w, begun, err := discover.ReadWalk(ctx, x.dynamo, x.Live.Table, x.Live.Name, s.Bucket, s.Prefix)
+	switch {
+	case err != nil:
+		x.failed(name, err, "dynamodb:GetItem on the table")
+	case !begun:
+		x.warn(name, "see its last run", "none was begun yet")
+	case w.Until.After(time.Now()):
+		x.pass(name, "under way, behind key %q", w.After)
+	case w.After == "" && w.Until.IsZero():
+		x.pass(name, "the last has come to its end")
+	default:
+		x.warn(name, x.logs(x.Live.DiscoverFunction), "the last stopped behind key %q: the next run goes on there", w.After)
 	}
 }
 

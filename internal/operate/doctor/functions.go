@@ -47,7 +47,7 @@ func (x *exam) function(ctx context.Context, what, name string) {
 	case wrong != "":
 		x.fail(what, "it was changed by hand, or comes from another deployment than the template: "+deploy, "%s", wrong)
 	default:
-		x.pass(what, "%d MB, updated %s", aws.ToInt32(f.MemorySize), aws.ToString(f.LastModified))
+		x.pass(what, "%d MB, updated %s", aws.ToInt32(f.MemorySize), moment(aws.ToString(f.LastModified)))
 	}
 	x.concurrency(ctx, what, name)
 	x.failureTarget(ctx, what, name)

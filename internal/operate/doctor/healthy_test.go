@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -165,6 +167,17 @@ func (p *patient) existing() *patient {
 }
 
 // external has the feed list a stranger's bucket.
+// walked says how far discover is, and how long from now on it is at work.
+func (p *patient) walked(after string, lease time.Duration) {
+	until := int64(0)
+	if lease != 0 {
+		until = time.Now().Add(lease).UnixMilli()
+	}
+	p.world.walk = map[string]dynamotypes.AttributeValue{
+		"after": &dynamotypes.AttributeValueMemberS{Value: after}, "until": &dynamotypes.AttributeValueMemberN{Value: strconv.FormatInt(until, 10)},
+	}
+}
+
 func (p *patient) external() *patient {
 	w := p.world
 	p.feed.Sources = []feed.Source{{Kind: feed.ExternalBucket, Bucket: "strange", RoleARN: "arn:aws:iam::1:role/reader", EveryMinutes: 5}}
@@ -177,6 +190,7 @@ func (p *patient) external() *patient {
 	w.failures["Orders-Discover"] = queueARN + "failures"
 	w.policies["Orders-Discover"] = permission("events.amazonaws.com", "arn:aws:events:us-east-1:"+account+":rule/orders-every")
 	w.metrics["Invocations"], w.metrics["Errors"] = 3, 0
+	p.walked("", 0)
 	return p
 }
 

@@ -60,10 +60,15 @@ func pipe(ctx context.Context, x *exam) {
 		x.snowflakeFailed(name, err)
 		return
 	}
-	x.runs(name, s, p.Resume())
+	x.runs(name, s, x.query(p.Resume())+" (after more than 14 days: SYSTEM$PIPE_FORCE_RESUME)")
 	if row, ok, err := x.show(ctx, p); err == nil && ok {
 		x.hears(ctx, "pipe: hears", p.TopicARN, row.Text("notification_channel"))
 	}
+}
+
+// query is the command that runs a statement.
+func (x *exam) query(statement string) string {
+	return "ingest query " + x.Live.Name + " '" + strings.ReplaceAll(statement, "'", `'\''`) + "'"
 }
 
 // runs judges a status.
@@ -74,7 +79,7 @@ func (x *exam) runs(name string, s pipeStatus, resume string) {
 	}
 	switch {
 	case s.State == "PAUSED":
-		x.fail(name, resume+" (after more than 14 days: SYSTEM$PIPE_FORCE_RESUME)", "%s", waiting)
+		x.fail(name, resume, "%s", waiting)
 	case strings.HasPrefix(s.State, "STOPPED_"):
 		x.fail(name, "drop it, and "+x.remake(), "%s: %s", waiting, s.reason())
 	case s.State != "RUNNING":
@@ -86,7 +91,7 @@ func (x *exam) runs(name string, s pipeStatus, resume string) {
 	default:
 		seen := waiting
 		if s.Received != "" {
-			seen += ", last told of an object " + s.Received
+			seen += ", last told of an object " + moment(s.Received)
 		}
 		x.pass(name, "%s", seen)
 	}
@@ -129,7 +134,7 @@ func task(ctx context.Context, x *exam) {
 		return // told with the objects
 	}
 	if state := row.Text("state"); !strings.EqualFold(state, "started") {
-		x.fail(name+": on", t.Resume(), "%s is %s", t.Name(), state)
+		x.fail(name+": on", x.query(t.Resume()), "%s is %s", t.Name(), state)
 	} else {
 		x.pass(name+": on", "%s %s", t.Schedule, t.TimeZone)
 	}
@@ -144,9 +149,9 @@ func task(ctx context.Context, x *exam) {
 		return
 	}
 	last := rows[0]
-	seen := fmt.Sprintf("the last, of %s, %s %s", last.Text("scheduled_time"), last.Text("state"), last.Text("error_message"))
+	seen := fmt.Sprintf("the last, of %s, %s %s", moment(last.Text("scheduled_time")), last.Text("state"), last.Text("error_message"))
 	if strings.HasPrefix(last.Text("state"), "FAILED") || last.Text("state") == "CANCELLED" {
-		x.fail(name+": runs", "mend what the message says, then: "+t.Execute(), "%s", seen)
+		x.fail(name+": runs", "mend what the message says, then: "+x.query(t.Execute()), "%s", seen)
 		return
 	}
 	x.pass(name+": runs", "%s", seen)
@@ -174,7 +179,7 @@ func externalTable(ctx context.Context, x *exam) {
 		x.snowflakeFailed(name+": refresh", err)
 		return
 	}
-	x.runs(name+": refresh", s, e.Refresh())
+	x.runs(name+": refresh", s, x.query(e.Refresh()))
 }
 
 // copies looks for files that COPY refused in the last 14 days, which is as far

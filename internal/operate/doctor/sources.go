@@ -117,7 +117,7 @@ func (x *exam) ownBucket(ctx context.Context, name string, s feed.Source) {
 		to, service, source = listener{what: "topic " + topic, arn: topic}, "sns.amazonaws.com", topic
 		x.subscribed(ctx, name, topic, hears)
 	}
-	all, _, err := x.notifications(ctx, s.Bucket)
+	all, eventBridge, err := x.notifications(ctx, s.Bucket)
 	switch {
 	case missing(err):
 		x.fail(name, "make a bucket of that name again, or destroy the feed and deploy it anew", "bucket %s does not exist", s.Bucket)
@@ -144,7 +144,11 @@ func (x *exam) ownBucket(ctx context.Context, name string, s feed.Source) {
 		}
 	}
 	if len(lacks) > 0 {
-		x.fail(name, "the notifications were changed by hand, which a deployment does not notice: "+putNotifications(s, to.arn, suffixes)+"; then `ingest backfill "+x.Live.Name+"` takes in what was not announced",
+		how := "the notifications were changed by hand, which a deployment does not notice: "
+		if eventBridge || slices.ContainsFunc(all, func(n notification) bool { return n.arn != to.arn }) {
+			how += "this replaces all that the bucket has, so take along what `aws s3api get-bucket-notification-configuration --bucket " + s.Bucket + "` shows: "
+		}
+		x.fail(name, how+putNotifications(s, to.arn, suffixes)+"; then `ingest backfill "+x.Live.Name+"` takes in what was not announced",
 			"s3://%s does not tell %s of new objects %s", s.Bucket, to.what, strings.Join(lacks, ", "))
 		return
 	}
@@ -167,16 +171,18 @@ func putNotifications(s feed.Source, arn string, suffixes []string) string {
 	type rule struct{ Name, Value string }
 	var all []map[string]any
 	for _, suffix := range suffixes {
-		rules := []rule{}
+		var rules []rule
 		if s.Prefix != "" {
 			rules = append(rules, rule{"prefix", s.Prefix})
 		}
 		if suffix != "" {
 			rules = append(rules, rule{"suffix", suffix})
 		}
-		all = append(all, map[string]any{
-			target: arn, "Events": []types.Event{types.EventS3ObjectCreated}, "Filter": map[string]any{"Key": map[string]any{"FilterRules": rules}},
-		})
+		one := map[string]any{target: arn, "Events": []types.Event{types.EventS3ObjectCreated}}
+		if len(rules) > 0 { // S3 takes no empty filter
+			one["Filter"] = map[string]any{"Key": map[string]any{"FilterRules": rules}}
+		}
+		all = append(all, one)
 	}
 	text, err := json.Marshal(map[string]any{kind: all})
 	if err != nil {

@@ -62,6 +62,7 @@ type world struct {
 	refused   []client.Row
 	refresh   string // status of the external table
 	reader    error  // of ListObjectsV2
+	walk      map[string]dynamotypes.AttributeValue
 	loginFail error
 }
 
@@ -160,6 +161,10 @@ func (w *world) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributes
 
 func (w *world) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
 	return &sns.ListSubscriptionsByTopicOutput{Subscriptions: w.subscriptions[*in.TopicArn]}, w.err("ListSubscriptionsByTopic")
+}
+
+func (w *world) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return &dynamodb.GetItemOutput{Item: w.walk}, w.err("GetItem")
 }
 
 func (w *world) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ingestion/internal/archive"
+	"ingestion/internal/feed"
 	"ingestion/internal/ledger"
 	"ingestion/internal/record"
 	"ingestion/internal/s3io"
@@ -21,6 +22,7 @@ type check struct {
 	rows     *counted
 	told     Upload
 	findings []Finding
+	gone     []string // parts that were looked for and not found in the landing bucket
 }
 
 func (c *check) find(f Finding) {
@@ -30,8 +32,8 @@ func (c *check) find(f Finding) {
 	c.told.Waiting = c.told.Waiting || f.Kind == Waiting
 }
 
-func (c *check) mend(verb string) string {
-	return fmt.Sprintf("ingest %s %s --upload %s", verb, c.Feed, c.u.ID)
+func (c *check) mend(verb, more string) string {
+	return c.command(verb, "--upload "+c.u.ID+more)
 }
 
 func (c *check) all() error {
@@ -43,7 +45,7 @@ func (c *check) all() error {
 		return nil // its object was gone before it was read: there is nothing to compare
 	}
 	if u.State == ledger.Unpacking {
-		c.late(Stuck, u.StartedAt, Finding{Detail: "it was begun and not unpacked to its end", Mend: c.mend("replay")})
+		c.late(Stuck, u.StartedAt, Finding{Detail: "it was begun and not unpacked to its end", Mend: c.mend("replay", "")})
 	}
 	parts, err := c.parts()
 	if err != nil {
@@ -85,7 +87,7 @@ func (c *check) parts() ([]ledger.Part, error) {
 	})
 	for _, p := range parts {
 		if !p.State.Done() {
-			c.late(NotLoaded, p.LandedAt, Finding{Part: p.Name, Count: p.Records - p.Lines, Detail: "the part was landed and not loaded", Mend: c.mend("replay")})
+			c.late(NotLoaded, p.LandedAt, Finding{Part: p.Name, Count: p.Records - p.Lines, Detail: "the part was landed and not loaded", Mend: c.mend("replay", "")})
 		}
 	}
 	return parts, err
@@ -98,9 +100,15 @@ func (c *check) file() error {
 	}
 	source, err := c.Source(c.ctx, c.u)
 	if err == nil {
-		n := &counter{Reconcile: c.Reconcile}
-		if err = archive.Walk(c.ctx, c.u.Key, source, c.Spec.Limits, n); err == nil {
-			c.told.InFile = &n.records
+		c.told.InFile, err = c.recount(source, c.Spec.Format)
+	}
+	if err == nil && *c.told.InFile != c.u.Records && len(c.Spec.Format.Columns) > 0 {
+		// The feed may have had other columns when the file came.
+		format := c.Spec.Format
+		format.Columns = nil
+		var n *int64
+		if n, err = c.recount(source, format); err == nil && *n == c.u.Records {
+			c.told.InFile = n
 		}
 	}
 	if errors.Is(err, s3io.ErrGone) {
@@ -119,15 +127,24 @@ func (c *check) file() error {
 	return nil
 }
 
+func (c *check) recount(source *s3io.Source, format feed.Format) (*int64, error) {
+	n := &counter{format: format, limits: c.Spec.Limits}
+	if err := archive.Walk(c.ctx, c.u.Key, source, c.Spec.Limits, n); err != nil {
+		return nil, err
+	}
+	return &n.records, nil
+}
+
 // counter counts records as unpack does.
 type counter struct {
-	*Reconcile
+	format  feed.Format
+	limits  feed.Limits
 	records int64
 }
 
 // Entry implements archive.Visitor.
 func (n *counter) Entry(e archive.Entry, r io.Reader) error {
-	result, err := record.Split(r, n.Spec.Format, n.Spec.Limits, none{})
+	result, err := record.Split(r, n.format, n.limits, none{})
 	if err != nil {
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/ledger"
@@ -30,7 +31,11 @@ type S3 interface {
 
 // Reconcile is a feed, and which of its uploads to look at.
 type Reconcile struct {
-	Feed          string
+	Feed string
+	// Called is what commands that mend are to call the feed, Flags what they are
+	// to have at their end. Empty: Feed, and nothing.
+	Called        string
+	Flags         []string
 	Spec          feed.Spec
 	Ledger        *ledger.Ledger
 	DynamoDB      DynamoDB
@@ -54,8 +59,10 @@ type Reconcile struct {
 	// Patience is how long an object, an upload or a part may be under way before
 	// it is missed.
 	Patience time.Duration
-	// Step is called after each upload; it may be nil.
-	Step func()
+	// Total is called with the number of uploads once that is known, Step after
+	// each of them, by several goroutines. Both may be nil.
+	Total func(uploads int)
+	Step  func()
 
 	now func() time.Time
 }
@@ -148,16 +155,11 @@ func (r *Reconcile) Do(ctx context.Context) (Result, error) {
 	if err != nil {
 		return result, err
 	}
-	for _, u := range uploads {
-		c := &check{Reconcile: r, ctx: ctx, u: u, rows: rows}
-		if err := c.all(); err != nil {
-			return result, fmt.Errorf("upload %s: %w", u.ID, err)
-		}
-		result.Uploads = append(result.Uploads, c.told)
-		result.Findings = append(result.Findings, c.findings...)
-		if r.Step != nil {
-			r.Step()
-		}
+	if r.Total != nil {
+		r.Total(len(uploads))
+	}
+	if err := r.compare(ctx, uploads, rows, &result); err != nil {
+		return result, err
 	}
 	if r.Upload == nil {
 		if err := r.unknown(ctx, &result); err != nil {
@@ -165,6 +167,44 @@ func (r *Reconcile) Do(ctx context.Context) (Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// atOnce is how many uploads are looked at side by side: most of the time is
+// spent waiting for answers.
+const atOnce = 8
+
+// compare looks at the uploads, and tells of them in their order.
+func (r *Reconcile) compare(ctx context.Context, uploads []ledger.Upload, rows *counted, result *Result) error {
+	checks := make([]*check, len(uploads))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, u := range uploads {
+		if ctx.Err() != nil {
+			break
+		}
+		c := &check{Reconcile: r, ctx: ctx, u: u, rows: rows}
+		checks[i] = c
+		g.Go(func() error {
+			if err := c.all(); err != nil {
+				return fmt.Errorf("upload %s: %w", c.u.ID, err)
+			}
+			if r.Step != nil {
+				r.Step()
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c == nil {
+			return context.Cause(ctx)
+		}
+		result.Uploads = append(result.Uploads, c.told)
+		result.Findings = append(result.Findings, c.findings...)
+	}
+	return nil
 }
 
 func (r *Reconcile) uploads(ctx context.Context) ([]ledger.Upload, error) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +47,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hand := func(_ context.Context, ref upload.PartRef) error { w.handed = append(w.handed, ref); return nil }
+	var mu sync.Mutex // unpack hands on from several goroutines
+	hand := func(_ context.Context, ref upload.PartRef) error {
+		mu.Lock()
+		defer mu.Unlock()
+		w.handed = append(w.handed, ref)
+		return nil
+	}
 	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: book, Log: log, HandOn: hand, TimeUp: function.TimeUp}
 	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, HandOn: hand, TimeUp: function.TimeUp}
 	own.Bucket = "src"
@@ -152,6 +159,44 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+// What is missing of a part that is gone cannot be named, and everything else can.
+func TestAPartThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.arrive("lost", lines(20), true)
+	w.arrive("whole", lines(2), true)
+	w.db.Remove(func(it fake.Item) bool {
+		return strings.HasSuffix(it.Str("sk"), "/000000000000") && strings.Contains(it.Str("source"), "lost")
+	})
+	for _, key := range w.s3.Keys("landing", "landing/") {
+		w.s3.Delete("landing", key)
+	}
+	result := w.do()
+	if len(result.Uploads) != 2 || result.Differences() == 0 {
+		t.Fatalf("%+v", result)
+	}
+	for _, f := range result.Findings {
+		if f.Kind != reconcile.Missing || f.Source != "s3://src/lost" || f.Count != 1 || f.Mend != "" || !strings.Contains(f.Detail, "not in the landing bucket any more") {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// A bucket that was never taken in does not fill the memory.
+func TestVeryManyUnknownObjects(t *testing.T) {
+	w := newWorld(t)
+	for i := range 1234 {
+		w.s3.Set("src", fmt.Sprintf("it's %04d", i), []byte("{}"))
+	}
+	w.r.Called, w.r.Flags = "Staging/orders", []string{"--profile p"}
+	found := w.do().Findings
+	if len(found) != 1001 || found[0].Mend != `ingest backfill Staging/orders --source src --prefix 'it'\''s 0000' --profile p` {
+		t.Fatalf("%d, %+v", len(found), found[0])
+	}
+	if last := found[1000]; last.Count != 234 || last.Mend != "ingest backfill Staging/orders --source src --profile p" {
+		t.Errorf("%+v", last)
+	}
+}
+
 type rows map[string][]client.Row
 
 func (r rows) Query(_ context.Context, statement string) ([]client.Row, error) {
@@ -196,8 +241,57 @@ func TestRows(t *testing.T) {
 		found[0].Mend != `ingest query orders 'ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" REFRESH'` {
 		t.Errorf("%+v", found)
 	}
+	for state, want := range map[string]string{
+		"PAUSED":                  `ingest query orders 'ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" SET PIPE_EXECUTION_PAUSED=FALSE'`,
+		"STALLED_EXECUTION_ERROR": "ingest doctor orders",
+	} {
+		answers["SYSTEM$PIPE_STATUS"] = []client.Row{{"status": `{"executionState":"` + state + `"}`}}
+		if found := w.do().Findings; len(found) != 1 || found[0].Mend != want || !strings.HasSuffix(found[0].Detail, "; the pipe is "+state) {
+			t.Errorf("%s: %+v", state, found)
+		}
+	}
 	w.r.Patience = time.Hour
 	if found := w.do().Findings; len(found) != 1 || found[0].Kind != reconcile.Waiting {
 		t.Errorf("%+v", found)
+	}
+}
+
+// A file that Snowflake reads by itself may have rows there that unpack refuses.
+func TestRowsOfFiles(t *testing.T) {
+	w := newWorld(t)
+	w.arrive("a", "{}\n{tru}\n{}\n", true)
+	spec := snowflake.Spec{
+		Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-4711", From: snowflake.FromFiles,
+		Load: snowflake.Bulk, Schedule: "17 2 * * *", Format: feed.Format{Kind: feed.NDJSON},
+	}.WithDefaults()
+	plan, err := spec.Plan(snowflake.Names{Owner: "1/r/S/O", Bucket: "src", RoleARN: "arn:aws:iam::111122223333:role/r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	etag := ""
+	if err := w.r.Ledger.Uploads(t.Context(), "orders", func(u ledger.Upload) bool { etag = u.ETag; return true }); err != nil {
+		t.Fatal(err)
+	}
+	answers := rows{`GROUP BY 1`: {{"k0": "a", "k1": etag, "n": "3"}}, "TASK_HISTORY": nil}
+	w.r.Snowflake = &reconcile.Snowflake{Rows: answers, Spec: spec, Plan: plan}
+	if result := w.do(); result.Differences() != 0 || len(result.Findings) != 1 || result.Findings[0].Kind != reconcile.Unread {
+		t.Errorf("%+v", result)
+	}
+}
+
+// A file whose header had other columns than the feed declares now is as sound as it was.
+func TestDeepAfterAnotherColumn(t *testing.T) {
+	w := newWorld(t)
+	columns := feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "b"}}
+	w.unpack.Spec.Format, w.load.Spec.Format = columns, columns
+	w.arrive("a.csv", "a|b\n1|2\n3|4\n", true)
+	columns.Columns = []string{"a", "b", "c"}
+	w.r.Spec.Format = columns
+	if result := w.do(); len(result.Findings) != 0 || *result.Uploads[0].InFile != 2 {
+		t.Errorf("%+v", result)
+	}
+	w.r.Spec.Format = feed.Format{Kind: feed.NDJSON}
+	if result := w.do(); result.Differences() != 1 || result.Findings[0].Kind != reconcile.FileDiffer {
+		t.Errorf("%+v", result)
 	}
 }

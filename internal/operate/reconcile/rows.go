@@ -2,9 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"ingestion/internal/ledger"
@@ -32,6 +35,21 @@ type counted struct {
 	// loaded is when the last run of a Bulk task that succeeded was due; zero
 	// where there was none.
 	loaded time.Time
+	// failed is when the last that failed was due, off says that it is suspended.
+	failed time.Time
+	off    bool
+	// state is that of the pipe, empty while nobody has asked.
+	state string
+	asks  sync.Mutex // held for state
+
+	one sync.Mutex // a session answers one statement after another
+}
+
+// Query implements Rows for several goroutines.
+func (c *counted) Query(ctx context.Context, statement string) ([]client.Row, error) {
+	c.one.Lock()
+	defer c.one.Unlock()
+	return c.Snowflake.Query(ctx, statement)
 }
 
 func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*counted, error) {
@@ -60,7 +78,7 @@ func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*co
 		c.by[row.Text("k0")+"\x00"+row.Text("k1")] += n
 	}
 	if s.Plan.Task != nil {
-		c.loaded, err = c.lastRun(ctx)
+		err = c.runs(ctx)
 	}
 	return c, err
 }
@@ -95,22 +113,30 @@ func (c *counted) group(columns []string, where string) string {
 	return "SELECT " + strings.Join(names, ", ") + ", COUNT(*) AS N FROM " + c.Plan.View.Name() + where + " GROUP BY " + strings.Join(keys, ", ")
 }
 
-// lastRun asks for the history of the task.
-func (c *counted) lastRun(ctx context.Context) (time.Time, error) {
+// runs asks for the history of the task, and whether it is on.
+func (c *counted) runs(ctx context.Context) error {
 	rows, err := c.Query(ctx, c.Plan.Task.History())
 	if err != nil {
-		return time.Time{}, fmt.Errorf("when the task last ran: %w", err)
+		return fmt.Errorf("when the task last ran: %w", err)
 	}
-	var last time.Time
 	for _, row := range rows {
-		if row.Text("state") != "SUCCEEDED" {
+		last := &c.loaded
+		if strings.HasPrefix(row.Text("state"), "FAILED") {
+			last = &c.failed
+		} else if row.Text("state") != "SUCCEEDED" {
 			continue
 		}
-		if t, err := time.Parse(time.RFC3339Nano, row.Text("scheduled_time")); err == nil && t.After(last) {
-			last = t
+		if t, err := time.Parse(time.RFC3339Nano, row.Text("scheduled_time")); err == nil && t.After(*last) {
+			*last = t
 		}
 	}
-	return last, nil
+	rows, _ = c.Query(ctx, c.Plan.Task.Describe()) // taken for on where the role may not ask
+	for _, row := range rows {
+		if row.Text("name") == c.Plan.Task.StoredName() {
+			c.off = !strings.EqualFold(row.Text("state"), "started")
+		}
+	}
+	return nil
 }
 
 // of is how many rows there are of an upload.
@@ -140,11 +166,15 @@ func (c *check) snowflake(parts []ledger.Part) error {
 		return nil
 	}
 	got, want := c.rows.of(c.u), c.rows.expected(c.u)
+	if c.rows.Spec.From == snowflake.FromTable && c.u.State == ledger.Loaded {
+		want = *c.told.InTable // what the table has not is told already, and not to be had from there
+	}
 	c.told.InSnowflake = &got
 	if got == want {
 		return nil
 	}
-	f := Finding{Kind: NoRows, Count: want - got, Detail: fmt.Sprintf("Snowflake has %d rows of the upload's %d", got, want)}
+	told := fmt.Sprintf("Snowflake has %d rows of the upload's %d", got, want)
+	f := Finding{Kind: NoRows, Count: want - got, Detail: told}
 	latest := c.u.UnpackedAt
 	for _, p := range parts {
 		for _, t := range []time.Time{p.LandedAt, p.LoadedAt} {
@@ -154,34 +184,87 @@ func (c *check) snowflake(parts []ledger.Part) error {
 		}
 	}
 	switch task := c.rows.Plan.Task; {
+	case got > want && c.rows.Spec.From == snowflake.FromFiles && c.u.RejectedByUnpack > 0:
+		f.Kind, f.Detail = Unread, f.Detail+"; it reads the file by itself, and may take rows that are in quarantine"
 	case got > want:
 		f.Detail += ": were rows added there by hand, or records deleted from the table?"
 	case task != nil && latest.After(c.rows.loaded):
-		f.Kind, f.Detail = Waiting, f.Detail+fmt.Sprintf("; its task loads on a schedule (%s) and has not run since they were landed", task.Schedule)
+		c.task(&f, latest)
 	case c.now().Sub(latest) < c.Patience:
 		f.Kind, f.Detail = Waiting, f.Detail+"; the last were landed less than "+c.Patience.String()+" ago"
 	case task != nil:
-		f.Mend = fmt.Sprintf("ingest query %s 'EXECUTE TASK %s'", c.Feed, task.Name())
+		f.Mend = c.query(task.Execute())
 	case c.rows.Plan.Pipe != nil:
-		// It looks at the objects of the last seven days.
-		f.Mend = fmt.Sprintf("ingest query %s 'ALTER PIPE %s REFRESH'", c.Feed, c.rows.Plan.Pipe.Name())
+		c.pipe(&f)
 	case c.rows.Plan.ExternalTable != nil:
-		f.Mend = fmt.Sprintf("ingest query %s 'ALTER EXTERNAL TABLE %s REFRESH'", c.Feed, c.rows.Plan.ExternalTable.Name())
+		f.Mend = c.query(c.rows.Plan.ExternalTable.Refresh())
 	}
 	if f.Kind == NoRows && c.rows.Spec.From == snowflake.FromFiles && c.u.RejectedByUnpack > 0 {
 		f.Detail += "; it loads no file that has records it cannot read, and this one has"
 		f.Mend = ""
 	}
 	if f.Kind == NoRows && c.rows.Spec.From == snowflake.FromParts {
-		return c.rowsByPart(f, parts)
+		return c.rowsByPart(f, strings.TrimPrefix(f.Detail, told), parts)
 	}
 	c.find(f)
 	return nil
 }
 
+func (c *check) query(statement string) string {
+	return c.command("query", quoted(statement))
+}
+
+// task says what becomes of rows that were landed after the last run of a task
+// that succeeded: they wait for the next one, if there is to be one.
+func (c *check) task(f *Finding, landed time.Time) {
+	task := c.rows.Plan.Task
+	patient := c.now().Sub(landed) < c.Patience
+	switch {
+	case c.rows.off && !patient:
+		f.Detail += "; its task is suspended"
+		f.Mend = c.query(task.Resume())
+	case c.rows.failed.After(landed) && !patient:
+		f.Detail += "; its task has run since they were landed, and failed"
+		f.Mend = c.command("doctor", "")
+	default:
+		f.Kind, f.Detail = Waiting, f.Detail+fmt.Sprintf("; its task loads on a schedule (%s) and has not run since they were landed", task.Schedule)
+	}
+}
+
+// pipe says how to load what a pipe has not: a refresh looks at the objects of
+// the last seven days, but a pipe that is paused or stands still loads nothing.
+func (c *check) pipe(f *Finding) {
+	pipe := c.rows.Plan.Pipe
+	c.rows.asks.Lock()
+	defer c.rows.asks.Unlock()
+	if c.rows.state == "" {
+		c.rows.state = "RUNNING" // where the role may not ask
+		if answer, err := c.rows.Query(c.ctx, pipe.Status()); err == nil && len(answer) == 1 {
+			for column := range answer[0] {
+				var s struct {
+					State string `json:"executionState"`
+				}
+				if json.Unmarshal([]byte(answer[0].Text(column)), &s) == nil && s.State != "" {
+					c.rows.state = s.State
+				}
+			}
+		}
+	}
+	switch c.rows.state {
+	case "RUNNING":
+		f.Mend = c.query(pipe.Refresh(time.Time{}))
+		return
+	case "PAUSED":
+		f.Mend = c.query(pipe.Resume())
+	default:
+		f.Mend = c.command("doctor", "")
+	}
+	f.Detail += "; the pipe is " + c.rows.state
+}
+
 // rowsByPart says which parts have no rows, or too few. A record that a replay
 // has landed again has its row under the later part.
-func (c *check) rowsByPart(f Finding, parts []ledger.Part) error {
+func (c *check) rowsByPart(f Finding, why string, parts []ledger.Part) error {
 	column := snowflake.Identifier("_FILE_NAME")
 	rows, err := c.rows.Query(c.ctx, "SELECT "+column+" AS K0, COUNT(*) AS N FROM "+c.rows.Plan.View.Name()+
 		" WHERE "+snowflake.Identifier(c.rows.columns()[0])+"="+snowflake.Literal(c.u.ID)+" GROUP BY 1")
@@ -192,17 +275,25 @@ func (c *check) rowsByPart(f Finding, parts []ledger.Part) error {
 	for _, row := range rows {
 		by[row.Text("k0")] = row.Text("n")
 	}
-	named := false
+	named, all := false, int64(0)
 	for _, p := range parts {
 		n, err := strconv.ParseInt("0"+by[p.Key], 10, 64)
+		all += n
 		if err != nil || n >= p.Records-p.Replayed {
 			continue
 		}
 		named = true
 		one := f
 		one.Part, one.Count = p.Name, p.Records-p.Replayed-n
-		one.Detail = fmt.Sprintf("Snowflake has %d rows of the part's %d", n, p.Records-p.Replayed)
+		one.Detail = fmt.Sprintf("Snowflake has %d rows of the part's %d", n, p.Records-p.Replayed) + why
+		if slices.Contains(c.gone, p.Name) {
+			one.Mend = "" // nothing there to load
+		}
 		c.find(one)
+	}
+	if !named && all == c.rows.expected(c.u) { // they have come in the meantime
+		c.told.InSnowflake = &all
+		return nil
 	}
 	if !named {
 		c.find(f)

@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"ingestion/internal/feed"
 	"ingestion/internal/ledger"
@@ -16,10 +18,28 @@ type Source struct {
 	API listing.API
 }
 
+// maxNamed is how many objects of a source are named that the ledger does not
+// know: of a bucket that was never taken in, that would be all.
+const maxNamed = 1000
+
+// command is what to type for a verb of the feed.
+func (r *Reconcile) command(verb, more string) string {
+	words := []string{"ingest", verb, cmp.Or(r.Called, r.Feed)}
+	if more != "" {
+		words = append(words, more)
+	}
+	return strings.Join(append(words, r.Flags...), " ")
+}
+
+// quoted is a text as a shell takes it for one word.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
 // unknown finds the objects of the sources that the ledger does not know.
 func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 	for _, s := range r.Sources {
 		var batch []listing.Object
+		named := 0
+		more := Finding{Kind: NoEvent, Source: "s3://" + s.Bucket + "/" + s.Prefix, Mend: r.command("backfill", "--source "+s.Bucket)}
 		look := func() error {
 			ids := make([]string, len(batch))
 			for i, o := range batch {
@@ -36,12 +56,18 @@ func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 				f := Finding{
 					Kind: NoEvent, Upload: ids[i], Source: "s3://" + s.Bucket + "/" + o.Key, Count: 1,
 					Detail: fmt.Sprintf("the ledger does not know the object, which was put at %s: no event of it has arrived", o.Modified.UTC().Format("2006-01-02 15:04:05")),
-					Mend:   fmt.Sprintf("ingest backfill %s --source %s --prefix '%s'", r.Feed, s.Bucket, o.Key),
+					Mend:   r.command("backfill", "--source "+s.Bucket+" --prefix "+quoted(o.Key)),
 				}
 				if r.now().Sub(o.Modified) < r.Patience {
 					f.Kind, f.Mend = Waiting, ""
 				}
-				result.Findings = append(result.Findings, f)
+				switch {
+				case named < maxNamed:
+					named++
+					result.Findings = append(result.Findings, f)
+				case f.Difference():
+					more.Count++
+				}
 			}
 			result.Objects += int64(len(batch))
 			batch = batch[:0]
@@ -62,6 +88,10 @@ func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 		}
 		if err := look(); err != nil {
 			return err
+		}
+		if more.Count > 0 {
+			more.Detail = fmt.Sprintf("the ledger does not know %d more objects", more.Count)
+			result.Findings = append(result.Findings, more)
 		}
 	}
 	return nil

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -41,11 +43,17 @@ func (c *check) table(parts []ledger.Part) error {
 		return err
 	}
 	missing := int64(0)
+	var lost []ledger.Part
 	for _, p := range parts {
 		if !p.State.Done() {
 			continue
 		}
 		ordinals, err := c.missing(p, refused)
+		var answer *awshttp.ResponseError
+		if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotFound {
+			lost = append(lost, p)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -56,14 +64,29 @@ func (c *check) table(parts []ledger.Part) error {
 		c.find(Finding{
 			Kind: Missing, Part: p.Name, Count: int64(len(ordinals)), Ordinals: ordinals[:min(told, len(ordinals))],
 			Detail: fmt.Sprintf("the table has not %d of the part's records, which load has stored", len(ordinals)),
-			Mend:   c.mend("replay") + " --part " + p.Name,
+			Mend:   c.mend("replay", " --part "+p.Name),
 		})
 	}
-	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded {
+	c.lost(lost, c.u.Stored-items-missing)
+	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded && len(lost) == 0 {
 		c.find(Finding{Kind: Extra, Count: extra, Detail: fmt.Sprintf(
 			"the table has %d items under the upload's keys that the ledger does not count: were they added there by hand?", extra)})
 	}
 	return nil
+}
+
+// lost tells of parts whose objects are gone, so that what the table should have
+// of them cannot be named: n records are missing in all of them together.
+func (c *check) lost(parts []ledger.Part, n int64) {
+	for _, p := range parts {
+		c.gone = append(c.gone, p.Name)
+		f := Finding{Kind: Unread, Part: p.Name, Detail: "the part is not in the landing bucket any more, so its records cannot be named"}
+		if n > 0 {
+			f.Kind, f.Count = Missing, min(n, p.Stored)
+			f.Detail = fmt.Sprintf("the table has not %d of the upload's records; the part is not in the landing bucket any more, so that they cannot be named, nor loaded from there", n)
+		}
+		c.find(f)
+	}
 }
 
 // items counts the items of the upload by their keys, shard by shard.
@@ -160,7 +183,7 @@ func (c *check) missing(p ledger.Part, refused map[string]bool) ([]int64, error)
 func (c *check) lines(p ledger.Part, yield func(landing.Line)) error {
 	out, err := c.S3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &c.LandingBucket, Key: &p.Key})
 	if err != nil {
-		return fmt.Errorf("read part s3://%s/%s, which the store may have deleted by its age: %w", c.LandingBucket, p.Key, err)
+		return fmt.Errorf("read part s3://%s/%s: %w", c.LandingBucket, p.Key, err)
 	}
 	defer func() { _ = out.Body.Close() }() // read to its end, or failed already
 	gz, err := gzip.NewReader(out.Body)

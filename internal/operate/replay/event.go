@@ -36,9 +36,12 @@ type Event struct {
 	Error string `json:"error,omitempty"`
 	// Sent says that it was sent again, and taken out of the queue.
 	Sent bool `json:"sent"`
+	// Why says why it could not be sent, where it was tried.
+	Why string `json:"why,omitempty"`
 
 	uploads []string // of Objects, as far as the event has their versions
 	payload []byte
+	now     Target // what takes such a payload, whichever function failed on it
 }
 
 // failure is what Lambda puts in an on-failure destination ("Capturing records
@@ -66,6 +69,7 @@ func (r *Replay) parse(body string) Event {
 		return r.read([]byte(body))
 	}
 	e := r.read(f.RequestPayload)
+	e.now = e.Target
 	e.Error = f.ResponsePayload.ErrorMessage
 	if e.Error == "" {
 		e.Error = f.RequestContext.Condition

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 )
 
 // Queue is what replaying needs of an SQS client.
@@ -45,7 +46,7 @@ func (r *Replay) events(ctx context.Context) (events []Event, err error) {
 			return events, fmt.Errorf("read the failure queue: %w", err)
 		}
 		fresh := false
-		for _, m := range out.Messages {
+		for i, m := range out.Messages {
 			id := aws.ToString(m.MessageId)
 			e := r.parse(aws.ToString(m.Body))
 			e.At = sentAt(m)
@@ -61,8 +62,14 @@ func (r *Replay) events(ctx context.Context) (events []Event, err error) {
 			if e.Target == "" || r.DryRun {
 				left = append(left, aws.ToString(m.ReceiptHandle))
 			} else if err := r.sendAgain(ctx, &e, aws.ToString(m.ReceiptHandle)); err != nil {
+				for _, m := range out.Messages[i:] {
+					left = append(left, aws.ToString(m.ReceiptHandle))
+				}
 				return events, err
+			} else if !e.Sent {
+				left = append(left, aws.ToString(m.ReceiptHandle))
 			}
+			e.payload = nil // a queue may hold more of them than memory
 			events = append(events, e)
 		}
 		if empty++; fresh {
@@ -80,16 +87,42 @@ func sentAt(m types.Message) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// sendAgain sends the event, and only then deletes the message.
+// sendAgain sends the event, and only then deletes the message. One whose
+// function is not there any more goes to the function that takes such payloads
+// now; where there is none it stays unsent, and holds up no other.
 func (r *Replay) sendAgain(ctx context.Context, e *Event, receipt string) error {
-	if err := r.send(ctx, e.Target, e.payload); err != nil {
+	err := r.send(ctx, e.Target, e.payload)
+	if gone(err) && e.now != "" && e.now != e.Target {
+		e.Target = e.now
+		err = r.send(ctx, e.Target, e.payload)
+	}
+	if gone(err) {
+		e.Why = "there is no such function any more"
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	e.Sent = true
+	// It was taken: when ctx ends now the message still has to go.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if e.Target == Unpack {
+		r.begun[e.Upload] = true
+		for _, id := range e.uploads {
+			r.begun[id] = true
+		}
+	}
 	if _, err := r.Queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.FailureQueueURL, ReceiptHandle: &receipt}); err != nil {
 		return fmt.Errorf("take an event that was sent again out of the failure queue: %w", err)
 	}
 	return nil
+}
+
+// gone reports whether err says that a function does not exist.
+func gone(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException"
 }
 
 // putBack makes messages visible again, also when ctx has ended; else they would

@@ -10,7 +10,6 @@ package replay
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -32,6 +31,10 @@ type Replay struct {
 	// Run runs unpack and waits for its end.
 	Run handon.Sender
 
+	// Landing looks whether a part is still in LandingBucket.
+	Landing       Landing
+	LandingBucket string
+
 	// Upload limits the replay to one upload, and takes it for stuck whatever its
 	// age. Nil: all.
 	Upload *ledger.Upload
@@ -49,13 +52,16 @@ type Replay struct {
 	DryRun bool
 	// Wait is how long to wait for load to load what was replayed from quarantine.
 	Wait time.Duration
-	// Step is called after each upload that was dealt with; it may be nil.
-	Step func()
+	// Total is called with the number of uploads once that is known, Step after
+	// each that was dealt with. Both may be nil.
+	Total func(uploads int)
+	Step  func()
 
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
 	next  time.Time
 	sent  map[upload.PartRef]bool
+	begun map[string]bool // uploads whose events were sent
 }
 
 // DefaultStuck is longer than an invocation and its two retries take, but for
@@ -81,7 +87,8 @@ type Upload struct {
 	// Parts were handed to load again.
 	Parts []string `json:"parts,omitempty"`
 	// Tried is how many records were in quarantine, with the reason that was
-	// asked for; Mended how many fewer the upload has there now.
+	// asked for; Mended how many more the upload has now that are not, which is
+	// more than were tried where one stood for the rest of its file.
 	Tried  int64 `json:"tried"`
 	Mended int64 `json:"mended"`
 	// Quarantined is how many records are still there, Reasons why.
@@ -95,7 +102,7 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 	if r.now == nil {
 		r.now, r.sleep = time.Now, sleep
 	}
-	r.sent = map[upload.PartRef]bool{}
+	r.sent, r.begun = map[upload.PartRef]bool{}, map[string]bool{}
 	result := Result{Feed: r.Feed, DryRun: r.DryRun, Events: []Event{}, Uploads: []Upload{}}
 	if r.Part != "" {
 		u, err := r.reload(ctx)
@@ -112,6 +119,9 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 	uploads, err := r.affected(ctx)
 	if err != nil {
 		return result, err
+	}
+	if r.Total != nil {
+		r.Total(len(uploads))
 	}
 	for _, u := range uploads {
 		done, err := r.upload(ctx, u)
@@ -164,12 +174,20 @@ func (r *Replay) tries(u ledger.Upload) int64 {
 func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
 	done := Upload{ID: u.ID, Source: u.Source(), State: u.State, Tried: r.tries(u)}
 	tell := func(u ledger.Upload) {
-		done.State, done.Quarantined, done.Reasons = u.State, u.Quarantined(), left(u)
+		done.State, done.Quarantined, done.Reasons = u.State, u.Quarantined(), u.Reasons
 	}
 	tell(u)
 	if r.stuck(u) {
 		if err := r.unstick(ctx, u, &done); err != nil {
 			return done, err
+		}
+		if r.Upload != nil && !r.DryRun {
+			var err error
+			if u, err = r.settle(ctx, u.ID); err != nil {
+				return done, err
+			}
+			done.Tried = r.tries(u)
+			tell(u)
 		}
 	}
 	// A replay that was cut off may have left parts that only unpack can enter.
@@ -178,29 +196,20 @@ func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
 	}
 	after, err := r.quarantine(ctx, u)
 	if err == nil {
-		done.Mended = max(0, u.Quarantined()-after.Quarantined())
+		done.Mended = max(0, after.Records-after.Quarantined()-u.Records+u.Quarantined())
 		tell(after)
 	}
 	return done, err
-}
-
-// left are the reasons for which there still are records.
-func left(u ledger.Upload) map[string]int64 {
-	reasons := map[string]int64{}
-	for reason, n := range u.Reasons {
-		if n > 0 {
-			reasons[reason] = n
-		}
-	}
-	return reasons
 }
 
 // unstick hands an upload to unpack again, and its parts to load.
 func (r *Replay) unstick(ctx context.Context, u ledger.Upload, done *Upload) error {
 	if u.State == ledger.Unpacking {
 		done.Resumed = true
-		if err := r.sendJSON(ctx, Unpack, upload.Resume{Resume: upload.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
-			return err
+		if !r.begun[u.ID] {
+			if err := r.sendJSON(ctx, Unpack, upload.Resume{Resume: upload.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
+				return err
+			}
 		}
 	}
 	var parts []ledger.Part
@@ -213,38 +222,12 @@ func (r *Replay) unstick(ctx context.Context, u ledger.Upload, done *Upload) err
 	for _, p := range parts {
 		done.Parts = append(done.Parts, p.Name)
 		ref := upload.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}
-		if r.sent[ref] {
+		if r.sent[ref] || err != nil {
 			continue
 		}
-		err = errors.Join(err, r.sendJSON(ctx, Load, ref))
+		err = r.sendJSON(ctx, Load, ref)
 	}
 	return err
-}
-
-// reload loads a part once more.
-func (r *Replay) reload(ctx context.Context) (Upload, error) {
-	u := *r.Upload
-	done := Upload{ID: u.ID, Source: u.Source(), State: u.State, Parts: []string{r.Part}}
-	p, ok, err := r.Ledger.GetPart(ctx, u.Feed, u.ID, r.Part)
-	switch {
-	case err != nil:
-		return done, err
-	case !ok:
-		return done, fmt.Errorf("upload %s has no part %q: `ingest status %s %s` lists them", u.ID, r.Part, r.Feed, u.ID)
-	case r.DryRun:
-		return done, nil
-	}
-	if p.State == ledger.Loaded {
-		if err := r.Ledger.Reopen(ctx, p); err != nil {
-			return done, err
-		}
-	}
-	if err := r.sendJSON(ctx, Load, upload.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
-		return done, err
-	}
-	after, err := r.settle(ctx, u.ID)
-	done.State, done.Quarantined, done.Reasons = after.State, after.Quarantined(), left(after)
-	return done, err
 }
 
 // quarantine has unpack replay an upload until nothing changes any more, and

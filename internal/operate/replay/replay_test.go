@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 
 	"ingestion/internal/event"
 	"ingestion/internal/fake"
@@ -63,6 +64,7 @@ type world struct {
 	t    *testing.T
 	q    *queue
 	db   *fake.DynamoDB
+	s3   *fake.S3
 	book *ledger.Ledger
 	r    *Replay
 	sent []string
@@ -70,7 +72,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, q: &queue{bodies: map[string]string{}, hidden: map[string]bool{}}, db: fake.NewDynamoDB(t)}
+	w := &world{t: t, q: &queue{bodies: map[string]string{}, hidden: map[string]bool{}}, db: fake.NewDynamoDB(t), s3: &fake.S3{}}
 	w.book = ledger.New(w.db.Client(), "table")
 	to := func(name string) handon.Sender {
 		return func(_ context.Context, payload []byte) error {
@@ -85,6 +87,7 @@ func newWorld(t *testing.T) *world {
 	w.r = &Replay{
 		Feed: "orders", Ledger: w.book, Queue: w.q, FailureQueueURL: "q", UnpackFunction: "Orders-Unpack-1", LoadFunction: "Orders-Load-1",
 		Unpack: to("unpack"), Load: to("load"), Function: to, Run: to("run"), Stuck: time.Hour,
+		Landing: w.s3, LandingBucket: "landing",
 	}
 	return w
 }
@@ -130,10 +133,10 @@ func TestEventsStayUntilTheyAreTaken(t *testing.T) {
 	w := newWorld(t)
 	w.q.bodies["1"] = failed("Orders-Unpack-1", `{"resume":{"feed":"orders","upload":"u"}}`)
 	w.fail = errors.New("throttled")
-	if _, err := w.r.Do(t.Context()); !errors.Is(err, w.fail) || len(w.q.bodies) != 1 {
+	if _, err := w.r.Do(t.Context()); !errors.Is(err, w.fail) || len(w.q.bodies) != 1 || w.q.hidden["1"] {
 		t.Errorf("%v, left %q", err, w.q.bodies)
 	}
-	w.fail, w.q.hidden = nil, map[string]bool{}
+	w.fail = nil
 	w.r.DryRun = true
 	if result := w.do(); len(w.sent) != 0 || len(w.q.bodies) != 1 || len(result.Events) != 1 || result.Events[0].Sent {
 		t.Errorf("a dry run sent %q, told %+v", w.sent, result.Events)
@@ -141,6 +144,29 @@ func TestEventsStayUntilTheyAreTaken(t *testing.T) {
 	w.r.DryRun, w.r.Since = false, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	if result := w.do(); len(w.sent) != 0 || len(result.Events) != 0 {
 		t.Errorf("an old event was sent: %q", w.sent)
+	}
+}
+
+// An event of a function that a deployment has replaced goes to what takes such
+// payloads now. One that nothing takes stays, and holds up no other.
+func TestEventsOfFunctionsThatAreGone(t *testing.T) {
+	w := newWorld(t)
+	old, other := failed("Orders-OldLoad-9", `{"feed":"orders","upload":"u","part":"0000000-000001"}`), failed("Orders-OldDiscover-9", `{"source":"aws.events"}`)
+	w.q.bodies = map[string]string{"1": old, "2": other, "3": failed("Orders-Unpack-1", `{"resume":{"feed":"orders","upload":"u"}}`)}
+	w.r.Function = func(name string) handon.Sender {
+		return func(context.Context, []byte) error {
+			return fmt.Errorf("invoke %s: %w", name, &smithy.GenericAPIError{Code: "ResourceNotFoundException"})
+		}
+	}
+	result := w.do()
+	want := []string{`load {"feed":"orders","upload":"u","part":"0000000-000001"}`, `unpack {"resume":{"feed":"orders","upload":"u"}}`}
+	if !slices.Equal(w.sent, want) || len(w.q.bodies) != 1 || w.q.bodies["2"] != other || w.q.hidden["2"] {
+		t.Errorf("sent %q, left %q, hidden %v", w.sent, w.q.bodies, w.q.hidden)
+	}
+	for _, e := range result.Events {
+		if e.Sent == (e.Target == "Orders-OldDiscover-9") || e.Sent == (e.Why != "") {
+			t.Errorf("told %+v", e)
+		}
 	}
 }
 
@@ -153,7 +179,8 @@ func (w *world) begin() ledger.Upload {
 		w.t.Fatal(err)
 	}
 	for i := range 2 {
-		p := ledger.Part{Feed: "orders", Upload: u.ID, Name: upload.PartName(0, i), Records: 5, Time: u.Time}
+		p := ledger.Part{Feed: "orders", Upload: u.ID, Name: upload.PartName(0, i), Key: "part" + strconv.Itoa(i), Records: 5, Time: u.Time}
+		w.s3.Set("landing", p.Key, nil)
 		if _, err := w.book.PutPart(ctx, p); err != nil {
 			w.t.Fatal(err)
 		}
@@ -184,6 +211,24 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// An upload whose event was sent is not resumed beside it.
+func TestStuckWithItsEvent(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	w.r.Upload = &u
+	w.q.bodies["1"] = failed("Orders-Unpack-1", string(event.Notification(event.Object{Bucket: "src", Key: "k", ETag: "e"})))
+	result := w.do()
+	var unpacks int
+	for _, sent := range w.sent {
+		if strings.HasPrefix(sent, "unpack ") {
+			unpacks++
+		}
+	}
+	if unpacks != 1 || len(result.Events) != 1 || !result.Uploads[0].Resumed || result.Uploads[0].State != ledger.Unpacking {
+		t.Errorf("sent %q, told %+v", w.sent, result)
+	}
+}
+
 func TestReloadOfAPart(t *testing.T) {
 	w := newWorld(t)
 	u := w.begin()
@@ -201,6 +246,20 @@ func TestReloadOfAPart(t *testing.T) {
 		if err != nil || err2 != nil || p.State != ledger.Landed || p.Stored != 0 || now.Stored != 0 || now.RejectedByLoad != 0 || now.PartsLoaded != 0 || now.State != ledger.Unpacked {
 			t.Errorf("part %+v, upload %+v, %v, %v", p, now, err, err2)
 		}
+	}
+}
+
+// Reopened, a part that is gone would never be loaded again.
+func TestReloadOfAPartThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	w.s3.Delete("landing", "part0")
+	w.r.Upload, w.r.Part = &u, upload.PartName(0, 0)
+	result, err := w.r.Do(t.Context())
+	p, _, getErr := w.book.GetPart(t.Context(), "orders", u.ID, w.r.Part)
+	if err == nil || !strings.Contains(err.Error(), "not in the landing bucket any more, so nothing was changed: s3://landing/part0") ||
+		getErr != nil || p.State != ledger.Loaded || p.Stored != 4 || len(w.sent) != 0 || len(result.Uploads[0].Parts) != 0 {
+		t.Errorf("%v, part %+v, %v, sent %q, told %+v", err, p, getErr, w.sent, result)
 	}
 }
 

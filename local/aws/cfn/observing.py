@@ -131,6 +131,7 @@ class Alarm(Kind):
 @register("AWS::CloudWatch::Dashboard")
 class Dashboard(Kind):
     properties = frozenset({"DashboardName", "DashboardBody"})
+    inert = frozenset({"Tags"})
     replaced_by = frozenset({"DashboardName"})
 
     def create(self, context, properties):

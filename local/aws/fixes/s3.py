@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import re
 import threading
 import time
 from datetime import datetime, timezone
@@ -113,6 +114,7 @@ def apply():
         if kept is None or kept.event_bridge is None:
             return answer
         status, headers, body = answer
+        body = re.sub(r"(<NotificationConfiguration[^>]*)/>", r"\1></NotificationConfiguration>", body)  # one without others
         closing = "</NotificationConfiguration>"
         return status, headers, body.replace(closing, "<EventBridgeConfiguration/>" + closing)
 

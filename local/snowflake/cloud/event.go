@@ -22,8 +22,9 @@ type Event struct {
 	Time      time.Time
 }
 
-// parseEvents reads S3's notification inside SNS's envelope. S3's test event
-// and events that are neither creation nor removal yield nothing.
+// parseEvents reads S3's notification, or EventBridge's event, inside SNS's
+// envelope. S3's test event and events that are neither creation nor removal
+// yield nothing.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 func parseEvents(body string) ([]Event, error) {
 	var envelope struct{ Type, Message string }
@@ -34,6 +35,7 @@ func parseEvents(body string) ([]Event, error) {
 		return nil, fmt.Errorf("message: its Type is %q, not Notification", envelope.Type)
 	}
 	var notification struct {
+		bridged
 		Event   string
 		Records []struct {
 			EventName string    `json:"eventName"`
@@ -55,6 +57,9 @@ func parseEvents(body string) ([]Event, error) {
 	if err := json.Unmarshal([]byte(envelope.Message), &notification); err != nil {
 		return nil, fmt.Errorf("notification: %w", err)
 	}
+	if notification.Source == "aws.s3" {
+		return notification.events()
+	}
 	if notification.Records == nil && notification.Event != "s3:TestEvent" {
 		return nil, errors.New("notification: it has no Records")
 	}
@@ -75,4 +80,39 @@ func parseEvents(body string) ([]Event, error) {
 		})
 	}
 	return events, nil
+}
+
+// bridged is the event of a rule of EventBridge, whose keys are not encoded.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+type bridged struct {
+	Source     string    `json:"source"`
+	DetailType string    `json:"detail-type"`
+	Time       time.Time `json:"time"`
+	Detail     struct {
+		Bucket struct {
+			Name string `json:"name"`
+		} `json:"bucket"`
+		Object struct {
+			Key       string `json:"key"`
+			Size      int64  `json:"size"`
+			ETag      string `json:"etag"`
+			VersionID string `json:"version-id"`
+			Sequencer string `json:"sequencer"`
+		} `json:"object"`
+	} `json:"detail"`
+}
+
+func (b bridged) events() ([]Event, error) {
+	removed := b.DetailType == "Object Deleted"
+	if !removed && b.DetailType != "Object Created" {
+		return nil, nil
+	}
+	o := b.Detail.Object
+	if o.Key == "" || b.Detail.Bucket.Name == "" {
+		return nil, fmt.Errorf("event of EventBridge: bucket %q, key %q: not an object", b.Detail.Bucket.Name, o.Key)
+	}
+	return []Event{{
+		Removed: removed, Bucket: b.Detail.Bucket.Name, Key: o.Key, Size: o.Size,
+		ETag: o.ETag, VersionID: o.VersionID, Sequencer: o.Sequencer, Time: b.Time,
+	}}, nil
 }

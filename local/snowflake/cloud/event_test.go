@@ -27,12 +27,24 @@ func TestParseEvents(t *testing.T) {
 			[]Event{{Removed: true, Bucket: "b", Key: "k", Size: 3, ETag: "e", VersionID: "v", Sequencer: "0A", Time: at}},
 			"",
 		},
-		"test event":    {"Notification", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, nil, ""},
-		"no records":    {"Notification", `{}`, nil, "no Records"},
-		"no JSON":       {"Notification", `hello`, nil, "notification"},
-		"other message": {"SubscriptionConfirmation", `{}`, nil, "SubscriptionConfirmation"},
-		"broken key":    {"Notification", `{"Records":[` + record("ObjectCreated:Put", "%zz") + `]}`, nil, "%zz"},
-		"no key":        {"Notification", `{"Records":[` + record("ObjectCreated:Put", "") + `]}`, nil, "not an object"},
+		"by EventBridge": {
+			"Notification", `{"source":"aws.s3","detail-type":"Object Created","time":"2026-03-01T12:00:00Z","detail":{"bucket":{"name":"b"},"object":{"key":"a+b ä","size":3,"etag":"e","version-id":"v","sequencer":"0A"}}}`,
+			[]Event{{Bucket: "b", Key: "a+b ä", Size: 3, ETag: "e", VersionID: "v", Sequencer: "0A", Time: at}},
+			"",
+		},
+		"removed, by EventBridge": {
+			"Notification", `{"source":"aws.s3","detail-type":"Object Deleted","time":"2026-03-01T12:00:00Z","detail":{"bucket":{"name":"b"},"object":{"key":"k"}}}`,
+			[]Event{{Removed: true, Bucket: "b", Key: "k", Time: at}},
+			"",
+		},
+		"tagged, by EventBridge": {"Notification", `{"source":"aws.s3","detail-type":"Object Tags Added"}`, nil, ""},
+		"nothing of a bridge":    {"Notification", `{"source":"aws.s3","detail-type":"Object Created"}`, nil, "not an object"},
+		"test event":             {"Notification", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, nil, ""},
+		"no records":             {"Notification", `{}`, nil, "no Records"},
+		"no JSON":                {"Notification", `hello`, nil, "notification"},
+		"other message":          {"SubscriptionConfirmation", `{}`, nil, "SubscriptionConfirmation"},
+		"broken key":             {"Notification", `{"Records":[` + record("ObjectCreated:Put", "%zz") + `]}`, nil, "%zz"},
+		"no key":                 {"Notification", `{"Records":[` + record("ObjectCreated:Put", "") + `]}`, nil, "not an object"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,133 @@
+package fake
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+type request struct {
+	Item                      Item
+	Key                       Item
+	ConditionExpression       string
+	UpdateExpression          string
+	KeyConditionExpression    string
+	IndexName                 string
+	ScanIndexForward          *bool
+	Limit                     int
+	ExclusiveStartKey         Item
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues Item
+	ReturnValues              string
+	RequestItems              map[string][]struct{ PutRequest struct{ Item Item } }
+	TransactItems             []struct{ Update *request }
+}
+
+func (f *DynamoDB) do(operation string, body []byte) (any, error) {
+	if operation == "BatchGetItem" {
+		return f.batchGet(body)
+	}
+	var in request
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, &apiError{status: http.StatusBadRequest, code: "SerializationException"}
+	}
+	if f.Conflict != nil && (operation == "UpdateItem" || operation == "TransactWriteItems") && f.Conflict(operation) {
+		return nil, in.conflict()
+	}
+	switch operation {
+	case "GetItem":
+		if it, ok := f.items[in.Key.id()]; ok {
+			return map[string]any{"Item": it}, nil
+		}
+		return map[string]any{}, nil
+	case "PutItem":
+		if err := in.check(f.items[in.Item.id()]); err != nil {
+			return nil, err
+		}
+		f.items[in.Item.id()] = in.Item
+		return map[string]any{}, nil
+	case "UpdateItem":
+		it, err := f.update(&in)
+		if err != nil {
+			return nil, err
+		}
+		f.items[it.id()] = it
+		if in.ReturnValues == "ALL_NEW" {
+			return map[string]any{"Attributes": it}, nil
+		}
+		return map[string]any{}, nil
+	case "TransactWriteItems":
+		return f.transact(&in)
+	case "BatchWriteItem":
+		return f.batch(&in)
+	case "Query":
+		return f.query(&in)
+	}
+	return nil, invalid("operation %s", operation)
+}
+
+func (in *request) conflict() error {
+	if in.TransactItems == nil {
+		return &apiError{status: http.StatusBadRequest, code: "TransactionConflictException"}
+	}
+	reasons := make([]map[string]string, len(in.TransactItems))
+	for i := range reasons {
+		reasons[i] = map[string]string{"Code": "None"}
+	}
+	reasons[len(reasons)-1]["Code"] = "TransactionConflict"
+	return &apiError{status: http.StatusBadRequest, code: "TransactionCanceledException", reasons: reasons}
+}
+
+func (f *DynamoDB) transact(in *request) (any, error) {
+	var changed []Item
+	failed := false
+	reasons := make([]map[string]string, len(in.TransactItems))
+	for i, t := range in.TransactItems {
+		it, err := f.update(t.Update)
+		reasons[i] = map[string]string{"Code": "None"}
+		if errors.Is(err, errCondition) {
+			reasons[i]["Code"] = "ConditionalCheckFailed"
+			failed = true
+		} else if err != nil {
+			return nil, err
+		}
+		changed = append(changed, it)
+	}
+	if failed {
+		return nil, &apiError{status: http.StatusBadRequest, code: "TransactionCanceledException", reasons: reasons}
+	}
+	for _, it := range changed {
+		f.items[it.id()] = it
+	}
+	return map[string]any{}, nil
+}
+
+func (f *DynamoDB) batch(in *request) (any, error) {
+	left := map[string]any{}
+	for table, puts := range in.RequestItems {
+		if len(puts) > 25 || len(puts) == 0 {
+			return nil, invalid("%d items in a batch", len(puts))
+		}
+		seen := map[string]bool{}
+		for _, p := range puts {
+			if seen[p.PutRequest.Item.id()] {
+				return nil, invalid("key twice in one batch")
+			}
+			seen[p.PutRequest.Item.id()] = true
+			if f.Refuse != nil && f.Refuse(p.PutRequest.Item) {
+				return nil, invalid("an item is refused on request")
+			}
+		}
+		done := len(puts)
+		if f.Unprocessed != nil {
+			done -= min(f.Unprocessed(len(puts)), len(puts))
+		}
+		for _, p := range puts[:done] {
+			f.items[p.PutRequest.Item.id()] = p.PutRequest.Item
+		}
+		if done < len(puts) {
+			left[table] = puts[done:]
+		}
+	}
+	return map[string]any{"UnprocessedItems": left}, nil
+}

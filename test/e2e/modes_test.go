@@ -1,0 +1,390 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"ingestion/local"
+	"ingestion/local/flow"
+)
+
+// Feeds of the environment "staging": one with queues and metrics, one of which
+// Snowflake reads somebody's files, and one of which it reads the parts. The
+// first is there in several forms.
+const (
+	plainHeavy  = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket()}},` + "\n"
+	queuedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(), Buffer: constructs.Queue,
+		Metrics: true, Alarms: &constructs.AlarmProps{NothingFor: 2*3600e9}}},` + "\n"
+	twoSources = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(),
+		Source: constructs.Sources(constructs.ExistingBucket("team-files", constructs.WithPrefix("second/")), constructs.NewBucket())}},` + "\n"
+	fileFeed = `{Stack: "Files", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "files", Format: constructs.NDJSON(), Source: constructs.ExistingBucket("team-files", constructs.WithPrefix("in/")),
+		Snowflake: &constructs.SnowflakeProps{Table: "FILES", From: constructs.FromFiles()}}},` + "\n"
+	partFeed = `{Stack: "Parts", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "parts", Format: constructs.NDJSON(), Source: constructs.NewBucket(),
+		Snowflake: &constructs.SnowflakeProps{Table: "PARTS"}}},` + "\n"
+)
+
+var stagingStacks = []string{"staging-Store", "staging-Heavy", "staging-Files", "staging-Parts"}
+
+// modes is an environment that is changed again and again, and what was put into it.
+type modes struct {
+	*world
+	context             map[string]string
+	heavy, files, parts *flow.Feed
+	sent                map[*flow.Feed][]flow.File
+	broken              map[*flow.Feed]int64 // records, among those sent
+}
+
+// TestModes takes an environment through what its user may turn on and off while
+// it is deployed, and then deletes it with its data.
+func TestModes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("deploys to a local AWS")
+	}
+	m := &modes{context: map[string]string{"environment": "staging"}, sent: map[*flow.Feed][]flow.File{}, broken: map[*flow.Feed]int64{}}
+	m.world = startWith(t, m.context)
+	m.makeBucket(t)
+	m.deployOf(t, plainHeavy+fileFeed+partFeed, stagingStacks...)
+	m.heavy, m.files, m.parts = m.feed(t, "staging-Heavy"), m.feed(t, "staging-Files"), m.feed(t, "staging-Parts")
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T, *modes)
+	}{
+		{"everything is turned on", everythingOn},
+		{"alarms, tags and metrics", alarmsTagsAndMetrics},
+		{"a pipe that stops", pipeThatStops},
+		{"queues that are not empty", queuesNotEmpty},
+		{"a second source", secondSource},
+		{"deletion", deletion},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { step.run(t, m) }) {
+			t.FailNow() // the next step builds on this one
+		}
+	}
+}
+
+// send puts n files of a feed into a bucket below a prefix.
+func (m *modes) send(t *testing.T, f *flow.Feed, bucket, prefix string, n int) {
+	t.Helper()
+	for range n {
+		i := int64(len(m.sent[f]))
+		file := flow.File{Key: prefix + f.Name + string(rune('A'+i)) + ".ndjson", Records: 1 + i}
+		if _, err := f.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &file.Key, Body: bytes.NewReader(lines(file.Key, file.Records))}); err != nil {
+			t.Fatal(err)
+		}
+		m.sent[f] = append(m.sent[f], file)
+	}
+}
+
+// settle waits until the feeds have everything, and holds all counts against each other.
+func (m *modes) settle(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
+	defer cancel()
+	for _, f := range []*flow.Feed{m.heavy, m.files, m.parts} {
+		uploads, err := f.Wait(ctx, len(m.sent[f]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := f.Check(ctx, m.sent[f], uploads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Warehouse != nil {
+			if err := f.WaitRows(ctx, m.db, report.Expected-m.broken[f]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := report.Err(); err != nil || report.InTable+report.Quarantined != report.Expected || report.Quarantined != m.broken[f] {
+			t.Errorf("feed %s: %+v: %v", f.Name, report, err)
+		}
+	}
+}
+
+// everythingOn adds alarms, dashboard, key and queues to what is deployed and
+// holds data. Nothing that holds any is replaced by it, nothing is left to tell
+// by cdk diff, and all of it works.
+func everythingOn(t *testing.T, m *modes) {
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.send(t, m.files, "team-files", "in/", 2)
+	m.send(t, m.parts, m.parts.SourceBucket, "", 2)
+	m.settle(t)
+	before := m.physical(t)
+	maps.Copy(m.context, map[string]string{"alarmEmail": "data@example.com", "dashboard": "true", "key": "new"})
+	m.deployOf(t, queuedHeavy+fileFeed+partFeed, stagingStacks...)
+	after := m.physical(t)
+	for id, name := range before {
+		if after[id] != name {
+			t.Errorf("%s was %s and is %q", id, name, after[id])
+		}
+	}
+	var out bytes.Buffer
+	if err := m.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", m.appOf(t, queuedHeavy+fileFeed+partFeed)}, stagingStacks...)...); err != nil {
+		t.Errorf("cdk diff after the deployment: %v\n%s", err, out.String())
+	}
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 3)
+	m.send(t, m.files, "team-files", "in/", 3)
+	m.send(t, m.parts, m.parts.SourceBucket, "", 3)
+	m.settle(t)
+}
+
+// kept are the types of resources that a change of props must not replace.
+var kept = []string{"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::Lambda::Function", "AWS::IAM::Role"}
+
+// physical are the names of what is kept, by stack and logical ID.
+func (m *modes) physical(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, stack := range stagingStacks {
+		for _, kind := range kept {
+			maps.Copy(all, m.resources(t, stack, kind))
+		}
+	}
+	return all
+}
+
+// resources are the names of a stack's resources of a type, by stack and logical ID.
+func (w *world) resources(t *testing.T, stack, kind string) map[string]string {
+	t.Helper()
+	out, err := cloudformation.NewFromConfig(w.cfg).DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &stack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, r := range out.StackResources {
+		if *r.ResourceType == kind && r.ResourceStatus != "DELETE_COMPLETE" {
+			found[stack+"/"+*r.LogicalResourceId] = *r.PhysicalResourceId
+		}
+	}
+	return found
+}
+
+// alarmsTagsAndMetrics looks at what the deployment has left in AWS.
+func alarmsTagsAndMetrics(t *testing.T, m *modes) {
+	topic := m.output(t, "staging-Heavy", "HeavyAlarmTopic")
+	want := map[string]int{"staging-Store": 0, "staging-Heavy": 5, "staging-Files": 4, "staging-Parts": 4}
+	for stack, n := range want {
+		names := m.resources(t, stack, "AWS::CloudWatch::Alarm")
+		if len(names) != n {
+			t.Errorf("%s has %d alarms, want %d: %v", stack, len(names), n, names)
+		}
+		for id, name := range names {
+			var alarm struct {
+				Actions     []string `xml:"DescribeAlarmsResult>MetricAlarms>member>AlarmActions>member"`
+				Description string   `xml:"DescribeAlarmsResult>MetricAlarms>member>AlarmDescription"`
+			}
+			m.cloudwatch(t, &alarm, "DescribeAlarms", "AlarmNames.member.1", name)
+			if !slices.Equal(alarm.Actions, []string{topic}) || !strings.Contains(alarm.Description, "bin/ingest ") {
+				t.Errorf("alarm %s: %+v", id, alarm)
+			}
+		}
+	}
+	if boards := m.resources(t, "staging-Store", "AWS::CloudWatch::Dashboard"); len(boards) != 1 {
+		t.Errorf("dashboards: %v", boards)
+	}
+	m.checkTags(t)
+	m.checkMetrics(t)
+}
+
+// cloudwatch reads an answer of CloudWatch by its Query protocol: that of Go's
+// client is not moto's.
+func (w *world) cloudwatch(t *testing.T, answer any, action, parameter, value string) {
+	t.Helper()
+	form := url.Values{"Action": {action}, "Version": {"2010-08-01"}, parameter: {value}}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.env.Endpoint(), strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/"+local.Region+"/monitoring/aws4_request, SignedHeaders=host, Signature=none")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := xml.Unmarshal(body, answer); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s: %v\n%s", action, response.Status, err, body)
+	}
+}
+
+func (w *world) output(t *testing.T, stack, name string) string {
+	t.Helper()
+	outputs, err := w.env.Outputs(t.Context(), stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outputs[name] == "" {
+		t.Fatalf("stack %s has no output %s: %v", stack, name, outputs)
+	}
+	return outputs[name]
+}
+
+// pipeThatStops has the schedule of a feed's watch fire, before its pipe is
+// paused, after, and when it runs again. The topic tells the two changes.
+func pipeThatStops(t *testing.T, m *modes) {
+	queues := sqs.NewFromConfig(m.cfg)
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("on-call")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes, err := queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sns.NewFromConfig(m.cfg).Subscribe(t.Context(), &sns.SubscribeInput{
+		TopicArn: aws.String(m.output(t, "staging-Parts", "PartsAlarmTopic")), Protocol: aws.String("sqs"), Endpoint: aws.String(attributes.Attributes["QueueArn"]),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	pipe := m.parts.Warehouse.Pipe
+	for _, look := range []struct{ statement, told string }{
+		{"", ""},
+		{pipe.Pause(), "does not work"},
+		{"", ""}, // it is told once
+		{pipe.Resume(), "works again"},
+	} {
+		if look.statement != "" {
+			if _, err := m.db.ExecContext(t.Context(), look.statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.env.FireSchedules(t.Context(), "staging-Parts"); err != nil {
+			t.Fatal(err)
+		}
+		m.idle(t)
+		out, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bodies []string
+		for _, message := range out.Messages {
+			bodies = append(bodies, *message.Body)
+			if _, err := queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue.QueueUrl, ReceiptHandle: message.ReceiptHandle}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if look.told == "" && len(bodies) > 0 || look.told != "" && (len(bodies) != 1 || !strings.Contains(bodies[0], "Snowpipe of feed parts "+look.told)) {
+			t.Errorf("after %q the topic told %q, want %q", look.statement, bodies, look.told)
+		}
+	}
+}
+
+// queuesNotEmpty goes back to Direct while functions are paused and messages wait
+// in the queues. The deployment waits until they are done.
+func queuesNotEmpty(t *testing.T, m *modes) {
+	queueURL := m.output(t, "staging-Heavy", "HeavyUnpackQueueUrl")
+	m.env.Host().Pause()
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 4)
+	app := m.appOf(t, plainHeavy+fileFeed+partFeed)
+	deployed := make(chan error, 1)
+	go func() { deployed <- m.deployEdited(t, app, "staging-Heavy") }()
+	// The bucket tells unpack itself from now on, which waits too.
+	client := cloudformation.NewFromConfig(m.cfg)
+	for draining := false; !draining; {
+		select {
+		case err := <-deployed:
+			t.Fatalf("the deployment did not wait for the queues: %v", err)
+		default:
+		}
+		out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: aws.String("staging-Heavy")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range out.StackEvents {
+			draining = draining || *event.ResourceType == "Custom::QueueDrain" && event.ResourceStatus == "DELETE_IN_PROGRESS"
+		}
+	}
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 4)
+	attributes, err := sqs.NewFromConfig(m.cfg).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: &queueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+	})
+	if err != nil || attributes.Attributes["ApproximateNumberOfMessages"] == "0" {
+		t.Errorf("the deployment waits for an empty queue: %+v, %v", attributes, err)
+	}
+	m.env.Host().Resume()
+	if err := <-deployed; err != nil {
+		t.Fatal(err)
+	}
+	m.settle(t)
+	if left := m.resources(t, "staging-Heavy", "AWS::SQS::Queue"); len(left) != 1 {
+		t.Errorf("queues of the feed: %v", left)
+	}
+}
+
+// secondSource adds a source before the one that is there, and takes it away again.
+func secondSource(t *testing.T, m *modes) {
+	m.deployOf(t, twoSources+fileFeed+partFeed, "staging-Heavy")
+	m.send(t, m.heavy, "team-files", "second/", 3)
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.settle(t)
+	m.deployOf(t, plainHeavy+fileFeed+partFeed, "staging-Heavy")
+	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.settle(t)
+}
+
+// deletion destroys feeds with one of the two that delete data, and then
+// everything with both.
+func deletion(t *testing.T, m *modes) {
+	app := plainHeavy + fileFeed + partFeed
+	for _, only := range []struct {
+		key, stack string
+		feed       *flow.Feed
+	}{{"disposable", "staging-Parts", m.parts}, {"deleteData", "staging-Heavy", m.heavy}} {
+		m.context[only.key] = "true"
+		m.deployOf(t, app, only.stack)
+		m.destroyOf(t, app, only.stack)
+		delete(m.context, only.key)
+		if _, err := only.feed.S3.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &only.feed.SourceBucket}); err != nil {
+			t.Errorf("with %s alone the bucket is gone: %v", only.key, err)
+		}
+	}
+	maps.Copy(m.context, map[string]string{"disposable": "true", "deleteData": "true"})
+	m.deployOf(t, app, "staging-Store", "staging-Heavy", "staging-Files")
+	m.heavy = m.feed(t, "staging-Heavy")
+	if _, err := m.heavy.Put(t.Context(), flow.File{Key: "x.ndjson", Body: lines("x", 3)}); err != nil {
+		t.Fatal(err)
+	}
+	m.idle(t)
+	m.destroyOf(t, app, "staging-Heavy", "staging-Files", "staging-Store")
+	for _, bucket := range []string{m.heavy.SourceBucket, m.heavy.LandingBucket} {
+		if _, err := m.heavy.S3.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &bucket}); err == nil {
+			t.Errorf("bucket %s is still there", bucket)
+		}
+	}
+	if _, err := m.heavy.DB.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &m.heavy.Table}); err == nil {
+		t.Error("the table is still there")
+	}
+	if _, err := m.heavy.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("team-files"), Key: &m.sent[m.files][0].Key}); err != nil {
+		t.Errorf("somebody's file: %v", err)
+	}
+}
+
+// destroyOf destroys stacks of an app with these feeds.
+func (m *modes) destroyOf(t *testing.T, feeds string, stacks ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := m.env.CDK(t.Context(), &out, append([]string{"destroy", "--force", "--app", m.appOf(t, feeds)}, stacks...)...); err != nil {
+		t.Fatal(errors.Join(err, errors.New(out.String())))
+	}
+}
