@@ -62,7 +62,7 @@ func Endpoint(ctx context.Context, cfg aws.Config, service, prefix string) (stri
 		return "", fmt.Errorf("endpoint of %s: %w", service, err)
 	}
 	// In the regions of the government, STS and SQS have one host for all.
-	if v.fips && !(strings.HasPrefix(cfg.Region, "us-gov-") && !v.dual && service != "Lambda") {
+	if v.fips && (v.dual || service == "Lambda" || !strings.HasPrefix(cfg.Region, "us-gov-")) {
 		prefix += "-fips"
 	}
 	domain := domainOf(cfg.Region)

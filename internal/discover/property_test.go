@@ -30,6 +30,9 @@ func TestNothingIsMissedAndNothingUnchangedIsSentAgain(t *testing.T) {
 type play struct {
 	*world
 	r *rand.Rand
+	// luck is what trouble is drawn from, under mu: a request that nobody waits
+	// for any more may still be served.
+	luck *rand.Rand
 	// there is the ETag of each object that is there, sentETags those that unpack got.
 	there     map[string]string
 	mu        sync.Mutex
@@ -43,7 +46,7 @@ type play struct {
 
 func newPlay(t *testing.T, seed uint64) *play {
 	p := &play{world: newWorld(t, feed.Source{Kind: feed.ExternalBucket, Bucket: "theirs", Prefix: "in/"}), there: map[string]string{}, sentETags: map[string]bool{}}
-	p.r = rand.New(rand.NewPCG(seed, 1))
+	p.r, p.luck = rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 	p.s3.PageSize, p.db.PageSize = 1+p.r.IntN(40), 1+p.r.IntN(40)
 	p.s3.ForbidVersions = seed%2 == 0
 	p.fail = func(o event.Object) error {
@@ -82,7 +85,13 @@ func newPlay(t *testing.T, seed uint64) *play {
 	return p
 }
 
-func (p *play) unlucky() bool { return p.trouble > 0 && p.r.Float64() < p.trouble }
+func (p *play) unlucky() bool { return p.trouble > 0 && p.luck.Float64() < p.trouble }
+
+func (p *play) setTrouble(likely float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trouble = likely
+}
 
 func (p *play) remembered(o event.Object) bool {
 	for _, it := range p.db.Items() {
@@ -137,7 +146,7 @@ func (p *play) walkOn() bool {
 func (p *play) run() {
 	for range 12 {
 		p.change()
-		p.trouble = []float64{0, 0.02, 0.1}[p.r.IntN(3)]
+		p.setTrouble([]float64{0, 0.02, 0.1}[p.r.IntN(3)])
 		if p.cursor("after") == "" {
 			p.began = maps.Clone(p.there)
 		}
@@ -147,7 +156,8 @@ func (p *play) run() {
 		p.now = p.now.Add([]time.Duration{time.Minute, time.Hour}[p.r.IntN(2)])
 	}
 	// The walk that was cut off comes to its end, then one from the first key on.
-	p.trouble, p.now = 0, p.now.Add(time.Hour)
+	p.setTrouble(0)
+	p.now = p.now.Add(time.Hour)
 	for range 2 {
 		if !p.walkOn() {
 			p.t.Fatal("a walk without trouble failed")

@@ -80,6 +80,9 @@ func OpenFeed(ctx context.Context, a Account, f Feed) (*Live, error) {
 	l.LandingBucket, l.Table = require("LandingBucket"), require("Table")
 	l.UnpackFunction, l.LoadFunction = require("UnpackFunction"), require("LoadFunction")
 	l.FailureQueueURL = require("FailureQueueUrl")
+	if len(static.Spec.Sources) == 0 {
+		missing = append(missing, fmt.Errorf("feed %q: the template of stack %s names no source: deploy it again with this version", f.Name, f.Stack))
+	}
 	for _, s := range static.Spec.Sources {
 		if s.Bucket == "" {
 			s.Bucket = require("SourceBucket")

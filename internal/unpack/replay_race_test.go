@@ -3,6 +3,7 @@ package unpack_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -112,4 +113,25 @@ func TestTwoReplaysAtOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// One replay lands no more parts than the ledger's item of it holds; the next
+// one goes on.
+func TestReplayOfMoreThanOneReplayHolds(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.Spec.Limits.MaxRecordBytes = 10
+	files := map[string]string{}
+	for i := range ledger.MaxReplayParts + 20 {
+		files[fmt.Sprintf("%05d", i)] = `{"too":"large"}` + "\n"
+	}
+	n := int64(len(files))
+	u := w.run("k.zip", zipped(t, files), 1)
+	w.holds(u, 0, map[string]int64{"record_too_large": n})
+	w.unpack.Spec.Limits.MaxRecordBytes = 0
+	u = w.replay(u, "", 1)
+	if u.Stored < 900 || u.Stored >= n || !u.Balanced() {
+		t.Errorf("after the first replay: %+v", u)
+	}
+	u = w.replay(u, "", 1)
+	w.holds(u, int(n), nil)
 }

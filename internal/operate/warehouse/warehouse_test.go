@@ -49,7 +49,7 @@ func live(t *testing.T, s *snowflake.Spec, c *snowflake.Connection, more ...stri
 		outputs["Orders"+more[i]] = more[i+1]
 	}
 	template, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-		"Orders": operate.Static{Spec: feed.Spec{Feed: "orders"}, Snowflake: s, Connection: c},
+		"Orders": operate.Static{Spec: feed.Spec{Feed: "orders", Sources: []feed.Source{{Kind: feed.ExternalBucket, Bucket: "theirs"}}}, Snowflake: s, Connection: c},
 	}}})
 	if err != nil {
 		t.Fatal(err)
