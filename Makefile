@@ -37,7 +37,7 @@ local: deps host-build bin/demo ## the same, and stay up until ctrl-C
 
 .PHONY: test
 test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
-	go test -count=1 ./...
+	go test -count=1 -timeout 30m ./...
 	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/record
 
 .PHONY: live

@@ -30,7 +30,7 @@ func chromium(t *testing.T, width, height int) context.Context {
 		chromedp.Flag("no-proxy-server", true),
 	)
 	if fonts != "" {
-		options = append(options, chromedp.Env("FONTCONFIG_PATH="+fonts))
+		options = append(options, chromedp.Env("FONTCONFIG_FILE="+fonts))
 	}
 	// Not the test's context: it ends before the browser is told to, and what
 	// the browser then still writes would be in the way of removing its folder.
@@ -48,7 +48,8 @@ func chromium(t *testing.T, width, height int) context.Context {
 }
 
 // chromiumPath is that of the machine's Chromium, or of the one in the npm
-// package, which is for x86-64 Linux, with the folder of the fonts it brings.
+// package, which is for x86-64 Linux, with a configuration of the fonts it
+// brings: its own looks for them in folders of Lambda only.
 func chromiumPath(t *testing.T) (path, fonts string) {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -75,5 +76,10 @@ func chromiumPath(t *testing.T) (path, fonts string) {
 	if err != nil {
 		t.Fatalf("unpack chromium: %v", err)
 	}
-	return strings.TrimSpace(string(out)), filepath.Join(dir, "fonts")
+	fonts = filepath.Join(dir, "fonts.conf")
+	config := "<fontconfig><dir>" + filepath.Join(dir, "fonts") + "</dir><cachedir>" + filepath.Join(dir, "cache") + "</cachedir></fontconfig>\n"
+	if err := os.WriteFile(fonts, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out)), fonts
 }
