@@ -69,7 +69,7 @@ format: ## rewrite the sources as lint wants them
 
 .PHONY: snapshots
 snapshots: ## refresh snapshots of templates, SQL and help; review the diff
-	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/...
+	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/... ./internal/review
 
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md

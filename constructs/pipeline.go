@@ -163,8 +163,8 @@ func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *bu
 	f := newFeedFunction(p.Construct, "Load", c, p.failures)
 	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
 	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
-	// ConditionCheckItem is for transactions, whose other parts are puts and updates.
-	p.allowTable(f, "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+	// The ledger's transactions are updates; it queries where it has to count parts again.
+	p.allowTable(f, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem")
 	f.allowKey(keyOfTable)
 	p.wildcards(f)
 	return f

@@ -185,7 +185,7 @@ func failingFunctions(t *testing.T, w *world) {
 }
 
 func editOneProp(t *testing.T, w *world) {
-	app := w.editedApp(t, "LandingExpirationDays: 90", "LandingExpirationDays: 30")
+	app := w.editedApp(t, "storeProps := e.store()", "storeProps := e.store(); storeProps.LandingExpirationDays = 30")
 	var out bytes.Buffer
 	// The CLI's exit code is 1 where there are differences.
 	err := w.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", app}, allStacks...)...)

@@ -203,7 +203,6 @@ func refusedDeploys(t *testing.T, w *world) {
 	// The store's topic: Flights' own role is gone, that of Earthquakes serves.
 	grant := "GRANT CREATE STAGE ON SCHEMA RAW.PUBLIC TO ROLE " + sandbox.Role
 	role := w.quakes.Warehouse.Integration.RoleARN
-	const integration = `p.Integration = strings.ReplaceAll(c.named(f.Feed+"_integration", "_"), "-", "_")`
 	for _, test := range []struct {
 		name          string
 		before, after func() error
@@ -218,7 +217,7 @@ func refusedDeploys(t *testing.T, w *world) {
 			nil,
 			[]string{"Insufficient privileges", "GRANT CREATE STAGE ON SCHEMA"},
 		},
-		{"missing database", nil, nil, []string{`cmp.Or(c.SnowflakeDatabase, "RAW")`, `cmp.Or(c.SnowflakeDatabase, "NOWHERE")`}, []string{"NOWHERE", "does not exist or not authorized", "CREATE DATABASE"}},
+		{"missing database", nil, nil, flightsWith(`p.Database = "NOWHERE"`), []string{"NOWHERE", "does not exist or not authorized", "CREATE DATABASE"}},
 		{
 			"wrong external ID",
 			func() error {
@@ -227,10 +226,7 @@ func refusedDeploys(t *testing.T, w *world) {
 					"GRANT USAGE ON INTEGRATION BY_HAND TO ROLE "+sandbox.Role)
 			},
 			func() error { return w.admin(t, "DROP STORAGE INTEGRATION BY_HAND") },
-			[]string{integration, integration + `
-	if f.Feed == "flights" {
-		p.Integration, p.ExistingIntegration = "BY_HAND", true
-	}`},
+			flightsWith(`p.Integration, p.ExistingIntegration = "BY_HAND", true`),
 			[]string{"BY_HAND", "not authorized to perform: sts:AssumeRole", "external ID"},
 		},
 	} {
@@ -270,12 +266,16 @@ func refusedDeploys(t *testing.T, w *world) {
 	}
 }
 
+// flightsWith is the edit that changes the Snowflake props of Flights.
+func flightsWith(change string) []string {
+	const filled = "feeds[i].Snowflake = e.snowflake(feeds[i].IngestionPipelineProps)"
+	return []string{filled, filled + "\n\t\tif p := feeds[i].Snowflake; feeds[i].Feed == \"flights\" {\n\t\t\t" + change + "\n\t\t}"}
+}
+
 // scriptByHand deploys a feed without any SQL, and then runs the script of
 // `ingest sql` as a person would.
 func scriptByHand(t *testing.T, w *world) {
-	app := w.editedApp(t, "p.Connection = connection", `if p.Connection = connection; f.Feed == "flights" {
-		p.Connection, p.Principal, p.ExternalID = nil, "`+snowflake.IAMUserARN+`", "flights-by-hand"
-	}`)
+	app := w.editedApp(t, flightsWith(`p.Connection, p.Principal, p.ExternalID = nil, "`+snowflake.IAMUserARN+`", "flights-by-hand"`)...)
 	if err := w.deployEdited(t, app, "Flights"); err != nil {
 		t.Fatal(err)
 	}
