@@ -230,7 +230,7 @@ func TestActionsOfFunctions(t *testing.T) {
 			"sqs:SendMessage",
 		},
 		"FeedLoadRole": {
-			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
+			"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem",
 			"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo",
 			"logs:CreateLogStream", "logs:PutLogEvents",
 			"s3:GetObject", "s3:PutObject",
