@@ -79,9 +79,9 @@ func Open(ctx context.Context, cfg aws.Config, name string) (*Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := f.Output("Table")
-	if table == "" {
-		return nil, fmt.Errorf("feed %q: stack %s has no output %sTable: deploy it again with this version", f.Name, f.Stack, f.ID)
+	table, err := f.Required("Table")
+	if err != nil {
+		return nil, err
 	}
 	return New(dynamodb.NewFromConfig(cfg), table, f.Name), nil
 }

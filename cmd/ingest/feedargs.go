@@ -14,6 +14,7 @@ import (
 
 	"ingestion/internal/ledger"
 	"ingestion/internal/operate"
+	"ingestion/internal/operate/overview"
 )
 
 // open opens the feed of a name, with all that belongs to it.
@@ -23,6 +24,18 @@ func (c *command) open(cmd *cobra.Command, name string) (*operate.Live, error) {
 		return nil, err
 	}
 	return operate.Open(cmd.Context(), account, name)
+}
+
+// findUpload finds the upload that a flag names, nil for an empty one.
+func findUpload(cmd *cobra.Command, l *operate.Live, name string) (*ledger.Upload, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // no upload is asked for
+	}
+	u, err := overview.FindUpload(cmd.Context(), l.Ledger, l.Name, name)
+	if err != nil {
+		return nil, err
+	}
+	return &u, nil
 }
 
 // feedAndUpload are the arguments of verbs that can be narrowed to one upload.

@@ -11,7 +11,6 @@ import (
 
 	"ingestion/internal/ledger"
 	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
 	"ingestion/internal/operate/reconcile"
 	"ingestion/internal/operate/warehouse"
 	"ingestion/internal/origin"
@@ -59,12 +58,8 @@ there is a difference.`,
 			if err != nil {
 				return err
 			}
-			if uploadName != "" {
-				u, err := overview.FindUpload(cmd.Context(), l.Ledger, l.Name, uploadName)
-				if err != nil {
-					return err
-				}
-				r.Upload = &u
+			if r.Upload, err = findUpload(cmd, l, uploadName); err != nil {
+				return err
 			}
 			r.Called, r.Flags = args[0], c.accountFlags()
 			return c.runReconcile(cmd, l, &r, inSnowflake)

@@ -83,9 +83,9 @@ first record, and a last one, data, with what a record has beside those, as JSON
 			if err != nil {
 				return err
 			}
-			table := f.Output("Table")
-			if table == "" {
-				return fmt.Errorf("feed %q: stack %s has no output %sTable: deploy it again with this version", f.Name, f.Stack, f.ID)
+			table, err := f.Required("Table")
+			if err != nil {
+				return err
 			}
 			db := dynamodb.NewFromConfig(account.Config)
 			query := records.Query{Where: terms, Limit: limit}

@@ -13,7 +13,6 @@ import (
 
 	"ingestion/internal/handon"
 	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
 	"ingestion/internal/operate/replay"
 )
 
@@ -63,12 +62,8 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 			if err != nil {
 				return err
 			}
-			if uploadName != "" {
-				u, err := overview.FindUpload(cmd.Context(), l.Ledger, l.Name, uploadName)
-				if err != nil {
-					return err
-				}
-				r.Upload = &u
+			if r.Upload, err = findUpload(cmd, l, uploadName); err != nil {
+				return err
 			}
 			fillReplay(&r, l)
 			p := c.progress(cmd, "replaying", 0, "uploads")

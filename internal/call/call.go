@@ -22,6 +22,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"ingestion/internal/pause"
 )
 
 // Request is one request, a POST.
@@ -61,20 +63,9 @@ func Do(ctx context.Context, cfg aws.Config, r Request) ([]byte, error) {
 		if delayErr != nil {
 			return nil, errors.Join(err, delayErr)
 		}
-		if waitErr := wait(ctx, delay); waitErr != nil {
+		if waitErr := pause.For(ctx, delay); waitErr != nil {
 			return nil, errors.Join(err, waitErr)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

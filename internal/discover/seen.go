@@ -14,6 +14,7 @@ import (
 
 	"ingestion/internal/feed"
 	"ingestion/internal/listing"
+	"ingestion/internal/pause"
 )
 
 // API is what the package needs of a DynamoDB client.
@@ -110,7 +111,7 @@ func (h *Handler) remember(ctx context.Context, bucket string, objects []listing
 		if attempt == maxUnprocessed {
 			return fmt.Errorf("remember objects of bucket %s: the table has left %d unprocessed %d times", bucket, len(writes), attempt+1)
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := pause.For(ctx, backoff(attempt)); err != nil {
 			return err
 		}
 	}
@@ -119,16 +120,9 @@ func (h *Handler) remember(ctx context.Context, bucket string, objects []listing
 // maxUnprocessed is how often in a row the table may take less than all.
 const maxUnprocessed = 10
 
-// pause waits before another try, with full jitter, for up to 5 seconds.
-func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(rand.N(min(25*time.Millisecond<<attempt, 5*time.Second)))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// backoff is how long to wait before another try, with full jitter: up to 5 seconds.
+func backoff(attempt int) time.Duration {
+	return rand.N(min(25*time.Millisecond<<attempt, 5*time.Second))
 }
 
 func isConditionFailed(err error) bool {

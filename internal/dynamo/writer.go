@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"ingestion/internal/pause"
 )
 
 const (
@@ -267,7 +269,7 @@ func (w *Writer) retry(m message) error {
 		case attempt+1 >= maxAttempts:
 			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
 		}
-		if err := sleep(w.ctx, backoff(attempt)); err != nil {
+		if err := pause.For(w.ctx, backoff(attempt)); err != nil {
 			return err
 		}
 		attempt++
@@ -278,15 +280,4 @@ func (w *Writer) retry(m message) error {
 func backoff(attempt int) time.Duration {
 	ceiling := min(5*time.Second, 25*time.Millisecond<<min(attempt, 10))
 	return rand.N(ceiling) + time.Millisecond
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ingestion/internal/pause"
 )
 
 // BatchAPI is what States needs of a DynamoDB client.
@@ -45,20 +47,8 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 			return states, nil
 		}
 		ask.Keys = left
-		if err := pause(ctx, attempt); err != nil {
+		if err := pause.For(ctx, 50*time.Millisecond<<min(attempt, 6)); err != nil {
 			return nil, err
 		}
-	}
-}
-
-// pause waits twice as long each time, from 50 ms to about 3 s.
-func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(50 * time.Millisecond << min(attempt, 6))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

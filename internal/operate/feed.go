@@ -44,6 +44,16 @@ const (
 // Output returns an output of the feed's stack by its name without the ID, or "".
 func (f Feed) Output(name string) string { return f.outputs[name] }
 
+// Required is Output of what every feed has. The error says what to do about a
+// stack of an earlier version.
+func (f Feed) Required(name string) (string, error) {
+	value := f.Output(name)
+	if value == "" {
+		return "", fmt.Errorf("feed %q: stack %s has no output %s%s: deploy it again with this version", f.Name, f.Stack, f.ID, name)
+	}
+	return value, nil
+}
+
 // SnowflakeNames are what the stack knows of the feed's side of Snowflake.
 func (f Feed) SnowflakeNames() (snowflake.Names, error) {
 	n := snowflake.Names{

@@ -71,9 +71,9 @@ func OpenFeed(ctx context.Context, a Account, f Feed) (*Live, error) {
 	}
 	var missing []error
 	require := func(name string) string {
-		value := f.Output(name)
-		if value == "" {
-			missing = append(missing, fmt.Errorf("feed %q: stack %s has no output %s%s: deploy it again with this version", f.Name, f.Stack, f.ID, name))
+		value, err := f.Required(name)
+		if err != nil {
+			missing = append(missing, err)
 		}
 		return value
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	"ingestion/internal/pause"
 )
 
 // API is what the package needs of an S3 client.
@@ -211,7 +213,7 @@ func (r *stream) Read(p []byte) (int, error) {
 		if r.broken++; r.broken > maxResumes {
 			return 0, fmt.Errorf("%s: read broke %d times at byte %d of %d: %w", r.source.uri(), r.broken, r.at, r.end, noEOF(err))
 		}
-		if err := pause(r.ctx, r.broken); err != nil {
+		if err := pause.For(r.ctx, backoff(r.broken)); err != nil {
 			return 0, err
 		}
 	}
@@ -225,16 +227,8 @@ func noEOF(err error) error {
 	return err
 }
 
-func pause(ctx context.Context, n int) error {
-	t := time.NewTimer(50 * time.Millisecond << n)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// backoff is twice as long each time, from 50 ms.
+func backoff(n int) time.Duration { return 50 * time.Millisecond << n }
 
 func (r *stream) Close() error {
 	if r.body == nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"ingestion/internal/pause"
 )
 
 // PutNew writes an object unless its key is taken: what is under a key that was
@@ -46,7 +48,7 @@ func put(ctx context.Context, api API, in *s3.PutObjectInput, body io.ReadSeeker
 			return false, nil
 		case status(err) == http.StatusConflict && attempt < maxResumes:
 			// Another writer of the same key is at work: see who won.
-			if err := pause(ctx, attempt); err != nil {
+			if err := pause.For(ctx, backoff(attempt)); err != nil {
 				return false, err
 			}
 		default:

@@ -18,6 +18,7 @@ import (
 	"ingestion/internal/operate"
 	"ingestion/internal/operate/overview"
 	"ingestion/internal/operate/warehouse"
+	"ingestion/internal/pause"
 )
 
 const (
@@ -154,7 +155,7 @@ func (l *Live) ask(ctx context.Context, f operate.Feed) {
 			rest = 100 * rejoinAfter // it takes another deployment
 		}
 		l.set(f, nil, err)
-		pause(ctx, rest)
+		_ = pause.For(ctx, rest) // the loop looks whether it was the end
 	}
 }
 
@@ -192,7 +193,7 @@ func (l *Live) askWhile(ctx context.Context, f operate.Feed) (err error) {
 			}
 			l.set(f, &n, nil)
 		}
-		pause(ctx, warehouseEvery)
+		_ = pause.For(ctx, warehouseEvery)
 	}
 	return ctx.Err()
 }
@@ -205,13 +206,4 @@ func (l *Live) set(f operate.Feed, rows *int64, err error) {
 		r.Error = err.Error()
 	}
 	l.rows[f.String()] = r
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

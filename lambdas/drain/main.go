@@ -17,6 +17,7 @@ import (
 	"ingestion/internal/drain"
 	"ingestion/internal/function"
 	"ingestion/internal/handon"
+	"ingestion/internal/pause"
 )
 
 // envEvery shortens drain.Every where the numbers of a queue are exact: in the local AWS.
@@ -43,20 +44,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 		Every:  every,
 		SQS:    sqs.NewFromConfig(cfg),
 		Again:  handon.JSON[drain.Request](handon.Function(cfg, lambdacontext.FunctionName)),
-		Answer: drain.Send, Wait: wait, Now: time.Now, TimeUp: function.TimeUp,
+		Answer: drain.Send, Wait: pause.For, Now: time.Now, TimeUp: function.TimeUp,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -24,6 +24,8 @@ import (
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"ingestion/internal/pause"
 )
 
 // The test binary is its own function: started with this variable set, it is a
@@ -242,7 +244,7 @@ func (c *fakeCloud) receive(ctx context.Context, _ string, most int) ([]sqstypes
 	}
 	c.mu.Unlock()
 	if out == nil {
-		return nil, sleep(ctx, 20*time.Millisecond)
+		return nil, pause.For(ctx, 20*time.Millisecond)
 	}
 	return out, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"ingestion/internal/pause"
 )
 
 // Errors that Invoke and InvokeAsync return; the HTTP API answers them with
@@ -97,7 +99,7 @@ func (h *Host) deliver(ctx context.Context, c cloud, e event) error {
 			return err
 		}
 		if h.faults.take(faultThrottle, e.function) {
-			if err := sleep(ctx, h.options.RetryDelay); err != nil {
+			if err := pause.For(ctx, h.options.RetryDelay); err != nil {
 				return err
 			}
 			continue
@@ -121,7 +123,7 @@ func (h *Host) deliver(ctx context.Context, c cloud, e event) error {
 		case time.Since(e.received)+delay > cfg.maxAge:
 			return h.sendFailure(ctx, c, cfg, e, res, "EventAgeExceeded", attempts)
 		}
-		if err := sleep(ctx, delay); err != nil {
+		if err := pause.For(ctx, delay); err != nil {
 			return err
 		}
 	}
@@ -210,15 +212,4 @@ func functionName(s string) string {
 	}
 	name, _, _ := strings.Cut(s, ":")
 	return name
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"ingestion/internal/pause"
 )
 
 // mappingInterval is how often the host looks for new and gone mappings.
@@ -23,7 +25,7 @@ type poller struct {
 // pollMappings keeps a poller running for every enabled event source mapping.
 func (h *Host) pollMappings(ctx context.Context) {
 	told := ""
-	for sleep(ctx, mappingInterval) == nil {
+	for pause.For(ctx, mappingInterval) == nil {
 		if err := h.settleMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
 			told = err.Error()
 			h.log.printf("%v", err)

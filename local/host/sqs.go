@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"ingestion/internal/pause"
 )
 
 // pollQueue brings the messages of one queue to its function, several batches at once.
@@ -35,7 +37,7 @@ func (h *Host) pollQueue(ctx context.Context, c cloud, m mapping) {
 			<-slots
 			if err != nil && h.base.Err() == nil {
 				h.log.printf("mapping %s: %v", m.id, err)
-				_ = sleep(ctx, time.Second)
+				_ = pause.For(ctx, time.Second)
 			}
 			continue
 		}

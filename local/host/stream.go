@@ -7,6 +7,8 @@ import (
 	"hash/fnv"
 	"sync"
 	"time"
+
+	"ingestion/internal/pause"
 )
 
 const (
@@ -88,7 +90,7 @@ func (h *Host) pollStream(ctx context.Context, c cloud, m mapping) {
 			s.complain(err)
 		}
 		if delivered == 0 {
-			_ = sleep(ctx, streamInterval)
+			_ = pause.For(ctx, streamInterval)
 		}
 	}
 }
@@ -158,7 +160,7 @@ func (s *streamPoller) fill(ctx context.Context) ([]streamRecord, error) {
 		if left <= 0 {
 			return waiting, nil
 		}
-		if err := sleep(ctx, min(left, streamInterval)); err != nil {
+		if err := pause.For(ctx, min(left, streamInterval)); err != nil {
 			return nil, err
 		}
 	}

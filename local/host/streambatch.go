@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"ingestion/internal/pause"
 )
 
 // maxDoublings bounds how far the delay between two tries of a batch grows.
@@ -44,7 +46,7 @@ func (s *streamPoller) settle(ctx context.Context, batch []streamRecord) error {
 			s.discard(batch, "RetryAttemptsExhausted", invoked, last)
 			return nil
 		}
-		if err := sleep(ctx, s.host.options.RetryDelay<<min(max(invoked-1, 0), maxDoublings)); err != nil {
+		if err := pause.For(ctx, s.host.options.RetryDelay<<min(max(invoked-1, 0), maxDoublings)); err != nil {
 			return err
 		}
 		if splits {

@@ -9,6 +9,8 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"ingestion/internal/pause"
 )
 
 const (
@@ -32,7 +34,7 @@ type pacer struct {
 }
 
 func newPacer(rate float64) *pacer {
-	return &pacer{highest: rate, rate: rate, now: time.Now, waitTill: sleep}
+	return &pacer{highest: rate, rate: rate, now: time.Now, waitTill: pause.For}
 }
 
 // wait waits for its turn.
@@ -85,15 +87,4 @@ func throttled(err error) bool {
 	}
 	var response *awshttp.ResponseError
 	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusTooManyRequests
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"ingestion/internal/handon"
 	"ingestion/internal/ledger"
+	"ingestion/internal/pause"
 	"ingestion/internal/upload"
 )
 
@@ -100,7 +101,7 @@ type Upload struct {
 // again does the rest.
 func (r *Replay) Do(ctx context.Context) (Result, error) {
 	if r.now == nil {
-		r.now, r.sleep = time.Now, sleep
+		r.now, r.sleep = time.Now, pause.For
 	}
 	r.sent, r.begun = map[upload.PartRef]bool{}, map[string]bool{}
 	result := Result{Feed: r.Feed, DryRun: r.DryRun, Events: []Event{}, Uploads: []Upload{}}
@@ -302,15 +303,4 @@ func (r *Replay) send(ctx context.Context, to Target, payload []byte) error {
 		return r.Load(ctx, payload)
 	}
 	return r.Function(string(to))(ctx, payload)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -1,0 +1,70 @@
+package records_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"ingestion/records"
+)
+
+// account answers DescribeStacks with the stack of a feed, and every query of
+// its table with nothing; it tells which tables were asked.
+func account(t *testing.T, outputs ...string) (aws.Config, *[]string) {
+	t.Helper()
+	var members strings.Builder
+	for i := 0; i < len(outputs); i += 2 {
+		fmt.Fprintf(&members, "<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>", outputs[i], outputs[i+1])
+	}
+	asked := &[]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") {
+			*asked = append(*asked, string(body))
+			_, _ = io.WriteString(w, `{"Items": [], "Count": 0}`)
+			return
+		}
+		_, _ = io.WriteString(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>Orders</StackName><StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs>`+
+			members.String()+`</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	return aws.Config{
+		Region: "eu-central-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+	}, asked
+}
+
+func TestOpen(t *testing.T) {
+	cfg, asked := account(t, "OrdersFeed", "orders", "OrdersLandingPrefix", "landing/orders/", "OrdersTable", "the-table")
+	f, err := records.Open(t.Context(), cfg, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range f.Uploads(t.Context()) {
+		t.Errorf("an upload, or %v", err)
+	}
+	if f.Name != "orders" || len(*asked) != 1 || !strings.Contains((*asked)[0], `"the-table"`) {
+		t.Errorf("feed %q, asked %q", f.Name, *asked)
+	}
+}
+
+func TestOpenTellsWhatIsMissing(t *testing.T) {
+	cfg, _ := account(t, "OrdersFeed", "orders", "OrdersLandingPrefix", "landing/orders/")
+	for name, want := range map[string]string{
+		"orders":  `feed "orders": stack Orders has no output OrdersTable: deploy it again with this version`,
+		"returns": `no such feed, "returns": this account and region has Orders/orders`,
+	} {
+		if _, err := records.Open(t.Context(), cfg, name); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
