@@ -38,7 +38,7 @@ local: deps host-build bin/demo ## the same, and stay up until ctrl-C
 .PHONY: test
 test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 -timeout 30m ./...
-	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/record
+	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/files/record
 
 .PHONY: live
 live: deps build ## the feeds in a real AWS and Snowflake account, see docs/snowflake.md
@@ -69,7 +69,7 @@ format: ## rewrite the sources as lint wants them
 
 .PHONY: snapshots
 snapshots: ## refresh snapshots of templates, SQL and help; review the diff
-	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/... ./internal/review
+	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/... ./internal/operator/review
 
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md

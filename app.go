@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // feeds lists the feeds of this app. To add one, add an entry here, look at

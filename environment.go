@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // environment is one deployment of this app: "production", or "staging" beside

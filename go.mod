@@ -1,4 +1,4 @@
-module ingestion
+module example.com/ingestion
 
 go 1.26.0
 

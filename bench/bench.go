@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/ids"
 )
 
 // bench is one run: the stubs, and where things are.
@@ -31,10 +31,10 @@ type bench struct {
 // handedOn is what unpack invoked load for.
 type handedOn struct {
 	mu    sync.Mutex
-	parts []upload.PartRef
+	parts []ids.PartRef
 }
 
-func (h *handedOn) take() []upload.PartRef {
+func (h *handedOn) take() []ids.PartRef {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	parts := h.parts
@@ -44,7 +44,7 @@ func (h *handedOn) take() []upload.PartRef {
 
 // ServeHTTP implements Lambda's Invoke, for asynchronous invocations.
 func (h *handedOn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var p upload.PartRef
+	var p ids.PartRef
 	if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
 )
 
 // Names of what is in the stubs.
@@ -65,12 +65,12 @@ func (b *bench) functionEnvironment(format feed.Format, memory int) ([]string, e
 // outcome is one run of one contender.
 type outcome struct {
 	usage
-	InitMilliseconds float64          `json:"init_ms,omitempty"`
-	Calls            int              `json:"calls,omitempty"`
-	CallsPerSecond   float64          `json:"calls_per_second,omitempty"`
-	Equal            bool             `json:"equal"`
-	bodies           [][]byte         // of BatchWriteItem
-	parts            []upload.PartRef // that unpack handed on
+	InitMilliseconds float64       `json:"init_ms,omitempty"`
+	Calls            int           `json:"calls,omitempty"`
+	CallsPerSecond   float64       `json:"calls_per_second,omitempty"`
+	Equal            bool          `json:"equal"`
+	bodies           [][]byte      // of BatchWriteItem
+	parts            []ids.PartRef // that unpack handed on
 }
 
 // unpack runs the unpack function on one object.
@@ -102,7 +102,7 @@ func (b *bench) unpack(ctx context.Context, key string) (outcome, error) {
 
 // load runs the load function on parts, one after another in one process, as
 // the service does when events come one by one.
-func (b *bench) load(ctx context.Context, parts []upload.PartRef) (outcome, error) {
+func (b *bench) load(ctx context.Context, parts []ids.PartRef) (outcome, error) {
 	var o outcome
 	env, err := b.functionEnvironment(feed.Format{Kind: feed.NDJSON}, loadMemory)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
 )
 
 // formatOf tells from a name what a file's records look like.
@@ -64,8 +64,8 @@ func (b *bench) realFile(ctx context.Context, file string, r *results) error {
 	return nil
 }
 
-func sortParts(parts []upload.PartRef) {
-	slices.SortFunc(parts, func(a, b upload.PartRef) int { return strings.Compare(a.Part, b.Part) })
+func sortParts(parts []ids.PartRef) {
+	slices.SortFunc(parts, func(a, b ids.PartRef) int { return strings.Compare(a.Part, b.Part) })
 }
 
 // digestRows digests delimited text as the standard library reads it: each row

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"ingestion/internal/fake"
+	"example.com/ingestion/internal/testing/fake"
 )
 
 // dynamoStub takes what BatchWriteItem brings and keeps the bodies, to be

@@ -10,8 +10,8 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 // StoreAlarmProps say who is told when something goes wrong with a feed.

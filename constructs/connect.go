@@ -10,7 +10,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 // inlet is where a feed hears of its objects: unpack itself or, with Buffer:

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"regexp"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 // StoreStack is the name that an app gives the stack of its store. No feed's

@@ -1,6 +1,6 @@
 package constructs
 
-import "ingestion/internal/feed"
+import "example.com/ingestion/internal/feed"
 
 // Format says how the files of a feed are split into records. Archives and
 // compressions are recognised by themselves and need no mention. Make one with

@@ -15,7 +15,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 // Architecture is the processor that the functions run on.

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 var notAlphanumeric = regexp.MustCompile(`[^A-Za-z0-9]`)

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 // Limits bound what one source object may ask of the functions.

@@ -10,7 +10,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // addSnowflake makes the feed's role and, with a connection, everything in

@@ -1,8 +1,8 @@
 package constructs
 
 import (
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 // SnowflakeConnection says how the deployment reaches an account of Snowflake.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 var (

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 const (

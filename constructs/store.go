@@ -13,8 +13,8 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 // Store is where the records of one or many feeds end: a landing bucket for

@@ -5,7 +5,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // addWatch has the stack's Snowflake function look at the feed's pipe every

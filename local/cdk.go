@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/local/host"
+	"example.com/ingestion/local/lambdahost"
 )
 
 // CDK runs the pinned cdk CLI in Repo against the local AWS, with the context of
@@ -26,7 +26,7 @@ func (e *Env) CDK(ctx context.Context, out io.Writer, args ...string) error {
 		return fmt.Errorf("cdk: %w", err)
 	}
 	defer removeAll(assembly)
-	args = append(slices.Clone(args), "--output", assembly, "--context", "architecture="+host.Architecture())
+	args = append(slices.Clone(args), "--output", assembly, "--context", "architecture="+lambdahost.Architecture())
 	for _, key := range slices.Sorted(maps.Keys(e.options.Context)) {
 		args = append(args, "--context", key+"="+e.options.Context[key])
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"ingestion/local/host"
+	"example.com/ingestion/local/lambdahost"
 )
 
 // Account and Region are those of the local AWS.
@@ -43,13 +43,13 @@ type Options struct {
 	// `--context key=value` each.
 	Context map[string]string
 	// Host sets up the Lambda host; its Dir and Log are taken from here.
-	Host host.Options
+	Host lambdahost.Options
 }
 
 // Env is a running local AWS.
 type Env struct {
 	options Options
-	host    *host.Host
+	host    *lambdahost.Host
 	moto    *launcher
 	config  aws.Config
 	closing sync.Once
@@ -85,7 +85,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	if e.host, err = host.New(o.Host); err != nil {
+	if e.host, err = lambdahost.New(o.Host); err != nil {
 		return nil, err
 	}
 	// The numbers of a queue are exact here: the function drain has no minute to wait.
@@ -119,7 +119,7 @@ func (e *Env) Endpoint() string {
 }
 
 // Host is the Lambda host: pausing, fault injection, waiting until it is idle.
-func (e *Env) Host() *host.Host { return e.host }
+func (e *Env) Host() *lambdahost.Host { return e.host }
 
 // AWSConfig is the configuration for clients of the local AWS.
 func (e *Env) AWSConfig(context.Context) (aws.Config, error) {

@@ -26,7 +26,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"ingestion/local/host"
+	"example.com/ingestion/local/lambdahost"
 )
 
 func start(t *testing.T) *Env {
@@ -34,7 +34,7 @@ func start(t *testing.T) *Env {
 	if testing.Short() {
 		t.Skip("starts moto_server")
 	}
-	env, err := Start(t.Context(), Options{Dir: t.TempDir(), Repo: "..", Log: t.Output(), Host: host.Options{RetryDelay: 20 * time.Millisecond}})
+	env, err := Start(t.Context(), Options{Dir: t.TempDir(), Repo: "..", Log: t.Output(), Host: lambdahost.Options{RetryDelay: 20 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func (w *world) template(edit func(resources map[string]any)) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	b = bytes.ReplaceAll(b, []byte("ARCHITECTURE"), []byte(host.Architecture()))
+	b = bytes.ReplaceAll(b, []byte("ARCHITECTURE"), []byte(lambdahost.Architecture()))
 	var t map[string]any
 	if err := json.Unmarshal(b, &t); err != nil {
 		w.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"ingestion/records"
+	"example.com/ingestion/records"
 )
 
 // account answers DescribeStacks with the stack of a feed, and every query of

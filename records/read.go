@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/ledger"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // What bounds memory: an upload has at most 64 shards, and of each there are
@@ -106,7 +106,7 @@ func (f *Feed) shard(ctx context.Context, u ledger.Upload, shard int, items int3
 		KeyConditionExpression:   aws.String("#k = :k"),
 		ExpressionAttributeNames: map[string]string{"#k": feed.PartitionKey},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":k": &types.AttributeValueMemberS{Value: upload.PartitionKey(f.Name, u.ID, shard)},
+			":k": &types.AttributeValueMemberS{Value: ids.PartitionKey(f.Name, u.ID, shard)},
 		},
 	})
 	pages := make(chan page)

@@ -31,9 +31,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // Record is one record of a feed, as the table holds it.
@@ -53,7 +53,7 @@ type Record struct {
 }
 
 // Upload is the ID of the upload that the record came with.
-func (r Record) Upload() string { return r.ID[:min(len(r.ID), upload.IDLength)] }
+func (r Record) Upload() string { return r.ID[:min(len(r.ID), ids.IDLength)] }
 
 // API is what the package needs of a DynamoDB client. Reading takes
 // dynamodb:Query and dynamodb:GetItem on the table and its index.
@@ -74,8 +74,8 @@ type Feed struct {
 // Open finds a deployed feed by its name, its stack's or both ("Stack/feed"), as
 // the command does. It asks CloudFormation for the stack's outputs.
 func Open(ctx context.Context, cfg aws.Config, name string) (*Feed, error) {
-	account := operate.NewAccount(cfg)
-	f, err := operate.Find(ctx, account.Stacks, name)
+	account := operator.NewAccount(cfg)
+	f, err := operator.Find(ctx, account.Stacks, name)
 	if err != nil {
 		return nil, err
 	}

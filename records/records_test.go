@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/fake"
-	"ingestion/internal/ledger"
-	"ingestion/internal/upload"
-	"ingestion/records"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
+	"example.com/ingestion/records"
 )
 
 // table is a fake table with uploads of two feeds.
@@ -43,14 +43,14 @@ func m(pairs ...any) types.AttributeValue {
 // add enters an upload of a feed with these payloads, over a number of shards.
 func (tb table) add(feedName, key string, day, shards int, data ...types.AttributeValue) string {
 	tb.t.Helper()
-	u := upload.New(upload.Upload{Feed: feedName, Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)})
+	u := ids.New(ids.Upload{Feed: feedName, Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)})
 	if _, err := ledger.New(tb.db.Client(), "t").Begin(tb.t.Context(), ledger.Upload{Upload: u, Shards: shards}); err != nil {
 		tb.t.Fatal(err)
 	}
 	for i, v := range data {
-		id := upload.RecordID(u.ID, 0, int64(i))
+		id := ids.RecordID(u.ID, 0, int64(i))
 		item := map[string]types.AttributeValue{
-			"pk": s(upload.PartitionKey(feedName, u.ID, upload.Shard(int64(i), shards))), "sk": s(id[upload.IDLength+1:]),
+			"pk": s(ids.PartitionKey(feedName, u.ID, ids.Shard(int64(i), shards))), "sk": s(id[ids.IDLength+1:]),
 			"id": s(id), "feed": s(feedName), "source": s(u.Source()), "version": s("e"), "entry": s(""), "ordinal": n(strconv.Itoa(i)), "data": v,
 		}
 		if _, err := tb.db.Client().PutItem(tb.t.Context(), &dynamodb.PutItemInput{TableName: new(string), Item: item}); err != nil {
@@ -130,7 +130,7 @@ func TestLimitReadsLittle(t *testing.T) {
 
 // What the caller leaves early leaves nothing behind.
 func TestBreak(t *testing.T) {
-	table := endless{u: upload.New(upload.Upload{Feed: "orders", Key: "k"}), shards: 16, total: 100_000}
+	table := endless{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 16, total: 100_000}
 	before := runtime.NumGoroutine()
 	for range 20 {
 		for range records.New(table, "t", "orders").Read(t.Context(), records.Query{Upload: table.u.ID}) {
@@ -223,7 +223,7 @@ func TestJSON(t *testing.T) {
 // endless is a table that makes up the records of one upload as they are asked for.
 type endless struct {
 	ledger.API
-	u      upload.Upload
+	u      ids.Upload
 	shards int
 	total  int64
 }
@@ -248,9 +248,9 @@ func (e endless) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dy
 	}
 	out := &dynamodb.QueryOutput{}
 	for ; next < e.total && len(out.Items) < int(*in.Limit); next++ {
-		if upload.Shard(next, e.shards) == shard {
+		if ids.Shard(next, e.shards) == shard {
 			out.Items = append(out.Items, map[string]types.AttributeValue{
-				"id": s(upload.RecordID(e.u.ID, 0, next)), "ordinal": n(strconv.FormatInt(next, 10)), "data": m("text", s(strings.Repeat("x", 1000))),
+				"id": s(ids.RecordID(e.u.ID, 0, next)), "ordinal": n(strconv.FormatInt(next, 10)), "data": m("text", s(strings.Repeat("x", 1000))),
 			})
 		}
 	}
@@ -262,7 +262,7 @@ func (e endless) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dy
 
 // 200 MB of records go through in memory that does not grow with them.
 func TestFlatMemory(t *testing.T) {
-	table := endless{u: upload.New(upload.Upload{Feed: "orders", Key: "k"}), shards: 8, total: 200_000}
+	table := endless{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 8, total: 200_000}
 	feed := records.New(table, "t", "orders")
 	var stats runtime.MemStats
 	runtime.GC()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/records"
+	"example.com/ingestion/records"
 )
 
 func TestWhere(t *testing.T) {

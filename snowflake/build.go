@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 // Plan makes the feed's objects. The error has everything that is wrong with

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 // Check says what is wrong with a CREATE or ALTER of one of this project's

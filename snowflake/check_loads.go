@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 func (p *parser) pipe() error {

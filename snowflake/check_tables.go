@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 // table is a CREATE TABLE after its name.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 func TestCheckRefuses(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
 )
 
 // Facts of the file that a row came from: the last columns of every table.
@@ -66,7 +66,7 @@ func (s Spec) ownColumns() []string {
 // has no member for its upload, with which the record's ID begins.
 func (s Spec) fromLine(v, name string) string {
 	if s.From == FromParts && name == "UPLOAD" {
-		return "SUBSTR(" + member(v, "id") + "::VARCHAR,1," + strconv.Itoa(upload.IDLength) + ")"
+		return "SUBSTR(" + member(v, "id") + "::VARCHAR,1," + strconv.Itoa(ids.IDLength) + ")"
 	}
 	return member(v, strings.ToLower(name)) + "::VARCHAR"
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 // Prefixes of the landing bucket, before a feed's name.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
-	"ingestion/snowflake/token"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/token"
 )
 
 var (

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 // parser goes through the tokens of one statement.

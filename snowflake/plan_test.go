@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
 )
 
 func TestMarks(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
-	"ingestion/snowflake/token"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/token"
 )
 
 // hostile are names that break out of careless quotes.

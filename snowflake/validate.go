@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 // maxIdentifier is the longest identifier, in characters (documentation:

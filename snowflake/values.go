@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 // value goes past an option's value and returns it.

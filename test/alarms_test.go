@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // alarmsOf writes the alarms of a template, one a line.

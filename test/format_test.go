@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
-	"ingestion/internal/feed"
+	"example.com/ingestion/constructs"
+	"example.com/ingestion/internal/feed"
 )
 
 // The functions are told of the format as it was given, and an option of a format

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gkampitakis/go-snaps/snaps"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 func TestMain(m *testing.M) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // EventBridge gives an event up where it is refused. So everything that lets a

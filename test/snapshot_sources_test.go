@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 const (

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/gkampitakis/go-snaps/snaps"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // matchSnapshots compares each template with test/__snapshots__/<name>.<stack>.

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 var logicalIDHash = regexp.MustCompile(`[0-9A-F]{8}"`)

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // CloudFormation deploys no change of metadata alone. Where no SQL is run, a

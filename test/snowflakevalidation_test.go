@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 func TestValidateSnowflake(t *testing.T) {

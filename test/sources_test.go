@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // Changing Buffer on a deployed feed: what has data, what has logs and the

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // Wrong sources and buffers, each with everything that is said about it.

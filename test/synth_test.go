@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // fakeAssets returns a folder laid out as `make build` leaves dist, with

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // Data are deleted only if the code and the command both say so.

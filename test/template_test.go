@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // templatesWithEverything are the comprehensive feed beside a minimal one on a

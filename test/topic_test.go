@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 // Nobody but S3, for the landing bucket and this account, and the subscribers

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 func TestValidate(t *testing.T) {

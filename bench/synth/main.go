@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"ingestion/constructs"
+	"example.com/ingestion/constructs"
 )
 
 func main() {

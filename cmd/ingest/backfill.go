@@ -12,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/estimate"
-	"ingestion/internal/handon"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/backfill"
-	"ingestion/internal/origin"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/backfill"
+	"example.com/ingestion/internal/operator/estimate"
 )
 
 // backfilled is what backfill prints.
@@ -93,7 +93,7 @@ func (c *command) times(to *time.Time, text, name string) error {
 	return nil
 }
 
-func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operate.Live, bucket string) error {
+func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operator.Live, bucket string) error {
 	b.Feed, b.DynamoDB, b.Table = l.Name, l.DynamoDB, l.Table
 	b.Send = unpackSender(l)
 	buckets := origin.New(l.Account.Config)
@@ -119,14 +119,14 @@ func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operate.Live, bu
 func meet(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
 // unpackSender hands on to unpack, through its queue where it has one.
-func unpackSender(l *operate.Live) handon.Sender {
+func unpackSender(l *operator.Live) dispatch.Sender {
 	if l.UnpackQueueURL != "" {
-		return handon.Queue(l.Account.Config, l.UnpackQueueURL)
+		return dispatch.Queue(l.Account.Config, l.UnpackQueueURL)
 	}
-	return handon.Function(l.Account.Config, l.UnpackFunction)
+	return dispatch.Function(l.Account.Config, l.UnpackFunction)
 }
 
-func (c *command) runBackfill(cmd *cobra.Command, l *operate.Live, b *backfill.Backfill, dryRun, yes bool) error {
+func (c *command) runBackfill(cmd *cobra.Command, l *operator.Live, b *backfill.Backfill, dryRun, yes bool) error {
 	listing := c.progress(cmd, "listing", 0, "objects")
 	b.Step = func(objects, _ int64) { listing.Add(objects) }
 	plan, err := b.Plan(cmd.Context())
@@ -183,7 +183,7 @@ func agreed(cmd *cobra.Command) error {
 }
 
 // backfillCost is what the prices say, nil where they say nothing.
-func backfillCost(ctx context.Context, l *operate.Live, n backfill.Count) *float64 {
+func backfillCost(ctx context.Context, l *operator.Live, n backfill.Count) *float64 {
 	out, err := l.Account.Stacks.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &l.Stack})
 	if err != nil || n.Objects == 0 {
 		return nil

@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/fake"
-	"ingestion/internal/feed"
-	"ingestion/internal/operate"
-	"ingestion/internal/quarantine"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/store/quarantine"
+	"example.com/ingestion/internal/testing/fake"
 )
 
 // cloud is an account with two feeds in one table, behind the AWS clients
@@ -49,7 +49,7 @@ func newCloud(t *testing.T) *cloud {
 	for _, name := range []string{"orders", "returns"} {
 		id := strings.ToUpper(name[:1]) + name[1:]
 		metadata, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-			id: operate.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket}}}},
+			id: operator.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket}}}},
 		}}})
 		if err != nil {
 			t.Fatal(err)
@@ -63,8 +63,8 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-func (c *cloud) connect(context.Context, string, string) (operate.Account, error) {
-	return operate.Account{Config: c.cfg, Stacks: c.cf}, nil
+func (c *cloud) connect(context.Context, string, string) (operator.Account, error) {
+	return operator.Account{Config: c.cfg, Stacks: c.cf}, nil
 }
 
 // ServeHTTP is DynamoDB, what of SQS and S3 the verbs ask for, and nothing else.
@@ -139,38 +139,38 @@ func (c *cloud) put(pk, sk string, attributes map[string]any) {
 }
 
 // upload enters an upload whose file is as old as modified.
-func (c *cloud) upload(feedName, key string, modified time.Time, more map[string]any) upload.Upload {
+func (c *cloud) upload(feedName, key string, modified time.Time, more map[string]any) ids.Upload {
 	c.t.Helper()
-	u := upload.New(upload.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified})
+	u := ids.New(ids.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified})
 	attributes := map[string]any{
 		"upload": u.ID, "feed": u.Feed, "bucket": u.Bucket, "key": u.Key, "version_id": u.VersionID, "etag": u.ETag, "bytes_in": int(u.Size),
 		"source_time": u.Time, "shards": 2, "ledger_feed": u.Feed, "ledger_time": u.Time.Format(ledgerTime) + "#" + u.ID, "started_at": modified.Add(time.Second),
 	}
 	maps.Copy(attributes, more)
-	c.put(upload.LedgerKey(u.Feed, u.ID), "upload", attributes)
+	c.put(ids.LedgerKey(u.Feed, u.ID), "upload", attributes)
 	return u
 }
 
-func (c *cloud) part(u upload.Upload, entry, part int, more map[string]any) {
+func (c *cloud) part(u ids.Upload, entry, part int, more map[string]any) {
 	c.t.Helper()
-	name := upload.PartName(entry, part)
+	name := ids.PartName(entry, part)
 	attributes := map[string]any{
 		"part": name, "upload": u.ID, "feed": u.Feed, "entry": entry, "landing_key": u.PartKey("landing/", entry, part), "source_time": u.Time,
 	}
 	maps.Copy(attributes, more)
-	c.put(upload.LedgerKey(u.Feed, u.ID), "part#"+name, attributes)
+	c.put(ids.LedgerKey(u.Feed, u.ID), "part#"+name, attributes)
 }
 
-func (c *cloud) record(u upload.Upload, ordinal int, data types.AttributeValue) {
+func (c *cloud) record(u ids.Upload, ordinal int, data types.AttributeValue) {
 	c.t.Helper()
-	id := upload.RecordID(u.ID, 0, int64(ordinal))
-	c.put(upload.PartitionKey(u.Feed, u.ID, upload.Shard(int64(ordinal), 2)), id[upload.IDLength+1:], map[string]any{
+	id := ids.RecordID(u.ID, 0, int64(ordinal))
+	c.put(ids.PartitionKey(u.Feed, u.ID, ids.Shard(int64(ordinal), 2)), id[ids.IDLength+1:], map[string]any{
 		"id": id, "feed": u.Feed, "source": u.Source(), "version": "v1", "entry": "", "ordinal": ordinal, "data": data,
 	})
 }
 
 // busy has a feed in every state of its uploads, and one that is idle.
-func busy(t *testing.T) (c *cloud, broken upload.Upload) {
+func busy(t *testing.T) (c *cloud, broken ids.Upload) {
 	c = newCloud(t)
 	c.upload("returns", "returns.json", at(8, 0), map[string]any{
 		"state": "loaded", "entries": 1, "records": 7, "stored": 7, "parts": 1, "parts_loaded": 1, "unpacked_at": at(8, 1), "loaded_at": at(8, 2),
@@ -191,7 +191,7 @@ func busy(t *testing.T) (c *cloud, broken upload.Upload) {
 	w := quarantine.NewWriter(t.Context(), &c.s3, "landing", "quarantine/", broken, "unpack")
 	for i, raw := range []string{`{"a":`, "{\"b\":\x1b[31m 'red'}", strings.Repeat("x", 100)} {
 		r := quarantine.Record{
-			ID: upload.RecordID(broken.ID, 0, int64(17+i)), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "a.json",
+			ID: ids.RecordID(broken.ID, 0, int64(17+i)), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "a.json",
 			Ordinal: int64(17 + i), Offset: int64(1000 * i), Stage: "unpack", Reason: "invalid_json", Detail: "not JSON", Rest: i == 2,
 		}
 		r.SetRaw([]byte(raw))
@@ -206,7 +206,7 @@ func busy(t *testing.T) (c *cloud, broken upload.Upload) {
 	}
 	w = quarantine.NewWriter(t.Context(), &c.s3, "landing", "quarantine/", broken, "load")
 	r := quarantine.Record{
-		ID: upload.RecordID(broken.ID, 1, 5), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "b.json", Ordinal: 5, Offset: -1,
+		ID: ids.RecordID(broken.ID, 1, 5), Feed: "orders", Source: broken.Source(), Version: "v1", Entry: "b.json", Ordinal: 5, Offset: -1,
 		Stage: "load", Reason: "item_too_large", Detail: "an item of 500,000 bytes", Copy: quarantine.CopyKey("quarantine/", broken),
 	}
 	r.SetRaw([]byte{0xff, 0xfe})

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/doctor"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/doctor"
 )
 
 func (c *command) doctor() *cobra.Command {
@@ -36,7 +36,7 @@ Nothing is changed. The exit code is 1 if any check fails.`,
 			if err != nil {
 				return err
 			}
-			live, incomplete := operate.Open(ctx, account, args[0])
+			live, incomplete := operator.Open(ctx, account, args[0])
 			if live == nil {
 				return incomplete
 			}

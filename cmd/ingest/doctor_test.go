@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate/doctor"
+	"example.com/ingestion/internal/operator/doctor"
 )
 
 func report(more ...doctor.Finding) doctor.Report {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/estimate"
+	"example.com/ingestion/internal/operator/estimate"
 )
 
 func (c *command) estimate() *cobra.Command {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/internal/estimate"
+	"example.com/ingestion/internal/operator/estimate"
 )
 
 // assembly writes what `cdk synth` would of a feed with alarms and queues.

@@ -12,22 +12,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // open opens the feed of a name, with all that belongs to it.
-func (c *command) open(cmd *cobra.Command, name string) (*operate.Live, error) {
+func (c *command) open(cmd *cobra.Command, name string) (*operator.Live, error) {
 	account, err := c.connect(cmd.Context(), c.profile, c.region)
 	if err != nil {
 		return nil, err
 	}
-	return operate.Open(cmd.Context(), account, name)
+	return operator.Open(cmd.Context(), account, name)
 }
 
 // findUpload finds the upload that a flag names, nil for an empty one.
-func findUpload(cmd *cobra.Command, l *operate.Live, name string) (*ledger.Upload, error) {
+func findUpload(cmd *cobra.Command, l *operator.Live, name string) (*ledger.Upload, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // no upload is asked for
 	}

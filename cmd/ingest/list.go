@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
 )
 
 func (c *command) list() *cobra.Command {
@@ -39,7 +39,7 @@ quarantine. It reads the ledger's index and the queues' depths, no records.`,
 			if err != nil {
 				return err
 			}
-			found, err := operate.Feeds(ctx, account.Stacks)
+			found, err := operator.Feeds(ctx, account.Stacks)
 			if err != nil {
 				return err
 			}

@@ -14,10 +14,10 @@ import (
 
 	"github.com/gkampitakis/go-snaps/snaps"
 
-	"ingestion/internal/fake"
-	"ingestion/internal/feed"
-	"ingestion/internal/operate"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/testing/fake"
+	"example.com/ingestion/snowflake"
 )
 
 var (
@@ -36,7 +36,7 @@ func stacks(t *testing.T) *fake.CloudFormation {
 	t.Helper()
 	stack := func(name, feedName string, s *snowflake.Spec, more map[string]string) fake.Stack {
 		template, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-			name: operate.Static{Spec: feed.Spec{Feed: feedName}, Snowflake: s},
+			name: operator.Static{Spec: feed.Spec{Feed: feedName}, Snowflake: s},
 		}}})
 		if err != nil {
 			t.Fatal(err)
@@ -68,9 +68,9 @@ func ingest(ctx context.Context, connect connector, args ...string) result {
 	return result{code, out.String(), errOut.String()}
 }
 
-func to(api operate.API) connector {
-	return func(context.Context, string, string) (operate.Account, error) {
-		return operate.Account{Stacks: api}, nil
+func to(api operator.API) connector {
+	return func(context.Context, string, string) (operator.Account, error) {
+		return operator.Account{Stacks: api}, nil
 	}
 }
 

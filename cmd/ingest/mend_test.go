@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate/backfill"
-	"ingestion/internal/operate/reconcile"
-	"ingestion/internal/operate/replay"
+	"example.com/ingestion/internal/operator/backfill"
+	"example.com/ingestion/internal/operator/reconcile"
+	"example.com/ingestion/internal/operator/replay"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 func ptr[T any](v T) *T { return &v }

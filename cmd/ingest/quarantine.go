@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate/overview"
+	"example.com/ingestion/internal/operator/overview"
 )
 
 // rawShown is how many characters of a quarantined record the table shows.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/warehouse"
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // terminalRows is how many rows a terminal gets unless --limit says otherwise.
@@ -44,7 +44,7 @@ secret, which these credentials must be allowed to (secretsmanager:GetSecretValu
 			if err != nil {
 				return err
 			}
-			live, err := operate.Open(ctx, account, args[0])
+			live, err := operator.Open(ctx, account, args[0])
 			if err != nil {
 				return err
 			}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate/warehouse"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/snowflake/client"
 )
 
 // rowsPrinter prints the result of a query. CSV and JSON go out row by row, so

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake/client"
 )
 
 // answer is a result of Snowflake's.

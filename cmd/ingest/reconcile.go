@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/reconcile"
-	"ingestion/internal/operate/warehouse"
-	"ingestion/internal/origin"
-	"ingestion/internal/s3io"
+	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/reconcile"
+	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 func (c *command) reconcile() *cobra.Command {
@@ -86,7 +86,7 @@ func (c *command) accountFlags() (flags []string) {
 	return flags
 }
 
-func (c *command) runReconcile(cmd *cobra.Command, l *operate.Live, r *reconcile.Reconcile, inSnowflake bool) error {
+func (c *command) runReconcile(cmd *cobra.Command, l *operator.Live, r *reconcile.Reconcile, inSnowflake bool) error {
 	ctx := cmd.Context()
 	if err := fillReconcile(ctx, r, l); err != nil {
 		return err
@@ -130,7 +130,7 @@ func reconcileEnd(result reconcile.Result) error {
 	}
 }
 
-func fillReconcile(ctx context.Context, r *reconcile.Reconcile, l *operate.Live) error {
+func fillReconcile(ctx context.Context, r *reconcile.Reconcile, l *operator.Live) error {
 	r.Feed, r.Spec, r.Ledger, r.DynamoDB, r.Table = l.Name, l.Spec.WithDefaults(), l.Ledger, l.DynamoDB, l.Table
 	r.S3, r.LandingBucket = l.S3, l.LandingBucket
 	buckets := origin.New(l.Account.Config)
@@ -141,7 +141,7 @@ func fillReconcile(ctx context.Context, r *reconcile.Reconcile, l *operate.Live)
 		}
 		r.Sources = append(r.Sources, reconcile.Source{Source: s, API: api})
 	}
-	r.Source = func(ctx context.Context, u ledger.Upload) (*s3io.Source, error) {
+	r.Source = func(ctx context.Context, u ledger.Upload) (*s3source.Source, error) {
 		source, ok := l.Spec.SourceOf(u.Bucket, u.Key)
 		if !ok {
 			return nil, fmt.Errorf("%s is of no source that the feed has now", u.Source())

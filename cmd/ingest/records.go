@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
-	"ingestion/records"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/records"
 )
 
 // Forms of records.
@@ -79,7 +79,7 @@ first record, and a last one, data, with what a record has beside those, as JSON
 			if err != nil {
 				return err
 			}
-			f, err := operate.Find(ctx, account.Stacks, args[0])
+			f, err := operator.Find(ctx, account.Stacks, args[0])
 			if err != nil {
 				return err
 			}

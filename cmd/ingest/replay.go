@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/handon"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/replay"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/replay"
 )
 
 func (c *command) replay() *cobra.Command {
@@ -90,15 +90,15 @@ Exit code 1: something is still in quarantine or in the failure queue.`,
 	return cmd
 }
 
-func fillReplay(r *replay.Replay, l *operate.Live) {
+func fillReplay(r *replay.Replay, l *operator.Live) {
 	r.Feed, r.Ledger, r.Queue, r.FailureQueueURL = l.Name, l.Ledger, l.SQS, l.FailureQueueURL
 	r.UnpackFunction, r.LoadFunction = l.UnpackFunction, l.LoadFunction
 	r.Landing, r.LandingBucket = l.S3, l.LandingBucket
-	r.Unpack, r.Load = unpackSender(l), handon.Function(l.Account.Config, l.LoadFunction)
+	r.Unpack, r.Load = unpackSender(l), dispatch.Function(l.Account.Config, l.LoadFunction)
 	if l.LoadQueueURL != "" {
-		r.Load = handon.Queue(l.Account.Config, l.LoadQueueURL)
+		r.Load = dispatch.Queue(l.Account.Config, l.LoadQueueURL)
 	}
-	r.Function = func(name string) handon.Sender { return handon.Function(l.Account.Config, name) }
+	r.Function = func(name string) dispatch.Sender { return dispatch.Function(l.Account.Config, name) }
 	r.Run = func(ctx context.Context, payload []byte) error {
 		out, err := l.Lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &l.UnpackFunction, Payload: payload})
 		switch {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate"
+	"example.com/ingestion/internal/operator"
 )
 
 // Exit codes.
@@ -28,7 +28,7 @@ type command struct {
 }
 
 // connector opens an account and region; both names may be empty.
-type connector func(ctx context.Context, profile, region string) (operate.Account, error)
+type connector func(ctx context.Context, profile, region string) (operator.Account, error)
 
 // run runs one command and returns its exit code. Results go to out and
 // nothing else does; whatever is wrong goes to errOut.
@@ -125,7 +125,7 @@ func (c *command) completeFeed(cmd *cobra.Command, args []string, _ string) ([]s
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	feeds, err := operate.Feeds(cmd.Context(), account.Stacks)
+	feeds, err := operator.Feeds(cmd.Context(), account.Stacks)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

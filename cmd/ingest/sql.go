@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/operate"
-	"ingestion/snowflake"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/snowflake"
 )
 
 func (c *command) sql() *cobra.Command {
@@ -29,7 +29,7 @@ feed's stack made, so deploy the stack first. Nothing is changed by printing it.
 			if err != nil {
 				return err
 			}
-			f, err := operate.Find(ctx, account.Stacks, args[0])
+			f, err := operator.Find(ctx, account.Stacks, args[0])
 			if err != nil {
 				return err
 			}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 func (c *command) status() *cobra.Command {
@@ -88,7 +88,7 @@ ctrl-C: the table anew on a terminal, a line for each change elsewhere.`,
 const uploadStates = string(ledger.Unpacking + ", " + ledger.Unpacked + ", " + ledger.Loaded + ", " + ledger.Missing)
 
 // places says where a feed's objects are.
-func places(l *operate.Live) overview.Places {
+func places(l *operator.Live) overview.Places {
 	spec := l.Spec.WithDefaults()
 	return overview.Places{LandingBucket: l.LandingBucket, LandingPrefix: spec.LandingPrefix, QuarantinePrefix: spec.QuarantinePrefix}
 }

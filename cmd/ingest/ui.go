@@ -9,7 +9,7 @@ import (
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ui"
+	"example.com/ingestion/internal/operator/ui"
 )
 
 func (c *command) ui() *cobra.Command {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/operate/overview"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // clearScreen empties a terminal and goes to its upper left corner.
@@ -21,7 +21,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 type view struct {
 	c      *command
 	cmd    *cobra.Command
-	feed   *operate.Live
+	feed   *operator.Live
 	filter overview.Filter
 	upload *ledger.Upload // nil for all
 }

@@ -10,7 +10,7 @@ import (
 	"io"
 	"os"
 
-	"ingestion/internal/review"
+	"example.com/ingestion/internal/operator/review"
 )
 
 func main() {

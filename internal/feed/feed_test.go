@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/internal/feed"
+	"example.com/ingestion/internal/feed"
 )
 
 func valid() feed.Spec {

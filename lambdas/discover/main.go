@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"ingestion/internal/discover"
-	"ingestion/internal/feed"
-	"ingestion/internal/function"
-	"ingestion/internal/handon"
-	"ingestion/internal/listing"
-	"ingestion/internal/origin"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/aws/listing"
+	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/discover"
+	"example.com/ingestion/internal/functions/handler"
 )
 
 func main() {
@@ -28,20 +28,20 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	function.UseShare(getenv)
-	function.LimitMemory(64 << 20)
-	s, err := function.Load(getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
+	handler.UseShare(getenv)
+	handler.LimitMemory(64 << 20)
+	s, err := handler.Load(getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
 	if err != nil {
 		return err
 	}
 	buckets := origin.New(s.AWS)
 	h := &discover.Handler{
-		Spec: s.Spec, Table: s.Table, DynamoDB: dynamodb.NewFromConfig(s.AWS), Log: s.Log, TimeUp: function.TimeUp, Now: time.Now,
+		Spec: s.Spec, Table: s.Table, DynamoDB: dynamodb.NewFromConfig(s.AWS), Log: s.Log, TimeUp: handler.TimeUp, Now: time.Now,
 		Bucket: func(ctx context.Context, source feed.Source, bucket string) (listing.API, error) {
 			return buckets.Client(ctx, source, bucket)
 		},
 		HandOn: s.Sender(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),
-		Again:  handon.JSON[discover.Request](handon.Function(s.AWS, lambdacontext.FunctionName)),
+		Again:  dispatch.JSON[discover.Request](dispatch.Function(s.AWS, lambdacontext.FunctionName)),
 	}
 	handle := func(ctx context.Context, payload json.RawMessage) error {
 		r, err := discover.Payload(payload)

@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"ingestion/internal/drain"
-	"ingestion/internal/function"
-	"ingestion/internal/handon"
-	"ingestion/internal/pause"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/functions/drain"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/retry"
 )
 
 // envEvery shortens drain.Every where the numbers of a queue are exact: in the local AWS.
@@ -32,7 +32,7 @@ func main() {
 // run is without function.Load: the function has no spec, the resource names
 // its queues.
 func run(ctx context.Context, getenv func(string) string) error {
-	cfg, err := function.AWSConfig(getenv)
+	cfg, err := handler.AWSConfig(getenv)
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
@@ -43,8 +43,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 	h := &drain.Handler{
 		Every:  every,
 		SQS:    sqs.NewFromConfig(cfg),
-		Again:  handon.JSON[drain.Request](handon.Function(cfg, lambdacontext.FunctionName)),
-		Answer: drain.Send, Wait: pause.For, Now: time.Now, TimeUp: function.TimeUp,
+		Again:  dispatch.JSON[drain.Request](dispatch.Function(cfg, lambdacontext.FunctionName)),
+		Answer: drain.Send, Wait: retry.For, Now: time.Now, TimeUp: handler.TimeUp,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))

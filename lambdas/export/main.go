@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"ingestion/internal/export"
-	"ingestion/internal/feed"
-	"ingestion/internal/function"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/export"
+	"example.com/ingestion/internal/functions/handler"
 )
 
 func main() {
@@ -25,18 +25,18 @@ func main() {
 
 // run is without function.Load: one export is for all feeds, so it has no spec.
 func run(ctx context.Context, getenv func(string) string) error {
-	function.UseShare(getenv)
-	function.LimitMemory(64 << 20)
+	handler.UseShare(getenv)
+	handler.LimitMemory(64 << 20)
 	bucket := getenv(feed.EnvLandingBucket)
 	if bucket == "" {
 		return fmt.Errorf("environment variable %s is not set", feed.EnvLandingBucket)
 	}
-	cfg, err := function.AWSConfig(getenv)
+	cfg, err := handler.AWSConfig(getenv)
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	h := &export.Handler{
-		Bucket: bucket, S3: s3.NewFromConfig(cfg, function.S3Options),
+		Bucket: bucket, S3: s3.NewFromConfig(cfg, handler.S3Options),
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))

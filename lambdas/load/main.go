@@ -11,13 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"ingestion/internal/dynamo"
-	"ingestion/internal/feed"
-	"ingestion/internal/function"
-	"ingestion/internal/handon"
-	"ingestion/internal/ledger"
-	"ingestion/internal/load"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/aws/batchwrite"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/functions/load"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 func main() {
@@ -27,23 +27,23 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	function.UseShare(getenv)
-	function.LimitMemory(48 << 20)
-	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable)
+	handler.UseShare(getenv)
+	handler.LimitMemory(48 << 20)
+	s, err := handler.Load(getenv, feed.EnvLandingBucket, feed.EnvTable)
 	if err != nil {
 		return err
 	}
 	db := dynamodb.NewFromConfig(s.AWS)
-	table, err := dynamo.NewClient(ctx, db)
+	table, err := batchwrite.NewClient(ctx, db)
 	if err != nil {
 		return err
 	}
 	h := &load.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
-		S3: s3.NewFromConfig(s.AWS, function.S3Options), DynamoDB: table, Ledger: ledger.New(db, s.Table),
-		HandOn: handon.JSON[upload.PartRef](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
-		TimeUp: function.TimeUp, Metrics: s.Metrics,
+		S3: s3.NewFromConfig(s.AWS, handler.S3Options), DynamoDB: table, Ledger: ledger.New(db, s.Table),
+		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		TimeUp: handler.TimeUp, Metrics: s.Metrics,
 	}
-	lambda.StartWithOptions(function.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(handler.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
 	return nil
 }

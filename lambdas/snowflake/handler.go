@@ -10,8 +10,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy"
 )
 
 const (

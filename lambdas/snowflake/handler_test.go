@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy/fake"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // props is what CloudFormation hands on: every scalar is a string.

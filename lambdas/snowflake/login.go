@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
-	"ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
+	"example.com/ingestion/snowflake/deploy"
 )
 
 // session is an open connection to Snowflake; *client.Client is one.

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // region is a Secrets Manager that notes where it was asked.

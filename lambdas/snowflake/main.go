@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake/client"
 )
 
 func main() {

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy"
 )
 
 // The types of custom resource.

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy"
 )
 
 // watch is what the rule of a feed sends every four hours.

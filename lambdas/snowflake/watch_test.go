@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy/fake"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // oneItem is a table with at most one item, and a topic.

@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/function"
-	"ingestion/internal/handon"
-	"ingestion/internal/ledger"
-	"ingestion/internal/origin"
-	"ingestion/internal/unpack"
-	"ingestion/internal/upload"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/functions/unpack"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 func main() {
@@ -28,21 +28,21 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	function.UseShare(getenv)
-	function.LimitMemory(64 << 20)
-	s, err := function.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
+	handler.UseShare(getenv)
+	handler.LimitMemory(64 << 20)
+	s, err := handler.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
 	if err != nil {
 		return err
 	}
-	objects := s3.NewFromConfig(s.AWS, function.S3Options)
+	objects := s3.NewFromConfig(s.AWS, handler.S3Options)
 	h := &unpack.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
 		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
 		Origin: origin.New(s.AWS).Origin,
-		HandOn: handon.JSON[upload.PartRef](s.Sender(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
-		Again:  handon.JSON[upload.Resume](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
-		TimeUp: function.TimeUp, Metrics: s.Metrics,
+		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
+		Again:  dispatch.JSON[ids.Resume](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		TimeUp: handler.TimeUp, Metrics: s.Metrics,
 	}
-	lambda.StartWithOptions(function.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(handler.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
 	return nil
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/local"
-	"ingestion/local/snowflake"
-	sf "ingestion/snowflake"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/snowflake"
+	sf "example.com/ingestion/snowflake"
 )
 
 // What the app's connection is called locally, see the context in app.go.

@@ -3,7 +3,7 @@ package snowflake
 import (
 	"strings"
 
-	sf "ingestion/snowflake"
+	sf "example.com/ingestion/snowflake"
 )
 
 // checkOptions holds CREATE and ALTER against the one table of options that

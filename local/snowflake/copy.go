@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/local/snowflake/cloud"
-	"ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/files"
 )
 
 // copyPlan is a COPY INTO that was read and whose names were found.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // announced takes what a topic told, and returns when every pipe and external

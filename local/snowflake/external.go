@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ingestion/local/snowflake/cloud"
-	"ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/files"
 )
 
 // An external table is a table of its files' rows in DuckDB and two views on it:

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"testing"
 
-	"ingestion/internal/feed"
-	sf "ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	sf "example.com/ingestion/snowflake"
 )
 
 const topic = "arn:aws:sns:us-east-1:123456789012:objects"

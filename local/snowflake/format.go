@@ -4,7 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/files"
 )
 
 // format is a named file format.

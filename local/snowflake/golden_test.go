@@ -8,7 +8,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	sf "ingestion/snowflake/token"
+	sf "example.com/ingestion/snowflake/token"
 )
 
 func golden(t *testing.T, pattern string) map[string][]string {

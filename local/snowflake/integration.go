@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"strings"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // integration is a storage integration. Stages hold the object itself, as

@@ -1,7 +1,7 @@
 package snowflake
 
 import (
-	sf "ingestion/snowflake/token"
+	sf "example.com/ingestion/snowflake/token"
 )
 
 type tokenKind int

@@ -13,8 +13,8 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"ingestion/local/snowflake/cloud"
-	"ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/files"
 )
 
 // How COPY_HISTORY calls the ends of a load.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/internal/feed"
-	"ingestion/local/snowflake/cloud"
-	sf "ingestion/snowflake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/local/snowflake/cloud"
+	sf "example.com/ingestion/snowflake"
 )
 
 func parts() sf.Spec {

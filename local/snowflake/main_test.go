@@ -21,7 +21,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 func TestMain(m *testing.M) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // refreshWindow is how far back ALTER PIPE … REFRESH looks.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	sf "ingestion/snowflake"
+	sf "example.com/ingestion/snowflake"
 )
 
 // Without any one of the privileges that a feed needs, its deploy fails and

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // stage is an external stage.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"iter"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // storage is what the engine needs of AWS. Package cloud is the real one.

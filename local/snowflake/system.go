@@ -3,7 +3,7 @@ package snowflake
 import (
 	"encoding/json"
 
-	"ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/cloud"
 )
 
 // system evaluates a SYSTEM$ function, whose arguments are constants.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // EnvEndpoint is the environment variable that sends the driver elsewhere than

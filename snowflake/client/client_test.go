@@ -15,7 +15,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 var connection = snowflake.Connection{Account: "org-acct", User: "ingestion", Role: "LOADER", Warehouse: "WH"}

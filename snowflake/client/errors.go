@@ -10,7 +10,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // Classes of errors, for errors.Is.

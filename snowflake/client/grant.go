@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 const quoted = `"(?:[^"]|"")*"`

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // unfinished ends the owner in the comment of a pipe that was made but has not

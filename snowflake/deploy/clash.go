@@ -3,7 +3,7 @@ package deploy
 import (
 	"fmt"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // clash refuses a table whose rows would be lost, or mixed with others.

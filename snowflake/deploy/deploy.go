@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // DB runs statements; *client.Client is one. Exec is for statements that change

@@ -8,11 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
-	"ingestion/snowflake/deploy"
-	"ingestion/snowflake/deploy/fake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
+	"example.com/ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // DropIntegration drops the integration, if it is the feed's own.

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"ingestion/internal/feed"
-	"ingestion/snowflake"
-	"ingestion/snowflake/deploy"
-	"ingestion/snowflake/deploy/fake"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // otherTopic changes what a pipe cannot alter.

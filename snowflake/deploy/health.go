@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 const (

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
-	"ingestion/snowflake/deploy"
-	"ingestion/snowflake/deploy/fake"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
+	"example.com/ingestion/snowflake/deploy"
+	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 func TestPipeTrouble(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // leaveLocation loads what is left in the location that the feed's stage shows,

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // Objects makes or alters everything of the feed but the integration, which has

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // lookBack is how far back files are announced again when a pipe is exchanged.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // Subscriber returns the ARN of the IAM user that Snowflake subscribes to topics

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingestion/snowflake"
+	"example.com/ingestion/snowflake"
 )
 
 // runOnce runs the task and waits for the end of that run.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // validation is what SYSTEM$VALIDATE_STORAGE_INTEGRATION answers.

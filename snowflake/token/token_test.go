@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingestion/snowflake/token"
+	"example.com/ingestion/snowflake/token"
 )
 
 func TestTokens(t *testing.T) {

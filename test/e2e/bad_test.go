@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/local/flow"
+	"example.com/ingestion/local/feedtest"
 )
 
 // features makes a GeoJSON document of n records, of which some are other texts.
@@ -97,7 +97,7 @@ func badFiles(t *testing.T, w *world) {
 	truncated = truncated[:len(truncated)*2/3]
 	tests := []struct {
 		name    string
-		feed    *flow.Feed
+		feed    *feedtest.Feed
 		key     string
 		body    []byte
 		records int64  // 0: only the balance is known
@@ -118,7 +118,7 @@ func badFiles(t *testing.T, w *world) {
 		{"binary where text is due", w.airports, "bad/binary.csv", []byte("\x00\x01\x02\x03|\x04\n"), 1, 0, "not_delimited_text", "not_delimited_text"},
 	}
 	for _, test := range tests {
-		if _, err := test.feed.Put(t.Context(), flow.File{Key: test.key, Body: test.body}); err != nil {
+		if _, err := test.feed.Put(t.Context(), feedtest.File{Key: test.key, Body: test.body}); err != nil {
 			t.Fatal(err)
 		}
 		w.expected[test.feed]++

@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/ledger"
-	"ingestion/internal/upload"
-	"ingestion/local/flow"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/local/feedtest"
 )
 
 func TestEndToEnd(t *testing.T) {
@@ -61,11 +61,11 @@ func diffIsEmpty(t *testing.T, w *world) {
 }
 
 func realFiles(t *testing.T, w *world) {
-	samples, err := flow.Samples(w.repo)
+	samples, err := feedtest.Samples(w.repo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []*flow.Feed{w.quakes, w.airports, w.movies, w.flights} {
+	for _, f := range []*feedtest.Feed{w.quakes, w.airports, w.movies, w.flights} {
 		files := samples[f.Stack]
 		w.put(t, f, files...)
 		var uploads []ledger.Upload
@@ -90,7 +90,7 @@ func realFiles(t *testing.T, w *world) {
 	}
 	u := w.ledgerOf(t, w.quakes, samples["Earthquakes"][0].Key)
 	out, err := w.quakes.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.quakes.Table, Key: map[string]types.AttributeValue{
-		feed.PartitionKey: &types.AttributeValueMemberS{Value: upload.PartitionKey(u.Feed, u.ID, upload.Shard(5, u.Shards))},
+		feed.PartitionKey: &types.AttributeValueMemberS{Value: ids.PartitionKey(u.Feed, u.ID, ids.Shard(5, u.Shards))},
 		feed.SortKey:      &types.AttributeValueMemberS{Value: "0000000/000000000005"},
 	}})
 	if err != nil {
@@ -110,7 +110,7 @@ func realFiles(t *testing.T, w *world) {
 func everythingTwice(t *testing.T, w *world) {
 	w.idle(t)
 	before := w.dump(t, w.quakes)
-	for _, f := range []*flow.Feed{w.quakes, w.airports} {
+	for _, f := range []*feedtest.Feed{w.quakes, w.airports} {
 		uploads, err := f.Uploads(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -119,7 +119,7 @@ func everythingTwice(t *testing.T, w *world) {
 			w.invoke(t, f.Unpack, s3Event(u.Upload))
 			parts := 0
 			if err := f.Ledger.Parts(t.Context(), f.Name, u.ID, func(p ledger.Part) bool {
-				w.invoke(t, f.Load, upload.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name})
+				w.invoke(t, f.Load, ids.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name})
 				parts++
 				return true
 			}); err != nil {
@@ -138,13 +138,13 @@ func everythingTwice(t *testing.T, w *world) {
 // that keeps failing goes to the failure queue, from where it can be sent again.
 func failingFunctions(t *testing.T, w *world) {
 	w.env.Host().FailNext(w.quakes.Load, 1)
-	w.put(t, w.quakes, flow.File{Key: "fails once.json", Body: features(10, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "fails once.json", Body: features(10, nil)})
 	if u := w.ledgerOf(t, w.quakes, "fails once.json"); u.Stored != 10 {
 		t.Errorf("ledger: %+v", u)
 	}
 
 	w.env.Host().FailNext(w.quakes.Load, 3)
-	if _, err := w.quakes.Put(t.Context(), flow.File{Key: "fails thrice.json", Body: features(10, nil)}); err != nil {
+	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "fails thrice.json", Body: features(10, nil)}); err != nil {
 		t.Fatal(err)
 	}
 	w.expected[w.quakes]++
@@ -216,7 +216,7 @@ func editOneProp(t *testing.T, w *world) {
 	if !found {
 		t.Errorf("the bucket's rules are %+v", rules.Rules)
 	}
-	w.put(t, w.quakes, flow.File{Key: "after the update.json", Body: features(3, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "after the update.json", Body: features(3, nil)})
 }
 
 // handOn gives load a timeout that is too short for the part.
@@ -227,7 +227,7 @@ func handOn(t *testing.T, w *world) {
 	}
 	before := w.env.Host().Stats()[w.quakes.Load].Invocations
 	const n = 30_000
-	w.put(t, w.quakes, flow.File{Key: "long.json", Body: features(n, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "long.json", Body: features(n, nil)})
 	u := w.ledgerOf(t, w.quakes, "long.json")
 	if u.Stored != n || !u.Balanced() || u.Parts != 1 {
 		t.Errorf("ledger %+v", u)
@@ -238,7 +238,7 @@ func handOn(t *testing.T, w *world) {
 }
 
 // counts tells how many items of each of the feed's uploads are in the table.
-func counts(t *testing.T, f *flow.Feed) map[string]int64 {
+func counts(t *testing.T, f *feedtest.Feed) map[string]int64 {
 	t.Helper()
 	uploads, err := f.Uploads(t.Context())
 	if err != nil {
@@ -272,7 +272,7 @@ func destroyOneFeed(t *testing.T, w *world) {
 	if _, err := w.airports.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &w.airports.SourceBucket, Key: aws.String("airports.csv")}); err != nil {
 		t.Errorf("the source bucket was not retained: %v", err)
 	}
-	w.put(t, w.quakes, flow.File{Key: "after the destruction.json", Body: features(4, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "after the destruction.json", Body: features(4, nil)})
 	if u := w.ledgerOf(t, w.quakes, "after the destruction.json"); u.Stored != 4 {
 		t.Errorf("ledger: %+v", u)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"ingestion/local/flow"
+	"example.com/ingestion/local/feedtest"
 )
 
 // Feeds of the environment "staging": one with queues and metrics, one of which
@@ -41,9 +41,9 @@ var stagingStacks = []string{"staging-Store", "staging-Heavy", "staging-Files", 
 type modes struct {
 	*world
 	context             map[string]string
-	heavy, files, parts *flow.Feed
-	sent                map[*flow.Feed][]flow.File
-	broken              map[*flow.Feed]int64 // records, among those sent
+	heavy, files, parts *feedtest.Feed
+	sent                map[*feedtest.Feed][]feedtest.File
+	broken              map[*feedtest.Feed]int64 // records, among those sent
 }
 
 // TestModes takes an environment through what its user may turn on and off while
@@ -52,7 +52,7 @@ func TestModes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("deploys to a local AWS")
 	}
-	m := &modes{context: map[string]string{"environment": "staging"}, sent: map[*flow.Feed][]flow.File{}, broken: map[*flow.Feed]int64{}}
+	m := &modes{context: map[string]string{"environment": "staging"}, sent: map[*feedtest.Feed][]feedtest.File{}, broken: map[*feedtest.Feed]int64{}}
 	m.world = startWith(t, m.context)
 	m.makeBucket(t)
 	m.deployOf(t, plainHeavy+fileFeed+partFeed, stagingStacks...)
@@ -75,11 +75,11 @@ func TestModes(t *testing.T) {
 }
 
 // send puts n files of a feed into a bucket below a prefix.
-func (m *modes) send(t *testing.T, f *flow.Feed, bucket, prefix string, n int) {
+func (m *modes) send(t *testing.T, f *feedtest.Feed, bucket, prefix string, n int) {
 	t.Helper()
 	for range n {
 		i := int64(len(m.sent[f]))
-		file := flow.File{Key: prefix + f.Name + string(rune('A'+i)) + ".ndjson", Records: 1 + i}
+		file := feedtest.File{Key: prefix + f.Name + string(rune('A'+i)) + ".ndjson", Records: 1 + i}
 		if _, err := f.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &file.Key, Body: bytes.NewReader(lines(file.Key, file.Records))}); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func (m *modes) settle(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
-	for _, f := range []*flow.Feed{m.heavy, m.files, m.parts} {
+	for _, f := range []*feedtest.Feed{m.heavy, m.files, m.parts} {
 		uploads, err := f.Wait(ctx, len(m.sent[f]), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func deletion(t *testing.T, m *modes) {
 	app := plainHeavy + fileFeed + partFeed
 	for _, only := range []struct {
 		key, stack string
-		feed       *flow.Feed
+		feed       *feedtest.Feed
 	}{{"disposable", "staging-Parts", m.parts}, {"deleteData", "staging-Heavy", m.heavy}} {
 		m.context[only.key] = "true"
 		m.deployOf(t, app, only.stack)
@@ -290,7 +290,7 @@ func deletion(t *testing.T, m *modes) {
 	maps.Copy(m.context, map[string]string{"disposable": "true", "deleteData": "true"})
 	m.deployOf(t, app, "staging-Store", "staging-Heavy", "staging-Files")
 	m.heavy = m.feed(t, "staging-Heavy")
-	if _, err := m.heavy.Put(t.Context(), flow.File{Key: "x.ndjson", Body: lines("x", 3)}); err != nil {
+	if _, err := m.heavy.Put(t.Context(), feedtest.File{Key: "x.ndjson", Body: lines("x", 3)}); err != nil {
 		t.Fatal(err)
 	}
 	m.idle(t)

@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/operate/doctor"
-	"ingestion/internal/operate/reconcile"
-	"ingestion/local/flow"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/operator/doctor"
+	"example.com/ingestion/internal/operator/reconcile"
+	"example.com/ingestion/local/feedtest"
 )
 
 // TestOperate breaks two feeds on purpose, in one way after the other, and mends
@@ -33,8 +33,8 @@ func TestOperate(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.quakes, w.airports = w.feed(t, "Earthquakes"), w.feed(t, "Airports")
-	w.put(t, w.quakes, flow.File{Key: "2026/good.json", Body: features(50, nil)})
-	w.put(t, w.airports, flow.File{Key: "good.csv", Body: rows(40, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "2026/good.json", Body: features(50, nil)})
+	w.put(t, w.airports, feedtest.File{Key: "good.csv", Body: rows(40, nil)})
 	if err := w.airports.RunTask(t.Context(), w.db); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ var operated = []string{
 func nothingWrong(t *testing.T, w *world) {
 	w.idle(t)
 	list := w.ingest(t, 0, "list")
-	for _, f := range []*flow.Feed{w.quakes, w.airports} {
+	for _, f := range []*feedtest.Feed{w.quakes, w.airports} {
 		list.line(t, f.Name, f.Stack, " idle ")
 		uploads, err := f.Uploads(t.Context())
 		if err != nil {
@@ -90,7 +90,7 @@ func nothingWrong(t *testing.T, w *world) {
 }
 
 // differences has reconcile name what differs, and returns it.
-func (w *world) differences(t *testing.T, f *flow.Feed, kind reconcile.Kind, n int) []reconcile.Finding {
+func (w *world) differences(t *testing.T, f *feedtest.Feed, kind reconcile.Kind, n int) []reconcile.Finding {
 	t.Helper()
 	var r reconcile.Result
 	w.ingest(t, 1, "reconcile", f.Name, "--patience", "0s", "--output", "json").read(t, &r)
@@ -106,7 +106,7 @@ func (w *world) differences(t *testing.T, f *flow.Feed, kind reconcile.Kind, n i
 
 // mend runs the commands that reconcile has printed, each once, after which it
 // finds nothing.
-func (w *world) mend(t *testing.T, f *flow.Feed, findings []reconcile.Finding) {
+func (w *world) mend(t *testing.T, f *feedtest.Feed, findings []reconcile.Finding) {
 	t.Helper()
 	done := map[string]bool{}
 	for _, finding := range findings {
@@ -120,7 +120,7 @@ func (w *world) mend(t *testing.T, f *flow.Feed, findings []reconcile.Finding) {
 }
 
 // failed are the checks of a feed that do not pass.
-func (w *world) failed(t *testing.T, f *flow.Feed) []doctor.Finding {
+func (w *world) failed(t *testing.T, f *feedtest.Feed) []doctor.Finding {
 	t.Helper()
 	var r doctor.Report
 	w.ingest(t, 1, "doctor", f.Name, "--output", "json").read(t, &r)
@@ -129,7 +129,7 @@ func (w *world) failed(t *testing.T, f *flow.Feed) []doctor.Finding {
 
 func loadFails(t *testing.T, w *world) {
 	w.env.Host().FailNext(w.quakes.Load, 9) // three parts, three times each
-	u, err := w.quakes.Put(t.Context(), flow.File{Key: "2026/fails.json", Body: features(600, nil)})
+	u, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/fails.json", Body: features(600, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func throttledTable(t *testing.T, w *world) {
 	if err := w.env.Throttle(t.Context(), "BatchWriteItem"); err != nil {
 		t.Fatal(err)
 	}
-	u, err := w.quakes.Put(t.Context(), flow.File{Key: "2026/throttled.json", Body: features(100, nil)})
+	u, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/throttled.json", Body: features(100, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func lostEvent(t *testing.T, w *world) {
 	}
 	notify(types.NotificationConfiguration{})
 	body := features(30, nil)
-	if _, err := w.quakes.Put(t.Context(), flow.File{Key: "2026/it's lost & found.json", Body: body}); err != nil {
+	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/it's lost & found.json", Body: body}); err != nil {
 		t.Fatal(err)
 	}
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "own bucket", "does not tell function")
@@ -191,7 +191,7 @@ func lostEvent(t *testing.T, w *world) {
 
 	w.ingest(t, 0, "backfill", "earthquakes", "--dry-run").line(t, w.quakes.SourceBucket, " 1 ", fmt.Sprintf("%d B", len(body)), " 3 ")
 	w.mend(t, w.quakes, w.differences(t, w.quakes, reconcile.NoEvent, 1))
-	w.put(t, w.quakes, flow.File{Key: "2026/heard again.json", Body: features(10, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "2026/heard again.json", Body: features(10, nil)})
 }
 
 // deletedRecords takes two items out of the table.
@@ -221,7 +221,7 @@ func othersBucket(t *testing.T, w *world) {
 	late := w.feed(t, "Late")
 	put := func(key string, n int64) {
 		t.Helper()
-		if _, err := late.Put(t.Context(), flow.File{Key: "late/" + key, Body: lines(key, n)}); err != nil {
+		if _, err := late.Put(t.Context(), feedtest.File{Key: "late/" + key, Body: lines(key, n)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -258,7 +258,7 @@ func pausedPipe(t *testing.T, w *world) {
 	if _, err := w.db.ExecContext(t.Context(), w.quakes.Warehouse.Pipe.Pause()); err != nil {
 		t.Fatal(err)
 	}
-	w.put(t, w.quakes, flow.File{Key: "2026/paused.json", Body: features(20, nil)})
+	w.put(t, w.quakes, feedtest.File{Key: "2026/paused.json", Body: features(20, nil)})
 	w.idle(t)
 	w.ingest(t, 0, "list").line(t, "earthquakes", " idle ") // of Snowflake it tells nothing
 	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/paused.json", "Snowflake has 0 rows of the upload's 20")
@@ -275,7 +275,7 @@ func pausedPipe(t *testing.T, w *world) {
 func refusedRecords(t *testing.T, w *world) {
 	body := rows(20, map[int]string{7: "X|Y|Z|?|?|?|?|?|?|?"})
 	body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("longitude"), []byte("longitude|height")), []byte("|-2"), []byte("|-2|430"))
-	w.put(t, w.airports, flow.File{Key: "with a height.csv", Body: body})
+	w.put(t, w.airports, feedtest.File{Key: "with a height.csv", Body: body})
 	w.ingest(t, 0, "list").line(t, "airports", "idle", "with a height.csv", "1")
 	quarantine := w.ingest(t, 0, "quarantine", "airports")
 	quarantine.line(t, "header_mismatch", "1", "1")

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
-	"ingestion/local"
+	"example.com/ingestion/local"
 )
 
 // kept are the types of resources that a change of props must not replace.

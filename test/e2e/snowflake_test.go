@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/feed"
-	"ingestion/local/flow"
-	"ingestion/local/sandbox"
-	"ingestion/local/snowflake"
-	"ingestion/snowflake/token"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/local/feedtest"
+	"example.com/ingestion/local/sandbox"
+	"example.com/ingestion/local/snowflake"
+	"example.com/ingestion/snowflake/token"
 )
 
 // count returns the number that a query answers with.
@@ -33,7 +33,7 @@ func (w *world) count(t *testing.T, query string) int64 {
 }
 
 // rows counts a feed's records in the view, and its rows in the raw table.
-func (w *world) rows(t *testing.T, f *flow.Feed) (view, table int64) {
+func (w *world) rows(t *testing.T, f *feedtest.Feed) (view, table int64) {
 	t.Helper()
 	w.idle(t)
 	view = w.count(t, "SELECT COUNT(*) FROM "+f.Warehouse.View.Name())
@@ -46,7 +46,7 @@ func (w *world) rows(t *testing.T, f *flow.Feed) (view, table int64) {
 // rowsInSnowflake compares Snowflake with the ledger, after all that went
 // through before, bad files included.
 func rowsInSnowflake(t *testing.T, w *world) {
-	for _, f := range []*flow.Feed{w.quakes, w.movies, w.flights} {
+	for _, f := range []*feedtest.Feed{w.quakes, w.movies, w.flights} {
 		uploads, err := f.Uploads(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +70,7 @@ func rowsInSnowflake(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.idle(t)
-	samples, err := flow.Samples(w.repo)
+	samples, err := feedtest.Samples(w.repo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,10 +123,10 @@ func changesOfTheTable(t *testing.T, w *world) {
 
 // changedProps deploys changes one after the other, with files before and after.
 func changedProps(t *testing.T, w *world) {
-	put := func(f *flow.Feed, key string, body []byte, n int64) {
+	put := func(f *feedtest.Feed, key string, body []byte, n int64) {
 		t.Helper()
 		before, tableBefore := w.rows(t, f)
-		w.put(t, f, flow.File{Key: key, Body: body})
+		w.put(t, f, feedtest.File{Key: key, Body: body})
 		if err := f.RunTask(t.Context(), w.db); err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func changedProps(t *testing.T, w *world) {
 			t.Fatal(err)
 		}
 	}
-	same := func(f *flow.Feed, what string, change func()) {
+	same := func(f *feedtest.Feed, what string, change func()) {
 		t.Helper()
 		view, table := w.rows(t, f)
 		change()
@@ -313,7 +313,7 @@ func scriptByHand(t *testing.T, w *world) {
 	if view, _ := w.rows(t, f); view != stored {
 		t.Errorf("%d records are stored, Snowflake has %d", stored, view)
 	}
-	w.put(t, f, flow.File{Key: "by hand.json", Body: []byte(`[{"origin":"ZRH","destination":"SFO","delay":3}]`)})
+	w.put(t, f, feedtest.File{Key: "by hand.json", Body: []byte(`[{"origin":"ZRH","destination":"SFO","delay":3}]`)})
 	if view, _ := w.rows(t, f); view != stored+1 {
 		t.Errorf("%d records are stored, Snowflake has %d", stored+1, view)
 	}
@@ -330,7 +330,7 @@ func (w *world) gone(t *testing.T, table string, left ...string) {
 
 func (w *world) none(t *testing.T, kind, show string, left []string) {
 	t.Helper()
-	names, err := flow.Listed(t.Context(), w.db, show)
+	names, err := feedtest.Listed(t.Context(), w.db, show)
 	if err != nil {
 		t.Fatal(err)
 	}

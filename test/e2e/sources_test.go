@@ -16,7 +16,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go/middleware"
 
-	"ingestion/local/flow"
+	"example.com/ingestion/local/feedtest"
 )
 
 // Feeds of a bucket of their own, of a part of somebody's, of another part of
@@ -65,7 +65,7 @@ func TestSources(t *testing.T) {
 	s.wait(t, "own", 5)
 	s.stop(t)
 
-	for _, f := range []*flow.Feed{own, existing, external, late} {
+	for _, f := range []*feedtest.Feed{own, existing, external, late} {
 		w.addUp(t, s, f)
 	}
 	w.changedObjects(t, s, external, theirs)
@@ -128,7 +128,7 @@ func (w *world) deployOf(t *testing.T, feeds string, stacks ...string) {
 
 // addUp waits until a feed has everything that the stream has put, and holds
 // files, ledger and table against each other.
-func (w *world) addUp(t *testing.T, s *stream, f *flow.Feed) {
+func (w *world) addUp(t *testing.T, s *stream, f *feedtest.Feed) {
 	t.Helper()
 	files := s.files(f.Name)
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
@@ -152,7 +152,7 @@ func (w *world) addUp(t *testing.T, s *stream, f *flow.Feed) {
 
 // changedObjects overwrites an object of a listed bucket, and puts one that
 // sorts before all others and one that the feed does not take.
-func (w *world) changedObjects(t *testing.T, s *stream, f *flow.Feed, theirs *s3.Client) {
+func (w *world) changedObjects(t *testing.T, s *stream, f *feedtest.Feed, theirs *s3.Client) {
 	t.Helper()
 	n := len(s.files(f.Name))
 	want := map[string]int64{s.filesOf("by role")[0].Key: 3, "0 + ü\n.ndjson": 4, "readme.txt": 0}
@@ -200,8 +200,8 @@ type stream struct {
 
 	mu      sync.Mutex
 	targets map[string]target
-	put     map[string][]flow.File // by target
-	feeds   map[string]string      // of targets, also of those that are gone
+	put     map[string][]feedtest.File // by target
+	feeds   map[string]string          // of targets, also of those that are gone
 	err     error
 }
 
@@ -214,7 +214,7 @@ type target struct {
 
 func newStream(t *testing.T) *stream {
 	t.Helper()
-	s := &stream{end: make(chan struct{}), targets: map[string]target{}, put: map[string][]flow.File{}, feeds: map[string]string{}}
+	s := &stream{end: make(chan struct{}), targets: map[string]target{}, put: map[string][]feedtest.File{}, feeds: map[string]string{}}
 	s.done.Go(func() {
 		tick := time.NewTicker(400 * time.Millisecond)
 		defer tick.Stop()
@@ -243,7 +243,7 @@ func (s *stream) round(ctx context.Context, i int64) {
 			s.err = err
 			continue
 		}
-		s.put[name] = append(s.put[name], flow.File{Key: key, Records: n})
+		s.put[name] = append(s.put[name], feedtest.File{Key: key, Records: n})
 	}
 }
 
@@ -260,17 +260,17 @@ func (s *stream) remove(name string) {
 }
 
 // filesOf are those that were put to a target.
-func (s *stream) filesOf(name string) []flow.File {
+func (s *stream) filesOf(name string) []feedtest.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.put[name]
 }
 
 // files are those of a feed.
-func (s *stream) files(feed string) []flow.File {
+func (s *stream) files(feed string) []feedtest.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []flow.File
+	var all []feedtest.File
 	for name, files := range s.put {
 		if s.feeds[name] == feed {
 			all = append(all, files...)

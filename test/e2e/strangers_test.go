@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"ingestion/local"
+	"example.com/ingestion/local"
 )
 
 // stranger is an account that is not ours: its buckets are closed to us but for

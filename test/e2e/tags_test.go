@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"ingestion/internal/feed"
-	"ingestion/local"
-	"ingestion/local/flow"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/feedtest"
 )
 
 // checkTags looks at the tags that AWS has, of every resource that takes some.
@@ -129,7 +129,7 @@ func (m *modes) checkMetrics(t *testing.T) {
 	if none := m.emitted(t, m.parts, m.parts.Unpack); len(none) != 0 {
 		t.Errorf("a feed without Metrics emitted %v", none)
 	}
-	broken := flow.File{Key: "broken.ndjson", Body: []byte(`{"a": 1}` + "\n{\n" + `{"a": 2}` + "\n"), Records: 3}
+	broken := feedtest.File{Key: "broken.ndjson", Body: []byte(`{"a": 1}` + "\n{\n" + `{"a": 2}` + "\n"), Records: 3}
 	if _, err := m.parts.Put(t.Context(), broken); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func (m *modes) checkMetrics(t *testing.T) {
 
 // emitted are the sums of a function's metrics, as CloudWatch would make them of
 // its log.
-func (m *modes) emitted(t *testing.T, f *flow.Feed, function string) map[string]float64 {
+func (m *modes) emitted(t *testing.T, f *feedtest.Feed, function string) map[string]float64 {
 	t.Helper()
 	log, err := os.Open(m.env.Host().LogFile(function))
 	if err != nil {

@@ -24,13 +24,13 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"ingestion/internal/feed"
-	"ingestion/internal/ledger"
-	"ingestion/internal/quarantine"
-	"ingestion/internal/upload"
-	"ingestion/local"
-	"ingestion/local/flow"
-	"ingestion/local/sandbox"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/quarantine"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/feedtest"
+	"example.com/ingestion/local/sandbox"
 )
 
 const (
@@ -47,9 +47,9 @@ type world struct {
 	apps   map[string]string // that buildApp built, by their app.go
 	lambda *lambda.Client
 
-	quakes, airports, movies, flights *flow.Feed
+	quakes, airports, movies, flights *feedtest.Feed
 	// expected is what each feed was given, as the test goes on.
-	expected map[*flow.Feed]int
+	expected map[*feedtest.Feed]int
 }
 
 // start deploys the app as it is.
@@ -85,7 +85,7 @@ func startWith(t *testing.T, cdkContext map[string]string) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{env: env, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*flow.Feed]int{}}
+	w := &world{env: env, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*feedtest.Feed]int{}}
 	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -123,9 +123,9 @@ func (w *world) deploy(t *testing.T, stacks ...string) {
 	}
 }
 
-func (w *world) feed(t *testing.T, stack string) *flow.Feed {
+func (w *world) feed(t *testing.T, stack string) *feedtest.Feed {
 	t.Helper()
-	f, err := flow.New(t.Context(), w.cfg, stack)
+	f, err := feedtest.New(t.Context(), w.cfg, stack)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,9 +133,9 @@ func (w *world) feed(t *testing.T, stack string) *flow.Feed {
 }
 
 // put puts the files into a feed and waits until all it ever got is done.
-func (w *world) put(t *testing.T, f *flow.Feed, files ...flow.File) []upload.Upload {
+func (w *world) put(t *testing.T, f *feedtest.Feed, files ...feedtest.File) []ids.Upload {
 	t.Helper()
-	var puts []upload.Upload
+	var puts []ids.Upload
 	for _, file := range files {
 		u, err := f.Put(t.Context(), file)
 		if err != nil {
@@ -148,7 +148,7 @@ func (w *world) put(t *testing.T, f *flow.Feed, files ...flow.File) []upload.Upl
 	return puts
 }
 
-func (w *world) wait(t *testing.T, f *flow.Feed) []ledger.Upload {
+func (w *world) wait(t *testing.T, f *feedtest.Feed) []ledger.Upload {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
@@ -160,7 +160,7 @@ func (w *world) wait(t *testing.T, f *flow.Feed) []ledger.Upload {
 }
 
 // ledgerOf returns the ledger's item of the one upload of a key.
-func (w *world) ledgerOf(t *testing.T, f *flow.Feed, key string) ledger.Upload {
+func (w *world) ledgerOf(t *testing.T, f *feedtest.Feed, key string) ledger.Upload {
 	t.Helper()
 	uploads, err := f.Uploads(t.Context())
 	if err != nil {
@@ -198,7 +198,7 @@ func (w *world) invoke(t *testing.T, function string, payload any) {
 }
 
 // s3Event is S3's native notification of an upload.
-func s3Event(u upload.Upload) any {
+func s3Event(u ids.Upload) any {
 	object := map[string]any{"key": strings.ReplaceAll(urlEncode(u.Key), "%20", "+"), "size": u.Size, "eTag": u.ETag}
 	if u.VersionID != "" {
 		object["versionId"] = u.VersionID
@@ -223,7 +223,7 @@ func urlEncode(key string) string {
 }
 
 // dump returns every item of the table, by its keys.
-func (w *world) dump(t *testing.T, f *flow.Feed) map[string]map[string]types.AttributeValue {
+func (w *world) dump(t *testing.T, f *feedtest.Feed) map[string]map[string]types.AttributeValue {
 	t.Helper()
 	all := map[string]map[string]types.AttributeValue{}
 	pages := dynamodb.NewScanPaginator(f.DB, &dynamodb.ScanInput{TableName: &f.Table, ConsistentRead: aws.Bool(true)})
@@ -259,7 +259,7 @@ func sameTable(t *testing.T, before, after map[string]map[string]types.Attribute
 }
 
 // quarantined reads what an upload has in quarantine.
-func (w *world) quarantined(t *testing.T, f *flow.Feed, u ledger.Upload) []quarantine.Record {
+func (w *world) quarantined(t *testing.T, f *feedtest.Feed, u ledger.Upload) []quarantine.Record {
 	t.Helper()
 	var all []quarantine.Record
 	folder := u.Folder(strings.TrimSuffix(f.QuarantinePrefix, f.Name+"/"))
@@ -285,7 +285,7 @@ func (w *world) quarantined(t *testing.T, f *flow.Feed, u ledger.Upload) []quara
 }
 
 // get reads an object of the landing bucket.
-func (w *world) get(t *testing.T, f *flow.Feed, key string) []byte {
+func (w *world) get(t *testing.T, f *feedtest.Feed, key string) []byte {
 	t.Helper()
 	out, err := f.S3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.LandingBucket, Key: &key})
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"ingestion/local"
-	"ingestion/local/sandbox"
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/sandbox"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 const repo = "../.."

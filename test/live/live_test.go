@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/feed"
-	"ingestion/local/flow"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/local/feedtest"
 )
 
 // patience bounds each wait: Snowpipe takes about a minute, a subscription of
@@ -64,13 +64,13 @@ func TestLive(t *testing.T) {
 		t.Errorf("there are differences after the deployment: %v", err)
 	}
 
-	samples, err := flow.Samples(repo)
+	samples, err := feedtest.Samples(repo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	feeds := map[string]*flow.Feed{}
+	feeds := map[string]*feedtest.Feed{}
 	for _, stack := range stacks {
-		f, err := flow.New(t.Context(), to.aws, named(stack))
+		f, err := feedtest.New(t.Context(), to.aws, named(stack))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,12 +81,12 @@ func TestLive(t *testing.T) {
 		}
 		feeds[stack] = f
 	}
-	var reports []flow.Report
+	var reports []feedtest.Report
 	for _, stack := range stacks {
 		reports = append(reports, through(t, to, feeds[stack], samples[stack]))
 	}
 	var table strings.Builder
-	if err := flow.Print(&table, reports); err != nil {
+	if err := feedtest.Print(&table, reports); err != nil {
 		t.Fatal(err)
 	}
 	t.Log("\n" + table.String())
@@ -100,7 +100,7 @@ func TestLive(t *testing.T) {
 }
 
 // through waits until the files are in the table and in Snowflake, and counts.
-func through(t *testing.T, to target, f *flow.Feed, files []flow.File) flow.Report {
+func through(t *testing.T, to target, f *feedtest.Feed, files []feedtest.File) feedtest.Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
 	defer cancel()
@@ -129,7 +129,7 @@ func through(t *testing.T, to target, f *flow.Feed, files []flow.File) flow.Repo
 
 // tombstone deletes a record through DynamoDB's API, which takes its row away
 // from a view of the table's latest state.
-func tombstone(t *testing.T, to target, f *flow.Feed) {
+func tombstone(t *testing.T, to target, f *feedtest.Feed) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
 	defer cancel()
@@ -160,7 +160,7 @@ func left(t *testing.T, to target) {
 	t.Helper()
 	want := map[string][]string{"TABLES": {"AIRPORTS", "EARTHQUAKES", "MOVIES"}}
 	for _, kind := range []string{"TABLES", "PIPES", "TASKS", "STAGES", "FILE FORMATS", "VIEWS"} {
-		got, err := flow.Listed(t.Context(), to.db, "SHOW "+kind+" IN SCHEMA "+to.schema)
+		got, err := feedtest.Listed(t.Context(), to.db, "SHOW "+kind+" IN SCHEMA "+to.schema)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import json
 from .errors import Failed
 from .kinds import Kind, Made, flag, number, pick, register
 
-# What the local Lambda host does, by source (see local/host). Anything else fails.
+# What the local Lambda host does, by source (see local/lambdahost). Anything else fails.
 ANY = {"BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"}
 SETTINGS = {
     "sqs": ANY | {"ScalingConfig"},
@@ -128,7 +128,7 @@ class EventSourceMapping(Kind):
 
 
 def check_pattern(text):
-    """Refuses a filter pattern that local/host/filter.go does not evaluate."""
+    """Refuses a filter pattern that local/lambdahost/filter.go does not evaluate."""
     try:
         pattern = json.loads(text)
     except ValueError as error:

@@ -21,13 +21,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"ingestion/internal/ledger"
-	"ingestion/internal/operate"
-	"ingestion/internal/ui"
-	"ingestion/local"
-	"ingestion/local/flow"
-	"ingestion/local/sandbox"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/ui"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/feedtest"
+	"example.com/ingestion/local/sandbox"
+	"example.com/ingestion/snowflake/client"
 )
 
 func main() {
@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	samples, err := flow.Samples(repo)
+	samples, err := feedtest.Samples(repo)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	page, err := ui.Serve(ctx, ui.NewLive(operate.NewAccount(cfg), d.getenv, true), 0, time.Second)
+	page, err := ui.Serve(ctx, ui.NewLive(operator.NewAccount(cfg), d.getenv, true), 0, time.Second)
 	if err != nil {
 		return err
 	}
@@ -143,18 +143,18 @@ type demo struct {
 	env     *sandbox.Sandbox
 	db      *sql.DB
 	out     io.Writer
-	feeds   []*flow.Feed
-	files   [][]flow.File
+	feeds   []*feedtest.Feed
+	files   [][]feedtest.File
 	uploads [][]ledger.Upload
 }
 
 // feed puts the files into the source bucket of a stack's feed.
-func (d *demo) feed(ctx context.Context, stack string, files []flow.File) error {
+func (d *demo) feed(ctx context.Context, stack string, files []feedtest.File) error {
 	cfg, err := d.env.AWSConfig(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := flow.New(ctx, cfg, stack)
+	f, err := feedtest.New(ctx, cfg, stack)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (d *demo) warehouse(ctx context.Context) error {
 // report prints what came of the files and fails if it does not add up.
 func (d *demo) report(ctx context.Context) error {
 	var (
-		reports  []flow.Report
+		reports  []feedtest.Report
 		problems []error
 	)
 	for i, f := range d.feeds {
@@ -226,7 +226,7 @@ func (d *demo) report(ctx context.Context) error {
 		problems = append(problems, r.Err())
 	}
 	fmt.Fprintln(d.out)
-	if err := flow.Print(d.out, reports); err != nil {
+	if err := feedtest.Print(d.out, reports); err != nil {
 		return err
 	}
 	if err := d.show(ctx); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"ingestion/local/snowflake/policy"
+	"example.com/ingestion/local/policy"
 )
 
 // trusted returns an error unless the role exists, is old enough, and trusts

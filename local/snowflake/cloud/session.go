@@ -18,7 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"ingestion/local/snowflake/policy"
+	"example.com/ingestion/local/policy"
 )
 
 // sessionName is what Snowflake's sessions are called here.

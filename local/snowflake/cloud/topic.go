@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"ingestion/local/snowflake/policy"
+	"example.com/ingestion/local/policy"
 )
 
 // channel is a queue of Snowflake that is subscribed to a topic.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // Account is an account of Snowflake. Its fields may be set between calls.

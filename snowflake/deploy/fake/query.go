@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingestion/snowflake"
-	"ingestion/snowflake/client"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
 )
 
 // The identities of the account.

@@ -1,0 +1,130 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/ingestion/internal/feed"
+)
+
+func TestCSV(t *testing.T) {
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{MaxRecordBytes: 1 << 20}, []splitCase{
+		{name: "empty", in: ""},
+		{name: "blank", in: "\r\n\n"},
+		{name: "header alone", in: "a|b\n"},
+		{name: "rows", in: "a|b\n1|\n|x,y", want: []string{`{"a":"1","b":""}`, `{"a":"","b":"x,y"}`}},
+		{name: "mark, CRLF and blank lines", in: "\xEF\xBB\xBFa|b\r\n\r\n1|2\r\n\n3|4\r\n", want: []string{`{"a":"1","b":"2"}`, `{"a":"3","b":"4"}`}},
+		{name: "CR alone", in: "a|b\r1|2\r\r3|4", want: []string{`{"a":"1","b":"2"}`, `{"a":"3","b":"4"}`}},
+		{name: "CR in a field", in: "a|b\n1\r|2\n3|\r4\r\n", want: []string{`{"a":"1\r","b":"2"}`, `{"a":"3","b":"\r4"}`}},
+		{
+			name: "quotes", in: "a|\"b|\"\"c\"\"\nd\"\n\"1|\"\"2\"\"\r\n3\"|\"\"\n\"\"\"\"|\"x\"",
+			want: []string{`{"a":"1|\"2\"\r\n3","b|\"c\"\nd":""}`, `{"a":"\"","b|\"c\"\nd":"x"}`},
+		},
+		{name: "quote in a field without quotes", in: "a|b\n5\" pipe|x\"\"\n", want: []string{`{"a":"5\" pipe","b":"x\"\""}`}},
+		{
+			name: "text behind a quote", in: "a|b\n\"1\"2|3\n4|\"5\" \n6|7\n", detail: `line 2, byte 7: found "2" behind the quote`,
+			want: []string{`!invalid_quote @4 "\"1\"2|3"`, `!invalid_quote @11 "4|\"5\""`, `{"a":"6","b":"7"}`},
+		},
+		{
+			name: "escapes", in: "a\\|\"\"\"b\t\"\n\\\x00\x1f\b\f|\té😀é漢字 a long text behind it\x7f\n",
+			want: []string{`{"a\\":"\\\u0000\u001f\b\f","\"b\t":"\té😀é漢字 a long text behind it` + "\x7f" + `"}`},
+		},
+		{
+			name: "too many and too few", in: "a|b\n1|\"2\n\"\n1|2|3\n1\n4|5\n", detail: "line 4, byte 11: the row has 3 fields, the header 2",
+			want: []string{`{"a":"1","b":"2\n"}`, `!too_many_fields @11 "1|2|3"`, `!too_few_fields @17 "1"`, `{"a":"4","b":"5"}`},
+		},
+		{name: "names", in: "id||id|id_2||column_5|id\n1|2|3|4|5|6|7\n", want: []string{`{"id":"1","column_2":"2","id_3":"3","id_2":"4","column_5_2":"5","column_5":"6","id_4":"7"}`}},
+		{
+			name: "not UTF-8", in: "a|b\ncaf\xE9|1\n2|\xC3\n3|4", detail: "line 2, byte 7: byte 0xE9 begins no character",
+			want: []string{`!invalid_utf8 @4 "caf\xe9|1"`, `!invalid_utf8 @11 "2|\xc3"`, `{"a":"3","b":"4"}`},
+		},
+		{name: "not UTF-8 at the end", in: "a\n\xC3", want: []string{`!invalid_utf8 @2 "\xc3"`}},
+		{name: "not UTF-8 in the header", in: "\xE9\n1\n", want: []string{`!invalid_utf8 @0 "\xe9\n1\n" rest`}},
+		{name: "open quote", in: "a|b\n1|2\n3|\"4\n5|6\n", want: []string{`{"a":"1","b":"2"}`, `!truncated @8 "3|\"4\n5|6\n" rest`}, detail: "line 3, byte 10: the entry ends within quotes"},
+		{name: "open quote in the header", in: "a|\"b\n1|2\n", want: []string{`!truncated @0 "a|\"b\n1|2\n" rest`}},
+		{name: "binary", in: "PK\x03\x04\x00\x00\n", want: []string{`!not_delimited_text @0 "PK\x03\x04\x00\x00\n" rest`}, detail: "byte 4: found byte 0x00"},
+		{name: "UTF-16", in: "\xFF\xFEa\x00|\x00b\x00\n\x001\x00|\x00\xE9\x00\n\x00x\x00\n\x00", want: []string{`{"a":"1","b":"é"}`, `!too_few_fields @18 "x"`}},
+	})
+}
+
+func TestCSVColumns(t *testing.T) {
+	f := feed.Format{Kind: feed.CSV, Delimiter: "\t", Columns: []string{"id", "name"}}
+	runCases(t, f, feed.Limits{}, []splitCase{
+		{name: "equal", in: "\"id\"\tname\n1\tann\n", want: []string{`{"id":"1","name":"ann"}`}},
+		{
+			name: "other order", in: "name\tid\nann\t1\n", want: []string{`!header_mismatch @0 "name\tid\nann\t1\n" rest`},
+			detail: `line 1: the header row has 2 ("name", "id"), the feed's columns are 2 ("id", "name")`,
+		},
+		{name: "one more", in: "id\tname\t\n", want: []string{`!header_mismatch @0 "id\tname\t\n" rest`}},
+	})
+}
+
+func TestCSVTooLarge(t *testing.T) {
+	const limit = 1 << 10
+	for _, size := range []int{limit + 1, 300 << 10, 3 << 20} {
+		big := `"` + strings.Repeat("x\"\"\n,", (size-5)/5) + strings.Repeat("y", (size-5)%5) + `",1`
+		big += strings.Repeat("2", size-len(big))
+		in := "a,b\n1,2\n" + big + "\r\n3,4\n5"
+		c := collect(t, strings.NewReader(in), feed.Format{Kind: feed.CSV, Delimiter: ","}, feed.Limits{MaxRecordBytes: limit})
+		if len(c.rejected) != 2 || len(c.records) != 2 || c.records[1] != `{"a":"3","b":"4"}` {
+			t.Fatalf("%d bytes: got %q, %d rejections", size, c.records, len(c.rejected))
+		}
+		if r := c.rejected[0]; r.Reason != TooLarge || r.Offset != 8 || r.RawCut != (size > MaxRaw) || string(r.Raw) != big[:min(size, MaxRaw)] || !strings.Contains(r.Detail, fmt.Sprint(size, " bytes")) {
+			t.Errorf("%d bytes: got %s %q at %d, cut %t, %d bytes", size, r.Reason, r.Detail, r.Offset, r.RawCut, len(r.Raw))
+		}
+		if want := fmt.Sprintf("line %d,", 5+strings.Count(big, "\n")); !strings.HasPrefix(c.rejected[1].Detail, want) {
+			t.Errorf("%d bytes: %q is not at %s", size, c.rejected[1].Detail, want)
+		}
+	}
+}
+
+func TestCSVTooLargeElsewhere(t *testing.T) {
+	f := feed.Format{Kind: feed.CSV, Delimiter: ","}
+	lim := feed.Limits{MaxRecordBytes: 1 << 10}
+	for name, tc := range map[string]struct{ in, want string }{
+		"as JSON":     {"a\n" + strings.Repeat("\x01", 1000), TooLarge},
+		"much larger": {"a\n" + strings.Repeat("\x01", 1024), TooLarge},
+		"header":      {strings.Repeat("a,", 1<<20), TooLarge},
+		"binary":      {strings.Repeat("a,\x00", 1<<20), NotDelimitedText},
+		"open quote":  {"a\n\"" + strings.Repeat("1\n", 1<<20), Truncated},
+	} {
+		c := collect(t, strings.NewReader(tc.in), f, lim)
+		if len(c.records) > 0 || len(c.rejected) != 1 || c.rejected[0].Reason != tc.want {
+			t.Errorf("%s: got %d records, %d rejections", name, len(c.records), len(c.rejected))
+		}
+	}
+}
+
+// TestCSVLong splits rows across the end of the buffer.
+func TestCSVLong(t *testing.T) {
+	var in strings.Builder
+	var want []string
+	in.WriteString("id,text,more\r\n")
+	for i := range 40_000 {
+		text := strings.Repeat("é\n\"", i%29)
+		fmt.Fprintf(&in, "%d,\"%s\",%s\r\n", i, strings.ReplaceAll(text, `"`, `""`), strings.Repeat("漢", i%7))
+		row, err := json.Marshal(struct {
+			ID   string `json:"id"`
+			Text string `json:"text"`
+			More string `json:"more"`
+		}{strconv.Itoa(i), text, strings.Repeat("漢", i%7)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, string(row))
+	}
+	c := collect(t, strings.NewReader(in.String()), feed.Format{Kind: feed.CSV, Delimiter: ","}, feed.Limits{})
+	if !slices.Equal(c.records, want) {
+		t.Errorf("got %d records, not the %d that went in; rejections: %d", len(c.records), len(want), len(c.rejected))
+	}
+}
+
+func TestCSVDelimiter(t *testing.T) {
+	if _, err := Split(strings.NewReader("a"), feed.Format{Kind: feed.CSV}, feed.Limits{}, &collected{}); err == nil {
+		t.Error("no delimiter was taken")
+	}
+}

@@ -1,0 +1,247 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"example.com/ingestion/internal/feed"
+)
+
+// delimited splits delimited text with a header row, by RFC 4180 with a
+// delimiter of its own: quotes around fields, doubled in them, line breaks in
+// them. Each row becomes an object of strings in the header's order.
+//
+// Rows end with LF or CRLF, or with CR alone if the header row does. Lines with
+// nothing on them are skipped.
+func (s *splitter) delimited(f feed.Format) error {
+	w := &s.w
+	s.line = 1
+	if len(f.Delimiter) != 1 {
+		return fmt.Errorf("split entry: delimiter %q is not one character", f.Delimiter)
+	}
+	t := &rows{delim: f.Delimiter[0], limit: s.limit}
+	for {
+		start, next, err := s.nextRow(t)
+		if err != nil || next < 0 {
+			return err
+		}
+		if t.prefix == nil {
+			if err := s.header(t, f.Columns, next); err != nil {
+				return err
+			}
+		} else if err := s.row(t, start, next); err != nil {
+			return err
+		}
+		s.line += int64(t.breaks) + 1
+		w.pos = next
+	}
+}
+
+// nextRow reads the next row that has something on it, buf[start:next]; next
+// is -1 at the end of the entry.
+func (s *splitter) nextRow(t *rows) (start, next int, err error) {
+	w := &s.w
+	t.header = t.prefix == nil
+	for {
+		if skipped := s.skipBreak(t); skipped {
+			continue
+		}
+		last := w.ended()
+		if w.pos < w.end {
+			if next = t.read(w.buf, w.pos, w.end, last); next >= 0 {
+				return w.pos, next, nil
+			}
+		}
+		more, err := w.more()
+		switch {
+		case err != nil:
+			return 0, -1, err
+		case more || w.err != nil && !last && w.ended():
+		case w.err != nil && w.pos == w.end:
+			return 0, -1, s.finish()
+		case w.err != nil:
+			return 0, -1, s.rejectCut("")
+		default:
+			if err := s.dropRow(t); err != nil {
+				return 0, -1, err
+			}
+		}
+	}
+}
+
+// skipBreak goes past a line break that ends nothing.
+func (s *splitter) skipBreak(t *rows) bool {
+	w := &s.w
+	if c := w.buf[w.pos]; c != '\n' && c != '\r' {
+		return false
+	}
+	n := 0
+	switch rest := w.buf[w.pos:w.end]; {
+	case bytes.HasPrefix(rest, []byte("\n")):
+		n = 1
+	case bytes.HasPrefix(rest, []byte("\r\n")):
+		n = 2
+	case (t.crEnds || t.header) && bytes.HasPrefix(rest, []byte("\r")) && (len(rest) > 1 || w.err != nil):
+		n = 1
+	}
+	w.pos += n
+	s.line += int64(min(n, 1))
+	return n > 0
+}
+
+// row delivers or rejects the row buf[start:next] that t has read.
+func (s *splitter) row(t *rows, start, next int) error {
+	b := s.w.buf[start:next]
+	f := t.fault
+	switch names := len(t.prefix); {
+	case f.reason == Truncated:
+		return s.rejectRest(Truncated, s.locate(f))
+	case f.reason != "":
+	case t.fields > names:
+		f = fault{at: start, reason: TooManyFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
+	case t.fields < names:
+		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
+	case len(b) > s.limit && len(b)-lineBreak(b) > s.limit:
+		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(len(b) - lineBreak(b)))}
+	case t.over || t.size+2 > s.limit:
+		f = fault{at: start, reason: TooLarge, text: fmt.Sprintf("as JSON the row has more than %d bytes (Limits.MaxRecordBytes)", s.limit)}
+	default:
+		return s.record(append(t.out[:t.size], `"}`...))
+	}
+	return s.reject(f, next-start)
+}
+
+func lineBreak(b []byte) int {
+	switch {
+	case bytes.HasSuffix(b, []byte("\r\n")):
+		return 2
+	case bytes.HasSuffix(b, []byte("\n")), bytes.HasSuffix(b, []byte("\r")):
+		return 1
+	}
+	return 0
+}
+
+// dropRow goes past a row that the window cannot hold.
+func (s *splitter) dropRow(t *rows) error {
+	if t.header {
+		if s.binary(s.w.end) {
+			return s.rejectBinary()
+		}
+		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
+	}
+	s.keep()
+	end := &rowEnd{delim: t.delim, crEnds: t.crEnds}
+	ok, err := s.pass(end)
+	switch {
+	case err != nil:
+		return err
+	case !ok && (!s.w.ended() || end.state == inQuotes):
+		return s.rejectCut("in the middle of a row")
+	}
+	if end.cr {
+		s.size--
+		s.kept = s.kept[:min(int64(len(s.kept)), s.size)]
+	}
+	if err := s.rejectKept(); err != nil {
+		return err
+	}
+	s.line += int64(end.breaks)
+	return nil
+}
+
+// header takes the names from the header row buf[pos:next] that t has read.
+func (s *splitter) header(t *rows, columns []string, next int) error {
+	if s.binary(next) {
+		return s.rejectBinary()
+	}
+	if t.fault.reason != "" {
+		return s.rejectRest(t.fault.reason, s.locate(t.fault)+"; it is in the header row, so no row can be read")
+	}
+	if t.over {
+		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
+	}
+	// The row came out as `","a","b`, as no field has a name yet.
+	var names []string
+	if err := json.Unmarshal(append(append([]byte("["), t.out[2:t.size]...), `"]`...), &names); err != nil {
+		return errors.Join(errors.New("split entry: header row"), err)
+	}
+	if len(columns) > 0 && !slices.Equal(columns, names) {
+		return s.rejectRest(HeaderMismatch, fmt.Sprintf("line %d: the header row has %s, the feed's columns are %s", s.line, list(names), list(columns)))
+	}
+	t.name(columnNames(names))
+	return nil
+}
+
+// binary reports whether the header row, up to buf[end], has a NUL.
+func (s *splitter) binary(end int) bool {
+	return bytes.IndexByte(s.w.buf[s.w.pos:end], 0) >= 0
+}
+
+func (s *splitter) rejectBinary() error {
+	at := s.w.pos + bytes.IndexByte(s.w.buf[s.w.pos:s.w.end], 0)
+	return s.rejectRest(NotDelimitedText, s.place(at)+": found byte 0x00 in the header row: this is not text in UTF-8, nor in UTF-16 with a byte order mark")
+}
+
+// list shows names in a message, not more than fit there.
+func list(names []string) string {
+	const most = 100
+	text := strconv.Itoa(len(names)) + " ("
+	for i, n := range names {
+		switch {
+		case i == most:
+			return text + ", …)"
+		case i > 0:
+			text += ", "
+		}
+		text += strconv.Quote(string(clip([]byte(n))))
+	}
+	return text + ")"
+}
+
+// name sets what comes before each field.
+func (t *rows) name(names []string) {
+	for i, n := range names {
+		p := make([]byte, 0, 16+len(n))
+		if i == 0 {
+			p = append(p, '{')
+		} else {
+			p = append(p, `",`...)
+		}
+		t.prefix = append(t.prefix, append(t.quote(p, n), ':', '"'))
+	}
+}
+
+// columnNames makes the names of a header row those of an object: an empty one
+// becomes column_<n>, n being its place from 1; of several that are the same,
+// the first keeps its name and the next become <name>_2, <name>_3 and so on,
+// going past what the header names anyway.
+func columnNames(header []string) []string {
+	taken := make(map[string]bool, len(header))
+	for _, n := range header {
+		taken[n] = true
+	}
+	used := make(map[string]bool, len(header))
+	last := make(map[string]int)
+	names := make([]string, len(header))
+	for i, n := range header {
+		own := !used[n]
+		used[n] = true
+		if n == "" {
+			n = "column_" + strconv.Itoa(i+1)
+			own = !taken[n]
+		}
+		name := n
+		for k := max(last[n], 1); !own; own = !taken[name] {
+			k++
+			last[n] = k
+			name = n + "_" + strconv.Itoa(k)
+		}
+		taken[name] = true
+		names[i] = name
+	}
+	return names
+}

@@ -1,0 +1,68 @@
+package record
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"example.com/ingestion/internal/feed"
+)
+
+// kept is a Sink that keeps everything.
+type kept struct {
+	records  []string
+	rejected []Rejection
+}
+
+func (k *kept) Record(_ int64, data []byte) error {
+	k.records = append(k.records, string(data))
+	return nil
+}
+
+func (k *kept) Reject(r Rejection) error {
+	r.Raw = bytes.Clone(r.Raw)
+	k.rejected = append(k.rejected, r)
+	return nil
+}
+
+func TestLatin1(t *testing.T) {
+	csv := feed.Format{Kind: feed.CSV, Delimiter: "|", Encoding: feed.Latin1}
+	lines := feed.Format{Kind: feed.NDJSON, Encoding: feed.Latin1}
+	long := strings.Repeat("\xe9", 10_000)
+	for name, test := range map[string]struct {
+		format feed.Format
+		in     string
+		want   []string
+	}{
+		"delimited":      {csv, "name|caf\xe9\nJ\xfcrgen|\xdf\n", []string{`{"name":"Jürgen","café":"ß"}`}},
+		"JSON":           {feed.Format{Kind: feed.JSON, Encoding: feed.Latin1}, "[\"\xff\",\"\x80\"]", []string{`"ÿ"`, "\"\u0080\""}},
+		"lines":          {lines, "{\"\xe9\":1}\n", []string{`{"é":1}`}},
+		"a mark is text": {csv, "\xff\xfe\nx\n", []string{`{"ÿþ":"x"}`}},
+		"long":           {lines, `"` + long + `"`, []string{`"` + strings.Repeat("é", 10_000) + `"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var k kept
+			result, err := split(iotest.OneByteReader(strings.NewReader(test.in)), test.format, feed.Limits{}, &k, 64)
+			if err != nil || len(k.rejected) > 0 || !slices.Equal(k.records, test.want) {
+				t.Errorf("records %q, rejected %v, error %v", k.records, k.rejected, err)
+			}
+			if result.Bytes != int64(len(test.in)) {
+				t.Errorf("%d bytes of %d", result.Bytes, len(test.in))
+			}
+		})
+	}
+}
+
+// TestLatin1Offset: an offset is that of the entry, not of what it became.
+func TestLatin1Offset(t *testing.T) {
+	in := "{\"\xe9\":\"\xe9\xe9\"}\n{\"\xe9\":}\n"
+	var k kept
+	if _, err := split(strings.NewReader(in), feed.Format{Kind: feed.NDJSON, Encoding: feed.Latin1}, feed.Limits{}, &k, 64); err != nil {
+		t.Fatal(err)
+	}
+	if len(k.rejected) != 1 || k.rejected[0].Offset != int64(strings.Index(in, "\n")+1) || string(k.rejected[0].Raw) != `{"é":}` {
+		t.Errorf("rejected %+v", k.rejected)
+	}
+}

@@ -1,0 +1,270 @@
+package load_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"example.com/ingestion/internal/aws/batchwrite"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/functions/load"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/quarantine"
+	"example.com/ingestion/internal/testing/fake"
+)
+
+const bucket = "landing"
+
+type world struct {
+	s3  *fake.S3
+	db  *fake.DynamoDB
+	h   *load.Handler
+	u   ids.Upload
+	ref ids.PartRef
+	// handed is what load handed to its next invocation.
+	handed []ids.PartRef
+}
+
+// newWorld lands one part with the payloads, and enters it in the ledger.
+func newWorld(t *testing.T, payloads []string) *world {
+	t.Helper()
+	w := &world{s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
+	w.u = ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "k.json", ETag: "e", Size: 9 << 20, Time: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)})
+	w.ref = ids.PartRef{Feed: "orders", Upload: w.u.ID, Part: ids.PartName(0, 0)}
+	book := ledger.New(w.db.Client(), "table")
+	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.h = &load.Handler{
+		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
+		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler),
+		TimeUp: handler.TimeUp, HandOn: func(_ context.Context, ref ids.PartRef) error { w.handed = append(w.handed, ref); return nil },
+	}
+	var buf bytes.Buffer
+	gz := gzip.NewWriter(&buf)
+	for i, p := range payloads {
+		fmt.Fprintf(gz, `{"id":"%s","feed":"orders","source":"s3://src/k.json","version":"e","entry":"","ordinal":%d,"data":%s}`+"\n", ids.RecordID(w.u.ID, 0, int64(i)), i, p)
+	}
+	if err := gz.Close(); err != nil {
+		t.Fatal(err)
+	}
+	key := w.u.PartKey("landing/", 0, 0)
+	w.s3.Set(bucket, key, buf.Bytes())
+
+	ctx := t.Context()
+	begun, err := book.Begin(ctx, ledger.Upload{Upload: w.u, Shards: 5, PartBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(len(payloads))
+	if _, err := book.PutPart(ctx, ledger.Part{Feed: "orders", Upload: w.u.ID, Name: w.ref.Part, Key: key, Records: n, Shards: 5, Time: w.u.Time}); err != nil {
+		t.Fatal(err)
+	}
+	if err := book.Unpacked(ctx, begun, ledger.Counts{Entries: 1, Records: n, Parts: 1}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) load(t *testing.T) error {
+	t.Helper()
+	payload, err := json.Marshal(w.ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.h.Handle(t.Context(), payload)
+}
+
+func (w *world) upload(t *testing.T) ledger.Upload {
+	t.Helper()
+	u, ok, err := w.h.Ledger.GetUpload(t.Context(), "orders", w.u.ID)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	return u
+}
+
+func (w *world) quarantined(t *testing.T) []quarantine.Record {
+	t.Helper()
+	var all []quarantine.Record
+	for _, key := range w.s3.Keys(bucket, "quarantine/orders/2026/03/04/"+w.u.ID+"/load-") {
+		object, _ := w.s3.Get(bucket, key)
+		if err := quarantine.Read(object, func(r quarantine.Record) error { all = append(all, r); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func numbered(n int) []string {
+	payloads := make([]string, n)
+	for i := range payloads {
+		payloads[i] = fmt.Sprintf(`{"n":%d,"s":"é"}`, i)
+	}
+	return payloads
+}
+
+func TestLoadTwiceLeavesTheTableAsItWas(t *testing.T) {
+	w := newWorld(t, numbered(1000))
+	if err := w.load(t); err != nil {
+		t.Fatal(err)
+	}
+	u := w.upload(t)
+	if u.State != ledger.Loaded || u.Stored != 1000 || !u.Balanced() {
+		t.Errorf("ledger: %+v", u)
+	}
+	before := w.db.Items()
+	if len(before) != 1002 { // records, and the ledger's upload and part
+		t.Errorf("table has %d items", len(before))
+	}
+	if err := w.load(t); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(before, w.db.Items()) {
+		t.Error("the second load changed the table")
+	}
+}
+
+func TestItem(t *testing.T) {
+	w := newWorld(t, []string{`{"price":1.50,"tags":[true,null]}`})
+	if err := w.load(t); err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range w.db.Items() {
+		if it.Str("item") != "" {
+			continue
+		}
+		got := fmt.Sprintf("%s %s %s", it.Str("pk"), it.Str("sk"), it["data"])
+		want := fmt.Sprintf(`orders#%s#%d 0000000/000000000000 {"M":{"price":{"N":"1.50"},"tags":{"L":[{"BOOL":true},{"NULL":true}]}}}`, w.u.ID, ids.Shard(0, 5))
+		if got != want || it.Str("id") != w.u.ID+"/0000000/000000000000" || it.Str("source") != "s3://src/k.json" || it.Str("ordinal") != "0" {
+			t.Errorf("item is %s, want %s", got, want)
+		}
+	}
+}
+
+func TestWhatCannotBeAnItemIsQuarantinedAlone(t *testing.T) {
+	payloads := numbered(100)
+	payloads[10] = `{"big":"` + strings.Repeat("x", 500<<10) + `"}`
+	payloads[20] = strings.Repeat("[", 40) + strings.Repeat("]", 40)
+	payloads[30] = `{"n":1e999}`
+	payloads[40] = `{"refuse":"me"}`
+	w := newWorld(t, payloads)
+	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "refuse") }
+	if err := w.load(t); err != nil {
+		t.Fatal(err)
+	}
+	u := w.upload(t)
+	want := map[string]int64{"item_too_large": 1, "nesting_too_deep": 1, "number_out_of_range": 1, "refused_by_dynamodb": 1}
+	if u.Stored != 96 || u.RejectedByLoad != 4 || !u.Balanced() || !reflect.DeepEqual(u.Reasons, want) ||
+		!strings.HasPrefix(u.Message, `entry "", record 10: item_too_large: `) {
+		t.Errorf("ledger: %+v", u)
+	}
+	got := w.quarantined(t)
+	if len(got) != 4 {
+		t.Fatalf("%d records in quarantine", len(got))
+	}
+	for _, r := range got {
+		if r.Raw != payloads[r.Ordinal] || r.Stage != "load" || r.ID != ids.RecordID(w.u.ID, 0, r.Ordinal) || r.Detail == "" {
+			t.Errorf("quarantined: %.200v", r)
+		}
+	}
+}
+
+// Whatever call fails, before or after it took effect: once the invocation is
+// repeated until it succeeds, everything is there once and the counts are right.
+func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
+	for name, lose := range map[string]bool{"before the effect": false, "after the effect": true} {
+		t.Run(name, func(t *testing.T) {
+			for at := int64(1); at <= 12; at++ {
+				w := newWorld(t, numbered(60))
+				var calls atomic.Int64
+				if lose {
+					w.db.LoseAnswer = func(string) bool { return calls.Add(1) == at }
+				} else {
+					w.db.Before = func(string, []byte) (int, string) {
+						if calls.Add(1) == at {
+							return http.StatusBadRequest, "AccessDeniedException" // what no client retries
+						}
+						return 0, ""
+					}
+				}
+				var err error
+				for range 4 {
+					if err = w.load(t); err == nil {
+						break
+					}
+				}
+				w.db.Before, w.db.LoseAnswer = nil, nil
+				if u := w.upload(t); err != nil || u.State != ledger.Loaded || u.Stored != 60 || !u.Balanced() || len(w.db.Items()) != 62 {
+					t.Errorf("fault at call %d: error %v, %d items, ledger %+v", at, err, len(w.db.Items()), u)
+				}
+			}
+		})
+	}
+}
+
+// A part that takes several invocations is stored once, whatever comes twice.
+func TestLoadHandsOnWhenTheTimeIsUp(t *testing.T) {
+	payloads := numbered(1000)
+	for i := 7; i < 1000; i += 100 {
+		payloads[i] = `{"n":1e999}`
+	}
+	w := newWorld(t, payloads)
+	w.h.TimeUp = func(context.Context) func() bool { return func() bool { return true } } // at once
+	hops := 0
+	for next := []ids.PartRef{w.ref}; len(next) > 0; next, w.handed = w.handed, nil {
+		w.ref = next[0]
+		hops++
+		if err := w.load(t); err != nil {
+			t.Fatal(err)
+		}
+		if hops%3 == 0 { // the same invocation again: the ledger has moved on
+			handed := w.handed
+			if err := w.load(t); err != nil {
+				t.Fatal(err)
+			}
+			w.handed = append(handed, w.handed...)
+		}
+	}
+	u := w.upload(t)
+	if hops < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(w.db.Items()) != 992 {
+		t.Errorf("after %d invocations: %d items, ledger %+v", hops, len(w.db.Items()), u)
+	}
+	ids := map[string]bool{}
+	for _, r := range w.quarantined(t) {
+		ids[r.ID] = true
+	}
+	if len(ids) != 10 {
+		t.Errorf("%d records in quarantine", len(ids))
+	}
+}
+
+func TestAPartThatIsNotWhatTheLedgerSays(t *testing.T) {
+	w := newWorld(t, numbered(10))
+	other := newWorld(t, numbered(9))
+	object, _ := other.s3.Get(bucket, other.u.PartKey("landing/", 0, 0))
+	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object)
+	if err := w.load(t); err == nil || !strings.Contains(err.Error(), "holds 9 records, the ledger says 10") {
+		t.Errorf("error %v", err)
+	}
+	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object[:len(object)-10])
+	if err := w.load(t); err == nil || !strings.Contains(err.Error(), w.ref.Part) {
+		t.Errorf("error %v", err)
+	}
+	if u := w.upload(t); u.State == ledger.Loaded {
+		t.Error("the upload counts as loaded")
+	}
+}

@@ -1,0 +1,141 @@
+package load
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"example.com/ingestion/internal/aws/batchwrite"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/landing"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/quarantine"
+)
+
+// loader loads the lines of one part.
+type loader struct {
+	part       *ledger.Part
+	writer     *batchwrite.Writer
+	quarantine *quarantine.Writer
+	refused    map[int64]error // by ordinal: what DynamoDB itself refused
+
+	keys    [][]byte // by shard: an item's keys up to the sort key's value
+	keySize int      // what DynamoDB counts for the keys
+	// origin is what the records of an entry have in common, originWire the same
+	// as attributes; fixedSize is what DynamoDB counts for all but the payload.
+	origin, originWire []byte
+	fixedSize          int
+	lines              int64
+	from               int64 // lines that earlier invocations account for
+	expired            func() bool
+}
+
+// errTimeUp ends the reading of a part whose rest is for the next invocation.
+var errTimeUp = errors.New("the time is up")
+
+// timeUp looks at the clock at every 64th line, and lets at least those be
+// done, so that every invocation comes further.
+func (l *loader) timeUp() bool {
+	done := l.lines - l.from
+	return done > 0 && done%64 == 0 && l.expired()
+}
+
+func (l *loader) prepareKeys() {
+	for shard := range max(l.part.Shards, 1) {
+		// Feed names and upload IDs have no character that JSON escapes.
+		pk := ids.PartitionKey(l.part.Feed, l.part.Upload, shard)
+		l.keys = append(l.keys, fmt.Appendf(nil, `"%s":{"S":"%s"},"%s":{"S":"`, feed.PartitionKey, pk, feed.SortKey))
+		l.keySize = len(feed.PartitionKey) + len(pk) + len(feed.SortKey) + ids.EntryDigits + 1 + ids.OrdinalDigits
+	}
+}
+
+// put sends one line's record to the table, or to quarantine.
+func (l *loader) put(line []byte) error {
+	if l.lines < l.from {
+		l.lines++
+		return nil
+	}
+	if l.timeUp() {
+		return errTimeUp
+	}
+	l.lines++
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(rec.Origin, l.origin) || l.originWire == nil {
+		if err := l.prepareOrigin(rec.Origin); err != nil {
+			return fmt.Errorf("record %s: %w", rec.ID, err)
+		}
+	}
+	item := append(l.writer.Next(), l.keys[ids.Shard(rec.Ordinal, len(l.keys))]...)
+	item = append(item, rec.Sort...)
+	item = append(item, `"},"id":{"S":"`...)
+	item = append(item, rec.ID...)
+	item = append(item, `"},`...)
+	item = append(item, l.originWire...)
+	item = append(item, `,"ordinal":{"N":"`...)
+	item = strconv.AppendInt(item, rec.Ordinal, 10)
+	item = append(item, `"},"data":`...)
+	item, _, err = batchwrite.Value(item, rec.Data, l.fixedSize)
+	if err != nil {
+		return l.reject(line, reason(err), err)
+	}
+	return l.writer.Commit(item, rec.Ordinal)
+}
+
+// prepareOrigin transcodes what the records of an entry have in common.
+func (l *loader) prepareOrigin(origin []byte) error {
+	object := append(append([]byte{'{'}, origin...), '}')
+	wire, size, err := batchwrite.Attributes(nil, object, l.keySize)
+	if err != nil {
+		return err
+	}
+	l.origin = bytes.Clone(origin)
+	l.originWire = wire
+	l.fixedSize = size + len("id") + ids.RecordIDLength + len("ordinal") + 1 + (ids.OrdinalDigits+1)/2 + len("data")
+	return nil
+}
+
+func (l *loader) quarantineRefused(line []byte) error {
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	if why := l.refused[rec.Ordinal]; why != nil {
+		return l.reject(line, reasonRefused, why)
+	}
+	return nil
+}
+
+func (l *loader) reject(line []byte, reason string, why error) error {
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	o, err := landing.ParseOrigin(line)
+	if err != nil {
+		return err
+	}
+	q := quarantine.Record{
+		ID: o.ID, Feed: o.Feed, Source: o.Source, Version: o.Version, Entry: o.Entry, Ordinal: o.Ordinal, Offset: -1,
+		Stage: Stage, Reason: reason, Detail: why.Error(),
+	}
+	if l.part.Message == "" {
+		l.part.Message = fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why)
+	}
+	q.SetRaw(rec.Data)
+	return l.quarantine.Add(q)
+}
+
+// reason is the word for why a record cannot be an item.
+func reason(err error) string {
+	for _, known := range []error{batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return batchwrite.ErrMalformed.Error()
+}

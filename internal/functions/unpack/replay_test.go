@@ -1,0 +1,221 @@
+package unpack_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
+)
+
+// replay replays an upload and loads what it hands on, each up to tries times.
+func (w *world) replay(u ledger.Upload, reason string, tries int) ledger.Upload {
+	w.t.Helper()
+	w.unpack.Replays = w.s3
+	payload, err := json.Marshal(ids.Replay{Replay: ids.ReplayRef{Feed: u.Feed, Upload: u.ID, Reason: reason, Before: w.s3.Modified.Add(time.Second)}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.s3.Modified.IsZero() {
+		w.t.Fatal("the world has no time")
+	}
+	w.s3.Modified = w.s3.Modified.Add(time.Minute)
+	w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
+	for len(w.handed) > 0 {
+		ref, err := json.Marshal(w.handed[0])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.handed = w.handed[1:]
+		w.again(func() error { return w.load.Handle(w.t.Context(), ref) }, tries)
+	}
+	return w.upload(u.Key, u.ETag)
+}
+
+func newReplayWorld(t *testing.T, format feed.Format) *world {
+	w := newWorld(t, format)
+	w.s3.Modified = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return w
+}
+
+// holds checks the promise: every record is in the table or in quarantine, once.
+func (w *world) holds(u ledger.Upload, stored int, reasons map[string]int64) {
+	w.t.Helper()
+	quarantined := w.quarantined()
+	for id := range w.stored() {
+		if _, both := quarantined[id]; both {
+			w.t.Errorf("record %s is in the table and in quarantine", id)
+		}
+	}
+	got := map[string]int64{}
+	for _, q := range quarantined {
+		got[q.Reason]++
+	}
+	ledgerReasons := maps.Clone(u.Reasons)
+	maps.DeleteFunc(ledgerReasons, func(_ string, n int64) bool { return n == 0 })
+	if u.State != ledger.Loaded || !u.Balanced() || u.Stored != int64(stored) || len(w.stored()) != stored ||
+		!maps.Equal(got, reasons) || !maps.Equal(ledgerReasons, reasons) && len(reasons)+len(ledgerReasons) > 0 || u.PartsLoaded != u.Parts {
+		w.t.Errorf("%d items, quarantine has %v, want %d and %v; ledger %+v", len(w.stored()), got, stored, reasons, u)
+	}
+}
+
+func TestReplayAfterALimitWasRaised(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.Spec.Limits.MaxRecordBytes = 20
+	u := w.run("k", fmt.Appendf(nil, "{\"n\":0}\n{\"n\":%q}\n{\"n\":tru}\n[1,%q]\n", strings.Repeat("x", 100), strings.Repeat("y", 30)), 1)
+	w.holds(u, 1, map[string]int64{"record_too_large": 2, "invalid_json": 1})
+
+	before := w.s3.Keys("landing", "")
+	u = w.replay(u, "", 1)
+	w.holds(u, 1, map[string]int64{"record_too_large": 2, "invalid_json": 1})
+	if after := w.s3.Keys("landing", ""); !slices.Equal(before, after) || u.Replays != 0 {
+		t.Errorf("a replay without a mend changed %v to %v", before, after)
+	}
+
+	w.unpack.Spec.Limits.MaxRecordBytes = 1 << 20
+	u = w.replay(u, "", 1)
+	w.holds(u, 3, map[string]int64{"invalid_json": 1})
+	id := ids.RecordID(u.ID, 0, 3)
+	if it := w.stored()[id]; it == nil || !strings.HasPrefix(string(it["data"]), `{"L":[{"N":"1"}`) {
+		t.Errorf("record 3 is %s", it["data"])
+	}
+	again := w.replay(u, "", 1)
+	w.holds(again, 3, map[string]int64{"invalid_json": 1})
+	if again.Replays != u.Replays {
+		t.Errorf("%d replays became %d", u.Replays, again.Replays)
+	}
+}
+
+func TestReplayOfOneReason(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.Spec.Limits.MaxRecordBytes = 20
+	u := w.run("k", fmt.Appendf(nil, "{\"n\":0}\n{\"n\":%q}\n{\"é\":\xff}\n", strings.Repeat("x", 100)), 1)
+	w.holds(u, 1, map[string]int64{"record_too_large": 1, "invalid_json": 1})
+	w.unpack.Spec.Limits.MaxRecordBytes = 0
+	u = w.replay(u, "invalid_json", 1)
+	w.holds(u, 1, map[string]int64{"record_too_large": 1, "invalid_json": 1})
+	u = w.replay(u, "record_too_large", 1)
+	w.holds(u, 2, map[string]int64{"invalid_json": 1})
+}
+
+func TestReplayOfWhatDynamoDBRefused(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
+	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "bad") }
+	u := w.run("k", []byte("{\"n\":0}\n{\"n\":\"bad\"}\n{\"n\":2}\n{\"n\":\"bad\"}\n"), 1)
+	w.holds(u, 2, map[string]int64{"refused_by_dynamodb": 2})
+	u = w.replay(u, "", 1)
+	w.holds(u, 2, map[string]int64{"refused_by_dynamodb": 2})
+	w.db.Refuse = nil
+	u = w.replay(u, "", 1)
+	w.holds(u, 4, nil)
+	if u.Message != "" {
+		t.Errorf("message %q", u.Message)
+	}
+}
+
+// What counted as one record turns out to be many.
+func TestReplayOfTheRestOfAnEntry(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.CSV, Delimiter: ",", Columns: []string{"a"}})
+	u := w.run("k.zip", zipped(t, map[string]string{"1.csv": "a\n1\n2\n", "2.csv": "b\n3\n4\n5,5\n", "3.csv": "a\n6\n"}), 1)
+	w.holds(u, 3, map[string]int64{"header_mismatch": 1})
+	w.unpack.Spec.Format.Columns = []string{"b"}
+	u = w.replay(u, "", 1)
+	w.holds(u, 5, map[string]int64{"too_many_fields": 1})
+	if u.Records != 6 || u.Entries != 3 {
+		t.Errorf("ledger %+v", u)
+	}
+	w.unpack.Spec.Format = feed.Format{Kind: feed.CSV, Delimiter: "|"}
+	u = w.replay(u, "", 1)
+	w.holds(u, 6, nil)
+	if keys := w.s3.Keys("landing", "quarantine/"); len(keys) > 0 {
+		t.Errorf("quarantine still has %v", keys)
+	}
+	if it := w.stored()[ids.RecordID(u.ID, 1, 2)]; string(it["data"]) != `{"M":{"b":{"S":"5,5"}}}` {
+		t.Errorf("record 2 is %s", it["data"])
+	}
+}
+
+func TestReplayOfAnArchiveThatWasTooDeep(t *testing.T) {
+	inner := zipped(t, map[string]string{"x": "[1,2]", "y": "[3,tru]", "z": "[4]"})
+	w := newReplayWorld(t, feed.Format{Kind: feed.JSON})
+	w.unpack.Spec.Limits.MaxDepth = 1
+	last := w.run("last.zip", zipped(t, map[string]string{"a": "[0]", "b.zip": string(inner)}), 1)
+	w.holds(last, 1, map[string]int64{"limit_depth": 1})
+	w.unpack.Spec.Limits.MaxDepth = 2
+	last = w.replay(last, "", 1)
+	w.holds(last, 5, map[string]int64{"invalid_json": 1})
+	if last.Entries != 4 || last.Records != 6 {
+		t.Errorf("ledger %+v", last)
+	}
+}
+
+// The entries behind it have the numbers that its own would need.
+func TestReplayLeavesAnArchiveInTheMiddle(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.JSON})
+	w.unpack.Spec.Limits.MaxDepth = 1
+	u := w.run("k.zip", zipped(t, map[string]string{"a.zip": string(zipped(t, map[string]string{"x": "[1]", "y": "[2]"})), "b": "[3]"}), 1)
+	w.holds(u, 1, map[string]int64{"limit_depth": 1})
+	w.unpack.Spec.Limits.MaxDepth = 2
+	u = w.replay(u, "", 1)
+	w.holds(u, 1, map[string]int64{"limit_depth": 1})
+}
+
+// Whatever fails on the way, the next replay finishes it, and counts once.
+func TestReplayIsCutOffAnywhere(t *testing.T) {
+	boom := errors.New("cut off")
+	for at := range 60 {
+		w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
+		w.unpack.Spec.Limits.MaxRecordBytes = 20
+		u := w.run("k", fmt.Appendf(nil, "{\"n\":0}\n{\"n\":%q}\n{\"n\":tru}\n", strings.Repeat("x", 100)), 1)
+		w.unpack.Spec.Limits.MaxRecordBytes = 0
+		n := 0
+		now := func() bool { n++; return n-1 == at }
+		w.s3.FailPut = func(string) (bool, error) {
+			if now() {
+				return at%2 == 0, boom
+			}
+			return false, nil
+		}
+		w.s3.FailDelete = func(string) error {
+			if now() {
+				return boom
+			}
+			return nil
+		}
+		w.db.Before = func(string, []byte) (int, string) {
+			if now() {
+				return http.StatusBadRequest, "ResourceNotFoundException"
+			}
+			return 0, ""
+		}
+		w.unpack.HandOn = w.hand
+		u = w.replay(u, "", 2)
+		// What was handed on before the cut is handed on again: that is right.
+		w.holds(u, 2, map[string]int64{"invalid_json": 1})
+		if n <= at {
+			if at < 10 {
+				t.Errorf("only %d places to cut", n)
+			}
+			return
+		}
+	}
+	t.Error("more than 60 places to cut")
+}
+
+func TestReplayNeedsTheSource(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.CSV, Delimiter: ","})
+	u := w.run("k.csv", []byte("a,b\n1,2\n3\n"), 1)
+	w.holds(u, 1, map[string]int64{"too_few_fields": 1})
+	w.s3.Delete("src", "k.csv")
+	u = w.replay(u, "", 1)
+	w.holds(u, 1, map[string]int64{"too_few_fields": 1})
+}

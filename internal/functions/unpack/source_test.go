@@ -1,0 +1,204 @@
+package unpack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/functions/metrics"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
+)
+
+var ndjson = feed.Format{Kind: feed.NDJSON}
+
+// Each source is read by its own client, and the copy of what was refused goes
+// through the function where that client cannot write it.
+func TestSourcesHaveTheirOwnClients(t *testing.T) {
+	w := newWorld(t, ndjson)
+	theirs := &fake.S3{}
+	w.unpack.Spec.Sources = []feed.Source{
+		{Kind: feed.OwnBucket},
+		{Kind: feed.ExternalBucket, Bucket: "theirs", RoleARN: "arn:aws:iam::1:role/r", RequesterPays: true},
+	}
+	w.unpack.Origin = func(_ context.Context, s feed.Source, bucket string) (s3source.Origin, error) {
+		if s.Kind == feed.OwnBucket {
+			return s3source.Origin{API: w.s3}, nil
+		}
+		if bucket != "theirs" || s.RoleARN == "" {
+			t.Errorf("asked for bucket %s of %+v", bucket, s)
+		}
+		return s3source.Origin{API: theirs, RequesterPays: s.RequesterPays, Foreign: true}, nil
+	}
+	body := []byte("{\"a\":1}\n" + strings.Repeat("x", 17<<20) + "\n")
+	etag := theirs.Set("theirs", "a b/é+.json", body)
+	payload := s3event.Notification(s3event.Object{Bucket: "theirs", Key: "a b/é+.json", ETag: etag})
+	if err := w.unpack.Handle(t.Context(), payload); err != nil {
+		t.Fatal(err)
+	}
+	u := ids.New(ids.Upload{Feed: "orders", Bucket: "theirs", Key: "a b/é+.json", ETag: etag})
+	got, _, err := w.unpack.Ledger.GetUpload(t.Context(), "orders", u.ID)
+	if err != nil || got.Records != 2 || got.RejectedByUnpack != 1 {
+		t.Errorf("ledger %+v, %v", got, err)
+	}
+	copies := slices.DeleteFunc(w.s3.Keys("landing", "quarantine/"), func(key string) bool { return !strings.HasSuffix(key, "/source") })
+	if len(copies) != 1 {
+		t.Fatalf("copies %q", copies)
+	}
+	if kept, _ := w.s3.Get("landing", copies[0]); !bytes.Equal(kept, body) {
+		t.Errorf("the copy has %d bytes of %d", len(kept), len(body))
+	}
+}
+
+// Content that was gone when it was to be read, and is put again, is read.
+func TestMissingContentThatComesBack(t *testing.T) {
+	w := newWorld(t, ndjson)
+	first, second := []byte("{\"a\":1}\n"), []byte("{\"a\":2}\n")
+	etag := w.s3.Set("src", "k", first)
+	w.s3.Set("src", "k", second)
+	if err := w.unpack.Handle(t.Context(), notification("k", etag)); err != nil {
+		t.Fatal(err)
+	}
+	if u := w.upload("k", etag); u.State != ledger.Missing {
+		t.Fatalf("state %s", u.State)
+	}
+	for range 2 { // the second time nothing changes
+		u := w.run("k", first, 1)
+		if u.State != ledger.Loaded || u.Records != 1 || u.Stored != 1 || u.Message != "" || u.Shards != 1 || u.Size != int64(len(first)) {
+			t.Errorf("upload %+v", u)
+		}
+	}
+	if len(w.stored()) != 1 {
+		t.Errorf("stored %v", w.stored())
+	}
+}
+
+type archived struct{ s3source.API }
+
+func (archived) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	return nil, fake.ResponseError(http.StatusForbidden, &smithy.GenericAPIError{Code: "InvalidObjectState"})
+}
+
+// An archived object is not tried for ever: it is in quarantine, with the reason.
+func TestArchivedObjects(t *testing.T) {
+	for _, name := range []string{"k.json", "k.zip"} {
+		w := newWorld(t, ndjson)
+		etag := w.s3.Set("src", name, []byte("PK\x03\x04 and more"))
+		w.unpack.Origin = func(context.Context, feed.Source, string) (s3source.Origin, error) {
+			return s3source.Origin{API: archived{w.s3}}, nil
+		}
+		for range 2 {
+			if err := w.unpack.Handle(t.Context(), notification(name, etag)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u := w.upload(name, etag)
+		if u.State != ledger.Loaded || u.Records != 1 || u.RejectedByUnpack != 1 || u.Reasons["source_archived"] != 1 || !strings.Contains(u.Message, "restore it") {
+			t.Errorf("%s: upload %+v", name, u)
+		}
+	}
+}
+
+// With queues each hand-on is a message, and each message may come twice.
+func TestBatchesFromQueues(t *testing.T) {
+	w := newWorld(t, feed.Format{Kind: feed.JSON})
+	var out bytes.Buffer
+	emitter := metrics.New(&out, strings.Join([]string{
+		feed.MetricErrors, feed.MetricUploads, feed.MetricStored, feed.MetricRecords, feed.MetricQuarantined,
+	}, ","), "table", "orders")
+	w.unpack.Metrics, w.load.Metrics = emitter, emitter
+	log := slog.New(slog.DiscardHandler)
+	unpack, load := handler.Handle(w.unpack.Handle, emitter, log), handler.Handle(w.load.Handle, emitter, log)
+	expired := 1
+	w.unpack.TimeUp = func(context.Context) func() bool {
+		expired--
+		return func() bool { return expired == 0 } // the first invocation hands on
+	}
+	batch := func(bodies ...string) []byte {
+		var records []map[string]string
+		for i, body := range bodies {
+			records = append(records, map[string]string{"messageId": strconv.Itoa(i), "eventSource": "aws:sqs", "body": body})
+		}
+		payload, err := json.Marshal(map[string]any{"Records": records})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return payload
+	}
+	twice := func(handle func(context.Context, json.RawMessage) (*handler.Failures, error), body any) {
+		t.Helper()
+		text, ok := body.(string)
+		if !ok {
+			encoded, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(encoded)
+		}
+		for range 2 {
+			failures, err := handle(t.Context(), batch(text, "no event"))
+			if err != nil || len(failures.Items) != 1 || failures.Items[0].ID != "1" {
+				t.Fatalf("answered %+v, %v", failures, err)
+			}
+		}
+	}
+	var records []string
+	for i := range 2000 {
+		records = append(records, fmt.Sprintf(`{"n":%d,"text":"some more of it"}`, i))
+	}
+	etag := w.s3.Set("src", "k", []byte("["+strings.Join(records, ",")+"]"))
+	twice(unpack, string(notification("k", etag)))
+	for len(w.resume) > 0 {
+		next := w.resume[0]
+		w.resume = w.resume[1:]
+		twice(unpack, next)
+	}
+	for len(w.handed) > 0 {
+		next := w.handed[0]
+		w.handed = w.handed[1:]
+		twice(load, next)
+	}
+	u := w.upload("k", etag)
+	if u.State != ledger.Loaded || u.Records != 2000 || u.Stored != 2000 || len(w.stored()) != 2000 || w.hops == 0 {
+		t.Errorf("upload %+v, %d stored, %d hops", u, len(w.stored()), w.hops)
+	}
+	stored, uploads := 0.0, 0.0
+	for line := range strings.Lines(out.String()) {
+		var v struct{ Stored, Uploads, Errors, Quarantined float64 }
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
+		}
+		stored, uploads = stored+v.Stored, uploads+v.Uploads
+		if v.Errors > 1 || v.Quarantined != 0 {
+			t.Errorf("metrics %s", line)
+		}
+	}
+	if stored != 2000 || uploads != 1 {
+		t.Errorf("metrics: %v stored, %v uploads", stored, uploads)
+	}
+}
+
+func TestAnOriginThatCannotBeOpened(t *testing.T) {
+	w := newWorld(t, ndjson)
+	broken := errors.New("broken")
+	w.unpack.Origin = func(context.Context, feed.Source, string) (s3source.Origin, error) { return s3source.Origin{}, broken }
+	if err := w.unpack.Handle(t.Context(), notification("k", "e")); !errors.Is(err, broken) || !strings.Contains(err.Error(), "s3://src/k") {
+		t.Errorf("error %v", err)
+	}
+}

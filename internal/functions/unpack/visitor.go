@@ -1,0 +1,256 @@
+package unpack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+
+	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/files/archive"
+	"example.com/ingestion/internal/files/record"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/landing"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/quarantine"
+)
+
+// Reasons of this package, besides those of archive and record.
+const (
+	reasonGone     = "source_gone"
+	reasonArchived = "source_archived"
+	reasonTime     = "limit_time"
+)
+
+// errHandOn ends a walk whose rest is for the next invocation.
+var errHandOn = errors.New("the time is up")
+
+// visitor takes an upload's entries and their records to parts and quarantine.
+// From a checkpoint on it goes the same way again without a trace, up to where
+// the checkpoint is.
+type visitor struct {
+	h          *Handler
+	u          ids.Upload
+	writer     *landing.Writer
+	quarantine *quarantine.Writer
+	timeUp     func() bool
+
+	from  ledger.Checkpoint // where this invocation began
+	at    ledger.Checkpoint // what is done, the open entry's part of it left out
+	entry archive.Entry     // the open entry
+	// keepSource says that quarantine does not hold whole what was refused.
+	keepSource bool
+	// goneTold says that the source has gone, and that this is in quarantine.
+	goneTold bool
+}
+
+func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Writer, timeUp func() bool) *visitor {
+	return &visitor{h: h, u: u.Upload, writer: w, quarantine: q, timeUp: timeUp, from: u.Checkpoint, at: u.Checkpoint}
+}
+
+// total is what is done, with what this invocation has landed and quarantined.
+func (v *visitor) total(parts, landed, rejected int64, reasons map[string]int64) ledger.Checkpoint {
+	c := v.at
+	c.Hops++
+	c.Parts += parts
+	c.BytesLanded += landed
+	c.Rejected += rejected
+	c.KeepSource = c.KeepSource || v.keepSource
+	c.Reasons = maps.Clone(c.Reasons)
+	for reason, n := range reasons {
+		if c.Reasons == nil {
+			c.Reasons = map[string]int64{}
+		}
+		c.Reasons[reason] += n
+	}
+	return c
+}
+
+// Entry implements archive.Visitor.
+func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
+	if e.Index < v.from.Entry {
+		return nil
+	}
+	v.entry = e
+	firstPart := 0
+	if e.Index == v.from.Entry {
+		firstPart = v.from.Part
+	}
+	if err := v.writer.StartEntry(e.Index, e.Path, firstPart); err != nil {
+		return err
+	}
+	result, err := record.Split(goneReader{v, r}, v.h.Spec.Format, v.h.Spec.Limits, v)
+	switch {
+	case errors.Is(err, errGiveUp):
+		return v.giveUp()
+	case errors.Is(err, errHandOn):
+		return err
+	case err != nil:
+		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
+	}
+	if err := v.writer.EndEntry(); err != nil {
+		return err
+	}
+	v.ended(e.Index, result.Records+result.Rejected, result.Bytes)
+	if v.timeUp() {
+		return errHandOn
+	}
+	return nil
+}
+
+// ended enters an entry as done, whole.
+func (v *visitor) ended(index int, records, bytes int64) {
+	v.at.Entries++
+	v.at.Records += records
+	v.at.BytesUnpacked += bytes
+	v.at.Entry, v.at.Ordinal, v.at.Part = index+1, 0, 0
+}
+
+// errGiveUp ends an entry that no number of invocations would finish.
+var errGiveUp = errors.New("reading up to the checkpoint takes all the time there is")
+
+// done reports whether an earlier invocation has dealt with a record of the
+// open entry.
+func (v *visitor) done(ordinal int64) (bool, error) {
+	if v.entry.Index != v.from.Entry || ordinal >= v.from.Ordinal {
+		return false, nil
+	}
+	if ordinal%1024 == 0 && v.timeUp() {
+		return true, errGiveUp
+	}
+	return true, nil
+}
+
+// giveUp quarantines the rest of the upload from the checkpoint on: the file has
+// to be sent in smaller pieces.
+func (v *visitor) giveUp() error {
+	ordinal := v.from.Ordinal
+	err := v.add(v.entry.Index, fmt.Sprintf("entry %q, record %d", v.entry.Path, ordinal), quarantine.Record{
+		Entry: v.entry.Path, Ordinal: ordinal, Offset: -1, Reason: reasonTime, Rest: true,
+		Detail: fmt.Sprintf("the first %d records are landed; reading up to there again takes all of an invocation's time: "+
+			"send the rest in smaller files, or uncompressed in a zip", ordinal),
+	}, true)
+	v.ended(v.entry.Index, ordinal+1, 0)
+	if err != nil {
+		return err
+	}
+	return errGiveUp
+}
+
+// Record implements record.Sink.
+func (v *visitor) Record(ordinal int64, data []byte) error {
+	if done, err := v.done(ordinal); done {
+		return err
+	}
+	if err := v.writer.Record(ordinal, data); err != nil {
+		return err
+	}
+	return v.pause(ordinal + 1)
+}
+
+// pause ends the walk where a part has just been closed and the time is up.
+func (v *visitor) pause(next int64) error {
+	part, empty := v.writer.NextPart()
+	if !empty || !v.timeUp() {
+		return nil
+	}
+	v.at.Entry, v.at.Ordinal, v.at.Part = v.entry.Index, next, part
+	return errHandOn
+}
+
+// Reject implements record.Sink.
+func (v *visitor) Reject(r record.Rejection) error {
+	if done, err := v.done(r.Ordinal); done {
+		return err
+	}
+	q := quarantine.Record{
+		Entry: v.entry.Path, Ordinal: r.Ordinal, Offset: r.Offset, Reason: r.Reason, Detail: r.Detail, Rest: r.Rest,
+	}
+	q.SetRaw(r.Raw)
+	where := fmt.Sprintf("record %d", r.Ordinal)
+	if v.entry.Path != "" {
+		where = fmt.Sprintf("entry %q, record %d", v.entry.Path, r.Ordinal)
+	}
+	if err := v.add(v.entry.Index, where, q, r.RawCut || r.Rest); err != nil || r.Rest {
+		return err
+	}
+	return v.pause(r.Ordinal + 1)
+}
+
+// Damaged implements archive.Visitor: what never became an entry counts as one record.
+func (v *visitor) Damaged(d *archive.Damage) error {
+	if d.Entry.Index < v.from.Entry {
+		return nil
+	}
+	err := v.add(d.Entry.Index, "not readable", quarantine.Record{
+		Entry: d.Entry.Path, Offset: d.Offset, Reason: string(d.Reason), Detail: d.Error(), Rest: true,
+	}, true)
+	v.ended(d.Entry.Index, 1, 0)
+	return err
+}
+
+// gone ends an upload whose object was overwritten or deleted before all of it
+// was read: what was read stays, the rest counts as one record.
+func (v *visitor) gone(cause error) error {
+	if v.goneTold {
+		return nil
+	}
+	v.goneTold = true
+	return v.unreadable(reasonGone, cause)
+}
+
+// unreadable counts the rest of the upload as one record, without a copy.
+func (v *visitor) unreadable(reason string, cause error) error {
+	err := v.add(v.at.Entry, "not readable", quarantine.Record{
+		Ordinal: v.at.Ordinal, Offset: -1, Reason: reason, Detail: cause.Error(), Rest: true,
+	}, false)
+	v.ended(v.at.Entry, v.at.Ordinal+1, 0)
+	return err
+}
+
+func (v *visitor) add(entry int, where string, q quarantine.Record, incomplete bool) error {
+	identify(&q, v.u, entry)
+	if incomplete {
+		v.keepSource = true
+		q.Copy = quarantine.CopyKey(v.h.Spec.QuarantinePrefix, v.u)
+	}
+	if v.at.Message == "" {
+		v.at.Message = fmt.Sprintf("%s: %s: %s", where, q.Reason, q.Detail)
+	}
+	return v.quarantine.Add(q)
+}
+
+// identify says where a record came from, and that unpack has refused it.
+func identify(q *quarantine.Record, u ids.Upload, entry int) {
+	q.ID = ids.RecordID(u.ID, entry, q.Ordinal)
+	q.Feed, q.Source, q.Version, q.Stage = u.Feed, u.Source(), u.Version(), Stage
+}
+
+// message says what is worth knowing of the whole upload.
+func (v *visitor) message(size int64) string {
+	switch {
+	case v.at.Message != "":
+		return v.at.Message
+	case size == 0:
+		return "the object is empty: it has 0 bytes and no records"
+	case v.at.Records == 0:
+		return "the object has no records"
+	}
+	return ""
+}
+
+// goneReader makes of an object that vanishes while it is read a damage of its
+// entry: what was read stays, the rest is quarantined with the reason.
+type goneReader struct {
+	v *visitor
+	r io.Reader
+}
+
+func (g goneReader) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	if err != nil && errors.Is(err, s3source.ErrGone) {
+		g.v.goneTold = true
+		err = &archive.Damage{Reason: reasonGone, Entry: g.v.entry, Err: err}
+	}
+	return n, err
+}

@@ -1,0 +1,150 @@
+// Package upload names things: one version of one source object, its entries,
+// its records and its parts. Every name is a function of its origin alone, so
+// that an event that comes twice, or a retry, names the same things again.
+package ids
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Widths of the zero-padded numbers in names, chosen so that names sort as the
+// records stood in the file.
+const (
+	EntryDigits   = 7  // up to 9,999,999 entries in an upload
+	OrdinalDigits = 12 // up to 999,999,999,999 records in an entry
+	PartDigits    = 6  // up to 999,999 parts in an entry
+	IDLength      = 26 // characters of an upload's ID
+	// RecordIDLength is the length of a record's ID, see RecordID.
+	RecordIDLength = IDLength + 1 + EntryDigits + 1 + OrdinalDigits
+)
+
+// Upload is one version of one source object: the unit of idempotency.
+type Upload struct {
+	// ID is a hash of feed, bucket, key and version: IDLength characters of [0-9a-v].
+	ID   string
+	Feed string
+	// Bucket and Key name the source object; Key is as in the bucket, not URL-encoded.
+	Bucket, Key string
+	// VersionID is the object's version, empty in a bucket without versions.
+	VersionID string
+	// ETag is the object's entity tag, without quotes.
+	ETag string
+	// Size is the object's length in bytes.
+	Size int64
+	// Time is when the source object was last modified, in UTC.
+	Time time.Time
+}
+
+// New returns the upload with its ID filled in.
+func New(u Upload) Upload {
+	if u.VersionID == "null" { // what S3 calls the version of an object from before versioning
+		u.VersionID = ""
+	}
+	u.ETag = strings.Trim(u.ETag, `"`)
+	u.Time = u.Time.UTC()
+	h := sha256.New()
+	for _, s := range []string{u.Feed, u.Bucket, u.Key, u.Version()} {
+		// The length goes first: ("a", "bc") and ("ab", "c") are different origins.
+		h.Write(strconv.AppendInt(nil, int64(len(s)), 10))
+		h.Write([]byte{':'})
+		h.Write([]byte(s))
+	}
+	u.ID = idEncoding.EncodeToString(h.Sum(nil)[:16])
+	return u
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+
+// Version is the version ID, or the ETag where the bucket has no versions.
+func (u Upload) Version() string {
+	if u.VersionID != "" {
+		return u.VersionID
+	}
+	return u.ETag
+}
+
+// Source is the URI of the source object, s3://bucket/key.
+func (u Upload) Source() string { return "s3://" + u.Bucket + "/" + u.Key }
+
+// RecordID names one record: upload, entry and ordinal, separated by slashes.
+func RecordID(id string, entry int, ordinal int64) string {
+	return fmt.Sprintf("%s/%0*d/%0*d", id, EntryDigits, entry, OrdinalDigits, ordinal)
+}
+
+// PartName names one part of an upload: entry and part, separated by a hyphen.
+func PartName(entry, part int) string {
+	return fmt.Sprintf("%0*d-%0*d", EntryDigits, entry, PartDigits, part)
+}
+
+// Folder is where an upload's objects are, under prefix:
+// <prefix><feed>/<yyyy>/<mm>/<dd>/<upload>/, by the date of the source object.
+func (u Upload) Folder(prefix string) string {
+	return prefix + u.Feed + u.Time.Format("/2006/01/02/") + u.ID + "/"
+}
+
+// PartKey is the key of one part in the landing bucket.
+func (u Upload) PartKey(landingPrefix string, entry, part int) string {
+	return u.Folder(landingPrefix) + PartName(entry, part) + ".ndjson.gz"
+}
+
+// Shards is how many partition keys the records of an upload are spread over.
+// One DynamoDB partition takes 1,000 writes a second, and one partition key
+// never gets more than that, so large objects need several.
+func Shards(sourceBytes int64) int {
+	const bytesPerShard = 2 << 20
+	return int(min(max(sourceBytes/bytesPerShard+1, 1), MaxShards))
+}
+
+// MaxShards bounds the partition keys of one upload: 64 of them take more than
+// the 40,000 writes a second that a table is allowed by default.
+const MaxShards = 64
+
+// Shard is the shard of a record, of n. It spreads neighbours, so that a batch
+// of consecutive records touches many partitions.
+func Shard(ordinal int64, n int) int {
+	if n <= 1 {
+		return 0
+	}
+	// The finalizer of MurmurHash3: every bit of the ordinal moves every bit of the result.
+	h := uint64(ordinal)
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	h ^= h >> 33
+	return int(h % uint64(n))
+}
+
+// PartitionKey is the table's partition key of a record: <feed>#<upload>#<shard>.
+func PartitionKey(feed, id string, shard int) string {
+	return feed + "#" + id + "#" + strconv.Itoa(shard)
+}
+
+// LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.
+func LedgerKey(feed, id string) string { return feed + "#" + id }
+
+// PartRef is how unpack hands a part to load, and load to its next invocation:
+// the payload of load's invocation.
+type PartRef struct {
+	Feed   string `json:"feed"`
+	Upload string `json:"upload"`
+	Part   string `json:"part"` // see PartName
+	// Hop counts the invocations that handed the part on for want of time.
+	Hop int `json:"hop,omitempty"`
+}
+
+// Resume is how unpack hands an upload to its next invocation.
+type Resume struct {
+	Resume Ref `json:"resume"`
+}
+
+// Ref names an upload.
+type Ref struct {
+	Feed   string `json:"feed"`
+	Upload string `json:"upload"`
+}

@@ -1,0 +1,166 @@
+package estimate
+
+import (
+	"math"
+	"strings"
+
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/snowflake"
+)
+
+// app is what the feeds of an app share: their store may be in another template.
+type app struct {
+	exports     []function // writes the changes of a table
+	landingDays float64    // how long parts are kept; 0: for ever, or not known
+	recovery    bool       // the table has point-in-time recovery
+}
+
+func newApp(templates []Template) app {
+	var a app
+	for _, t := range templates {
+		for _, r := range t.sorted() {
+			switch r.Type {
+			case typeFunction:
+				if f := newFunction(r); f.has(feed.EnvLandingBucket) && !f.has(feed.EnvSpec) {
+					a.exports = append(a.exports, f)
+				}
+			case "AWS::S3::Bucket":
+				a.landingDays = max(a.landingDays, landingDays(r))
+			case "AWS::DynamoDB::GlobalTable":
+				a.recovery = a.recovery || strings.Contains(string(r.Properties), `"PointInTimeRecoveryEnabled":true`) ||
+					strings.Contains(string(r.Properties), `"PointInTimeRecoveryEnabled": true`)
+			}
+		}
+	}
+	return a
+}
+
+// landingDays is after how many days a bucket removes parts, 0 for none.
+func landingDays(r Resource) float64 {
+	var p struct {
+		LifecycleConfiguration struct {
+			Rules []struct {
+				ExpirationInDays float64
+				Prefix           string
+			}
+		}
+	}
+	r.read(&p)
+	for _, rule := range p.LifecycleConfiguration.Rules {
+		if rule.ExpirationInDays > 0 && rule.Prefix == feed.DefaultLandingPrefix {
+			return rule.ExpirationInDays
+		}
+	}
+	return 0
+}
+
+// work adds what a million records cost on their way.
+func (s *sheet) work(a app, f templateFeed, load Workload) {
+	var unpack, loader function
+	queues := 0.0
+	for _, r := range f.resources {
+		switch {
+		case r.Type == typeFunction && strings.HasPrefix(r.id, f.id+"Unpack"):
+			unpack = newFunction(r)
+		case r.Type == typeFunction && strings.HasPrefix(r.id, f.id+"Load"):
+			loader = newFunction(r)
+		case r.Type == typeKey:
+			s.leaveOut("requests to the KMS key")
+		}
+	}
+	if unpack.has(feed.EnvQueueURL) {
+		queues = 1
+	}
+	bytes := million * float64(load.RecordBytes)
+	uploads := bytes / float64(load.FileBytes)
+	parts := uploads * math.Ceil(float64(load.FileBytes)/float64(f.Spec.PartBytes))
+	s.compute(unpack, bytes, "unpack_mb_per_vcpu_second", "unpack")
+	s.compute(loader, bytes, "load_mb_per_vcpu_second", "load")
+	s.add(Work, "lambda_request", uploads+parts, "unpack once for each of %g files, load for each of %g parts", uploads, parts)
+	s.add(Work, "s3_put", parts, "parts")
+	s.add(Work, "s3_get", uploads*s.value("s3_gets_per_upload")+parts*s.value("s3_gets_per_part"), "files and parts read")
+	item := float64(load.RecordBytes) + s.value("envelope_bytes")
+	s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key and origin", item)
+	s.add(Work, "dynamodb_wru", uploads*s.value("ledger_wru_per_upload")+parts*s.value("ledger_wru_per_part"), "ledger")
+	s.add(Work, "sns_publish", parts, "announcements of parts")
+	s.add(Work, "sqs_request", queues*(uploads+parts)*s.value("sqs_requests_per_message"), "files and parts through the queues")
+	if hasExisting(f.Spec) {
+		s.add(Work, "eventbridge_event", uploads, "files of buckets that are heard through EventBridge")
+	}
+	logs := (uploads + parts) * s.value("log_bytes_per_invocation") / 1e9
+	s.add(Work, "cloudwatch_logs_gb", logs, "logs")
+	if a.landingDays > 0 {
+		months := a.landingDays / s.value("days_per_month")
+		landed := million * item / s.value("compression") / 1e9
+		s.add(Work, "s3_gb_month", landed*months, "parts, compressed, for %g days", a.landingDays)
+	}
+	s.toSnowflake(a, f, bytes, item)
+	gb := million * (item + s.value("index_bytes_per_item")) / 1e9
+	s.add(Stored, "dynamodb_gb_month", gb, "records in the table")
+	if a.recovery {
+		s.add(Stored, "dynamodb_pitr_gb_month", gb, "point-in-time recovery of the table")
+	}
+	if metrics := customMetrics(unpack); metrics > 0 {
+		s.add(InUse, "cloudwatch_metric", metrics, "custom metrics, while something arrives every hour")
+	}
+	s.leaveOut("the source files, their requests by whoever writes them, and logs and quarantine that are kept")
+}
+
+// compute adds the GB-seconds of a function that splits or loads so many bytes.
+// Below a whole processor it takes longer in proportion; above, it is no faster.
+func (s *sheet) compute(f function, bytes float64, rate, name string) {
+	if f.id == "" {
+		return
+	}
+	processor := min(f.MemorySize/s.value("lambda_mb_per_vcpu"), 1)
+	seconds := bytes / 1e6 / s.value(rate) / processor
+	s.add(Work, f.price(), seconds*f.gb(), "%s: %.1f s at %g MB", name, seconds, f.MemorySize)
+}
+
+func hasExisting(spec feed.Spec) bool {
+	for _, source := range spec.Sources {
+		if source.Kind == feed.ExistingBucket {
+			return true
+		}
+	}
+	return false
+}
+
+// toSnowflake adds what it costs to bring the records there.
+func (s *sheet) toSnowflake(a app, f templateFeed, bytes, item float64) {
+	if f.Snowflake == nil {
+		return
+	}
+	text := million * item // lines of parts and of changes
+	if f.Snowflake.From == snowflake.FromFiles {
+		text = bytes
+	}
+	if f.Snowflake.From == snowflake.FromTable {
+		for _, export := range a.exports {
+			s.compute(export, text, "export_mb_per_vcpu_second", "export")
+			s.add(Work, "dynamodb_stream_read_by_lambda", 1, "changes read by export")
+			break
+		}
+	}
+	if f.Snowflake.Load == snowflake.Continuous {
+		credits := text / 1e9 * s.value("snowpipe_credits_per_gb")
+		s.add(Work, "snowflake_credit", credits, "Snowpipe: %.3g GB of text", text/1e9)
+	} else {
+		s.leaveOut("Snowflake's compute for COPY or for queries of the external table")
+	}
+	s.leaveOut("storage in Snowflake")
+}
+
+// customMetrics is how many of a function's metrics are emitted all the time;
+// the two for alarms are emitted only when something is wrong.
+func customMetrics(f function) float64 {
+	n := 0.0
+	for name := range strings.SplitSeq(f.text(feed.EnvMetrics), ",") {
+		switch strings.TrimSpace(name) {
+		case "", feed.MetricErrors, feed.MetricQuarantined:
+		default:
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,94 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// Account is an account and region of AWS, as somebody's credentials open it.
+type Account struct {
+	Config aws.Config
+	Stacks API
+}
+
+// NewAccount returns the account that cfg reaches.
+func NewAccount(cfg aws.Config) Account {
+	return Account{Config: cfg, Stacks: cloudformation.NewFromConfig(cfg)}
+}
+
+// Live is a deployed feed together with what it takes to work with it.
+type Live struct {
+	Feed
+	Static
+	Account Account
+	// Sources are the spec's, each with the name of its bucket.
+	Sources []feed.Source
+	// Names that the stack has given.
+	LandingBucket, Table, FailureQueueURL, UnpackFunction, LoadFunction string
+	// DiscoverFunction is empty for a feed that lists no bucket, the URLs for
+	// one without queues between its functions.
+	DiscoverFunction, UnpackQueueURL, LoadQueueURL string
+
+	S3       *s3.Client
+	DynamoDB *dynamodb.Client
+	SQS      *sqs.Client
+	Lambda   *lambda.Client
+	Ledger   *ledger.Ledger
+}
+
+// Open finds the feed of a name, as Find does, and what belongs to it.
+func Open(ctx context.Context, a Account, name string) (*Live, error) {
+	f, err := Find(ctx, a.Stacks, name)
+	if err != nil {
+		return nil, err
+	}
+	return OpenFeed(ctx, a, f)
+}
+
+// OpenFeed is Open for a feed that is found already.
+func OpenFeed(ctx context.Context, a Account, f Feed) (*Live, error) {
+	static, err := f.Static(ctx, a.Stacks)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{
+		Feed: f, Static: static, Account: a,
+		DiscoverFunction: f.Output("DiscoverFunction"), UnpackQueueURL: f.Output("UnpackQueueUrl"), LoadQueueURL: f.Output("LoadQueueUrl"),
+		S3: s3.NewFromConfig(a.Config, handler.S3Options), DynamoDB: dynamodb.NewFromConfig(a.Config),
+		SQS: sqs.NewFromConfig(a.Config), Lambda: lambda.NewFromConfig(a.Config),
+	}
+	var missing []error
+	require := func(name string) string {
+		value, err := f.Required(name)
+		if err != nil {
+			missing = append(missing, err)
+		}
+		return value
+	}
+	l.LandingBucket, l.Table = require("LandingBucket"), require("Table")
+	l.UnpackFunction, l.LoadFunction = require("UnpackFunction"), require("LoadFunction")
+	l.FailureQueueURL = require("FailureQueueUrl")
+	if len(static.Spec.Sources) == 0 {
+		missing = append(missing, fmt.Errorf("feed %q: the template of stack %s names no source: deploy it again with this version", f.Name, f.Stack))
+	}
+	for _, s := range static.Spec.Sources {
+		if s.Bucket == "" {
+			s.Bucket = require("SourceBucket")
+		}
+		l.Sources = append(l.Sources, s)
+	}
+	l.Ledger = ledger.New(l.DynamoDB, l.Table)
+	return l, errors.Join(missing...)
+}

@@ -1,0 +1,197 @@
+package overview_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
+)
+
+// queues have a depth, and messages in somebody's hands, by URL.
+type queues struct {
+	waiting, inHand map[string]string
+	err             error
+}
+
+func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
+		"ApproximateNumberOfMessages":           or(q.waiting[*in.QueueUrl], "0"),
+		"ApproximateNumberOfMessagesNotVisible": or(q.inHand[*in.QueueUrl], "0"),
+	}}, q.err
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// world has one feed with queues, and what its ledger says.
+type world struct {
+	t     *testing.T
+	book  *ledger.Ledger
+	db    *fake.DynamoDB
+	feeds []operator.Feed
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	api := &fake.CloudFormation{Stacks: []fake.Stack{{Name: "Orders", Outputs: map[string]string{
+		"OFeed": "orders", "OLandingPrefix": "landing/orders/", "OTable": "t", "OFailureQueueUrl": "failures", "OUnpackQueueUrl": "unpack", "OLoadQueueUrl": "load",
+	}}}}
+	feeds, err := operator.Feeds(t.Context(), api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := fake.NewDynamoDB(t)
+	return world{t, ledger.New(db.Client(), "t"), db, feeds}
+}
+
+func (w world) begin(key string) ledger.Upload {
+	w.t.Helper()
+	u, err := w.book.Begin(w.t.Context(), ledger.Upload{Upload: ids.New(ids.Upload{Feed: "orders", Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u
+}
+
+func (w world) look(q queues, now time.Time) overview.Feed {
+	w.t.Helper()
+	l := overview.Looker{Ledgers: w.db.Client(), Queues: q, Now: func() time.Time { return now }}
+	all, err := l.All(w.t.Context(), w.feeds)
+	if err != nil || len(all) != 1 {
+		w.t.Fatalf("%+v, %v", all, err)
+	}
+	return all[0]
+}
+
+func TestState(t *testing.T) {
+	later := time.Now().Add(time.Hour)
+	w := newWorld(t)
+	if f := w.look(queues{}, later); f.State != overview.Idle || f.Last != nil {
+		t.Errorf("a new feed: %+v", f)
+	}
+	u := w.begin("k")
+	if f := w.look(queues{}, time.Now()); f.State != overview.Working || f.Waiting != 1 || f.Last == nil || f.Last.Key != "k" {
+		t.Errorf("just begun: %+v", f)
+	}
+	if f := w.look(queues{}, later); f.State != overview.Waiting {
+		t.Errorf("begun an hour ago: %+v", f)
+	}
+	if f := w.look(queues{inHand: map[string]string{"load": "1"}}, later); f.State != overview.Working || f.Queued != 1 {
+		t.Errorf("a part is in load's hands: %+v", f)
+	}
+	if f := w.look(queues{waiting: map[string]string{"failures": "2"}, inHand: map[string]string{"failures": "1"}}, later); f.State != overview.Failing || f.Failed != 3 {
+		t.Errorf("failed events: %+v", f)
+	}
+	part := ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, 0), Records: 3}
+	if _, err := w.book.PutPart(t.Context(), part); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.book.Unpacked(t.Context(), u, ledger.Counts{Records: 3, Parts: 1}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	part.Stored = 2
+	part.Rejected = 1
+	if err := w.book.PartLoaded(t.Context(), part); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.book.Settle(t.Context(), "orders", u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f := w.look(queues{}, later); f.State != overview.Idle || f.Records != 3 || f.Stored != 2 || f.Quarantined != 1 || f.Waiting != 0 || f.Uploads != 1 {
+		t.Errorf("loaded: %+v", f)
+	}
+	if f := w.look(queues{waiting: map[string]string{"unpack": "7"}}, later); f.State != overview.Waiting || f.Queued != 7 {
+		t.Errorf("queued events: %+v", f)
+	}
+}
+
+// An upload that began long ago is worked on while its parts come.
+func TestAPartIsProgress(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin("k")
+	item := w.db.Items()[0]
+	if item.Str("started_at") == "" {
+		t.Fatalf("%v", item)
+	}
+	w.rewrite(u, "started_at", "2026-01-01T00:00:00.000Z")
+	if f := w.look(queues{}, time.Now()); f.State != overview.Waiting {
+		t.Errorf("%+v", f)
+	}
+	if _, err := w.book.PutPart(t.Context(), ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if f := w.look(queues{}, time.Now()); f.State != overview.Working {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestWhatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	denied := errors.New("denied")
+	l := overview.Looker{Ledgers: w.db.Client(), Queues: queues{err: denied}, Now: time.Now}
+	all, err := l.All(t.Context(), w.feeds)
+	if !errors.Is(err, denied) || all[0].State != overview.Unknown || !strings.Contains(all[0].Error, `feed "orders": depth of queue failures: denied`) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	l.Queues = queues{waiting: map[string]string{"failures": "many"}}
+	if _, err := l.All(t.Context(), w.feeds); err == nil || !strings.Contains(err.Error(), `ApproximateNumberOfMessages is "many"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestUploads(t *testing.T) {
+	w := newWorld(t)
+	for _, key := range []string{"a", "b", "c"} {
+		w.begin(key)
+	}
+	for name, test := range map[string]struct {
+		filter overview.Filter
+		want   int
+	}{
+		"all":   {overview.Filter{}, 3},
+		"limit": {overview.Filter{Limit: 2}, 2},
+		"state": {overview.Filter{State: ledger.Loaded}, 0},
+		"since": {overview.Filter{Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}, 0},
+		"then":  {overview.Filter{Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, 3},
+	} {
+		got, err := overview.Uploads(t.Context(), w.book, "orders", test.filter)
+		if err != nil || got == nil || len(got) != test.want {
+			t.Errorf("%s: %d, %v", name, len(got), err)
+		}
+	}
+	w.db.Before = func(string, []byte) (int, string) { return 400, "AccessDeniedException" }
+	if _, err := overview.FindUpload(t.Context(), w.book, "orders", "a"); err == nil || errors.Is(err, overview.ErrNoUpload) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// rewrite sets one attribute of an upload's item.
+func (w world) rewrite(u ledger.Upload, name, value string) {
+	w.t.Helper()
+	_, err := w.db.Client().UpdateItem(w.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String("t"), UpdateExpression: aws.String("SET #n = :v"), ExpressionAttributeNames: map[string]string{"#n": name},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberS{Value: value}},
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: ids.LedgerKey(u.Feed, u.ID)}, "sk": &types.AttributeValueMemberS{Value: "upload"},
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}

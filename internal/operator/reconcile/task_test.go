@@ -1,0 +1,57 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/internal/operator/reconcile"
+	"example.com/ingestion/snowflake"
+	"example.com/ingestion/snowflake/client"
+)
+
+// Rows wait for a task that will run. One that is suspended or fails loads nothing.
+func TestATaskThatLoadsNothing(t *testing.T) {
+	later := time.Now().Add(time.Minute).UTC().Format(time.RFC3339Nano)
+	off, failed := client.Row{"name": "ORDERS_TASK", "state": "suspended"}, client.Row{"state": "FAILED_AND_AUTO_SUSPENDED", "scheduled_time": later}
+	tests := map[string]struct {
+		task, run    client.Row
+		patience     time.Duration
+		kind         reconcile.Kind
+		detail, mend string
+	}{
+		"on":            {client.Row{"name": "ORDERS_TASK", "state": "started"}, nil, time.Nanosecond, reconcile.Waiting, "loads on a schedule (17 2 * * *)", ""},
+		"suspended":     {off, nil, time.Nanosecond, reconcile.NoRows, "its task is suspended", `ingest query orders 'ALTER TASK "RAW"."PUBLIC"."ORDERS_TASK" RESUME'`},
+		"failed":        {nil, failed, time.Nanosecond, reconcile.NoRows, "has run since they were landed, and failed", "ingest doctor orders"},
+		"of another":    {client.Row{"name": "ORDERS_TASK_2", "state": "suspended"}, nil, time.Nanosecond, reconcile.Waiting, "loads on a schedule", ""},
+		"with patience": {off, failed, time.Hour, reconcile.Waiting, "loads on a schedule", ""},
+		"has run":       {off, client.Row{"state": "SUCCEEDED", "scheduled_time": later}, time.Nanosecond, reconcile.NoRows, "0 rows", `ingest query orders 'EXECUTE TASK "RAW"."PUBLIC"."ORDERS_TASK"'`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.arrive("a", lines(2), true)
+			spec := snowflake.Spec{
+				Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-4711", From: snowflake.FromFiles,
+				Load: snowflake.Bulk, Schedule: "17 2 * * *", Format: feed.Format{Kind: feed.NDJSON},
+			}.WithDefaults()
+			plan, err := spec.Plan(snowflake.Names{Owner: "1/r/S/O", Bucket: "src", RoleARN: "arn:aws:iam::111122223333:role/r"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers := rows{"GROUP BY 1": nil, "TASK_HISTORY": nil, "SHOW TASKS": nil}
+			if test.run != nil {
+				answers["TASK_HISTORY"] = []client.Row{test.run}
+			}
+			if test.task != nil {
+				answers["SHOW TASKS"] = []client.Row{test.task}
+			}
+			w.r.Snowflake, w.r.Patience = &reconcile.Snowflake{Rows: answers, Spec: spec, Plan: plan}, test.patience
+			found := w.do().Findings
+			if len(found) != 1 || found[0].Kind != test.kind || !strings.Contains(found[0].Detail, test.detail) || found[0].Mend != test.mend {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}

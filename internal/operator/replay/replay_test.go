@@ -1,0 +1,300 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
+)
+
+// queue is a failure queue; what is received is hidden until it is put back.
+type queue struct {
+	bodies map[string]string // by message ID, which is its receipt too
+	hidden map[string]bool
+	log    []string
+}
+
+func (q *queue) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	out := &sqs.ReceiveMessageOutput{}
+	for id, body := range q.bodies {
+		if len(out.Messages) == 2 || q.hidden[id] {
+			continue
+		}
+		q.hidden[id] = true
+		out.Messages = append(out.Messages, types.Message{
+			MessageId: aws.String(id), ReceiptHandle: aws.String(id), Body: aws.String(body),
+			Attributes: map[string]string{"SentTimestamp": strconv.FormatInt(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), 10)},
+		})
+	}
+	return out, nil
+}
+
+func (q *queue) DeleteMessage(_ context.Context, in *sqs.DeleteMessageInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+	q.log = append(q.log, "delete "+*in.ReceiptHandle)
+	delete(q.bodies, *in.ReceiptHandle)
+	return &sqs.DeleteMessageOutput{}, nil
+}
+
+func (q *queue) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
+	delete(q.hidden, *in.ReceiptHandle)
+	return &sqs.ChangeMessageVisibilityOutput{}, nil
+}
+
+func failed(function, payload string) string {
+	return fmt.Sprintf(`{"version":"1.0","requestContext":{"functionArn":"arn:aws:lambda:eu-central-1:123456789012:function:%s:$LATEST","condition":"RetriesExhausted"},"requestPayload":%s,"responsePayload":{"errorMessage":"boom"}}`, function, payload)
+}
+
+type world struct {
+	t    *testing.T
+	q    *queue
+	db   *fake.DynamoDB
+	s3   *fake.S3
+	book *ledger.Ledger
+	r    *Replay
+	sent []string
+	fail error
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, q: &queue{bodies: map[string]string{}, hidden: map[string]bool{}}, db: fake.NewDynamoDB(t), s3: &fake.S3{}}
+	w.book = ledger.New(w.db.Client(), "table")
+	to := func(name string) dispatch.Sender {
+		return func(_ context.Context, payload []byte) error {
+			if w.fail != nil {
+				return w.fail
+			}
+			w.sent = append(w.sent, name+" "+string(payload))
+			w.q.log = append(w.q.log, "send "+name)
+			return nil
+		}
+	}
+	w.r = &Replay{
+		Feed: "orders", Ledger: w.book, Queue: w.q, FailureQueueURL: "q", UnpackFunction: "Orders-Unpack-1", LoadFunction: "Orders-Load-1",
+		Unpack: to("unpack"), Load: to("load"), Function: to, Run: to("run"), Stuck: time.Hour,
+		Landing: w.s3, LandingBucket: "landing",
+	}
+	return w
+}
+
+func (w *world) do() Result {
+	w.t.Helper()
+	w.sent = nil
+	result, err := w.r.Do(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	slices.Sort(w.sent)
+	return result
+}
+
+func TestEvents(t *testing.T) {
+	w := newWorld(t)
+	s3 := string(s3event.Notification(s3event.Object{Bucket: "src", Key: "a b", ETag: "e"}))
+	part := `{"feed":"orders","upload":"u","part":"0000000-000001"}`
+	bus := `{"detail-type":"Object Created","detail":{"bucket":{"name":"src"},"object":{"key":"x","etag":"e"}}}`
+	w.q.bodies = map[string]string{
+		"1": failed("Orders-Unpack-1", s3), "2": failed("Orders-Load-1", part), "3": s3, "4": part, "5": bus,
+		"6": failed("Orders-Discover-1", `{"source":"aws.events"}`), "7": `{"resume":{"feed":"orders","upload":"u"}}`, "8": "what?",
+	}
+	result := w.do()
+	want := []string{
+		`Orders-Discover-1 {"source":"aws.events"}`, "load " + part, "load " + part, "unpack " + s3, "unpack " + s3, "unpack " + bus,
+		`unpack {"resume":{"feed":"orders","upload":"u"}}`,
+	}
+	slices.Sort(want)
+	if !slices.Equal(w.sent, want) || len(w.q.bodies) != 1 || w.q.hidden["8"] || len(result.Events) != 8 {
+		t.Errorf("sent %q, left %q, hidden %v, told %+v", w.sent, w.q.bodies, w.q.hidden, result.Events)
+	}
+	for i, line := range w.q.log { // each is sent before it is deleted
+		if send := i%2 == 0; send != strings.HasPrefix(line, "send ") {
+			t.Errorf("the order is %q", w.q.log)
+			break
+		}
+	}
+}
+
+func TestEventsStayUntilTheyAreTaken(t *testing.T) {
+	w := newWorld(t)
+	w.q.bodies["1"] = failed("Orders-Unpack-1", `{"resume":{"feed":"orders","upload":"u"}}`)
+	w.fail = errors.New("throttled")
+	if _, err := w.r.Do(t.Context()); !errors.Is(err, w.fail) || len(w.q.bodies) != 1 || w.q.hidden["1"] {
+		t.Errorf("%v, left %q", err, w.q.bodies)
+	}
+	w.fail = nil
+	w.r.DryRun = true
+	if result := w.do(); len(w.sent) != 0 || len(w.q.bodies) != 1 || len(result.Events) != 1 || result.Events[0].Sent {
+		t.Errorf("a dry run sent %q, told %+v", w.sent, result.Events)
+	}
+	w.r.DryRun, w.r.Since = false, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	if result := w.do(); len(w.sent) != 0 || len(result.Events) != 0 {
+		t.Errorf("an old event was sent: %q", w.sent)
+	}
+}
+
+// An event of a function that a deployment has replaced goes to what takes such
+// payloads now. One that nothing takes stays, and holds up no other.
+func TestEventsOfFunctionsThatAreGone(t *testing.T) {
+	w := newWorld(t)
+	old, other := failed("Orders-OldLoad-9", `{"feed":"orders","upload":"u","part":"0000000-000001"}`), failed("Orders-OldDiscover-9", `{"source":"aws.events"}`)
+	w.q.bodies = map[string]string{"1": old, "2": other, "3": failed("Orders-Unpack-1", `{"resume":{"feed":"orders","upload":"u"}}`)}
+	w.r.Function = func(name string) dispatch.Sender {
+		return func(context.Context, []byte) error {
+			return fmt.Errorf("invoke %s: %w", name, &smithy.GenericAPIError{Code: "ResourceNotFoundException"})
+		}
+	}
+	result := w.do()
+	want := []string{`load {"feed":"orders","upload":"u","part":"0000000-000001"}`, `unpack {"resume":{"feed":"orders","upload":"u"}}`}
+	if !slices.Equal(w.sent, want) || len(w.q.bodies) != 1 || w.q.bodies["2"] != other || w.q.hidden["2"] {
+		t.Errorf("sent %q, left %q, hidden %v", w.sent, w.q.bodies, w.q.hidden)
+	}
+	for _, e := range result.Events {
+		if e.Sent == (e.Target == "Orders-OldDiscover-9") || e.Sent == (e.Why != "") {
+			t.Errorf("told %+v", e)
+		}
+	}
+}
+
+// begin enters an upload with two parts, of which load has loaded the first.
+func (w *world) begin() ledger.Upload {
+	w.t.Helper()
+	ctx := w.t.Context()
+	u, err := w.book.Begin(ctx, ledger.Upload{Upload: ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "k", ETag: "e", Time: time.Now()}), Shards: 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range 2 {
+		p := ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, i), Key: "part" + strconv.Itoa(i), Records: 5, Time: u.Time}
+		w.s3.Set("landing", p.Key, nil)
+		if _, err := w.book.PutPart(ctx, p); err != nil {
+			w.t.Fatal(err)
+		}
+		if i == 0 {
+			p.Stored, p.Rejected, p.Reasons = 4, 1, map[string]int64{"item_too_large": 1}
+			if err := w.book.PartLoaded(ctx, p); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	return u
+}
+
+func TestStuck(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	if w.do(); len(w.sent) != 1 || !strings.HasPrefix(w.sent[0], "run ") {
+		t.Errorf("a fresh upload: %q", w.sent)
+	}
+	w.r.Stuck = 0
+	resumed, landed := `unpack {"resume":{"feed":"orders","upload":"`+u.ID+`"}}`, `load {"feed":"orders","upload":"`+u.ID+`","part":"0000000-000001"}`
+	if w.do(); !slices.Contains(w.sent, resumed) || !slices.Contains(w.sent, landed) || len(w.sent) != 3 {
+		t.Errorf("sent %q", w.sent)
+	}
+	w.r.Reason = "invalid_json"
+	if result := w.do(); len(w.sent) != 0 || len(result.Uploads) != 0 {
+		t.Errorf("of another reason: %q", w.sent)
+	}
+}
+
+// An upload whose event was sent is not resumed beside it.
+func TestStuckWithItsEvent(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	w.r.Upload = &u
+	w.q.bodies["1"] = failed("Orders-Unpack-1", string(s3event.Notification(s3event.Object{Bucket: "src", Key: "k", ETag: "e"})))
+	result := w.do()
+	var unpacks int
+	for _, sent := range w.sent {
+		if strings.HasPrefix(sent, "unpack ") {
+			unpacks++
+		}
+	}
+	if unpacks != 1 || len(result.Events) != 1 || !result.Uploads[0].Resumed || result.Uploads[0].State != ledger.Unpacking {
+		t.Errorf("sent %q, told %+v", w.sent, result)
+	}
+}
+
+func TestReloadOfAPart(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	if err := w.book.Unpacked(t.Context(), u, ledger.Counts{Records: 10, Parts: 2}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.r.Upload, w.r.Part = &u, ids.PartName(0, 0)
+	for range 2 { // the second finds it reopened
+		result := w.do()
+		if len(w.sent) != 1 || w.sent[0] != `load {"feed":"orders","upload":"`+u.ID+`","part":"0000000-000000"}` || result.Uploads[0].Quarantined != 0 {
+			t.Errorf("sent %q, told %+v", w.sent, result)
+		}
+		p, _, err := w.book.GetPart(t.Context(), "orders", u.ID, w.r.Part)
+		now, _, err2 := w.book.GetUpload(t.Context(), "orders", u.ID)
+		if err != nil || err2 != nil || p.State != ledger.Landed || p.Stored != 0 || now.Stored != 0 || now.RejectedByLoad != 0 || now.PartsLoaded != 0 || now.State != ledger.Unpacked {
+			t.Errorf("part %+v, upload %+v, %v, %v", p, now, err, err2)
+		}
+	}
+}
+
+// Reopened, a part that is gone would never be loaded again.
+func TestReloadOfAPartThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	w.s3.Delete("landing", "part0")
+	w.r.Upload, w.r.Part = &u, ids.PartName(0, 0)
+	result, err := w.r.Do(t.Context())
+	p, _, getErr := w.book.GetPart(t.Context(), "orders", u.ID, w.r.Part)
+	if err == nil || !strings.Contains(err.Error(), "not in the landing bucket any more, so nothing was changed: s3://landing/part0") ||
+		getErr != nil || p.State != ledger.Loaded || p.Stored != 4 || len(w.sent) != 0 || len(result.Uploads[0].Parts) != 0 {
+		t.Errorf("%v, part %+v, %v, sent %q, told %+v", err, p, getErr, w.sent, result)
+	}
+}
+
+// The command asks unpack until nothing changes, and leaves alone what was
+// quarantined since it began.
+func TestQuarantineIsAskedForUntilNothingChanges(t *testing.T) {
+	w := newWorld(t)
+	u := w.begin()
+	if err := w.book.Unpacked(t.Context(), u, ledger.Counts{Records: 10, Parts: 2}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	var asked []ids.Replay
+	w.r.Run = func(ctx context.Context, payload []byte) error {
+		var ask ids.Replay
+		if err := json.Unmarshal(payload, &ask); err != nil {
+			return err
+		}
+		if asked = append(asked, ask); len(asked) > 2 {
+			return nil
+		}
+		now, _, err := w.book.GetUpload(ctx, "orders", u.ID)
+		if err != nil {
+			return err
+		}
+		step := ledger.Replay{Feed: "orders", Upload: u.ID, Number: now.Replays + 1, Group: ids.PartName(0, 0), Taken: 1, Kept: 1}
+		if len(asked) == 2 {
+			step.Kept, step.Reasons = 0, map[string]int64{"item_too_large": -1}
+		}
+		return w.book.CommitReplay(ctx, now, step)
+	}
+	result := w.do()
+	if len(asked) != 3 || asked[0].Replay.Upload != u.ID || asked[0] != asked[2] || time.Since(asked[0].Replay.Before) > time.Minute {
+		t.Errorf("asked %+v", asked)
+	}
+	if done := result.Uploads[0]; done.Tried != 1 || done.Mended != 1 || done.Quarantined != 0 || len(done.Reasons) != 0 {
+		t.Errorf("told %+v", done)
+	}
+}

@@ -1,0 +1,295 @@
+package ui
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// stage is a Source that shows what the test says.
+type stage struct {
+	mu    sync.Mutex
+	state State
+	looks int
+}
+
+func (s *stage) Look(context.Context) State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looks++
+	// The page takes it as it is: the feeds are not changed in place.
+	return s.state
+}
+
+func (s *stage) set(state State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func upload(key string, state ledger.State, ago time.Duration, records, stored, quarantined int64) overview.Upload {
+	return overview.Upload{
+		Upload: "2iofe5btnvdhanhrg76i3r2tfc", Key: key, Source: "s3://bucket/" + key, State: state, Time: noon.Add(-ago),
+		Records: records, Stored: stored, Quarantined: quarantined,
+	}
+}
+
+func rows(n int64) *Rows { return &Rows{Table: `"RAW"."PUBLIC"."ORDERS"`, Rows: &n} }
+
+// twoFeeds are one that works and one that fails. The name of a file is no HTML.
+func twoFeeds() State {
+	return State{Account: "AWS region eu-central-1", At: noon, Feeds: []Feed{
+		{
+			Feed: overview.Feed{
+				Feed: "orders", Stack: "Orders", State: overview.Working, Uploads: 1284, Waiting: 1,
+				Records: 4_218_334, Stored: 4_180_112, Quarantined: 0,
+			},
+			Recent: []overview.Upload{
+				upload("2026/03/01/orders-1158.json.gz", ledger.Unpacked, time.Minute, 40_000, 1_778, 0),
+				upload("2026/03/01/orders-1143.json.gz", ledger.Loaded, 16*time.Minute, 38_912, 38_912, 0),
+				upload("2026/03/01/orders-1128.json.gz", ledger.Loaded, 31*time.Minute, 39_407, 39_407, 0),
+			},
+			Reasons: []overview.Reason{}, Snowflake: rows(4_180_112),
+		},
+		{
+			Feed: overview.Feed{
+				Feed: "returns", Stack: "Returns", State: overview.Failing, Uploads: 3, Waiting: 1, Failed: 2,
+				Records: 1_204, Stored: 1_187, Quarantined: 17,
+			},
+			Advice: "2 failed: `ingest doctor returns` says what is wrong; once it is mended, `ingest replay returns` sends them again.",
+			Recent: []overview.Upload{
+				upload("<b>returns</b> & more.zip", ledger.Unpacking, 40*time.Minute, 0, 0, 0),
+				upload("2026/02/28/returns.csv", ledger.Loaded, 22*time.Hour, 702, 685, 17),
+				upload("2026/02/27/returns.csv", ledger.Loaded, 46*time.Hour, 502, 502, 0),
+			},
+			Reasons:   []overview.Reason{{Reason: "csv_too_many_fields", Records: 14, Uploads: 1}, {Reason: "invalid_utf8", Records: 3, Uploads: 1}},
+			Snowflake: &Rows{Table: `"RAW"."PUBLIC"."RETURNS"`, Error: "login failed"},
+		},
+	}}
+}
+
+// healed is twoFeeds after a replay, and with a third feed.
+func healed() State {
+	s := twoFeeds()
+	f := &s.Feeds[1]
+	f.State, f.Advice, f.Failed, f.Waiting, f.Records, f.Stored = overview.Idle, "", 0, 0, 1_704, 1_687
+	f.Recent[0] = upload("<b>returns</b> & more.zip", ledger.Loaded, 40*time.Minute, 500, 500, 0)
+	s.Feeds = append(s.Feeds, Feed{Feed: overview.Feed{Feed: "new", Stack: "New", State: overview.Idle}, Recent: []overview.Upload{}, Reasons: []overview.Reason{}})
+	return s
+}
+
+// browser is a browser with a page, and fails its test where that cannot be
+// done or looked at which is asked for.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func (b browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func see[T any](b browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, a)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// text is what is to be read of the first element of a selector, once it is there.
+func (b browser) text(selector string) string {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	return strings.Join(strings.Fields(see(b, chromedp.Text(chromedp.CSS(selector)))), " ")
+}
+
+func (b browser) media(features ...*emulation.MediaFeature) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func scheme(name string) *emulation.MediaFeature {
+	return &emulation.MediaFeature{Name: "prefers-color-scheme", Value: name}
+}
+
+// screenshot keeps what the page looks like, in the folder that SCREENSHOTS
+// names or else in the test's artifacts (go test -artifacts).
+func (b browser) screenshot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		dir = b.t.ArtifactDir()
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, see(b, chromedp.FullScreenshot(100)), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Log(path)
+}
+
+func TestThePageInABrowser(t *testing.T) {
+	source := &stage{state: twoFeeds()}
+	page, err := Serve(t.Context(), source, 0, 20*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := browser{t, chromium(t, 1200, 1000)}
+	complaints := b.complaints()
+	b.do(chromedp.Navigate(page.URL), chromedp.WaitVisible(chromedp.CSS(".feed.failing")))
+	for selector, want := range map[string]string{
+		"#summary":                            "1 of 2 feeds needs you.",
+		"#account":                            "AWS region eu-central-1",
+		"#link.live":                          "Live, last change seen 12:00:00 UTC",
+		".feed.failing .title":                "returns failing stack Returns",
+		".feed.failing .advice":               "2 failed: ingest doctor returns says what is wrong; once it is mended, ingest replay returns sends them again.",
+		".feed.failing .flow li:nth-child(4)": "? Snowflake: not known",
+		".feed.failing .flow .broken":         "2 failed events",
+		".feed.failing .reasons":              "Quarantined because of Reason Records csv_too_many_fields 14 invalid_utf8 3",
+		".feed.failing tbody tr":              "2026-03-01 11:20:00 <b>returns</b> & more.zip unpacking 0 0 0",
+		".feed.working .flow":                 "4,218,334 records in 4,180,112 stored 0 in quarantine 4,180,112 rows in Snowflake 1 uploads not done 0 failed events",
+		".feed.working h3":                    "Newest 3 of 1,284 uploads",
+	} {
+		if got := b.text(selector); got != want {
+			t.Errorf("%s: %q, want %q", selector, got, want)
+		}
+	}
+	if title := see(b, chromedp.Title()); title != "(1) Feeds" {
+		t.Errorf("title %q", title)
+	}
+	if n := see(b, chromedp.Evaluate[int](`document.querySelectorAll("form, input, button, a").length`)); n != 0 {
+		t.Errorf("%d elements to act with on a page that is read only", n)
+	}
+	b.screenshot("failing.png")
+	b.media(scheme("dark"))
+	b.screenshot("failing-dark.png")
+
+	// It changes without being asked, and leaves alone what has not changed.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".feed.working").dataset.kept = "yes"`))
+	source.set(healed())
+	b.do(chromedp.WaitNotPresent(chromedp.CSS(".feed.failing")), chromedp.WaitVisible(chromedp.CSS("#feed-New-new")))
+	if got := b.text("#summary"); got != "3 feeds, none failing." {
+		t.Errorf("summary after the change: %q", got)
+	}
+	if got := b.text(".feed:nth-child(3) .uploads"); got != "0 uploads Nothing has arrived yet." {
+		t.Errorf("a feed without uploads: %q", got)
+	}
+	if !see(b, chromedp.Evaluate[bool](`document.querySelector(".feed.working").dataset.kept === "yes"`)) {
+		t.Error("a card that has not changed was made anew")
+	}
+	b.media()
+	b.screenshot("working.png")
+	b.do(chromedp.EmulateViewport(390, 844))
+	if see(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)) {
+		t.Error("on a narrow screen the page is wider than it")
+	}
+	b.screenshot("narrow.png")
+	if all := complaints(); len(all) > 0 {
+		t.Errorf("the page complains: %q", all)
+	}
+
+	// A page whose server has ended says so.
+	if err := page.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := b.text("#link.lost"); !strings.HasPrefix(got, "Not connected") {
+		t.Errorf("after the end: %q", got)
+	}
+}
+
+// complaints collects what the browser has to say of the page, such as of what
+// the Content-Security-Policy has kept out.
+func (b browser) complaints() func() []string {
+	b.t.Helper()
+	var mu sync.Mutex
+	var all []string
+	err := chromedp.Listen(b.ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			all = append(all, e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			all = append(all, "console."+string(e.Type))
+		case *log.EventEntryAdded:
+			all = append(all, e.Entry.Text)
+		}
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+// contrasts computes the least contrast of any text with what it stands on.
+const contrasts = `(() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgb = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return [255, 255, 255, 255]; };
+  let least = [99, ""];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let n; (n = walk.nextNode());) {
+    const e = n.parentElement;
+    if (!n.textContent.trim() || !e.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < least[0]) least = [ratio, e.className + ": " + n.textContent];
+  }
+  return { ratio: least[0], text: least[1] };
+})()`
+
+func TestContrast(t *testing.T) {
+	state := twoFeeds()
+	waiting := healed().Feeds[2]
+	waiting.State, waiting.Advice = overview.Waiting, "Nothing has moved."
+	waiting.Recent = []overview.Upload{upload("gone.json", ledger.Missing, 0, 0, 0, 0)}
+	state.Feeds = append(state.Feeds, waiting)
+	state.Error = "list the stacks: refused"
+	page, err := Serve(t.Context(), &stage{state: state}, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := browser{t, chromium(t, 1200, 1000)}
+	for _, name := range []string{"light", "dark"} {
+		b.media(scheme(name))
+		b.do(chromedp.Navigate(page.URL), chromedp.WaitVisible(chromedp.CSS(".feed.waiting")))
+		type contrast struct {
+			Ratio float64 `json:"ratio"`
+			Text  string  `json:"text"`
+		}
+		least := see(b, chromedp.Evaluate[contrast](contrasts))
+		// WCAG 2.2, success criterion 1.4.3.
+		if least.Ratio < 4.5 || least.Ratio > 21 {
+			t.Errorf("%s: contrast %.2f of %q is below 4.5", name, least.Ratio, least.Text)
+		}
+		t.Logf("%s: the least contrast is %.2f, of %q", name, least.Ratio, least.Text)
+	}
+	if err := page.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,92 @@
+package lambdahost
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// routes are those of Lambda's Invoke API, which the launcher forwards to the
+// host, and one for our CloudFormation.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func (h *Host) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.handleInvoke)
+	mux.HandleFunc("POST /mappings/settle", h.handleSettle)
+	return mux
+}
+
+// handleSettle answers when the pollers are those of the event source mappings
+// as they are now. No API of AWS's: there, a mapping tells its state.
+func (h *Host) handleSettle(w http.ResponseWriter, r *http.Request) {
+	if err := h.settleMappings(r.Context()); err != nil {
+		writeError(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h *Host) handleInvoke(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSyncPayload+1))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		writeError(w, ErrTooLarge)
+		return
+	case err != nil:
+		writeError(w, err)
+		return
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	name := r.PathValue("name")
+	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
+	case "", "RequestResponse":
+		res, err := h.Invoke(r.Context(), name, payload)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Amzn-Requestid", res.RequestID)
+		w.Header().Set("X-Amz-Executed-Version", "$LATEST")
+		if res.FunctionError != "" {
+			w.Header().Set("X-Amz-Function-Error", res.FunctionError)
+		}
+		if r.Header.Get("X-Amz-Log-Type") == "Tail" && res.Log != "" {
+			w.Header().Set("X-Amz-Log-Result", res.Log)
+		}
+		w.Write(res.Payload) //nolint:errcheck // the caller may be gone
+	case "Event":
+		id, err := h.InvokeAsync(r.Context(), name, payload)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		w.Header().Set("X-Amzn-Requestid", id)
+		w.WriteHeader(http.StatusAccepted)
+	case "DryRun":
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		writeError(w, errors.New("unknown invocation type "+kind))
+	}
+}
+
+// writeError answers as Lambda does, so that an SDK makes its own error of it.
+func writeError(w http.ResponseWriter, err error) {
+	kind, status := "ServiceException", http.StatusInternalServerError
+	switch {
+	case errors.Is(err, ErrNoFunction):
+		kind, status = "ResourceNotFoundException", http.StatusNotFound
+	case errors.Is(err, ErrThrottled):
+		kind, status = "TooManyRequestsException", http.StatusTooManyRequests
+	case errors.Is(err, ErrTooLarge):
+		kind, status = "RequestTooLargeException", http.StatusRequestEntityTooLarge
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-Errortype", kind)
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": err.Error()}) //nolint:errcheck // the caller may be gone
+}

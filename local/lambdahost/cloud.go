@@ -1,0 +1,231 @@
+package lambdahost
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// cloud is what the host asks of AWS.
+type cloud interface {
+	// function returns a function's configuration; ErrNoFunction if there is none.
+	function(ctx context.Context, name string) (*function, error)
+	// code returns a function's deployment package.
+	code(ctx context.Context, f *function) ([]byte, error)
+	invokeConfig(ctx context.Context, name string) (invokeConfig, error)
+	// send delivers a destination's record to a queue or topic.
+	send(ctx context.Context, destination arn.ARN, record []byte) error
+	// put stores a destination's record in a bucket.
+	put(ctx context.Context, bucket, key string, record []byte) error
+	mappings(ctx context.Context) ([]mapping, error)
+	// shard returns the name of a stream's one shard, and an iterator that begins at position.
+	shard(ctx context.Context, streamARN string, position lambdatypes.EventSourcePosition) (name, iterator string, err error)
+	// records reads a shard from an iterator on, and returns the iterator to go on with.
+	records(ctx context.Context, iterator string, most int) (read []streamtypes.Record, next string, err error)
+	receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error)
+	remove(ctx context.Context, queueARN string, receipts []string) error
+	// hide lets received messages appear again after most, or after the queue's
+	// visibility timeout if that is shorter.
+	hide(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
+	messages(ctx context.Context, queueARN string) (int, error)
+	// environment is what every function is given to reach this AWS.
+	environment() []string
+}
+
+// ErrNoFunction is returned for a function that does not exist.
+var ErrNoFunction = errors.New("function not found")
+
+// function is the configuration of a function, as far as the host heeds it.
+type function struct {
+	Name         string
+	ARN          string
+	Runtime      string
+	Handler      string
+	Architecture string
+	CodeSHA256   string
+	Location     string `json:"-"`
+	Timeout      time.Duration
+	MemoryMB     int
+	Reserved     int // reserved concurrency; zero means none is set
+	Environment  map[string]string
+}
+
+// key names this very configuration, with the extra environment: a process
+// started for another is not reused.
+func (f *function) key(extra []string) string {
+	b, err := json.Marshal([]any{f, extra})
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// invokeConfig says what becomes of an asynchronous invocation that fails.
+type invokeConfig struct {
+	retries   int
+	maxAge    time.Duration
+	onFailure string // ARN; empty for none
+}
+
+// Limits of asynchronous invocation, unless an EventInvokeConfig says otherwise.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+const (
+	defaultRetries = 2
+	defaultMaxAge  = 6 * time.Hour
+)
+
+type awsCloud struct {
+	cfg     aws.Config
+	lambda  *lambda.Client
+	sqs     *sqs.Client
+	sns     *sns.Client
+	s3      *s3.Client
+	streams *dynamodbstreams.Client
+	http    *http.Client
+
+	mu   sync.Mutex
+	urls map[string]string // queue ARN -> URL
+}
+
+func newAWSCloud(cfg aws.Config) *awsCloud {
+	return &awsCloud{
+		cfg:     cfg,
+		lambda:  lambda.NewFromConfig(cfg),
+		sqs:     sqs.NewFromConfig(cfg),
+		sns:     sns.NewFromConfig(cfg),
+		s3:      s3.NewFromConfig(cfg),
+		streams: dynamodbstreams.NewFromConfig(cfg),
+		http:    &http.Client{Timeout: time.Minute},
+		urls:    map[string]string{},
+	}
+}
+
+func (c *awsCloud) function(ctx context.Context, name string) (*function, error) {
+	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
+	var missing *lambdatypes.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return nil, fmt.Errorf("%w: %s", ErrNoFunction, name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration of function %s: %w", name, err)
+	}
+	cfg := out.Configuration
+	f := &function{
+		Name:         aws.ToString(cfg.FunctionName),
+		ARN:          aws.ToString(cfg.FunctionArn),
+		Runtime:      string(cfg.Runtime),
+		Handler:      aws.ToString(cfg.Handler),
+		Architecture: string(lambdatypes.ArchitectureX8664),
+		CodeSHA256:   aws.ToString(cfg.CodeSha256),
+		Timeout:      time.Duration(aws.ToInt32(cfg.Timeout)) * time.Second,
+		MemoryMB:     int(aws.ToInt32(cfg.MemorySize)),
+	}
+	if len(cfg.Architectures) > 0 {
+		f.Architecture = string(cfg.Architectures[0])
+	}
+	if cfg.Environment != nil {
+		f.Environment = cfg.Environment.Variables
+	}
+	if out.Code != nil {
+		f.Location = aws.ToString(out.Code.Location)
+	}
+	if out.Concurrency != nil {
+		f.Reserved = int(aws.ToInt32(out.Concurrency.ReservedConcurrentExecutions))
+	}
+	return f, nil
+}
+
+func (c *awsCloud) code(ctx context.Context, f *function) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.Location, nil)
+	if err != nil {
+		return nil, fmt.Errorf("code of function %s: %w", f.Name, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("code of function %s: %w", f.Name, err)
+	}
+	defer drop(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("code of function %s: %s answered %s", f.Name, f.Location, resp.Status)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("code of function %s: %w", f.Name, err)
+	}
+	return b, nil
+}
+
+func (c *awsCloud) invokeConfig(ctx context.Context, name string) (invokeConfig, error) {
+	cfg := invokeConfig{retries: defaultRetries, maxAge: defaultMaxAge}
+	out, err := c.lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
+	var missing *lambdatypes.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return cfg, nil
+	}
+	if err != nil {
+		return cfg, fmt.Errorf("event invoke configuration of %s: %w", name, err)
+	}
+	if out.MaximumRetryAttempts != nil {
+		cfg.retries = int(*out.MaximumRetryAttempts)
+	}
+	if out.MaximumEventAgeInSeconds != nil {
+		cfg.maxAge = time.Duration(*out.MaximumEventAgeInSeconds) * time.Second
+	}
+	if d := out.DestinationConfig; d != nil && d.OnFailure != nil {
+		cfg.onFailure = aws.ToString(d.OnFailure.Destination)
+	}
+	return cfg, nil
+}
+
+func (c *awsCloud) send(ctx context.Context, destination arn.ARN, record []byte) error {
+	body := string(record)
+	switch destination.Service {
+	case "sqs":
+		url, err := c.queueURL(ctx, destination.String())
+		if err != nil {
+			return err
+		}
+		_, err = c.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body})
+		return err
+	case "sns":
+		topic := destination.String()
+		_, err := c.sns.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &body})
+		return err
+	default:
+		return fmt.Errorf("destination %s: the local run delivers to SQS, SNS, S3 and Lambda only", destination)
+	}
+}
+
+func (c *awsCloud) put(ctx context.Context, bucket, key string, record []byte) error {
+	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(record)})
+	return err
+}
+
+func (c *awsCloud) environment() []string {
+	return []string{
+		"AWS_REGION=" + c.cfg.Region,
+		"AWS_DEFAULT_REGION=" + c.cfg.Region,
+		"AWS_ENDPOINT_URL=" + aws.ToString(c.cfg.BaseEndpoint),
+		"AWS_ACCESS_KEY_ID=local",
+		"AWS_SECRET_ACCESS_KEY=local",
+		"AWS_SESSION_TOKEN=local",
+	}
+}

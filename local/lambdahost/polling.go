@@ -1,0 +1,104 @@
+package lambdahost
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"example.com/ingestion/internal/retry"
+)
+
+// mappingInterval is how often the host looks for new and gone mappings.
+const mappingInterval = 500 * time.Millisecond
+
+// pollers are those that run, by their mappings.
+type pollers struct {
+	mu      sync.Mutex
+	running map[mapping]poller
+}
+
+type poller struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// pollMappings keeps a poller running for every enabled event source mapping.
+func (h *Host) pollMappings(ctx context.Context) {
+	told := ""
+	for retry.For(ctx, mappingInterval) == nil {
+		if err := h.settleMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			h.log.printf("%v", err)
+		}
+	}
+}
+
+// settleMappings starts the pollers of new mappings, and returns when those of
+// mappings that are gone, or that are another now, have ended.
+func (h *Host) settleMappings(ctx context.Context) error {
+	c, err := h.connected()
+	if err != nil {
+		return err
+	}
+	h.pollers.mu.Lock()
+	defer h.pollers.mu.Unlock()
+	found, err := c.mappings(ctx)
+	if err != nil {
+		return err
+	}
+	current := map[mapping]bool{}
+	for _, m := range found {
+		current[m] = true
+		if _, running := h.pollers.running[m]; !running && h.base.Err() == nil {
+			poll, stop := context.WithCancel(h.base)
+			p := poller{stop: stop, ended: make(chan struct{})}
+			h.pollers.running[m] = p
+			h.jobs.Go(func() {
+				defer close(p.ended)
+				h.poll(poll, c, m)
+			})
+		}
+	}
+	for m, p := range h.pollers.running {
+		if !current[m] {
+			p.stop()
+			<-p.ended
+			delete(h.pollers.running, m)
+		}
+	}
+	return nil
+}
+
+func (h *Host) poll(ctx context.Context, c cloud, m mapping) {
+	if m.stream {
+		h.pollStream(ctx, c, m)
+	} else {
+		h.pollQueue(ctx, c, m)
+	}
+}
+
+// backlog counts what is left in the queues and streams of the mappings. A
+// stream may count as one record, however many are left.
+func (h *Host) backlog(ctx context.Context) (int, error) {
+	c, err := h.connected()
+	if err != nil {
+		return 0, err
+	}
+	found, err := c.mappings(ctx)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, m := range found {
+		count := c.messages
+		if m.stream {
+			count = func(ctx context.Context, _ string) (int, error) { return h.cursor(m.id).left(ctx, c) }
+		}
+		n, err := count(ctx, m.source)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package lambdahost
+
+import (
+	"os"
+	"syscall"
+)
+
+// processAttributes put a process into a group of its own.
+func processAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
+func killGroup(pid int) {
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended meanwhile
+}
+
+func livePeakMB(int) int { return 0 }
+
+func exitPeakMB(*os.ProcessState) int { return 0 }
