@@ -18,10 +18,10 @@ export JSII_DEPRECATED := quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 sources = go.mod go.sum $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null)
-APP_SOURCES := $(wildcard *.go) $(call sources,constructs internal snowflake)
-FUNCTION_SOURCES := $(call sources,lambdas internal snowflake)
-INGEST_SOURCES := $(call sources,cmd internal snowflake)
-DEMO_SOURCES := $(call sources,local internal snowflake)
+APP_SOURCES := $(wildcard *.go) $(call sources,constructs feed internal snowflake)
+FUNCTION_SOURCES := $(call sources,lambdas feed internal snowflake)
+INGEST_SOURCES := $(call sources,cmd feed records internal snowflake)
+DEMO_SOURCES := $(call sources,local feed internal snowflake)
 
 .PHONY: help
 help: ## list the commands
@@ -46,7 +46,7 @@ live: deps build ## the feeds in a real AWS and Snowflake account, see docs/snow
 
 .PHONY: unit
 unit: ## unit tests only: no local AWS, no CDK
-	go test ./internal/... ./lambdas/... ./snowflake/... ./cmd/...
+	go test . ./feed/... ./internal/... ./lambdas/... ./records/... ./snowflake/... ./cmd/...
 
 .PHONY: lint
 lint: ## gofumpt, go vet, golangci-lint and the workflows

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
 

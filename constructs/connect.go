@@ -10,7 +10,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // inlet is where a feed hears of its objects: unpack itself or, with Buffer:

@@ -1,6 +1,6 @@
 package constructs
 
-import "example.com/ingestion/internal/feed"
+import "example.com/ingestion/feed"
 
 // Format says how the files of a feed are split into records. Archives and
 // compressions are recognised by themselves and need no mention. Make one with

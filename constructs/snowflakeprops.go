@@ -1,7 +1,7 @@
 package constructs
 
 import (
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 

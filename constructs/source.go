@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Source is where the files of a feed come from. Make one with NewBucket,

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 const (

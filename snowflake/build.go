@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Plan makes the feed's objects. The error has everything that is wrong with

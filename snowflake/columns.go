@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Prefixes of the landing bucket, before a feed's name.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 

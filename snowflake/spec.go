@@ -5,7 +5,7 @@
 package snowflake
 
 import (
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // From says what a feed's rows in Snowflake are made of.

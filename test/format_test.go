@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"example.com/ingestion/constructs"
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // The functions are told of the format as it was given, and an option of a format

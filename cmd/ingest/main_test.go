@@ -14,7 +14,7 @@ import (
 
 	"github.com/gkampitakis/go-snaps/snaps"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/snowflake"

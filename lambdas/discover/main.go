@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/origin"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/discover"
 	"example.com/ingestion/internal/functions/handler"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/functions/export"
 	"example.com/ingestion/internal/functions/handler"
 )

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/origin"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	sf "example.com/ingestion/snowflake"
 )
 

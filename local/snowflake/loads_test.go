@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/local/snowflake/cloud"
 	sf "example.com/ingestion/snowflake"
 )

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 	"example.com/ingestion/snowflake/deploy"

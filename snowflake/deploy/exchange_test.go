@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/deploy"
 	"example.com/ingestion/snowflake/deploy/fake"

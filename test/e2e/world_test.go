@@ -24,7 +24,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"

@@ -12,8 +12,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 )
 

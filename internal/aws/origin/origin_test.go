@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/origin"
-	"example.com/ingestion/internal/feed"
 )
 
 // cloud answers as STS and S3 do.

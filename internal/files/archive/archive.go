@@ -38,7 +38,7 @@ import (
 	"runtime"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Object is a source object as Walk reads it. Its errors, other than io.EOF,

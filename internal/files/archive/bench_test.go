@@ -4,7 +4,7 @@ import (
 	"io"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 func BenchmarkWalk(b *testing.B) {

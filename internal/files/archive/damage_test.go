@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // noise is text that does not compress well, so that cuts fall into the data.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 var fuzzLimits = feed.Limits{MaxEntries: 50, MaxEntryBytes: 1 << 20, MaxDepth: 5}

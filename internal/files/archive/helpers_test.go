@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 
 	"github.com/klauspost/compress/zstd"
 )

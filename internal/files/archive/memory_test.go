@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 func whole(path, data string) seen { return seen{path: path, data: data, call: "entry"} }

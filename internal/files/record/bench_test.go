@@ -10,7 +10,7 @@ import (
 	"slices"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // orders makes n records of about 490 bytes with nested objects, arrays and

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 func TestCSV(t *testing.T) {

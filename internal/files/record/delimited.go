@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // delimited splits delimited text with a header row, by RFC 4180 with a

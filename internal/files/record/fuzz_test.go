@@ -14,7 +14,7 @@ import (
 	"testing/iotest"
 	"unicode/utf8"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // strict reports whether line is a record: what encoding/json takes, without

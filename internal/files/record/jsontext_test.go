@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // The rule of a record (see the package's documentation) is what jsontext takes

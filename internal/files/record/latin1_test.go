@@ -7,7 +7,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // kept is a Sink that keeps everything.

@@ -19,7 +19,7 @@ import (
 	"fmt"
 	"io"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Reasons of a Rejection. A DamageError may bring others.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // collected is a Sink that keeps what it is given.

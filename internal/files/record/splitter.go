@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // errRest ends the reading of an entry whose rest was rejected.

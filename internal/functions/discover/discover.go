@@ -16,9 +16,9 @@ import (
 	"log/slog"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/listing"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 )
 

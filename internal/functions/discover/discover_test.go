@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/discover"
 	"example.com/ingestion/internal/testing/fake"
 )

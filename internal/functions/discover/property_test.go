@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/discover"
 )
 

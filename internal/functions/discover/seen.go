@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/listing"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/retry"
 )
 

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/feed"
 )
 
 const (

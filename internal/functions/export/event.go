@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/klauspost/compress/gzip"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/export"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/testing/fake"

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/functions/metrics"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/metrics"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/ids"

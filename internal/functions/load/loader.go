@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/landing"
 	"example.com/ingestion/internal/store/ledger"

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // units of the metrics; what is not here is a count.

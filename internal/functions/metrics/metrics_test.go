@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/functions/metrics"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 )

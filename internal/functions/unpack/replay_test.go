@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/testing/fake"

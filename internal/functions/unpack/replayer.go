@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/landing"

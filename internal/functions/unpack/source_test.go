@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"

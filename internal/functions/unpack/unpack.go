@@ -10,9 +10,9 @@ import (
 	"log/slog"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/metrics"

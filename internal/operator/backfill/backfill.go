@@ -14,10 +14,10 @@ import (
 	"sync"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 )

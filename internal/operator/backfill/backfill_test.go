@@ -23,9 +23,9 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/operator/backfill"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // functions looks at each function of the feed.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"strings"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 

@@ -7,8 +7,8 @@ import (
 	"io"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/store/ledger"

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
 )

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/functions/unpack"

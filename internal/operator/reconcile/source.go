@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/listing"
-	"example.com/ingestion/internal/feed"
 	"example.com/ingestion/internal/operator/backfill"
 	"example.com/ingestion/internal/store/ledger"
 )

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/operator/reconcile"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/snowflake"

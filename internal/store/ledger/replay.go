@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"example.com/ingestion/internal/feed"
+	"example.com/ingestion/feed"
 )
 
 // Replay is one step of trying an upload's quarantined records again. It is
