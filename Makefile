@@ -67,6 +67,10 @@ cfn-lint: ## cfn-lint over the snapshots of the templates, see .cfnlintrc
 format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...
 
+.PHONY: rename
+rename: ## give the module another path: make rename MODULE=github.com/acme/ingestion
+	go run ./scripts/rename $(MODULE)
+
 .PHONY: snapshots
 snapshots: ## refresh snapshots of templates, SQL and help; review the diff
 	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/... ./internal/operator/review
