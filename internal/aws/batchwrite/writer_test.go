@@ -72,7 +72,7 @@ func TestWriterStoresEverything(t *testing.T) {
 			}
 		},
 		"answers lost after the write": func(db *fake.DynamoDB) {
-			db.LoseAnswer = func(string) bool { return calls.Add(1)%5 == 0 }
+			db.LoseResponse = func(string) bool { return calls.Add(1)%5 == 0 }
 		},
 	}
 	for name, fault := range faults {

@@ -77,7 +77,7 @@ func newPlay(t *testing.T, seed uint64) *play {
 		}
 		return 0, ""
 	}
-	p.db.LoseAnswer = func(operation string) bool {
+	p.db.LoseResponse = func(operation string) bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return operation == "BatchWriteItem" && p.unlucky()

@@ -192,7 +192,7 @@ func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
 				w := newWorld(t, numbered(60))
 				var calls atomic.Int64
 				if lose {
-					w.db.LoseAnswer = func(string) bool { return calls.Add(1) == at }
+					w.db.LoseResponse = func(string) bool { return calls.Add(1) == at }
 				} else {
 					w.db.Before = func(string, []byte) (int, string) {
 						if calls.Add(1) == at {
@@ -207,7 +207,7 @@ func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
 						break
 					}
 				}
-				w.db.Before, w.db.LoseAnswer = nil, nil
+				w.db.Before, w.db.LoseResponse = nil, nil
 				if u := w.upload(t); err != nil || u.State != ledger.Loaded || u.Stored != 60 || !u.Balanced() || len(w.db.Items()) != 62 {
 					t.Errorf("fault at call %d: error %v, %d items, ledger %+v", at, err, len(w.db.Items()), u)
 				}

@@ -117,7 +117,7 @@ func (w *world) again(what func() error, tries int) {
 
 func (w *world) upload(key, etag string) ledger.Upload {
 	w.t.Helper()
-	w.db.Before, w.db.LoseAnswer, w.db.Unprocessed = nil, nil, nil
+	w.db.Before, w.db.LoseResponse, w.db.Unprocessed = nil, nil, nil
 	id := ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: key, ETag: etag}).ID
 	u, ok, err := w.unpack.Ledger.GetUpload(w.t.Context(), "orders", id)
 	if err != nil || !ok {
@@ -452,7 +452,7 @@ func TestNothingIsLost(t *testing.T) {
 				}
 				return 0, ""
 			}
-			w.db.LoseAnswer = func(string) bool { return faults.roll(30) }
+			w.db.LoseResponse = func(string) bool { return faults.roll(30) }
 			w.db.Unprocessed = func(n int) int { return faults.up(n) }
 			w.s3.FailPut = func(string) (bool, error) {
 				if faults.roll(10) {

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// CloudFormation has deployed stacks, one a page. It implements operate.API.
+// CloudFormation is a set of deployed stacks, listed one per page.
 type CloudFormation struct {
 	Stacks []Stack
 	// Err, when set, is what every call fails with.
@@ -28,7 +28,7 @@ type Stack struct {
 	Template string
 }
 
-// DescribeStacks implements operate.API.
+// DescribeStacks implements the method of the SDK's client.
 func (f *CloudFormation) DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
 	if err := f.err(ctx); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (f *CloudFormation) DescribeStacks(ctx context.Context, in *cloudformation.
 	return out, nil
 }
 
-// GetTemplate implements operate.API.
+// GetTemplate implements the method of the SDK's client.
 func (f *CloudFormation) GetTemplate(ctx context.Context, in *cloudformation.GetTemplateInput, _ ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error) {
 	if err := f.err(ctx); err != nil {
 		return nil, err

@@ -26,35 +26,35 @@ import (
 type Item map[string]json.RawMessage
 
 // DynamoDB is one table with the keys pk and sk, behind DynamoDB's HTTP API. It
-// knows the operations and the forms of expression that this project uses, and
-// fails on any other.
+// supports the operations and the forms of expression that this project uses,
+// and fails on any other.
 type DynamoDB struct {
 	mu     sync.Mutex
 	items  map[string]Item // by pk, NUL, sk
 	client *dynamodb.Client
 
-	// Before, when set, may answer an operation in the table's place: with a
-	// status other than 0 and the error's code, the operation has no effect.
+	// Before, when set, may fail an operation: where it returns a status other
+	// than 0, the operation has no effect and fails with the error code.
 	Before func(operation string, body []byte) (status int, code string)
-	// Unprocessed, when set, tells how many of a batch's n items to leave unprocessed.
+	// Unprocessed, when set, returns how many of a batch's n items to leave unprocessed.
 	Unprocessed func(n int) int
-	// LoseAnswer, when set and true, breaks the connection after the operation took effect.
-	LoseAnswer func(operation string) bool
-	// Conflict, when set and true, refuses an update or a transaction as DynamoDB
-	// does while another one is at work on the same item.
+	// LoseResponse, when set and true, breaks the connection after the operation took effect.
+	LoseResponse func(operation string) bool
+	// Conflict, when set and true, fails an update or a transaction as DynamoDB
+	// does while another one changes the same item.
 	Conflict func(operation string) bool
 	// Refuse, when set and true, makes a batch with that item a ValidationException.
 	Refuse func(Item) bool
-	// PageSize is how many items a Query returns that asks for no number; 0 means all.
+	// PageSize is how many items a Query without a Limit returns; 0 means all.
 	PageSize int
 	// Calls counts operations.
 	Calls map[string]int
 }
 
-// NewTable returns a table to be served by whoever asked for it. It has no client.
+// NewTable returns an empty table without a server and a client: it is an http.Handler.
 func NewTable() *DynamoDB { return &DynamoDB{items: map[string]Item{}, Calls: map[string]int{}} }
 
-// NewDynamoDB starts a table that ends with the test.
+// NewDynamoDB starts a server with an empty table; it stops at the end of the test.
 func NewDynamoDB(t testing.TB) *DynamoDB {
 	t.Helper()
 	f := NewTable()
@@ -63,7 +63,7 @@ func NewDynamoDB(t testing.TB) *DynamoDB {
 	f.client = dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "token"),
-		// As many tries as by default, but no test waits seconds for them.
+		// As many attempts as by default, with short waits.
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
 	return f
@@ -83,13 +83,28 @@ func (f *DynamoDB) Items() []Item {
 	return all
 }
 
-// Str returns the value of a string or number attribute.
-func (i Item) Str(name string) string {
+// Str returns the value of a string or number attribute, empty if the item does not have it.
+func (i Item) Str(name string) string { return text(i[name]) }
+
+// text returns the string or the number that a value in wire form holds.
+func text(value []byte) string {
 	var v struct{ S, N string }
-	if len(i[name]) == 0 || json.Unmarshal(i[name], &v) != nil {
+	if len(value) == 0 || json.Unmarshal(value, &v) != nil {
 		return ""
 	}
 	return v.S + v.N
+}
+
+// kind returns the type of a value in wire form, such as S or N.
+func kind(value []byte) string {
+	var v map[string]json.RawMessage
+	if len(value) == 0 || json.Unmarshal(value, &v) != nil {
+		return ""
+	}
+	for name := range v {
+		return name
+	}
+	return ""
 }
 
 func (i Item) id() string { return i.Str("pk") + "\x00" + i.Str("sk") }
@@ -119,7 +134,7 @@ func (f *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.Calls[operation]++
 	f.mu.Unlock()
-	var answer any
+	var response any
 	if f.Before != nil {
 		if status, code := f.Before(operation, body); status != 0 {
 			err = &apiError{status: status, code: code}
@@ -127,7 +142,7 @@ func (f *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		f.mu.Lock()
-		answer, err = f.do(operation, body)
+		response, err = f.do(operation, body)
 		f.mu.Unlock()
 	}
 	status := http.StatusOK
@@ -135,12 +150,12 @@ func (f *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		api := &apiError{status: http.StatusBadRequest, code: "ValidationException"}
 		errors.As(err, &api)
 		status = api.status
-		answer = map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + api.code, "message": err.Error(), "CancellationReasons": api.reasons}
+		response = map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + api.code, "message": err.Error(), "CancellationReasons": api.reasons}
 	}
-	if f.LoseAnswer != nil && f.LoseAnswer(operation) {
+	if f.LoseResponse != nil && f.LoseResponse(operation) {
 		panic(http.ErrAbortHandler)
 	}
-	out, err := json.Marshal(answer)
+	out, err := json.Marshal(response)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -148,5 +163,5 @@ func (f *DynamoDB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(out)), 10))
 	w.WriteHeader(status)
-	_, _ = w.Write(out) // a client that went away has what it wants
+	_, _ = w.Write(out) // the client may have closed the connection
 }

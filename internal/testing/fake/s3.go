@@ -1,5 +1,3 @@
-// Package fake has stand-ins for S3 and DynamoDB in memory, with faults on
-// request. It is for tests: they need no network, and can break what they like.
 package fake
 
 import (
@@ -26,29 +24,29 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// S3 is a set of buckets without versions. It implements s3io.API, but for
-// multipart uploads, and listing.API. The zero value is ready.
+// S3 is a set of buckets without versions. It implements what this project uses
+// of the SDK's client, without multipart uploads. The zero value is ready for use.
 type S3 struct {
 	mu      sync.Mutex
 	objects map[string]object // by bucket/key
 
-	// BreakGet, when set, may shorten the body of a GET that begins at from:
-	// the connection then breaks after the bytes that it returns.
+	// BreakGet, when set, may shorten the body of a GET that begins at byte from:
+	// the connection then breaks after the bytes that BreakGet returns.
 	BreakGet func(key string, from int64, body []byte) []byte
 	// FailPut, when set, may fail a PUT before or, with stored, after it took effect.
 	FailPut func(key string) (stored bool, err error)
 	// FailDelete, when set, may fail a DELETE before it took effect.
 	FailDelete func(key string) error
-	// Modified is when objects are written from now on; unset it is noon of a day
-	// in March 2026.
+	// Modified is the LastModified of objects that are put from now on; the zero
+	// value means noon of 1 March 2026.
 	Modified time.Time
 	// PageSize is how many objects a page of a listing has; 0 means all.
 	PageSize int
 	// ForbidVersions answers a listing of versions with 403.
 	ForbidVersions bool
-	// FailList, when set, may fail a page of a listing, which begins behind a key.
+	// FailList, when set, may fail a page of a listing, which begins after a key.
 	FailList func(bucket, after string) error
-	// RefuseCopy, when set, is the status that CopyObject is answered with.
+	// RefuseCopy, when set, is the status with which CopyObject fails.
 	RefuseCopy int
 	// Puts counts the PUTs that changed something, by bucket/key.
 	Puts map[string]int
@@ -106,7 +104,8 @@ func responseError(status int) error {
 	return ResponseError(status, errors.New(http.StatusText(status)))
 }
 
-// ResponseError is how the SDK tells of an answer with a status and an error in it.
+// ResponseError returns the error that the SDK's client returns for a response
+// with a status and an error in it.
 func ResponseError(status int, err error) error {
 	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,
@@ -126,7 +125,7 @@ func (f *S3) find(bucket, key, ifMatch *string) (object, error) {
 	return o, nil
 }
 
-// HeadObject implements s3io.API.
+// HeadObject implements the method of the SDK\'s client.
 func (f *S3) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
 	o, err := f.find(in.Bucket, in.Key, in.IfMatch)
 	if err != nil {
@@ -137,7 +136,7 @@ func (f *S3) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*s3
 	}, nil
 }
 
-// GetObject implements s3io.API.
+// GetObject implements the method of the SDK\'s client.
 func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
 	o, err := f.find(in.Bucket, in.Key, in.IfMatch)
 	if err != nil {
@@ -172,7 +171,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// PutObject implements s3io.API.
+// PutObject implements the method of the SDK\'s client.
 func (f *S3) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
@@ -193,7 +192,7 @@ func (f *S3) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.O
 	return &s3.PutObjectOutput{}, after
 }
 
-// CopyObject implements s3io.API.
+// CopyObject implements the method of the SDK\'s client.
 func (f *S3) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3.Options)) (*s3.CopyObjectOutput, error) {
 	name, err := url.PathUnescape(*in.CopySource)
 	if err != nil {
@@ -211,29 +210,40 @@ func (f *S3) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3
 	return &s3.CopyObjectOutput{}, nil
 }
 
-var errNoMultipart = errors.New("the fake has no multipart uploads")
+var errNoMultipart = errors.New("fake S3: multipart uploads are not supported")
 
-// CreateMultipartUpload implements s3io.API; it always fails.
+// CreateMultipartUpload always fails: multipart uploads are not supported.
 func (f *S3) CreateMultipartUpload(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
 	return nil, errNoMultipart
 }
 
-// UploadPart implements s3io.API; it always fails.
+// UploadPart always fails: multipart uploads are not supported.
 func (f *S3) UploadPart(context.Context, *s3.UploadPartInput, ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
 	return nil, errNoMultipart
 }
 
-// UploadPartCopy implements s3io.API; it always fails.
+// UploadPartCopy always fails: multipart uploads are not supported.
 func (f *S3) UploadPartCopy(context.Context, *s3.UploadPartCopyInput, ...func(*s3.Options)) (*s3.UploadPartCopyOutput, error) {
 	return nil, errNoMultipart
 }
 
-// CompleteMultipartUpload implements s3io.API; it always fails.
+// CompleteMultipartUpload always fails: multipart uploads are not supported.
 func (f *S3) CompleteMultipartUpload(context.Context, *s3.CompleteMultipartUploadInput, ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	return nil, errNoMultipart
 }
 
-// AbortMultipartUpload implements s3io.API; it always fails.
+// AbortMultipartUpload always fails: multipart uploads are not supported.
 func (f *S3) AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
 	return nil, errNoMultipart
+}
+
+// DeleteObject deletes an object. Like S3, it succeeds for one that does not exist.
+func (f *S3) DeleteObject(_ context.Context, in *s3.DeleteObjectInput, _ ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {
+	if f.FailDelete != nil {
+		if err := f.FailDelete(aws.ToString(in.Key)); err != nil {
+			return nil, err
+		}
+	}
+	f.Delete(aws.ToString(in.Bucket), aws.ToString(in.Key))
+	return &s3.DeleteObjectOutput{}, nil
 }

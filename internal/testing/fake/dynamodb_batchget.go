@@ -14,12 +14,12 @@ func (f *DynamoDB) batchGet(body []byte) (any, error) {
 		return nil, &apiError{status: http.StatusBadRequest, code: "SerializationException"}
 	}
 	found := map[string][]Item{}
-	for table, ask := range in.RequestItems {
-		if len(ask.Keys) == 0 || len(ask.Keys) > 100 {
-			return nil, invalid("%d keys in a batch", len(ask.Keys))
+	for table, request := range in.RequestItems {
+		if len(request.Keys) == 0 || len(request.Keys) > 100 {
+			return nil, invalid("%d keys in a batch", len(request.Keys))
 		}
 		found[table] = []Item{}
-		for _, key := range ask.Keys {
+		for _, key := range request.Keys {
 			if it, ok := f.items[key.id()]; ok {
 				found[table] = append(found[table], it)
 			}
@@ -28,7 +28,7 @@ func (f *DynamoDB) batchGet(body []byte) (any, error) {
 	return map[string]any{"Responses": found, "UnprocessedKeys": map[string]any{}}, nil
 }
 
-// Remove deletes the items that are chosen, as somebody with the console would.
+// Remove deletes the chosen items, as somebody could in the console.
 func (f *DynamoDB) Remove(chosen func(Item) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

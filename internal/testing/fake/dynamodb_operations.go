@@ -12,6 +12,7 @@ type request struct {
 	ConditionExpression       string
 	UpdateExpression          string
 	KeyConditionExpression    string
+	FilterExpression          string
 	IndexName                 string
 	ScanIndexForward          *bool
 	Limit                     int
@@ -64,6 +65,28 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 		return f.query(&in)
 	}
 	return nil, invalid("operation %s", operation)
+}
+
+func (in *request) expressions() expressions {
+	return expressions{in.ExpressionAttributeNames, in.ExpressionAttributeValues}
+}
+
+// check returns errCondition unless an item, nil if it does not exist, satisfies the request's condition.
+func (in *request) check(it Item) error {
+	ok, err := in.expressions().matches(in.ConditionExpression, it)
+	if err == nil && !ok {
+		return errCondition
+	}
+	return err
+}
+
+// update returns the item as the update leaves it.
+func (f *DynamoDB) update(in *request) (Item, error) {
+	old := f.items[in.Key.id()]
+	if err := in.check(old); err != nil {
+		return nil, err
+	}
+	return in.expressions().apply(in.UpdateExpression, old, in.Key)
 }
 
 func (in *request) conflict() error {

@@ -11,7 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// page returns the listed objects of a bucket behind a key, and whether there are more.
+// page returns the keys of one page of a listing, which begins after a key, and
+// whether more pages follow.
 func (f *S3) page(bucket, prefix, after string) (keys []string, more bool, err error) {
 	if f.FailList != nil {
 		if err := f.FailList(bucket, after); err != nil {
@@ -30,7 +31,8 @@ func (f *S3) page(bucket, prefix, after string) (keys []string, more bool, err e
 	return keys, false, nil
 }
 
-// ListObjectsV2 implements listing.API. Its continuation token is the last key.
+// ListObjectsV2 implements the method of the SDK's client. Its continuation
+// token is the last key of the page before.
 func (f *S3) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	after := aws.ToString(in.StartAfter)
 	if in.ContinuationToken != nil {
@@ -56,7 +58,8 @@ func (f *S3) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...fu
 	return out, nil
 }
 
-// ListObjectVersions implements listing.API: one version each, named null.
+// ListObjectVersions implements the method of the SDK's client: each object has
+// one version, named null.
 func (f *S3) ListObjectVersions(_ context.Context, in *s3.ListObjectVersionsInput, _ ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
 	if f.ForbidVersions {
 		return nil, responseError(http.StatusForbidden)
