@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -66,7 +66,7 @@ func OpenFeed(ctx context.Context, a Account, f Feed) (*Live, error) {
 	l := &Live{
 		Feed: f, Static: static, Account: a,
 		DiscoverFunction: f.Output("DiscoverFunction"), UnpackQueueURL: f.Output("UnpackQueueUrl"), LoadQueueURL: f.Output("LoadQueueUrl"),
-		S3: s3.NewFromConfig(a.Config, handler.S3Options), DynamoDB: dynamodb.NewFromConfig(a.Config),
+		S3: s3.NewFromConfig(a.Config, s3source.ClientOptions), DynamoDB: dynamodb.NewFromConfig(a.Config),
 		SQS: sqs.NewFromConfig(a.Config), Lambda: lambda.NewFromConfig(a.Config),
 	}
 	var missing []error

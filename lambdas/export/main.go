@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/export"
 	"example.com/ingestion/internal/functions/handler"
 )
@@ -36,7 +37,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	h := &export.Handler{
-		Bucket: bucket, S3: s3.NewFromConfig(cfg, handler.S3Options),
+		Bucket: bucket, S3: s3.NewFromConfig(cfg, s3source.ClientOptions),
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))

@@ -14,6 +14,7 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/ids"
@@ -40,7 +41,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	h := &load.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
-		S3: s3.NewFromConfig(s.AWS, handler.S3Options), DynamoDB: table, Ledger: ledger.New(db, s.Table),
+		S3: s3.NewFromConfig(s.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, s.Table),
 		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
 		TimeUp: handler.TimeUp, Metrics: s.Metrics,
 	}

@@ -15,6 +15,7 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
@@ -34,7 +35,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	objects := s3.NewFromConfig(s.AWS, handler.S3Options)
+	objects := s3.NewFromConfig(s.AWS, s3source.ClientOptions)
 	h := &unpack.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
 		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),

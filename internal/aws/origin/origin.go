@@ -14,7 +14,6 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/functions/handler"
 )
 
 // Buckets has a client for each bucket that was asked for. It is for any number
@@ -62,7 +61,7 @@ func (b *Buckets) Client(ctx context.Context, s feed.Source, name string) (*s3.C
 		return known, nil
 	}
 	if s.Kind != feed.OwnBucket && s.Kind != "" {
-		region, err := regionOf(ctx, s3.NewFromConfig(cfg, handler.S3Options), name)
+		region, err := regionOf(ctx, s3.NewFromConfig(cfg, s3source.ClientOptions), name)
 		if err != nil {
 			return nil, fmt.Errorf("find bucket %s: %w", name, err)
 		}
@@ -70,7 +69,7 @@ func (b *Buckets) Client(ctx context.Context, s feed.Source, name string) (*s3.C
 			cfg.Region = region
 		}
 	}
-	client := s3.NewFromConfig(cfg, handler.S3Options)
+	client := s3.NewFromConfig(cfg, s3source.ClientOptions)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clients[bucket{r, name}] = client

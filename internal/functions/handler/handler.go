@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
@@ -109,11 +108,3 @@ func TimeUp(ctx context.Context) func() bool {
 // MaxHops is how often a function hands on its work to its own next invocation
 // before it takes that for a loop: a thousand invocations are ten days.
 const MaxHops = 1000
-
-// S3Options makes an S3 client reach any endpoint that the user has set, also
-// one that knows no bucket by its host name.
-func S3Options(o *s3.Options) {
-	o.UsePathStyle = o.BaseEndpoint != nil
-	// Objects put without a checksum are no news: it would be a line for each read.
-	o.DisableLogOutputChecksumValidationSkipped = true
-}

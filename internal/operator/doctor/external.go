@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/discover"
-	"example.com/ingestion/internal/functions/handler"
 )
 
 // assumed is a client of S3 in another's role, or in one's own for an empty ARN.
@@ -29,7 +29,7 @@ func assumed(cfg aws.Config, roleARN, externalID string) s3API {
 			}
 		}))
 	}
-	return s3.NewFromConfig(cfg, handler.S3Options)
+	return s3.NewFromConfig(cfg, s3source.ClientOptions)
 }
 
 // externalBucket looks at the schedule, at what discover did last, and whether
