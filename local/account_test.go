@@ -77,7 +77,7 @@ func (w *world) tryRead(client *s3.Client, bucket, prefix, key string, payer s3t
 	list = code(err)
 	out, err := client.GetObject(w.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, RequestPayer: payer})
 	if err == nil {
-		defer drop(out.Body)
+		defer closeQuietly(out.Body)
 		if body, err := io.ReadAll(out.Body); err != nil || string(body) != key {
 			w.Errorf("%s of %s holds %q, %v", key, bucket, body, err)
 		}

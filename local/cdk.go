@@ -46,10 +46,10 @@ func (e *Env) cdk(ctx context.Context, dir string, out io.Writer, args ...string
 	var said bytes.Buffer
 	cmd.Stdout = io.MultiWriter(out, &said)
 	cmd.Stderr = cmd.Stdout
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = processAttributes()
 	// The CLI starts the app, which starts node: all of them must go.
 	cmd.Cancel = func() error {
-		killChild(cmd.Process.Pid)
+		killProcessGroup(cmd.Process.Pid)
 		return nil
 	}
 	cmd.WaitDelay = 5 * time.Second

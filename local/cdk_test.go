@@ -18,7 +18,7 @@ func TestContextIsGivenToEveryCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "cdk"), []byte("#!/bin/sh\necho \"$@\"\n"), 0o755); err != nil { //nolint:gosec // it is to be run
 		t.Fatal(err)
 	}
-	env := &Env{moto: &launcher{}, options: Options{Repo: repo, Dir: t.TempDir(), Context: map[string]string{"b": "2 3", "a": "1"}}}
+	env := &Env{server: &server{}, options: Options{Repo: repo, Dir: t.TempDir(), Context: map[string]string{"b": "2 3", "a": "1"}}}
 	var out bytes.Buffer
 	if err := env.CDK(t.Context(), &out, "deploy", "Feed"); err != nil {
 		t.Fatal(err)

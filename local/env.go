@@ -50,7 +50,7 @@ type Options struct {
 type Env struct {
 	options Options
 	host    *lambdahost.Host
-	moto    *launcher
+	server  *server
 	config  aws.Config
 	closing sync.Once
 }
@@ -90,7 +90,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	}
 	// The numbers of a queue are exact here: the function drain has no minute to wait.
 	e.host.Setenv("DRAIN_EVERY", "200ms")
-	if e.moto, err = startLauncher(ctx, python, o, e.host.URL()); err != nil {
+	if e.server, err = startServer(ctx, python, o, e.host.URL()); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}
 	e.config, err = config.LoadDefaultConfig(ctx,
@@ -100,7 +100,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 		config.WithSharedCredentialsFiles(nil),
 		// By address, not by name: for an address the S3 client puts the bucket
 		// into the path, where for a name it would ask for <bucket>.localhost.
-		config.WithBaseEndpoint(fmt.Sprintf("http://127.0.0.1:%d", e.moto.port)),
+		config.WithBaseEndpoint(fmt.Sprintf("http://127.0.0.1:%d", e.server.port)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
@@ -115,7 +115,7 @@ func progress(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, f
 
 // Endpoint is the URL of every service of the local AWS.
 func (e *Env) Endpoint() string {
-	return fmt.Sprintf("http://localhost:%d", e.moto.port)
+	return fmt.Sprintf("http://localhost:%d", e.server.port)
 }
 
 // Host is the Lambda host: pausing, fault injection, waiting until it is idle.
@@ -178,8 +178,8 @@ func (e *Env) Close() error {
 		if e.host != nil {
 			errs = append(errs, e.host.Close())
 		}
-		if e.moto != nil {
-			errs = append(errs, e.moto.close())
+		if e.server != nil {
+			errs = append(errs, e.server.close())
 		}
 	})
 	return errors.Join(errs...)

@@ -38,7 +38,7 @@ func (e *Env) post(ctx context.Context, path string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	defer drop(resp.Body)
+	defer closeQuietly(resp.Body)
 	said, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = errors.New(string(said))

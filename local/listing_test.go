@@ -66,7 +66,7 @@ func TestListingOfAnyKeys(t *testing.T) {
 		if body, err := io.ReadAll(out.Body); err != nil || string(body) != key {
 			t.Errorf("%q holds %q, %v", key, body, err)
 		}
-		drop(out.Body)
+		closeQuietly(out.Body)
 	}
 	if got := w.names(w.list(&s3.ListObjectsV2Input{Bucket: bucket})); !slices.Equal(got, oddKeys) {
 		t.Errorf("listed %q,\nwant %q", got, oddKeys)

@@ -183,6 +183,20 @@ func (w *world) stack(name string) cfntypes.Stack {
 	}
 }
 
+// events are the resources, statuses and reasons of a stack's events, the latest first.
+func (w *world) events(name string) []string {
+	w.Helper()
+	out, err := w.cfn.DescribeStackEvents(w.Context(), &cloudformation.DescribeStackEventsInput{StackName: &name})
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []string
+	for _, e := range out.StackEvents {
+		all = append(all, fmt.Sprintf("%s %s %s", aws.ToString(e.LogicalResourceId), e.ResourceStatus, aws.ToString(e.ResourceStatusReason)))
+	}
+	return all
+}
+
 func (w *world) wantStatus(name string, want cfntypes.StackStatus) {
 	w.Helper()
 	if s := w.stack(name); s.StackStatus != want {
@@ -553,8 +567,8 @@ func TestRunsSideBySideAndLeavesNothing(t *testing.T) {
 	if err := one.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", one.moto.port), time.Second); err == nil {
-		drop(c)
+	if c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", one.server.port), time.Second); err == nil {
+		closeQuietly(c)
 		t.Error("the closed run still answers")
 	}
 	cfg, err := two.AWSConfig(t.Context())

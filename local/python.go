@@ -15,7 +15,7 @@ import (
 // motoVersion is the version that local/aws/fixes is written against.
 const motoVersion = "5.2.1"
 
-// findPython returns an interpreter that has what the launcher needs: python3
+// findPython returns an interpreter that has what local/aws/server.py needs: python3
 // if it does, else one in a virtual environment made from the pinned requirements.
 func findPython(ctx context.Context, o Options) (string, error) {
 	system, systemErr := checkPython(ctx, "python3")
@@ -34,7 +34,7 @@ func findPython(ctx context.Context, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer drop(lock)
+	defer closeQuietly(lock)
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor fits
 		return "", fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
@@ -54,7 +54,7 @@ func findPython(ctx context.Context, o Options) (string, error) {
 	return checkPython(ctx, inVenv)
 }
 
-// checkPython returns the interpreter behind a command, if it can run the launcher.
+// checkPython returns the interpreter behind a command, if it can run it.
 func checkPython(ctx context.Context, command string) (string, error) {
 	const script = `import sys
 import boto3, flask_cors, urllib3, werkzeug, yaml
@@ -62,7 +62,7 @@ import moto
 assert moto.__version__ == "` + motoVersion + `", "it has moto " + moto.__version__
 print(sys.executable)`
 	cmd := exec.CommandContext(ctx, command, "-c", script)
-	cmd.Env = launcherEnviron()
+	cmd.Env = serverEnviron()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -152,7 +152,7 @@ func (w *world) alarms() []string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	defer drop(resp.Body)
+	defer closeQuietly(resp.Body)
 	var out struct {
 		Alarms []struct {
 			Name      string   `xml:"AlarmName"`

@@ -205,11 +205,11 @@ func (w *world) wantObjectCreated(raw, key string) {
 func TestRulesThatWouldBeIgnoredAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, tc := range map[string]struct{ rule, want string }{
-		"comparison": {`"EventPattern": {"detail": {"object": {"size": [{"numeric": [">", 1]}]}}}`, "does not know the comparison"},
+		"comparison": {`"EventPattern": {"detail": {"object": {"size": [{"numeric": [">", 1]}]}}}`, "does not support the comparison"},
 		"no array":   {`"EventPattern": {"source": "aws.s3"}`, "are arrays"},
 		"wildcard":   {`"EventPattern": {"detail": {"object": {"key": [{"wildcard": "a**b"}]}}}`, "two * in a row"},
-		"rate":       {`"ScheduleExpression": "rate(1 minutes)"`, "1 goes with minute"},
-		"cron":       {`"ScheduleExpression": "cron(0 0 * * * *)"`, "exactly one is ?"},
+		"rate":       {`"ScheduleExpression": "rate(1 minutes)"`, "the unit is minute, hour or day for 1"},
+		"cron":       {`"ScheduleExpression": "cron(0 0 * * * *)"`, "exactly one of day-of-month and day-of-week must be ?"},
 		"target":     {`"ScheduleExpression": "rate(1 hour)", "Targets": [{"Id": "a", "Arn": "arn:aws:logs:us-east-1:123456789012:log-group:x"}]`, "functions, queues and topics only"},
 		"transform":  {`"ScheduleExpression": "rate(1 hour)", "Targets": [{"Id": "a", "Arn": "arn:aws:sqs:us-east-1:123456789012:x", "InputTransformer": {}}]`, "InputTransformer"},
 	} {

@@ -68,8 +68,8 @@ func TestSchedulesFire(t *testing.T) {
 		at(r, "Schedule", "Properties")["State"] = "DISABLED"
 	}))
 	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	if err := w.env.FireSchedules(t.Context(), "Feed"); err == nil || !strings.Contains(err.Error(), "no schedule that is on") {
-		t.Errorf("switched off: %v", err)
+	if err := w.env.FireSchedules(t.Context(), "Feed"); err == nil || !strings.Contains(err.Error(), "no enabled schedule") {
+		t.Errorf("disabled schedules: %v", err)
 	}
 	w.update("Feed", w.template(unchanged))
 	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
@@ -88,16 +88,16 @@ func (w *world) waitFor(what string, done func() bool) {
 	}
 }
 
-// TestExpressions asks local/aws/bus when a schedule is due, which by the clock
+// TestScheduleExpressions evaluates schedule expressions in local/aws/eventbridge, which by the clock
 // would take hours.
-func TestExpressions(t *testing.T) {
+func TestScheduleExpressions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Python")
 	}
 	const script = `
 import json, sys
 from datetime import datetime
-from bus.expressions import parse
+from eventbridge.schedule_expressions import parse
 for text, zone, beginning, last, now in json.load(sys.stdin):
     try:
         print(parse(text, zone).due(*map(datetime.fromisoformat, (beginning, last, now))))
@@ -109,7 +109,7 @@ for text, zone, beginning, last, now in json.load(sys.stdin):
 		{"rate(1 minute)", "UTC", "2026-01-01T10:01:30+00:00", "2026-01-01T10:02:29+00:00", "False"},
 		{"rate(2 hours)", "UTC", "2026-01-01T11:00:29+00:00", "2026-01-01T11:00:31+00:00", "False"},
 		{"rate(2 days)", "UTC", "2026-01-03T10:00:29+00:00", "2026-01-03T10:00:30+00:00", "True"},
-		{"rate(0 minutes)", "UTC", begun, begun, "rate(0 minutes): the local run knows rate(number unit) and cron(six fields)"},
+		{"rate(0 minutes)", "UTC", begun, begun, "rate(0 minutes): the local EventBridge supports rate(number unit) and cron(six fields)"},
 		{"cron(0/15 * * * ? *)", "UTC", "2026-01-01T10:44:59+00:00", "2026-01-01T10:45:00+00:00", "True"},
 		{"cron(0/15 * * * ? *)", "UTC", "2026-01-01T10:45:00+00:00", "2026-01-01T10:45:01+00:00", "False"},
 		{"cron(30 6 ? * MON-FRI *)", "UTC", "2026-01-02T06:29:00+00:00", "2026-01-02T06:31:00+00:00", "True"},
@@ -117,8 +117,8 @@ for text, zone, beginning, last, now in json.load(sys.stdin):
 		{"cron(30 6 ? * 1,7 *)", "UTC", "2026-01-03T06:29:00+00:00", "2026-01-03T06:31:00+00:00", "True"},
 		{"cron(0 8 1 7 ? *)", "Europe/Berlin", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00", "True"},
 		{"cron(0 8 1 7 ? *)", "UTC", "2026-07-01T05:59:59+00:00", "2026-07-01T06:00:00+00:00", "False"},
-		{"cron(0 8 L * ? *)", "UTC", begun, begun, "cron: day of month L: the local run knows numbers, names, *, ?, commas, ranges and steps"},
-		{"cron(0 24 * * ? *)", "UTC", begun, begun, "cron: hours 24: from 0 to 23, the smaller first"},
+		{"cron(0 8 L * ? *)", "UTC", begun, begun, "cron: day of month L: the local EventBridge supports numbers, names, *, ?, commas, ranges and steps"},
+		{"cron(0 24 * * ? *)", "UTC", begun, begun, "cron: hours 24: values are from 0 to 23, in ascending order"},
 	}
 	var asked [][]string
 	for _, tc := range cases {
@@ -133,7 +133,7 @@ for text, zone, beginning, last, now in json.load(sys.stdin):
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), python, "-c", script)
-	cmd.Env = append(launcherEnviron(), "PYTHONPATH=aws")
+	cmd.Env = append(serverEnviron(), "PYTHONPATH=aws")
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), t.Output()
 	out, err := cmd.Output()
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.handleInvoke)
-	mux.HandleFunc("POST /mappings/settle", h.handleSettle)
+	mux.HandleFunc("POST /event-source-mappings/sync", h.handleSyncMappings)
 	return mux
 }
 
-// handleSettle answers when the pollers are those of the event source mappings
+// handleSyncMappings answers when the pollers are those of the event source mappings
 // as they are now. No API of AWS's: there, a mapping tells its state.
-func (h *Host) handleSettle(w http.ResponseWriter, r *http.Request) {
-	if err := h.settleMappings(r.Context()); err != nil {
+func (h *Host) handleSyncMappings(w http.ResponseWriter, r *http.Request) {
+	if err := h.syncMappings(r.Context()); err != nil {
 		writeError(w, err)
 		return
 	}

@@ -26,16 +26,16 @@ type poller struct {
 func (h *Host) pollMappings(ctx context.Context) {
 	told := ""
 	for retry.For(ctx, mappingInterval) == nil {
-		if err := h.settleMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
+		if err := h.syncMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
 			told = err.Error()
 			h.log.printf("%v", err)
 		}
 	}
 }
 
-// settleMappings starts the pollers of new mappings, and returns when those of
+// syncMappings starts the pollers of new mappings, and returns when those of
 // mappings that are gone, or that are another now, have ended.
-func (h *Host) settleMappings(ctx context.Context) error {
+func (h *Host) syncMappings(ctx context.Context) error {
 	c, err := h.connected()
 	if err != nil {
 		return err
