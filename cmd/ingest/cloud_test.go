@@ -220,6 +220,6 @@ func busy(t *testing.T) (c *cloud, broken ids.Upload) {
 	c.upload("orders", "2026/orders.json", at(11, 0), map[string]any{
 		"state": "unpacked", "entries": 1, "records": 1000, "stored": 500, "parts": 2, "parts_loaded": 1, "unpacked_at": at(11, 1),
 	})
-	c.upload("orders", "2026/orders2.json", at(12, 0), map[string]any{"state": "unpacking", "checkpoint": `{"hops":2}`})
+	c.upload("orders", "2026/orders2.json", at(12, 0), map[string]any{"state": "unpacking", "checkpoint": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"continuations": &types.AttributeValueMemberN{Value: "2"}}}})
 	return c, broken
 }

@@ -26,18 +26,19 @@ const (
 // Upload is one version of one source object: the unit of idempotency.
 type Upload struct {
 	// ID is a hash of feed, bucket, key and version: IDLength characters of [0-9a-v].
-	ID   string
-	Feed string
+	ID   string `dynamodbav:"upload"`
+	Feed string `dynamodbav:"feed"`
 	// Bucket and Key name the source object; Key is as in the bucket, not URL-encoded.
-	Bucket, Key string
+	Bucket string `dynamodbav:"bucket"`
+	Key    string `dynamodbav:"key"`
 	// VersionID is the object's version, empty in a bucket without versions.
-	VersionID string
+	VersionID string `dynamodbav:"version_id"`
 	// ETag is the object's entity tag, without quotes.
-	ETag string
+	ETag string `dynamodbav:"etag"`
 	// Size is the object's length in bytes.
-	Size int64
+	Size int64 `dynamodbav:"bytes_in"`
 	// Time is when the source object was last modified, in UTC.
-	Time time.Time
+	Time time.Time `dynamodbav:"source_time"`
 }
 
 // New returns the upload with its ID filled in.

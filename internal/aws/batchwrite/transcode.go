@@ -1,4 +1,4 @@
-// Package dynamo writes records to DynamoDB: JSON bytes become the bytes of a
+// Package batchwrite writes records to DynamoDB: JSON bytes become the bytes of a
 // BatchWriteItem request in one pass, without an intermediate value, and go out
 // through a request path of its own. The SDK's general path costs six times as
 // much, most of it in allocations.

@@ -280,7 +280,7 @@ func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Ch
 
 // handOn stores the checkpoint before it calls the next invocation.
 func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoint, start time.Time) error {
-	if c.Hops > handler.MaxHops {
+	if c.Continuations > handler.MaxHops {
 		return fmt.Errorf("handed on %d times and not done", handler.MaxHops)
 	}
 	if err := h.Ledger.SetCheckpoint(ctx, u, c); err != nil {
@@ -289,7 +289,7 @@ func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoi
 	if err := h.Again(ctx, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
 		return fmt.Errorf("hand upload %s on: %w", u.ID, err)
 	}
-	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "hop", c.Hops, "entry", c.Entry, "ordinal", c.Ordinal,
+	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "hop", c.Continuations, "entry", c.Entry, "ordinal", c.Ordinal,
 		"parts", c.Parts, "bytes_landed", c.BytesLanded, "seconds", time.Since(start).Seconds())
 	return nil
 }

@@ -51,7 +51,7 @@ func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Wr
 // total is what is done, with what this invocation has landed and quarantined.
 func (v *visitor) total(parts, landed, rejected int64, reasons map[string]int64) ledger.Checkpoint {
 	c := v.at
-	c.Hops++
+	c.Continuations++
 	c.Parts += parts
 	c.BytesLanded += landed
 	c.Rejected += rejected

@@ -55,7 +55,7 @@ func newUpload(u ledger.Upload) Upload {
 		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: u.State, Time: u.Time,
 		Bytes: u.Size, BytesUnpacked: u.BytesUnpacked, BytesLanded: u.BytesLanded, Entries: u.Entries,
 		Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Parts: u.Parts, PartsLoaded: u.PartsLoaded,
-		Reasons: u.Reasons, Message: u.Message, Hops: u.Checkpoint.Hops,
+		Reasons: u.Reasons, Message: u.Message, Hops: u.Checkpoint.Continuations,
 		StartedAt: orNil(u.StartedAt), UnpackedAt: orNil(u.UnpackedAt), LoadedAt: orNil(u.LoadedAt),
 	}
 }

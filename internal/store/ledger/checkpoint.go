@@ -1,41 +1,34 @@
 package ledger
 
-import (
-	"context"
-	"encoding/json"
-	"fmt"
-)
+import "context"
 
 // Checkpoint is how far unpack has come with an upload.
 type Checkpoint struct {
-	// Entry, Ordinal and Part are where to go on: everything before the record
-	// is in closed parts or in quarantine.
-	Entry   int   `json:"entry"`
-	Ordinal int64 `json:"ordinal"`
-	Part    int   `json:"part"`
-	// Entries, Records and BytesUnpacked count the entries before Entry, whole.
-	Entries       int64 `json:"entries"`
-	Records       int64 `json:"records"`
-	BytesUnpacked int64 `json:"bytes_unpacked"`
-	// The others count everything up to here.
-	Parts       int64            `json:"parts"`
-	BytesLanded int64            `json:"bytes_landed"`
-	Rejected    int64            `json:"rejected"`
-	Reasons     map[string]int64 `json:"reasons,omitempty"`
-	KeepSource  bool             `json:"keep_source"`
-	Message     string           `json:"message"`
-	// Hops is how many invocations have handed on; 0 means there is no checkpoint.
-	Hops int `json:"hops"`
+	// Entry, Ordinal and Part are where to continue: everything before that
+	// record is in closed parts or in quarantine.
+	Entry   int   `dynamodbav:"entry"`
+	Ordinal int64 `dynamodbav:"ordinal"`
+	Part    int   `dynamodbav:"part"`
+	// Entries, Records and BytesUnpacked count the complete entries before Entry.
+	Entries       int64 `dynamodbav:"entries"`
+	Records       int64 `dynamodbav:"records"`
+	BytesUnpacked int64 `dynamodbav:"bytes_unpacked"`
+	// The others count everything before the record at which to continue.
+	Parts       int64            `dynamodbav:"parts"`
+	BytesLanded int64            `dynamodbav:"bytes_landed"`
+	Rejected    int64            `dynamodbav:"rejected"`
+	Reasons     map[string]int64 `dynamodbav:"reasons,omitempty"`
+	KeepSource  bool             `dynamodbav:"keep_source"`
+	Message     string           `dynamodbav:"message"`
+	// Continuations is how many invocations have stored a checkpoint and
+	// dispatched the remainder to the next one; 0 means that there is no checkpoint.
+	Continuations int `dynamodbav:"continuations"`
 }
 
 // SetCheckpoint stores how far unpack has come. It has no effect on an upload
 // that another invocation has unpacked meanwhile.
 func (l *Ledger) SetCheckpoint(ctx context.Context, u Upload, c Checkpoint) error {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("ledger: checkpoint of upload %s: %w", u.ID, err)
-	}
-	e := newExpression()
-	e.put("checkpoint", str(string(text)))
-	return l.whileUnpacking(ctx, u, e)
+	update := change{key: key(u.Feed, u.ID, uploadSortKey)}
+	update.set("checkpoint", c)
+	return l.whileUnpacking(ctx, u, update)
 }

@@ -1,11 +1,14 @@
 package ledger
 
 import (
-	"encoding/json"
-	"strconv"
+	"context"
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/ingestion/feed"
@@ -14,43 +17,44 @@ import (
 
 type item = map[string]types.AttributeValue
 
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
 func key(feedName, id, sort string) item {
-	return item{
-		feed.PartitionKey: str(ids.LedgerKey(feedName, id)),
-		feed.SortKey:      str(sort),
-	}
+	return item{feed.PartitionKey: str(ids.LedgerKey(feedName, id)), feed.SortKey: str(sort)}
 }
 
-func decodeUpload(it item) Upload {
-	u := Upload{
-		Upload: ids.Upload{
-			ID: getStr(it, "upload"), Feed: getStr(it, "feed"), Bucket: getStr(it, "bucket"), Key: getStr(it, "key"),
-			VersionID: getStr(it, "version_id"), ETag: getStr(it, "etag"), Size: getNum(it, "bytes_in"), Time: getTime(it, "source_time"),
-		},
-		State: State(getStr(it, "state")), Shards: int(getNum(it, "shards")), PartBytes: getNum(it, "part_bytes"),
-		Counts: Counts{
-			Entries: getNum(it, "entries"), Records: getNum(it, "records"), RejectedByUnpack: getNum(it, "rejected_by_unpack"),
-			Parts: getNum(it, "parts"), BytesUnpacked: getNum(it, "bytes_unpacked"), BytesLanded: getNum(it, "bytes_landed"),
-		},
-		Stored: getNum(it, "stored"), RejectedByLoad: getNum(it, "rejected_by_load"), PartsLoaded: getNum(it, "parts_loaded"),
-		Message: getStr(it, "message"), Replays: getNum(it, "replays"),
-		StartedAt: getTime(it, "started_at"), UnpackedAt: getTime(it, "unpacked_at"), LoadedAt: getTime(it, "loaded_at"),
-	}
-	// Only SetCheckpoint writes it; without one, unpack begins at the beginning.
-	if err := json.Unmarshal([]byte(getStr(it, "checkpoint")), &u.Checkpoint); err != nil {
-		u.Checkpoint = Checkpoint{}
-	}
-	u.Reasons = getReasons(it)
-	return u
+// timeLayout sorts as text: its fraction keeps its zeros.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+func stamp(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+func encode(v any) (item, error) {
+	return attributevalue.MarshalMapWithOptions(v, func(o *attributevalue.EncoderOptions) {
+		o.OmitEmptyTime = true
+		o.EncodeTime = func(t time.Time) (types.AttributeValue, error) { return str(stamp(t)), nil }
+	})
 }
 
-// getReasons leaves out those for which nothing is in quarantine any more.
-func getReasons(it item) map[string]int64 {
+func decode(it item, v any) error {
+	return attributevalue.UnmarshalMapWithOptions(it, v, func(o *attributevalue.DecoderOptions) {
+		o.DecodeTime.S = func(s string) (time.Time, error) { return time.Parse(timeLayout, s) }
+	})
+}
+
+// decodeReasons returns the counts of quarantined records by reason, without
+// those that are 0 again after a replay.
+func decodeReasons(it item) (map[string]int64, error) {
 	var reasons map[string]int64
-	for name := range it {
+	for name, value := range it {
 		reason, ok := strings.CutPrefix(name, reasonPrefix)
-		n := getNum(it, name)
-		if !ok || n == 0 {
+		if !ok {
+			continue
+		}
+		var n int64
+		if err := attributevalue.Unmarshal(value, &n); err != nil {
+			return nil, fmt.Errorf("attribute %q: %w", name, err)
+		}
+		if n == 0 {
 			continue
 		}
 		if reasons == nil {
@@ -58,50 +62,14 @@ func getReasons(it item) map[string]int64 {
 		}
 		reasons[reason] = n
 	}
-	return reasons
+	return reasons, nil
 }
 
-func decodePart(it item) Part {
-	return Part{
-		Feed: getStr(it, "feed"), Upload: getStr(it, "upload"), Name: getStr(it, "part"), Entry: int(getNum(it, "entry")),
-		Key: getStr(it, "landing_key"), State: State(getStr(it, "state")), Records: getNum(it, "records"), Bytes: getNum(it, "bytes"),
-		Shards: int(getNum(it, "shards")), Stored: getNum(it, "stored"), Rejected: getNum(it, "rejected"), Message: getStr(it, "message"),
-		Lines: getNum(it, "lines_done"), Reasons: getReasons(it),
-		Time: getTime(it, "source_time"), LandedAt: getTime(it, "landed_at"), LoadedAt: getTime(it, "loaded_at"),
-		Replayed: getNum(it, "replayed"),
-	}
-}
-
-// timeLayout sorts as text: its fraction keeps its zeros.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-func num(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-func stamp(t time.Time) types.AttributeValue { return str(t.UTC().Format(timeLayout)) }
-
-func getStr(it item, name string) string {
-	if v, ok := it[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
-}
-
-func getNum(it item, name string) int64 {
-	if v, ok := it[name].(*types.AttributeValueMemberN); ok {
-		n, err := strconv.ParseInt(v.Value, 10, 64)
-		if err == nil {
-			return n
-		}
-	}
-	return 0
-}
-
-func getTime(it item, name string) time.Time {
-	t, err := time.Parse(timeLayout, getStr(it, name))
+// get reads an item, which what describes, consistently. It returns nil where the table has none.
+func (l *Ledger) get(ctx context.Context, key item, what string) (item, error) {
+	out, err := l.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.table, Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return time.Time{}
+		return nil, fmt.Errorf("ledger: read %s: %w", what, err)
 	}
-	return t
+	return out.Item, nil
 }

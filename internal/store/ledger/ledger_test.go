@@ -26,133 +26,133 @@ func part(u ledger.Upload, n int, records int64) ledger.Part {
 	}
 }
 
-type book struct {
+type fixture struct {
 	*ledger.Ledger
 	db *fake.DynamoDB
 	t  *testing.T
 }
 
-func newBook(t *testing.T) book {
+func newFixture(t *testing.T) fixture {
 	db := fake.NewDynamoDB(t)
-	return book{ledger.New(db.Client(), "table"), db, t}
+	return fixture{ledger.New(db.Client(), "table"), db, t}
 }
 
-func (b book) must(err error) {
-	b.t.Helper()
+func (f fixture) must(err error) {
+	f.t.Helper()
 	if err != nil {
-		b.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
-func (b book) get(u ledger.Upload) ledger.Upload {
-	b.t.Helper()
-	got, ok, err := b.GetUpload(b.t.Context(), u.Feed, u.ID)
+func (f fixture) get(u ledger.Upload) ledger.Upload {
+	f.t.Helper()
+	got, ok, err := f.GetUpload(f.t.Context(), u.Feed, u.ID)
 	if err != nil || !ok {
-		b.t.Fatalf("upload is entered: %v, error %v", ok, err)
+		f.t.Fatalf("upload is entered: %v, error %v", ok, err)
 	}
 	return got
 }
 
-// Each step is done twice: the second changes nothing.
-func TestEveryStepTwice(t *testing.T) {
-	b, ctx := newBook(t), t.Context()
+// Each step is repeated: the second time, it changes nothing.
+func TestStepsAreIdempotent(t *testing.T) {
+	f, ctx := newFixture(t), t.Context()
 	u := newUpload("k", 1)
 	steps := []func() error{
-		func() error { _, err := b.Begin(ctx, u); return err },
-		func() error { _, err := b.PutPart(ctx, part(u, 0, 3)); return err },
-		func() error { _, err := b.PutPart(ctx, part(u, 1, 2)); return err },
+		func() error { _, err := f.Begin(ctx, u); return err },
+		func() error { _, err := f.PutPart(ctx, part(u, 0, 3)); return err },
+		func() error { _, err := f.PutPart(ctx, part(u, 1, 2)); return err },
 		func() error {
-			return b.Unpacked(ctx, u, ledger.Counts{Entries: 1, Records: 6, RejectedByUnpack: 1, Parts: 2, BytesUnpacked: 60, BytesLanded: 10}, map[string]int64{"invalid_json": 1}, "why")
+			return f.Unpacked(ctx, u, ledger.Counts{Entries: 1, Records: 6, RejectedByUnpack: 1, Parts: 2, BytesUnpacked: 60, BytesLanded: 10}, map[string]int64{"invalid_json": 1}, "why")
 		},
 		func() error {
 			p := part(u, 0, 3)
 			p.Stored, p.Rejected, p.Reasons = 2, 1, map[string]int64{"item_too_large": 1}
-			return b.PartLoaded(ctx, p)
+			return f.PartLoaded(ctx, p)
 		},
-		func() error { _, err := b.Settle(ctx, u.Feed, u.ID); return err },
+		func() error { _, err := f.Settle(ctx, u.Feed, u.ID); return err },
 		func() error {
 			p := part(u, 1, 2)
 			p.Stored = 2
-			return b.PartLoaded(ctx, p)
+			return f.PartLoaded(ctx, p)
 		},
-		func() error { _, err := b.Settle(ctx, u.Feed, u.ID); return err },
+		func() error { _, err := f.Settle(ctx, u.Feed, u.ID); return err },
 	}
 	for i, step := range steps {
-		b.must(step())
-		before := b.db.Items()
-		b.must(step())
-		if !reflect.DeepEqual(before, b.db.Items()) {
-			t.Errorf("step %d changes the table when it is done again", i)
+		f.must(step())
+		before := f.db.Items()
+		f.must(step())
+		if !reflect.DeepEqual(before, f.db.Items()) {
+			t.Errorf("step %d changes the table when it is repeated", i)
 		}
-		if loaded := b.get(u).State == ledger.Loaded; loaded != (i == len(steps)-1) {
-			t.Errorf("after step %d the upload is %s", i, b.get(u).State)
+		if loaded := f.get(u).State == ledger.Loaded; loaded != (i == len(steps)-1) {
+			t.Errorf("after step %d the upload is %s", i, f.get(u).State)
 		}
 	}
-	got := b.get(u)
+	got := f.get(u)
 	if got.Stored != 4 || got.Quarantined() != 2 || !got.Balanced() || got.Message != "why" || got.LoadedAt.IsZero() ||
 		!reflect.DeepEqual(got.Reasons, map[string]int64{"invalid_json": 1, "item_too_large": 1}) {
 		t.Errorf("upload: %+v", got)
 	}
 }
 
-func TestBeginKeepsWhatWasSettledFirst(t *testing.T) {
-	b := newBook(t)
+func TestBeginKeepsWhatWasStoredFirst(t *testing.T) {
+	f := newFixture(t)
 	u := newUpload("k", 1)
-	_, err := b.Begin(t.Context(), u)
-	b.must(err)
+	_, err := f.Begin(t.Context(), u)
+	f.must(err)
 	later := u
 	later.Shards, later.PartBytes, later.Time = 9, 999, u.Time.Add(time.Hour)
-	got, err := b.Begin(t.Context(), later)
-	b.must(err)
+	got, err := f.Begin(t.Context(), later)
+	f.must(err)
 	if got.Shards != 2 || got.PartBytes != 100 || !got.Time.Equal(u.Time) || got.Key != "k" || got.Source() != "s3://b/k" {
 		t.Errorf("begun again: %+v", got)
 	}
 }
 
-func TestAPartThatChangedIsRefused(t *testing.T) {
-	b := newBook(t)
+func TestPartThatChangedIsRejected(t *testing.T) {
+	f := newFixture(t)
 	u := newUpload("k", 1)
-	_, err := b.PutPart(t.Context(), part(u, 0, 3))
-	b.must(err)
-	if _, err := b.PutPart(t.Context(), part(u, 0, 4)); err == nil || !strings.Contains(err.Error(), "has 4 records now and had 3") {
+	_, err := f.PutPart(t.Context(), part(u, 0, 3))
+	f.must(err)
+	if _, err := f.PutPart(t.Context(), part(u, 0, 4)); err == nil || !strings.Contains(err.Error(), "has 4 records now and had 3") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestMissing(t *testing.T) {
-	b := newBook(t)
+	f := newFixture(t)
 	u := newUpload("k", 1)
-	entered, err := b.Missing(t.Context(), u, "deleted")
-	b.must(err)
+	entered, err := f.Missing(t.Context(), u, "deleted")
+	f.must(err)
 	if !entered {
 		t.Error("it was not entered")
 	}
-	b.must(b.Unpacked(t.Context(), u, ledger.Counts{Records: 1}, nil, ""))
-	if got := b.get(u); got.State != ledger.Missing || got.Records != 0 || got.Message != "deleted" {
+	f.must(f.Unpacked(t.Context(), u, ledger.Counts{Records: 1}, nil, ""))
+	if got := f.get(u); got.State != ledger.Missing || got.Records != 0 || got.Message != "deleted" {
 		t.Errorf("upload: %+v", got)
 	}
 	begun := newUpload("begun", 1)
-	_, err = b.Begin(t.Context(), begun)
-	b.must(err)
-	if entered, err = b.Missing(t.Context(), begun, "deleted"); entered || err != nil || b.get(begun).State != ledger.Unpacking {
+	_, err = f.Begin(t.Context(), begun)
+	f.must(err)
+	if entered, err = f.Missing(t.Context(), begun, "deleted"); entered || err != nil || f.get(begun).State != ledger.Unpacking {
 		t.Errorf("an upload that was begun is missing: %v, error %v", entered, err)
 	}
 }
 
 func TestListings(t *testing.T) {
-	b := newBook(t)
+	f := newFixture(t)
 	for day := 1; day <= 3; day++ {
 		u := newUpload("k", day)
 		u.Key = "k" + string(rune('0'+day))
 		u.Upload = ids.New(u.Upload)
-		_, err := b.Begin(t.Context(), u)
-		b.must(err)
+		_, err := f.Begin(t.Context(), u)
+		f.must(err)
 		for n := range 2 {
-			_, err := b.PutPart(t.Context(), part(u, n, 1))
-			b.must(err)
+			_, err := f.PutPart(t.Context(), part(u, n, 1))
+			f.must(err)
 		}
 		var names []string
-		b.must(b.Parts(t.Context(), u.Feed, u.ID, func(p ledger.Part) bool {
+		f.must(f.Parts(t.Context(), u.Feed, u.ID, func(p ledger.Part) bool {
 			names = append(names, p.Name)
 			return true
 		}))
@@ -161,11 +161,11 @@ func TestListings(t *testing.T) {
 		}
 	}
 	n := 0
-	b.must(b.Uploads(t.Context(), "orders", func(ledger.Upload) bool { n++; return n < 2 }))
+	f.must(f.Uploads(t.Context(), "orders", func(ledger.Upload) bool { n++; return n < 2 }))
 	if n != 2 {
-		t.Errorf("the listing went on to %d", n)
+		t.Errorf("the listing continued to upload %d", n)
 	}
-	if _, err := b.Settle(t.Context(), "orders", "unknown"); err == nil {
+	if _, err := f.Settle(t.Context(), "orders", "unknown"); err == nil {
 		t.Error("an unknown upload was settled")
 	}
 }

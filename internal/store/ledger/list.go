@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/ingestion/feed"
@@ -12,41 +13,47 @@ import (
 )
 
 // Uploads lists the uploads of a feed, newest source object first, calling
-// yield for each until it returns false. It reads the index, which trails the
-// table by a moment.
+// yield for each until it returns false. It reads the index, which is
+// eventually consistent with the table.
 func (l *Ledger) Uploads(ctx context.Context, feedName string, yield func(Upload) bool) error {
-	pages := dynamodb.NewQueryPaginator(l.api, &dynamodb.QueryInput{
-		TableName: &l.table, IndexName: aws.String(feed.LedgerIndex),
-		KeyConditionExpression:    aws.String("#k = :k"),
-		ExpressionAttributeNames:  map[string]string{"#k": feed.LedgerIndexPartitionKey},
-		ExpressionAttributeValues: item{":k": str(feedName)},
-		ScanIndexForward:          aws.Bool(false),
-	})
-	return eachItem(ctx, pages, "uploads of feed "+feedName, func(it item) bool { return yield(decodeUpload(it)) })
+	condition := expression.Key(feed.LedgerIndexPartitionKey).Equal(expression.Value(feedName))
+	in := &dynamodb.QueryInput{IndexName: aws.String(feed.LedgerIndex), ScanIndexForward: aws.Bool(false)}
+	if err := query(ctx, l, in, condition, decodeUpload, yield); err != nil {
+		return fmt.Errorf("ledger: list uploads of feed %s: %w", feedName, err)
+	}
+	return nil
 }
 
 // Parts lists the parts of an upload in order, calling yield for each until it
 // returns false.
 func (l *Ledger) Parts(ctx context.Context, feedName, id string, yield func(Part) bool) error {
-	pages := dynamodb.NewQueryPaginator(l.api, &dynamodb.QueryInput{
-		TableName: &l.table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:   aws.String("#k = :k AND begins_with(#s, :s)"),
-		ExpressionAttributeNames: map[string]string{"#k": feed.PartitionKey, "#s": feed.SortKey},
-		ExpressionAttributeValues: item{
-			":k": str(ids.LedgerKey(feedName, id)), ":s": str(partSortPrefix),
-		},
-	})
-	return eachItem(ctx, pages, "parts of upload "+id, func(it item) bool { return yield(decodePart(it)) })
+	condition := expression.Key(feed.PartitionKey).Equal(expression.Value(ids.LedgerKey(feedName, id))).
+		And(expression.Key(feed.SortKey).BeginsWith(partSortPrefix))
+	in := &dynamodb.QueryInput{ConsistentRead: aws.Bool(true)}
+	if err := query(ctx, l, in, condition, decodePart, yield); err != nil {
+		return fmt.Errorf("ledger: list parts of upload %s: %w", id, err)
+	}
+	return nil
 }
 
-func eachItem(ctx context.Context, pages *dynamodb.QueryPaginator, what string, yield func(item) bool) error {
-	for pages.HasMorePages() {
+func query[T any](ctx context.Context, l *Ledger, in *dynamodb.QueryInput, condition expression.KeyConditionBuilder, decode func(item) (T, error), yield func(T) bool) error {
+	e, err := expression.NewBuilder().WithKeyCondition(condition).Build()
+	if err != nil {
+		return err
+	}
+	in.TableName, in.KeyConditionExpression = &l.table, e.KeyCondition()
+	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.Names(), e.Values()
+	for pages := dynamodb.NewQueryPaginator(l.api, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("ledger: list %s: %w", what, err)
+			return err
 		}
 		for _, it := range page.Items {
-			if !yield(it) {
+			v, err := decode(it)
+			if err != nil {
+				return err
+			}
+			if !yield(v) {
 				return nil
 			}
 		}

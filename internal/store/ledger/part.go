@@ -2,79 +2,72 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"example.com/ingestion/feed"
 )
 
 // Part is the ledger's item of one part.
 type Part struct {
-	Feed, Upload string
-	// Name is <entry>-<part>, see upload.PartName.
-	Name    string
-	Entry   int
-	Key     string // in the landing bucket
-	State   State
-	Records int64
-	Bytes   int64 // compressed
-	Shards  int
-	Stored  int64
+	Feed   string `dynamodbav:"feed"`
+	Upload string `dynamodbav:"upload"`
+	// Name is <entry>-<part>, see ids.PartName.
+	Name    string `dynamodbav:"part"`
+	Entry   int    `dynamodbav:"entry"`
+	Key     string `dynamodbav:"landing_key"` // in the landing bucket
+	State   State  `dynamodbav:"state"`
+	Records int64  `dynamodbav:"records"`
+	Bytes   int64  `dynamodbav:"bytes"` // compressed
+	Shards  int    `dynamodbav:"shards"`
+	Stored  int64  `dynamodbav:"stored,omitempty"`
 	// Rejected is how many of the records load put in quarantine.
-	Rejected int64
-	// Replayed is how many of those a replay has taken out again since, to land
-	// them in parts of their own.
-	Replayed int64
-	// Message says in words why the first of them was.
-	Message string
+	Rejected int64 `dynamodbav:"rejected,omitempty"`
+	// Replayed is how many of those a replay has landed in other parts since.
+	Replayed int64 `dynamodbav:"replayed"`
+	// Message describes why the first of them was rejected.
+	Message string `dynamodbav:"message,omitempty"`
 	// Lines is how many of the part's lines Stored and Rejected account for, when
-	// load ran out of time.
-	Lines int64
+	// load's time ended.
+	Lines int64 `dynamodbav:"lines_done"`
 	// Reasons counts the rejected records by reason.
-	Reasons map[string]int64
-	// Time is that of the source object: quarantine is filed by it.
-	Time               time.Time
-	LandedAt, LoadedAt time.Time
+	Reasons map[string]int64 `dynamodbav:"-"`
+	// Time is that of the source object; it is in the key of quarantine objects.
+	Time     time.Time `dynamodbav:"source_time"`
+	LandedAt time.Time `dynamodbav:"landed_at,omitempty"`
+	LoadedAt time.Time `dynamodbav:"loaded_at,omitempty"`
+}
+
+func (p Part) key() item { return key(p.Feed, p.Upload, partSortPrefix+p.Name) }
+
+func decodePart(it item) (p Part, err error) {
+	if err = decode(it, &p); err == nil {
+		p.Reasons, err = decodeReasons(it)
+	}
+	if err != nil {
+		err = fmt.Errorf("ledger: item of part %s of upload %s: %w", p.Name, p.Upload, err)
+	}
+	return p, err
 }
 
 // PutPart enters a part as Landed, unless the ledger has it already; it returns
-// the state that the ledger then holds.
+// the state that the ledger then has.
 func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
-	it := key(p.Feed, p.Upload, partSortPrefix+p.Name)
-	maps.Copy(it, item{
-		"item":        str("part"),
-		"feed":        str(p.Feed),
-		"upload":      str(p.Upload),
-		"part":        str(p.Name),
-		"entry":       num(int64(p.Entry)),
-		"landing_key": str(p.Key),
-		"state":       str(string(Landed)),
-		"records":     num(p.Records),
-		"bytes":       num(p.Bytes),
-		"shards":      num(int64(p.Shards)),
-		"lines_done":  num(0),
-		"replayed":    num(0),
-		"source_time": stamp(p.Time),
-		"landed_at":   stamp(l.now()),
+	it, err := encode(Part{
+		Feed: p.Feed, Upload: p.Upload, Name: p.Name, Entry: p.Entry, Key: p.Key, State: Landed,
+		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(),
 	})
-	_, err := l.api.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &l.table, Item: it,
-		ConditionExpression:                 aws.String("attribute_not_exists(" + feed.PartitionKey + ")"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	if err == nil {
-		return Landed, nil
+	if err != nil {
+		return "", fmt.Errorf("ledger: part %s of upload %s: %w", p.Name, p.Upload, err)
 	}
-	var exists *types.ConditionalCheckFailedException
-	if !errors.As(err, &exists) {
+	it["item"] = str("part")
+	maps.Copy(it, p.key())
+	written, err := l.put(ctx, it)
+	if err != nil {
 		return "", fmt.Errorf("ledger: enter part %s of upload %s: %w", p.Name, p.Upload, err)
+	}
+	if written {
+		return Landed, nil
 	}
 	was, ok, err := l.GetPart(ctx, p.Feed, p.Upload, p.Name)
 	if err != nil {
@@ -89,88 +82,59 @@ func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
 
 // GetPart returns the item of a part, or false where the ledger has none.
 func (l *Ledger) GetPart(ctx context.Context, feedName, id, name string) (Part, bool, error) {
-	out, err := l.api.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.table, Key: key(feedName, id, partSortPrefix+name), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return Part{}, false, fmt.Errorf("ledger: read part %s of upload %s: %w", name, id, err)
+	it, err := l.get(ctx, key(feedName, id, partSortPrefix+name), "part "+name+" of upload "+id)
+	if err != nil || len(it) == 0 {
+		return Part{}, false, err
 	}
-	if len(out.Item) == 0 {
-		return Part{}, false, nil
-	}
-	return decodePart(out.Item), true, nil
+	p, err := decodePart(it)
+	return p, err == nil, err
 }
 
 // PartProgress stores how far load has come with a part: p's counts account
-// for p.Lines lines. Nothing changes where another invocation has moved the
-// part on from where this one found it, at from lines.
+// for p.Lines lines. It has no effect where another invocation has progressed
+// with the part since this one read it, at from lines.
 func (l *Ledger) PartProgress(ctx context.Context, p Part, from int64) error {
-	e := newExpression()
-	e.putPartCounts(p)
-	_, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.table, Key: key(p.Feed, p.Upload, partSortPrefix+p.Name),
-		ConditionExpression: aws.String(e.name("lines_done") + " = " + e.value("from", num(from))),
-		UpdateExpression:    e.update(), ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	})
-	var other *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &other) {
+	c := change{key: p.key(), condition: equal("lines_done", from)}
+	c.setPartCounts(p)
+	if _, err := l.apply(ctx, c); err != nil && !conditionFailed(err) {
 		return fmt.Errorf("ledger: store progress of part %s of upload %s: %w", p.Name, p.Upload, err)
 	}
 	return nil
 }
 
-func (e *expression) putPartCounts(p Part) {
-	e.put("lines_done", num(p.Lines))
-	e.put("stored", num(p.Stored))
-	e.put("rejected", num(p.Rejected))
+func (c *change) setPartCounts(p Part) {
+	c.set("lines_done", p.Lines)
+	c.set("stored", p.Stored)
+	c.set("rejected", p.Rejected)
 	if p.Message != "" {
-		e.put("message", str(p.Message))
+		c.set("message", p.Message)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(p.Reasons)) {
-		e.put(reasonPrefix+reason, num(p.Reasons[reason]))
+		c.set(reasonPrefix+reason, p.Reasons[reason])
 	}
 }
 
-// PartLoaded marks a part as loaded and adds its counts to its upload's, both
-// or neither. A part that is loaded already changes nothing.
+// PartLoaded marks a part as Loaded and adds its counts to its upload's, both
+// or neither. It has no effect on a part that is Loaded already.
 func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
-	part := newExpression()
-	part.put("state", str(string(Loaded)))
-	part.put("loaded_at", stamp(l.now()))
-	// All lines are done: an invocation that is behind cannot store its progress any more.
+	part := change{key: p.key(), condition: equal("state", Landed)}
+	part.set("state", Loaded)
+	part.set("loaded_at", stamp(l.now()))
+	// With all lines done, a slower invocation cannot store its progress any more.
 	p.Lines = p.Records
-	part.putPartCounts(p)
-	condition := part.name("state") + " = " + part.value("from", str(string(Landed)))
+	part.setPartCounts(p)
 
-	sum := newExpression()
-	sum.add("stored", p.Stored)
-	sum.add("rejected_by_load", p.Rejected)
-	sum.add("parts_loaded", 1)
+	upload := change{key: key(p.Feed, p.Upload, uploadSortKey)}
+	upload.add("stored", p.Stored)
+	upload.add("rejected_by_load", p.Rejected)
+	upload.add("parts_loaded", 1)
 	if p.Message != "" {
-		// The upload tells the problem that was found first.
-		sum.set("message", "if_not_exists("+sum.name("message")+", "+sum.value("message", str(p.Message))+")")
+		upload.setOnce("message", p.Message)
 	}
-	sum.addReasons(p.Reasons)
+	upload.addReasons(p.Reasons)
 
-	_, err := l.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &l.table, Key: key(p.Feed, p.Upload, partSortPrefix+p.Name),
-			ConditionExpression: &condition, UpdateExpression: part.update(),
-			ExpressionAttributeNames: part.names, ExpressionAttributeValues: part.values,
-		}},
-		{Update: &types.Update{
-			TableName: &l.table, Key: key(p.Feed, p.Upload, uploadSortKey),
-			UpdateExpression:         sum.update(),
-			ExpressionAttributeNames: sum.names, ExpressionAttributeValues: sum.values,
-		}},
-	}})
-	if err == nil {
-		return nil
+	if err := l.applyAll(ctx, part, upload); err != nil && !conditionFailed(err) {
+		return fmt.Errorf("ledger: enter part %s of upload %s as loaded: %w", p.Name, p.Upload, err)
 	}
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) && len(canceled.CancellationReasons) > 0 &&
-		aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed" {
-		return nil
-	}
-	return fmt.Errorf("ledger: enter part %s of upload %s as loaded: %w", p.Name, p.Upload, err)
+	return nil
 }

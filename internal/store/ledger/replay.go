@@ -7,53 +7,62 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"example.com/ingestion/feed"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 )
 
-// Replay is one step of trying an upload's quarantined records again. It is
-// entered in one transaction with the counts that it changes; what it says is
-// then done, by whoever comes to it, however often.
+// Replay is one step of processing an upload's quarantined records again. It is
+// committed in one transaction with the counts that it changes. What remains to
+// be done then can be done by any invocation, more than once.
 type Replay struct {
-	Feed, Upload string
+	Feed   string `dynamodbav:"feed"`
+	Upload string `dynamodbav:"upload"`
 	// Number counts an upload's replays from 1.
-	Number int64
-	// Parts were landed, and are to be entered and handed to load.
-	Parts []Part
-	// Objects of quarantine are dealt with, and are to be deleted. Refused are those
-	// that this replay wrote: one that is in no entered replay counts for nothing.
-	Objects, Refused []string
-	// Group is the part whose load refused the records; empty: unpack did.
-	Group string
-	// The changes of the upload's counts. Taken is how many records left
-	// quarantine, as it was, and Kept how many of them are back in it.
-	Taken, Kept int64
-	// Records and Entries are how many more the upload has, where what counted as
-	// one record turned out to be more of them.
-	Records, Entries int64
-	// Reasons are the changes of the quarantined records by reason, Message says
-	// in words why the first of those that are back was refused.
-	Reasons map[string]int64
-	Message string
-	Done    bool
-	At      time.Time
+	Number int64 `dynamodbav:"number"`
+	// Parts were landed; they remain to be entered and dispatched to load.
+	Parts []Part `dynamodbav:"-"`
+	// Objects are the quarantine objects whose records were replayed; they remain
+	// to be deleted. Refused are those that this replay wrote; an object written
+	// by a replay that was never committed is not counted.
+	Objects []string `dynamodbav:"-"`
+	Refused []string `dynamodbav:"-"`
+	// Group is the part whose records load rejected; empty if unpack did.
+	Group string `dynamodbav:"-"`
+	// Taken is how many records were taken out of quarantine, and Kept how many
+	// of them were put back.
+	Taken int64 `dynamodbav:"taken"`
+	Kept  int64 `dynamodbav:"kept"`
+	// Records and Entries are how many more of them the upload has, where what
+	// counted as one record was found to be several.
+	Records int64 `dynamodbav:"-"`
+	Entries int64 `dynamodbav:"-"`
+	// Reasons are the changes of the counts by reason. Message describes why the
+	// first of the records that were put back was rejected.
+	Reasons map[string]int64 `dynamodbav:"-"`
+	Message string           `dynamodbav:"-"`
+	Done    bool             `dynamodbav:"-"`
+	At      time.Time        `dynamodbav:"at"`
 }
 
-// MaxReplayParts is how many parts a Replay may have: its item has 400 KB.
+// MaxReplayParts is how many parts a Replay may have, because its item may have 400 KB.
 const MaxReplayParts = 1000
 
-// ErrReplayed means that another replay of the upload was entered meanwhile, or
-// that the upload is being unpacked.
-var ErrReplayed = errors.New("the upload is being unpacked or replayed elsewhere")
+// ErrReplayed means that another replay of the upload was committed meanwhile,
+// or that the upload is being unpacked.
+var ErrReplayed = errors.New("the upload is being unpacked or replayed by another invocation")
 
-const replaySortPrefix = "replay#"
+func replayKey(feedName, id string, number int64) item {
+	return key(feedName, id, fmt.Sprintf("%s%09d", replaySortPrefix, number))
+}
 
-func replayKey(number int64) string { return fmt.Sprintf("%s%09d", replaySortPrefix, number) }
+// replayItem is the item of a Replay. Its lists are one JSON text, which is half
+// the size of DynamoDB's lists and maps.
+type replayItem struct {
+	Item string `dynamodbav:"item"`
+	Replay
+	State State  `dynamodbav:"state"`
+	Body  string `dynamodbav:"replay"`
+}
 
-// replayBody is what is kept of a Replay as JSON.
 type replayBody struct {
 	Parts   []replayPart `json:"parts"`
 	Shards  int          `json:"shards"`
@@ -62,7 +71,7 @@ type replayBody struct {
 	Refused []string     `json:"refused,omitempty"`
 }
 
-// replayPart is what no two parts of a replay have in common.
+// replayPart has the fields in which the parts of a replay differ.
 type replayPart struct {
 	Name    string `json:"name"`
 	Entry   int    `json:"entry"`
@@ -72,62 +81,64 @@ type replayPart struct {
 }
 
 // CommitReplay enters r and changes the counts of its upload and of the part
-// r.Group, all or nothing. u is the upload as it was read before.
+// r.Group, all or nothing. u is the upload as it was read before. The error
+// wraps ErrReplayed where it was changed since.
 func (l *Ledger) CommitReplay(ctx context.Context, u Upload, r Replay) error {
 	if len(r.Parts) > MaxReplayParts {
 		return fmt.Errorf("ledger: a replay of upload %s lands %d parts, the limit is %d: replay one reason at a time", r.Upload, len(r.Parts), MaxReplayParts)
 	}
-	kept := replayBody{Shards: u.Shards, Time: u.Time, Objects: r.Objects, Refused: r.Refused}
-	for _, p := range r.Parts {
-		kept.Parts = append(kept.Parts, replayPart{p.Name, p.Entry, p.Key, p.Records, p.Bytes})
-	}
-	body, err := json.Marshal(kept)
+	it, err := l.encodeReplay(u, r)
 	if err != nil {
 		return fmt.Errorf("ledger: replay %d of upload %s: %w", r.Number, r.Upload, err)
 	}
-	it := newExpression()
-	for name, value := range map[string]types.AttributeValue{
-		"item": str("replay"), "feed": str(r.Feed), "upload": str(r.Upload), "number": num(r.Number), "state": str(string(Landed)),
-		"replay": str(string(body)), "taken": num(r.Taken), "kept": num(r.Kept), "at": stamp(l.now()),
-	} {
-		it.put(name, value)
+	entered := change{key: replayKey(r.Feed, r.Upload, r.Number), condition: isNew()}
+	for name, value := range it {
+		entered.set(name, value)
 	}
-	items := []types.TransactWriteItem{
-		{Update: l.updateItem(r, replayKey(r.Number), it, "attribute_not_exists("+feed.PartitionKey+")")},
-		{Update: l.replayedUpload(u, r)},
-	}
+	changes := []change{entered, replayedUpload(u, r)}
 	if r.Group != "" {
-		part := newExpression()
+		part := change{key: key(r.Feed, r.Upload, partSortPrefix+r.Group), condition: equal("state", Loaded)}
 		part.add("replayed", r.Taken-r.Kept)
-		items = append(items, types.TransactWriteItem{Update: l.updateItem(r, partSortPrefix+r.Group, part,
-			part.name("state")+" = "+part.value("from", str(string(Loaded))))})
+		changes = append(changes, part)
 	}
-	_, err = l.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) {
-		for _, reason := range canceled.CancellationReasons {
-			if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
-				return fmt.Errorf("ledger: replay %d of upload %s: %w", r.Number, r.Upload, ErrReplayed)
-			}
-		}
-	}
-	if err != nil {
+	err = l.applyAll(ctx, changes...)
+	switch {
+	case conditionFailed(err):
+		return fmt.Errorf("ledger: replay %d of upload %s: %w", r.Number, r.Upload, ErrReplayed)
+	case err != nil:
 		return fmt.Errorf("ledger: enter replay %d of upload %s: %w", r.Number, r.Upload, err)
 	}
 	return nil
 }
 
-func (l *Ledger) replayedUpload(u Upload, r Replay) *types.Update {
-	e := newExpression()
-	e.put("replays", num(r.Number))
+func (l *Ledger) encodeReplay(u Upload, r Replay) (item, error) {
+	stored := replayBody{Shards: u.Shards, Time: u.Time, Objects: r.Objects, Refused: r.Refused}
+	for _, p := range r.Parts {
+		stored.Parts = append(stored.Parts, replayPart{p.Name, p.Entry, p.Key, p.Records, p.Bytes})
+	}
+	body, err := json.Marshal(stored)
+	if err != nil {
+		return nil, err
+	}
+	r.At = l.now()
+	return encode(replayItem{Item: "replay", Replay: r, State: Landed, Body: string(body)})
+}
+
+// replayedUpload is the change of the counts of a replay's upload.
+func replayedUpload(u Upload, r Replay) change {
+	c := change{
+		key:       key(r.Feed, r.Upload, uploadSortKey),
+		condition: expression.Name("state").NotEqual(expression.Value(Unpacking)),
+	}
+	c.set("replays", r.Number)
 	if len(r.Parts) > 0 {
-		e.put("state", str(string(Unpacked)))
+		c.set("state", Unpacked)
 	}
 	switch {
 	case u.Quarantined()-r.Taken+r.Kept == 0:
-		e.remove("message") // it told of what is mended now
+		c.remove("message") // it described a problem that is fixed now
 	case len(r.Reasons) > 0 && r.Message != "":
-		e.put("message", str(r.Message))
+		c.set("message", r.Message)
 	}
 	var bytes int64
 	for _, p := range r.Parts {
@@ -137,54 +148,32 @@ func (l *Ledger) replayedUpload(u Upload, r Replay) *types.Update {
 	if r.Group != "" {
 		rejected = "rejected_by_load"
 	}
-	for _, c := range []struct {
-		name string
-		n    int64
-	}{
-		{rejected, r.Kept - r.Taken},
-		{"records", r.Records},
-		{"entries", r.Entries},
-		{"parts", int64(len(r.Parts))},
-		{"bytes_landed", bytes},
-	} {
-		if c.n != 0 {
-			e.add(c.name, c.n)
-		}
-	}
-	e.addReasons(r.Reasons)
-	return l.updateItem(r, uploadSortKey, e, e.name("state")+" <> "+e.value("from", str(string(Unpacking))))
-}
-
-func (l *Ledger) updateItem(r Replay, sort string, e *expression, condition string) *types.Update {
-	u := &types.Update{
-		TableName: &l.table, Key: key(r.Feed, r.Upload, sort), ConditionExpression: &condition, UpdateExpression: e.update(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	}
-	return u
+	c.add(rejected, r.Kept-r.Taken)
+	c.add("records", r.Records)
+	c.add("entries", r.Entries)
+	c.add("parts", int64(len(r.Parts)))
+	c.add("bytes_landed", bytes)
+	c.addReasons(r.Reasons)
+	return c
 }
 
 // GetReplay returns a replay of an upload, or false where the ledger has none of
 // that number.
 func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int64) (Replay, bool, error) {
-	out, err := l.api.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.table, Key: key(feedName, id, replayKey(number)), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return Replay{}, false, fmt.Errorf("ledger: read replay %d of upload %s: %w", number, id, err)
+	it, err := l.get(ctx, replayKey(feedName, id, number), fmt.Sprintf("replay %d of upload %s", number, id))
+	if err != nil || len(it) == 0 {
+		return Replay{}, false, err
 	}
-	if len(out.Item) == 0 {
-		return Replay{}, false, nil
-	}
-	it := out.Item
-	r := Replay{
-		Feed: feedName, Upload: id, Number: number, Done: State(getStr(it, "state")) == Loaded,
-		Taken: getNum(it, "taken"), Kept: getNum(it, "kept"), At: getTime(it, "at"),
-	}
-	var body replayBody
-	if err := json.Unmarshal([]byte(getStr(it, "replay")), &body); err != nil {
+	var stored replayItem
+	if err := decode(it, &stored); err != nil {
 		return Replay{}, false, fmt.Errorf("ledger: replay %d of upload %s: %w", number, id, err)
 	}
-	r.Objects, r.Refused = body.Objects, body.Refused
+	var body replayBody
+	if err := json.Unmarshal([]byte(stored.Body), &body); err != nil {
+		return Replay{}, false, fmt.Errorf("ledger: replay %d of upload %s: %w", number, id, err)
+	}
+	r := stored.Replay
+	r.Done, r.Objects, r.Refused = stored.State == Loaded, body.Objects, body.Refused
 	for _, p := range body.Parts {
 		r.Parts = append(r.Parts, Part{
 			Feed: feedName, Upload: id, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
@@ -194,16 +183,12 @@ func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int6
 	return r, true, nil
 }
 
-// ReplayDone notes that nothing of r is left to do.
+// ReplayDone marks a replay of which nothing remains to be done.
 func (l *Ledger) ReplayDone(ctx context.Context, r Replay) error {
-	e := newExpression()
-	e.put("state", str(string(Loaded)))
-	_, err := l.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.table, Key: key(r.Feed, r.Upload, replayKey(r.Number)),
-		UpdateExpression: e.update(), ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	})
-	if err != nil {
-		return fmt.Errorf("ledger: end replay %d of upload %s: %w", r.Number, r.Upload, err)
+	c := change{key: replayKey(r.Feed, r.Upload, r.Number)}
+	c.set("state", Loaded)
+	if _, err := l.apply(ctx, c); err != nil {
+		return fmt.Errorf("ledger: complete replay %d of upload %s: %w", r.Number, r.Upload, err)
 	}
 	return nil
 }

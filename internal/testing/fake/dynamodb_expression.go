@@ -191,7 +191,7 @@ func compare(a, b []byte, operator string) bool {
 	if a == nil || b == nil || kind(a) != kind(b) {
 		return operator == "<>"
 	}
-	order := 0
+	var order int
 	switch kind(a) {
 	case "S":
 		order = strings.Compare(text(a), text(b))
