@@ -1,10 +1,9 @@
 // Command orders is a CDK app in a module of its own that imports the construct:
-// one feed with its own landing bucket and table.
+// one feed, with a landing bucket and a table of its own.
 package main
 
 import (
-	"fmt"
-	"os"
+	"log"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -13,7 +12,6 @@ import (
 )
 
 func main() {
-	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, jsii.String("Orders"), nil)
 	_, err := constructs.NewIngestionPipeline(stack, "Orders", constructs.IngestionPipelineProps{
@@ -22,8 +20,8 @@ func main() {
 		Format: constructs.CSV('|', "id", "customer", "amount"),
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 	app.Synth(nil)
+	jsii.Close()
 }
