@@ -74,6 +74,9 @@ func feeds() []constructs.FeedStack {
 	}
 }
 
+// assets is where `make build` leaves the functions.
+const assets = "dist"
+
 func main() {
 	if err := run(os.Getenv("CDK_CONTEXT_JSON")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -91,11 +94,13 @@ func run(contextJSON string) (err error) {
 		return err
 	}
 	storeProps := e.store()
+	storeProps.Assets = assets
 	feeds := feeds()
 	for i := range feeds {
 		feeds[i].Architecture = e.Architecture
 		feeds[i].LogRetentionDays = cmp.Or(feeds[i].LogRetentionDays, int(e.LogRetentionDays))
 		feeds[i].DeleteData = bool(e.Disposable)
+		feeds[i].Assets = assets
 		feeds[i].Snowflake = e.snowflake(feeds[i].IngestionPipelineProps)
 	}
 	if err := constructs.ValidateFeeds(storeProps, feeds...); err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"example.com/ingestion/constructs/internal/assets"
 )
 
 // Buffer is what stands before each of the two functions.
@@ -163,10 +165,10 @@ func (b *buffer) newDrain() function {
 	unpack := b.IngestionPipeline.unpack
 	// Known before the function is made, so that its role can name it: draining
 	// takes longer than one invocation, and is handed on.
-	name := b.functionName(drainName)
+	name := b.functionName(assets.Drain)
 	f := newFunction(b.Construct, "Drain", functionConfig{
 		settings: unpack.settings, logs: unpack.logs,
-		name: drainName, functionName: name, of: "of feed " + b.Spec.Feed,
+		name: assets.Drain, functionName: name, of: "of feed " + b.Spec.Feed,
 		description: fmt.Sprintf("Feed %s: waits until the queues are empty, before they are deleted", b.Spec.Feed),
 		size:        FunctionProps{MemoryMB: 128, Timeout: 15 * time.Minute},
 		recursive:   true,

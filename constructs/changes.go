@@ -9,6 +9,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
@@ -24,7 +25,7 @@ const failedBatches = "aws/lambda/"
 func newExport(this core.Construct, s settings, bucket awss3.IBucket, table awsdynamodb.ITableV2) awslambda.IFunction {
 	f := newFunction(this, "Export", functionConfig{
 		settings:    s,
-		name:        exportName,
+		name:        assets.Export,
 		of:          "of the store",
 		description: "Writes the changes of the table to the landing bucket",
 		environment: map[string]string{feed.EnvLandingBucket: *bucket.BucketName()},

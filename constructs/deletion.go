@@ -21,8 +21,7 @@ func deletesData(scope core.Construct, prop bool) bool {
 	if value := scope.Node().TryGetContext(jsii.String(deleteDataContext)); value != nil && fmt.Sprint(value) == "true" {
 		return true
 	}
-	awscdk.Annotations_Of(scope).AddWarningV2(jsii.String("ingestion:deleteData"),
-		jsii.String("DeleteData is set, but the data will be kept: deploy with `--context "+deleteDataContext+"=true` too before you destroy"))
+	addWarning(scope, "ingestion:deleteData", "DeleteData is set, but the data will be kept: deploy with `--context "+deleteDataContext+"=true` too before you destroy")
 	return false
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 )
 
@@ -18,9 +19,9 @@ const discoverMemoryMB = 256
 // the feed, and a schedule for each source.
 func (in *inlet) connectExternal(all []source) {
 	c := in.common
-	c.name, c.description = discoverName, fmt.Sprintf("Feed %s: lists other people's buckets, and hands what is new to unpack", in.Spec.Feed)
+	c.name, c.description = assets.Discover, fmt.Sprintf("Feed %s: lists other people's buckets, and hands what is new to unpack", in.Spec.Feed)
 	// Known before the function is made, so that its role can name it.
-	c.functionName = in.functionName(discoverName)
+	c.functionName = in.functionName(assets.Discover)
 	c.size = FunctionProps{MemoryMB: discoverMemoryMB, Timeout: 15 * time.Minute}
 	c.environment = maps.Clone(c.environment)
 	if in.buffer == nil {

@@ -2,8 +2,6 @@ package constructs
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -15,6 +13,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 )
 
@@ -83,18 +82,23 @@ func (p FunctionProps) validate(report report, field string, b Buffer) {
 	}
 }
 
-// asset returns the folder with the binary of a function.
-func asset(root string, a Architecture, name string) string {
-	return filepath.Join(root, a.goarch(), name)
-}
-
-// missing reports which of the functions are not built.
-func missing(report report, assets string, a Architecture, names ...string) {
-	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(asset(assets, a, name), "bootstrap")); err != nil {
-			report("Assets", "%v: run \"make build\" first", err)
-		}
+// findBinaries returns the folder with the binaries of the functions, which it
+// builds unless the user has given one.
+func findBinaries(report report, given string, a Architecture, functions ...string) string {
+	if len(functions) == 0 {
+		return given
 	}
+	if given == "" {
+		built, err := assets.Build(a.goarch(), functions...)
+		if err != nil {
+			report("Assets", "%v", err)
+		}
+		return built
+	}
+	for _, err := range assets.Missing(given, a.goarch(), functions...) {
+		report("Assets", "%v", err)
+	}
+	return given
 }
 
 // function is a Lambda function and the role that is its alone.
@@ -168,7 +172,7 @@ func newFunction(scope core.Construct, id string, c functionConfig) function {
 		Runtime:      providedRuntime(struct{}{}),
 		Architecture: architectureOf(c.architecture),
 		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(asset(c.assets, c.architecture, c.name)), nil),
+		Code:         awslambda.Code_FromAsset(jsii.String(assets.Folder(c.assets, c.architecture.goarch(), c.name)), nil),
 		Role:         role,
 		LogGroup:     logs,
 		MemorySize:   jsii.Number(c.size.MemoryMB),

@@ -1,6 +1,7 @@
 package constructs
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -13,18 +14,9 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
-)
-
-// The names of the functions' binaries.
-const (
-	unpackName    = "unpack"
-	loadName      = "load"
-	discoverName  = "discover"
-	drainName     = "drain"
-	exportName    = "export"
-	snowflakeName = "snowflake"
 )
 
 // IngestionPipeline is one feed, from its sources to the table:
@@ -79,7 +71,9 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 		return nil, err
 	}
 	props = props.withDefaults()
-	if err := props.validateAssets(); err != nil {
+	var assetErrs []error
+	props.Assets = findBinaries(props.report(&assetErrs), props.Assets, props.Architecture, props.functions()...)
+	if err := errors.Join(assetErrs...); err != nil {
 		return nil, err
 	}
 	spec := props.spec()
@@ -155,7 +149,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 }
 
 func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *buffer) function {
-	c.name, c.size = loadName, props
+	c.name, c.size = assets.Load, props
 	if b != nil {
 		c.queue = b.load
 	}
@@ -171,7 +165,7 @@ func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *bu
 }
 
 func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, b *buffer) function {
-	c.name, c.size = unpackName, props
+	c.name, c.size = assets.Unpack, props
 	c.description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
 	c.environment = maps.Clone(c.environment)
 	if b != nil {

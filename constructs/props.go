@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
@@ -60,8 +61,12 @@ type IngestionPipelineProps struct {
 	// LogRetentionDays is for how long the functions' logs are kept (default
 	// 30). CloudWatch Logs has 1, 3, 5, 7, 14, 30, 60, 90 … 3653.
 	LogRetentionDays int
-	// Assets is the folder of the functions' binaries, as `make build` leaves
-	// them: <Assets>/<goarch>/<function>/bootstrap (default "dist").
+	// Assets is a folder with binaries of the functions that you have built:
+	// <Assets>/<goarch>/<function>/bootstrap. Default: NewIngestionPipeline builds
+	// them with the go command from the sources of this module, at the versions that
+	// the go.mod in the working directory names, and keeps them in the user's cache
+	// directory under a hash of the sources. So an app needs no build step of its
+	// own and never deploys a stale binary.
 	Assets string
 }
 
@@ -69,21 +74,19 @@ const (
 	defaultUnpackMemoryMB   = 1769
 	defaultLoadMemoryMB     = 512
 	defaultLogRetentionDays = 30
-	defaultAssets           = "dist"
 )
 
 func (p IngestionPipelineProps) withDefaults() IngestionPipelineProps {
-	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays, &p.Assets)
+	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays)
 	p.Buffer = cmp.Or(p.Buffer, Direct)
 	p.Unpack = p.Unpack.withDefaults(defaultUnpackMemoryMB)
 	p.Load = p.Load.withDefaults(defaultLoadMemoryMB)
 	return p
 }
 
-func setFunctionDefaults(a *Architecture, logRetentionDays *int, assets *string) {
+func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 	*a = cmp.Or(*a, ARM64)
 	*logRetentionDays = cmp.Or(*logRetentionDays, defaultLogRetentionDays)
-	*assets = cmp.Or(*assets, defaultAssets)
 }
 
 // spec returns what the functions will read from their environment.
@@ -151,24 +154,23 @@ func (p IngestionPipelineProps) report(errs *[]error) report {
 	}
 }
 
-// validateAssets reports the functions that are not built.
-func (p IngestionPipelineProps) validateAssets() error {
-	names := []string{unpackName, loadName}
+// functions are the names of the functions that the feed has, with those of a
+// store that is made with it.
+func (p IngestionPipelineProps) functions() []string {
+	names := []string{assets.Unpack, assets.Load}
 	if p.has(feed.ExternalBucket) {
-		names = append(names, discoverName)
+		names = append(names, assets.Discover)
 	}
 	if p.Buffer == Queue {
-		names = append(names, drainName)
+		names = append(names, assets.Drain)
 	}
 	if p.Snowflake != nil && p.Snowflake.Connection != nil {
-		names = append(names, snowflakeName)
+		names = append(names, assets.Snowflake)
 	}
 	if p.Store == nil && p.ownStore().Changes {
-		names = append(names, exportName)
+		names = append(names, assets.Export)
 	}
-	var errs []error
-	missing(p.report(&errs), p.Assets, p.Architecture, names...)
-	return errors.Join(errs...)
+	return names
 }
 
 // ownStore are the props of the store that the feed makes if it is given none.

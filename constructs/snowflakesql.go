@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"example.com/ingestion/constructs/internal/assets"
 )
 
 // snowflakeScope has the function that a stack's custom resources share.
@@ -49,7 +51,7 @@ func (s *site) newDeployer(settings settings) *function {
 	}
 	f := newFunction(core.NewConstruct(s.stack, jsii.String(snowflakeScope)), "Function", functionConfig{
 		settings:    settings,
-		name:        snowflakeName,
+		name:        assets.Snowflake,
 		of:          "of stack " + s.id(),
 		description: "Makes, changes and drops the objects in Snowflake at deployment, and looks after its pipes",
 		size:        FunctionProps{MemoryMB: 512, Timeout: snowflakeTimeout},

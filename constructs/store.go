@@ -13,6 +13,7 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
@@ -101,7 +102,7 @@ type StoreProps struct {
 }
 
 func (p StoreProps) withDefaults() StoreProps {
-	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays, &p.Assets)
+	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays)
 	return p
 }
 
@@ -146,10 +147,10 @@ func (p StoreProps) Validate() error {
 func (p StoreProps) functions() []string {
 	var names []string
 	if p.Snowflake != nil {
-		names = append(names, snowflakeName)
+		names = append(names, assets.Snowflake)
 	}
 	if p.Changes {
-		names = append(names, exportName)
+		names = append(names, assets.Export)
 	}
 	return names
 }
@@ -164,7 +165,7 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	}
 	props = props.withDefaults()
 	var errs []error
-	missing(storeReport(&errs), props.Assets, props.Architecture, props.functions()...)
+	props.Assets = findBinaries(storeReport(&errs), props.Assets, props.Architecture, props.functions()...)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

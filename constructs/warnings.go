@@ -2,12 +2,12 @@ package constructs
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	core "github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
@@ -104,8 +104,20 @@ func (p IngestionPipelineProps) Warnings() []string {
 // or compared.
 func annotate(this core.Construct, warnings []string) {
 	for _, w := range warnings {
-		awscdk.Annotations_Of(this).AddWarningV2(jsii.String("ingestion:"+digest(w, 4)), &w)
+		addWarning(this, "ingestion:"+digest(w, 4), w)
 	}
+}
+
+// addWarning calls Annotations.AddWarningV2, which takes a third parameter,
+// options, from some version of the CDK between 2.260 and 2.275 on. By reflection
+// this module compiles with the versions before and after.
+func addWarning(scope core.IConstruct, id, message string) {
+	add := reflect.ValueOf(awscdk.Annotations_Of(scope)).MethodByName("AddWarningV2")
+	args := []reflect.Value{reflect.ValueOf(&id), reflect.ValueOf(&message)}
+	for i := len(args); i < add.Type().NumIn(); i++ {
+		args = append(args, reflect.Zero(add.Type().In(i)))
+	}
+	add.Call(args)
 }
 
 // locator is an account of Snowflake by its old name, with its region where that

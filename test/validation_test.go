@@ -159,25 +159,25 @@ func TestFunctionsThatAreNotBuilt(t *testing.T) {
 	props.Assets = "nowhere"
 	_, err := constructs.NewIngestionPipeline(newStack(newApp(t), "Stack"), "Feed", props)
 	requireLines(t, err, []string{
-		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: run "make build" first`,
-		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
+		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 	})
 
 	props.Snowflake = changesToSnowflake()
 	_, err = constructs.NewIngestionPipeline(newStack(newApp(t), "Stack"), "Feed", props)
 	requireLines(t, err, []string{
-		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: run "make build" first`,
-		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: run "make build" first`,
-		`feed "orders": Assets: stat nowhere/arm64/snowflake/bootstrap: no such file or directory: run "make build" first`,
-		`feed "orders": Assets: stat nowhere/arm64/export/bootstrap: no such file or directory: run "make build" first`,
+		`feed "orders": Assets: stat nowhere/arm64/unpack/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
+		`feed "orders": Assets: stat nowhere/arm64/load/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
+		`feed "orders": Assets: stat nowhere/arm64/snowflake/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
+		`feed "orders": Assets: stat nowhere/arm64/export/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 	})
 
 	_, err = constructs.NewStore(newStack(newApp(t), "Store"), "Store", constructs.StoreProps{
 		Snowflake: connection(), Changes: true, Architecture: constructs.X86, Assets: "nowhere",
 	})
 	requireLines(t, err, []string{
-		`store: Assets: stat nowhere/amd64/snowflake/bootstrap: no such file or directory: run "make build" first`,
-		`store: Assets: stat nowhere/amd64/export/bootstrap: no such file or directory: run "make build" first`,
+		`store: Assets: stat nowhere/amd64/snowflake/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
+		`store: Assets: stat nowhere/amd64/export/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 	})
 }
 

@@ -135,6 +135,7 @@ func app(dir string, context map[string]any, n int, full bool) (err error) {
 		architecture = constructs.ARM64
 	}
 	connection := &constructs.SnowflakeConnection{Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION", Secret: "ingestion/snowflake"}
+	// Built when they are not in the cache: that is not measured.
 	storeProps := constructs.StoreProps{Architecture: architecture, LandingExpirationDays: 90}
 	if full {
 		storeProps.Snowflake = connection
