@@ -93,14 +93,14 @@ func wrap(snippet string) string {
 		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
 		{{"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
 	} {
-		var lines string
+		var lines strings.Builder
 		for _, i := range group {
 			if strings.Contains(before+snippet, i[0]) {
-				lines += "\t\"" + i[1] + "\"\n"
+				fmt.Fprintf(&lines, "\t%q\n", i[1])
 			}
 		}
-		if lines != "" {
-			imports = append(imports, lines)
+		if lines.Len() > 0 {
+			imports = append(imports, lines.String())
 		}
 	}
 	body := indent + strings.ReplaceAll(strings.TrimSuffix(snippet, "\n"), "\n", "\n"+indent) + "\n"
