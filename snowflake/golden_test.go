@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/sqltext"
+	"example.com/ingestion/local/snowflake/sqlparser"
 	"example.com/ingestion/snowflake"
-	"example.com/ingestion/snowflake/token"
 )
 
 var (
@@ -116,7 +118,7 @@ func TestGolden(t *testing.T) {
 					fmt.Fprintf(&b, "\n-- %s %s: %s\n", o.Kind(), o.Name(), verb.name)
 					for _, statement := range verb.statements {
 						b.WriteString(statement + ";\n")
-						if err := snowflake.Check(statement); err != nil {
+						if err := sqlparser.Check(statement); err != nil {
 							t.Errorf("%v:\n%s", err, statement)
 						}
 					}
@@ -126,6 +128,29 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// TestMisspelledOptions shows that the check of the other tests is strict: it
+// rejects every generated statement in which one option is misspelled.
+func TestMisspelledOptions(t *testing.T) {
+	for name, spec := range modes() {
+		plan, err := spec.Plan(names())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range plan.Objects() {
+			statement := o.Create()[0]
+			for _, option := range optionRE.FindAllStringSubmatchIndex(statement, -1) {
+				broken := statement[:option[3]] + "X" + statement[option[3]:]
+				if sqlparser.Check(broken) == nil {
+					t.Errorf("%s: passes with %q", name, broken[option[2]:option[3]+1])
+				}
+			}
+		}
+	}
+}
+
+// optionRE matches <option>=, but not column names and conditions.
+var optionRE = regexp.MustCompile(`([A-Z_]{4,})=[^>]`)
 
 func TestScript(t *testing.T) {
 	for name, spec := range map[string]snowflake.Spec{
@@ -139,12 +164,12 @@ func TestScript(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, name+".sql", script)
-			statements, err := token.Statements(script)
+			statements, err := sqltext.Statements(script)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, statement := range statements {
-				if err := snowflake.Check(statement); err != nil {
+				if err := sqlparser.Check(statement); err != nil {
 					t.Errorf("%v:\n%s", err, statement)
 				}
 			}

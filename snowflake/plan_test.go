@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/local/snowflake/sqlparser"
 	"example.com/ingestion/snowflake"
 )
 
@@ -212,7 +213,7 @@ func TestEncoding(t *testing.T) {
 			if !strings.Contains(statement, test.want) {
 				t.Errorf("%s\nhas no %s", statement, test.want)
 			}
-			if err := snowflake.Check(statement); err != nil {
+			if err := sqlparser.Check(statement); err != nil {
 				t.Error(err)
 			}
 		})

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/sqltext"
+	"example.com/ingestion/local/snowflake/sqlparser"
 	"example.com/ingestion/snowflake"
-	"example.com/ingestion/snowflake/token"
 )
 
 // hostile are names that break out of careless quotes.
@@ -36,12 +37,12 @@ func roundTrip(t *testing.T, s string) {
 		t.Skip("refused by Validate")
 	}
 	sql := "A " + snowflake.Identifier(s) + snowflake.Literal(s) + "." + snowflake.Qualified(s, s)
-	tokens, err := token.Tokens(sql)
+	tokens, err := sqltext.Tokens(sql)
 	if err != nil {
 		t.Fatalf("%q: %v", sql, err)
 	}
 	stored := snowflake.Place{Object: s}.StoredName()
-	kinds := []token.Kind{token.Word, token.Quoted, token.String, token.Symbol, token.Quoted, token.Symbol, token.Quoted}
+	kinds := []sqltext.Kind{sqltext.Word, sqltext.Quoted, sqltext.String, sqltext.Symbol, sqltext.Quoted, sqltext.Symbol, sqltext.Quoted}
 	values := []string{"A", stored, s, ".", stored, ".", stored}
 	if len(tokens) != len(kinds) {
 		t.Fatalf("%q has %d tokens, want %d", sql, len(tokens), len(kinds))
@@ -95,9 +96,9 @@ func TestHostileNamesInStatements(t *testing.T) {
 			for _, o := range plan.Objects() {
 				for _, verb := range verbs(o, plan) {
 					for _, sql := range verb.statements {
-						statements, err := token.Statements(sql)
-						if err != nil || len(statements) != 1 || snowflake.Check(sql) != nil {
-							t.Fatalf("%s: %d statements, %v, %v:\n%s", mode, len(statements), err, snowflake.Check(sql), sql)
+						statements, err := sqltext.Statements(sql)
+						if err != nil || len(statements) != 1 || sqlparser.Check(sql) != nil {
+							t.Fatalf("%s: %d statements, %v, %v:\n%s", mode, len(statements), err, sqlparser.Check(sql), sql)
 						}
 					}
 				}
@@ -107,7 +108,7 @@ func TestHostileNamesInStatements(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if statements, err := token.Statements(script); err != nil || len(statements) != 18 {
+				if statements, err := sqltext.Statements(script); err != nil || len(statements) != 18 {
 					t.Errorf("%q: the script has %d statements, %v", name, len(statements), err)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/sqltext"
 )
 
 // maxIdentifier is the longest identifier, in characters (documentation:
@@ -134,10 +135,10 @@ func (s Spec) validateLoad(add adder) {
 	case Bulk:
 		if s.Schedule == "" {
 			add("Schedule", "is required for Bulk: five fields, such as \"17 2 * * *\" for every night at 02:17")
-		} else if err := checkCron(s.Schedule); err != nil {
+		} else if err := sqltext.CheckCron(s.Schedule); err != nil {
 			add("Schedule", "%v", err)
 		}
-		if err := checkTimeZone(s.TimeZone); err != nil {
+		if err := sqltext.CheckTimeZone(s.TimeZone); err != nil {
 			add("TimeZone", "%v", err)
 		}
 	default:

@@ -49,9 +49,9 @@ func TestValidate(t *testing.T) {
 		"schedule":         {func(s *snowflake.Spec) { s.Schedule = "1 2 * * *" }, `Schedule: "1 2 * * *" belongs to Bulk, this is continuous: it loads whenever an object arrives`},
 		"time zone":        {func(s *snowflake.Spec) { s.TimeZone = "UTC" }, `TimeZone: "UTC" belongs to Bulk, this is continuous`},
 		"no schedule":      {func(s *snowflake.Spec) { s.Load, s.TimeZone = snowflake.Bulk, "UTC" }, `Schedule: is required for Bulk: five fields, such as "17 2 * * *" for every night at 02:17`},
-		"bad schedule":     {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "UTC", "1 25 * * *" }, `Schedule: "1 25 * * *": hour: "25" is outside 0 to 23`},
-		"bad time zone":    {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "CEST", "1 2 * * *" }, `TimeZone: "CEST" is no time zone of IANA's: write UTC or, for example, Europe/Berlin`},
-		"machine's zone":   {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "Local", "1 2 * * *" }, `TimeZone: "Local" is no time zone of IANA's: write UTC or, for example, Europe/Berlin`},
+		"bad schedule":     {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "UTC", "1 25 * * *" }, `Schedule: "1 25 * * *": hour: "25" is neither * nor a value or range of 0 to 23, with or without a step`},
+		"bad time zone":    {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "CEST", "1 2 * * *" }, `TimeZone: "CEST" is not an IANA time zone: write UTC or, for example, Europe/Berlin`},
+		"machine's zone":   {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "Local", "1 2 * * *" }, `TimeZone: "Local" is not an IANA time zone: write UTC or, for example, Europe/Berlin`},
 
 		"files, JSON":    {files(json, nil), ""},
 		"files, CSV":     {files(csv, nil), ""},
@@ -84,12 +84,12 @@ func TestValidate(t *testing.T) {
 		"empty key":      {columns(snowflake.Column{Name: "a", Path: "a..b"}), `Columns[0].Path: "a..b" has an empty key: write object keys separated by dots, such as "properties.mag"`},
 		"NUL in path":    {columns(snowflake.Column{Name: "a", Path: "\x00"}), `Columns[0].Path: "\x00" has the character NUL, which SQL cannot hold`},
 		"dots in name":   {columns(snowflake.Column{Name: "a..b"}), ""},
-		"unknown type":   {columns(snowflake.Column{Name: "a", Type: "STRNG"}), `Columns[0].Type: "STRNG" is no data type of Snowflake`},
-		"injected type":  {columns(snowflake.Column{Name: "a", Type: "FLOAT) FROM X --"}), `Columns[0].Type: "FLOAT) FROM X --" is no data type of Snowflake`},
+		"unknown type":   {columns(snowflake.Column{Name: "a", Type: "STRNG"}), `Columns[0].Type: "STRNG" is not a data type of Snowflake`},
+		"injected type":  {columns(snowflake.Column{Name: "a", Type: "FLOAT) FROM X --"}), `Columns[0].Type: "FLOAT) FROM X --" is not a data type of Snowflake`},
 		"precision":      {columns(snowflake.Column{Name: "a", Type: "NUMBER(40)"}), `Columns[0].Type: "NUMBER(40)": parameter 1 is outside 1 to 38`},
 		"scale":          {columns(snowflake.Column{Name: "a", Type: "NUMBER(3,5)"}), `Columns[0].Type: "NUMBER(3,5)": the scale 5 is more than the precision 3`},
-		"three":          {columns(snowflake.Column{Name: "a", Type: "NUMBER(3,1,1)"}), `Columns[0].Type: "NUMBER(3,1,1)": NUMBER takes 2 parameters in brackets at most`},
-		"open bracket":   {columns(snowflake.Column{Name: "a", Type: "NUMBER(3"}), `Columns[0].Type: "NUMBER(3": NUMBER takes 2 parameters in brackets at most`},
+		"three":          {columns(snowflake.Column{Name: "a", Type: "NUMBER(3,1,1)"}), `Columns[0].Type: "NUMBER(3,1,1)": NUMBER takes at most 2 parameters in parentheses`},
+		"open bracket":   {columns(snowflake.Column{Name: "a", Type: "NUMBER(3"}), `Columns[0].Type: "NUMBER(3": NUMBER takes at most 2 parameters in parentheses`},
 		"length":         {columns(snowflake.Column{Name: "a", Type: "VARCHAR(10)"}), `Columns[0].Type: "VARCHAR(10)" has a length, and longer text would be lost: leave the length out, it costs nothing`},
 		"types":          {columns(snowflake.Column{Name: "a", Type: "double  precision"}, snowflake.Column{Name: "b", Type: "Timestamp_TZ( 3 )"}, snowflake.Column{Name: "c", Type: "decimal(38,37)"}), ""},
 	} {
@@ -123,7 +123,7 @@ func TestOtherTypesAreRefused(t *testing.T) {
 	for _, kind := range []string{"TIMESTAMP", "OBJECT", "ARRAY", "BINARY", "GEOGRAPHY", "CHAR(3)"} {
 		s := mode(snowflake.FromParts, snowflake.Continuous, json).WithDefaults()
 		s.Columns = []snowflake.Column{{Name: "a", Type: kind}}
-		want := `"` + kind + `" is no type for a view, which casts text and must mean the same in every session: use one of BIGINT, BOOLEAN`
+		want := `"` + kind + `" cannot be the type of a view's column, which is converted from text and must mean the same in every session: use one of BIGINT, BOOLEAN`
 		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -155,18 +155,18 @@ func TestSchedules(t *testing.T) {
 		"0 0 * *":                 `has 4 fields, a schedule has 5`,
 		"@daily":                  `has 1 fields, a schedule has 5`,
 		"0 0 0 * * *":             `has 6 fields`,
-		"60 * * * *":              `minute: "60" is outside 0 to 59`,
-		"-1 * * * *":              `minute: "" is outside 0 to 59`,
-		"* * 0 * *":               `day of month: "0" is outside 1 to 31`,
-		"* * 5L * *":              `day of month: "5L": a day before L is a day of the week`,
-		"* * * 13 *":              `month: "13" is outside 1 to 12`,
-		"* * * * 7":               `day of week: "7" is outside 0 to 6`,
-		"* * * * 7L":              `day of week: "7" is outside 0 to 6`,
-		"5-1 * * * *":             `minute: "5-1" ends before it starts`,
-		"*/0 * * * *":             `minute: "*/0": the step is outside 1 to 59`,
-		"*/x * * * *":             `minute: "*/x": the step is outside 1 to 59`,
-		"1,,2 * * * *":            `minute: "" is outside 0 to 59`,
-		"1;2 * * * *":             `minute: "1;2" is outside 0 to 59`,
+		"60 * * * *":              `minute: "60" is neither * nor a value or range of 0 to 59`,
+		"-1 * * * *":              `minute: "-1" is neither * nor a value or range of 0 to 59`,
+		"* * 0 * *":               `day of month: "0" is neither * nor a value or range of 1 to 31`,
+		"* * 5L * *":              `day of month: "5L": only a day of the week may precede L`,
+		"* * * 13 *":              `month: "13" is neither * nor a value or range of 1 to 12`,
+		"* * * * 7":               `day of week: "7" is neither * nor a value or range of 0 to 6`,
+		"* * * * 7L":              `day of week: "7" is neither * nor a value or range of 0 to 6`,
+		"5-1 * * * *":             `minute: "5-1" is neither * nor a value or range of 0 to 59`,
+		"*/0 * * * *":             `minute: "*/0" is neither * nor a value or range of 0 to 59`,
+		"*/x * * * *":             `minute: "*/x" is neither * nor a value or range of 0 to 59`,
+		"1,,2 * * * *":            `minute: "" is neither * nor a value or range of 0 to 59`,
+		"1;2 * * * *":             `minute: "1;2" is neither * nor a value or range of 0 to 59`,
 		"' OR 1 * * * *":          `has 7 fields`,
 	} {
 		s := mode(snowflake.FromParts, snowflake.Bulk, json)

@@ -74,7 +74,7 @@ func TestValidateSnowflake(t *testing.T) {
 			p.Snowflake.From, p.Snowflake.Load = constructs.FromFiles(), constructs.Bulk("17 2 * * *", constructs.InTimeZone("Mars"))
 		}, []string{
 			feed + `Prefix: "in" must end with a slash: without it the stage also shows its neighbours; with FromFiles make the source's prefix a folder`,
-			feed + `TimeZone: "Mars" is no time zone of IANA's: write UTC or, for example, Europe/Berlin`,
+			feed + `TimeZone: "Mars" is not an IANA time zone: write UTC or, for example, Europe/Berlin`,
 			feed + `From: FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()`,
 		}},
 		{"too many suffixes for two notifications each", func(p *constructs.IngestionPipelineProps) {

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // props is what CloudFormation hands on: every scalar is a string.
@@ -38,7 +38,7 @@ func props(change map[string]any) map[string]any {
 	}
 }
 
-func on(a *fake.Account) handler {
+func on(a *fakesnowflake.Account) handler {
 	return handler{open: func(context.Context, snowflake.Connection) (session, error) { return a, nil }}
 }
 
@@ -46,7 +46,7 @@ func request(kind cfn.RequestType, resource, id string, now, old map[string]any)
 	return cfn.Event{RequestType: kind, ResourceType: resource, PhysicalResourceID: id, ResourceProperties: now, OldResourceProperties: old}
 }
 
-func handle(t *testing.T, a *fake.Account, event cfn.Event, wantID string) map[string]any {
+func handle(t *testing.T, a *fakesnowflake.Account, event cfn.Event, wantID string) map[string]any {
 	t.Helper()
 	id, data, err := on(a).handle(t.Context(), event)
 	if err != nil || id != wantID {
@@ -56,17 +56,17 @@ func handle(t *testing.T, a *fake.Account, event cfn.Event, wantID string) map[s
 }
 
 func TestLife(t *testing.T) {
-	a := &fake.Account{}
+	a := &fakesnowflake.Account{}
 	data := handle(t, a, request(cfn.RequestCreate, typeSubscriber, "", props(nil), nil), "subscriber")
-	if data["PrincipalArn"] != fake.SubscriberARN {
+	if data["PrincipalArn"] != fakesnowflake.SubscriberARN {
 		t.Errorf("subscriber: %v", data)
 	}
 	data = handle(t, a, request(cfn.RequestCreate, typeIntegration, "", props(nil), nil), "ORDERS_INTEGRATION")
-	if data["IamUserArn"] != fake.IAMUserARN || data["ExternalId"] != "stack-orders" || data["Name"] != "ORDERS_INTEGRATION" {
+	if data["IamUserArn"] != fakesnowflake.IAMUserARN || data["ExternalId"] != "stack-orders" || data["Name"] != "ORDERS_INTEGRATION" {
 		t.Errorf("integration: %v", data)
 	}
 	data = handle(t, a, request(cfn.RequestCreate, typeObjects, "", props(nil), nil), "RAW.PUBLIC.ORDERS")
-	if data["Table"] != `"RAW"."PUBLIC"."ORDERS"` || data["View"] != `"RAW"."PUBLIC"."ORDERS_LATEST"` || data["NotificationChannel"] != fake.QueueARN {
+	if data["Table"] != `"RAW"."PUBLIC"."ORDERS"` || data["View"] != `"RAW"."PUBLIC"."ORDERS_LATEST"` || data["NotificationChannel"] != fakesnowflake.QueueARN {
 		t.Errorf("objects: %v", data)
 	}
 	renamed := props(map[string]any{"view": "seen"})
@@ -89,10 +89,10 @@ func TestCreateThatMadeNothing(t *testing.T) {
 		event   cfn.Event
 	}{
 		"wrong key":     {shut, request(cfn.RequestCreate, typeObjects, "", props(nil), nil)},
-		"wrong spec":    {on(&fake.Account{}), request(cfn.RequestCreate, typeObjects, "", props(map[string]any{"load": "never"}), nil)},
-		"wrong type":    {on(&fake.Account{}), request(cfn.RequestCreate, "Custom::Other", "", props(nil), nil)},
-		"no privilege":  {on(&fake.Account{Fail: func(string) error { return errors.New("insufficient privileges") }}), request(cfn.RequestCreate, typeIntegration, "", props(nil), nil)},
-		"no properties": {on(&fake.Account{}), request(cfn.RequestCreate, typeObjects, "", map[string]any{"Spec": "x"}, nil)},
+		"wrong spec":    {on(&fakesnowflake.Account{}), request(cfn.RequestCreate, typeObjects, "", props(map[string]any{"load": "never"}), nil)},
+		"wrong type":    {on(&fakesnowflake.Account{}), request(cfn.RequestCreate, "Custom::Other", "", props(nil), nil)},
+		"no privilege":  {on(&fakesnowflake.Account{Fail: func(string) error { return errors.New("insufficient privileges") }}), request(cfn.RequestCreate, typeIntegration, "", props(nil), nil)},
+		"no properties": {on(&fakesnowflake.Account{}), request(cfn.RequestCreate, typeObjects, "", map[string]any{"Spec": "x"}, nil)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestCreateThatMadeNothing(t *testing.T) {
 
 // What failed half-way is dropped, but never the table, which may be older.
 func TestCreateThatFailedHalfWay(t *testing.T) {
-	a := &fake.Account{Fail: func(statement string) error {
+	a := &fakesnowflake.Account{Fail: func(statement string) error {
 		if strings.HasPrefix(statement, "CREATE PIPE") {
 			return errors.New("no")
 		}
@@ -130,7 +130,7 @@ func TestCreateThatFailedHalfWay(t *testing.T) {
 // A statement that was cut off may have been run: its delete has to look.
 func TestCreateThatWasCutOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	a := &fake.Account{Fail: func(statement string) error {
+	a := &fakesnowflake.Account{Fail: func(statement string) error {
 		if strings.HasPrefix(statement, "CREATE STORAGE INTEGRATION") {
 			cancel()
 			return ctx.Err()
@@ -144,7 +144,7 @@ func TestCreateThatWasCutOff(t *testing.T) {
 }
 
 func TestReplacementAndItsRollback(t *testing.T) {
-	a := &fake.Account{}
+	a := &fakesnowflake.Account{}
 	other := props(map[string]any{"table": "other"})
 	handle(t, a, request(cfn.RequestCreate, typeObjects, "", props(nil), nil), "RAW.PUBLIC.ORDERS")
 	before := a.Objects()
@@ -172,7 +172,7 @@ func TestReplacementAndItsRollback(t *testing.T) {
 
 func TestAnswerComesBeforeTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &fake.Account{Validation: func() string { return `{"status":"failure","message":"no role"}` }}
+		a := &fakesnowflake.Account{Validation: func() string { return `{"status":"failure","message":"no role"}` }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()

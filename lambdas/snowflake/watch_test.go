@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // oneItem is a table with at most one item, and a topic.
@@ -139,8 +139,8 @@ func orders() watch {
 }
 
 func watcherOn(aws *oneItem, s step) watcher {
-	account := &fake.Account{Status: func() string { return s.status }}
-	account.Add(fake.Object{Kind: string(snowflake.KindPipe), Name: snowflake.Pipe{Place: orders().Spec.PipePlace()}.Name()})
+	account := &fakesnowflake.Account{Status: func() string { return s.status }}
+	account.Add(fakesnowflake.Object{Kind: string(snowflake.KindPipe), Name: snowflake.Pipe{Place: orders().Spec.PipePlace()}.Name()})
 	return watcher{
 		open:  func(context.Context, snowflake.Connection) (session, error) { return account, s.err },
 		table: aws, topic: aws,

@@ -7,16 +7,16 @@ import (
 
 // alter runs ALTER.
 func (st *statement) alter(ctx context.Context) (*result, error) {
-	st.next()
-	if st.accept("SESSION") {
+	st.Next()
+	if st.Accept("SESSION") {
 		return nil, errUnsupported("ALTER SESSION")
 	}
-	kind, err := st.kind(false)
+	kind, err := st.Kind(false)
 	if err != nil {
 		return nil, err
 	}
-	ifExists := st.accept("IF", "EXISTS")
-	parts, err := st.name()
+	ifExists := st.Accept("IF", "EXISTS")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func (st *statement) alter(ctx context.Context) (*result, error) {
 	case kindTask:
 		return st.alterTask(ctx, o)
 	case kindExternal:
-		if st.accept("REFRESH") {
-			if err := st.end(); err != nil {
+		if st.Accept("REFRESH") {
+			if err := st.ExpectEnd(); err != nil {
 				return nil, err
 			}
 			return st.refreshExternal(ctx, o)
@@ -57,14 +57,14 @@ func (st *statement) alter(ctx context.Context) (*result, error) {
 
 // alterSet runs ALTER … SET options.
 func (st *statement) alterSet(o *object) (*result, error) {
-	if err := st.expect("SET"); err != nil {
+	if err := st.Expect("SET"); err != nil {
 		return nil, err
 	}
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	switch d := o.detail.(type) {
@@ -80,8 +80,8 @@ func (st *statement) alterSet(o *object) (*result, error) {
 				return nil, errUnsupported("ALTER " + o.kind + " SET " + key)
 			}
 		}
-		if options.has("COMMENT") {
-			o.comment = options.text("COMMENT")
+		if options.Has("COMMENT") {
+			o.comment = options.Text("COMMENT")
 		}
 	}
 	return done("Statement executed successfully."), nil

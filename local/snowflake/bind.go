@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 // bind is a value for a question mark, in the driver's text form.
@@ -20,14 +22,14 @@ func bindAll(sql string, binds map[string]bind) (string, error) {
 	if len(binds) == 0 {
 		return sql, nil
 	}
-	toks, err := lex(sql)
+	tokens, err := sqltext.Tokens(sql)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	at, n := 0, 0
-	for _, t := range toks {
-		if !t.is("?") {
+	for _, t := range tokens {
+		if !t.Is("?") {
 			continue
 		}
 		n++
@@ -39,9 +41,9 @@ func bindAll(sql string, binds map[string]bind) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(sql[at:t.from])
+		b.WriteString(sql[at:t.Start])
 		b.WriteString(text)
-		at = t.to
+		at = t.Stop
 	}
 	b.WriteString(sql[at:])
 	return b.String(), nil

@@ -4,23 +4,25 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // The kinds of objects.
 const (
 	kindAccount     = "ACCOUNT"
-	kindDatabase    = "DATABASE"
-	kindSchema      = "SCHEMA"
-	kindWarehouse   = "WAREHOUSE"
-	kindIntegration = "STORAGE INTEGRATION"
-	kindFormat      = "FILE FORMAT"
-	kindStage       = "STAGE"
-	kindTable       = "TABLE"
-	kindExternal    = "EXTERNAL TABLE"
-	kindView        = "VIEW"
-	kindPipe        = "PIPE"
-	kindTask        = "TASK"
-	kindStream      = "STREAM"
+	kindDatabase    = sqlparser.KindDatabase
+	kindSchema      = sqlparser.KindSchema
+	kindWarehouse   = sqlparser.KindWarehouse
+	kindIntegration = sqlparser.KindStorageIntegration
+	kindFormat      = sqlparser.KindFileFormat
+	kindStage       = sqlparser.KindStage
+	kindTable       = sqlparser.KindTable
+	kindExternal    = sqlparser.KindExternalTable
+	kindView        = sqlparser.KindView
+	kindPipe        = sqlparser.KindPipe
+	kindTask        = sqlparser.KindTask
+	kindStream      = sqlparser.KindStream
 
 	adminRole     = "ACCOUNTADMIN"
 	publicRole    = "PUBLIC"

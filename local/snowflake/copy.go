@@ -11,6 +11,7 @@ import (
 
 	"example.com/ingestion/local/snowflake/cloud"
 	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // copyPlan is a COPY INTO that was read and whose names were found.
@@ -19,7 +20,7 @@ type copyPlan struct {
 	target  *object
 	table   *table
 	columns []string
-	selects []*parser // expressions over a file's columns; empty: by place or name
+	selects []*sqlparser.Parser // expressions over a file's columns; empty: by place or name
 	stage   *object
 	path    string
 	format  files.Format
@@ -35,93 +36,32 @@ type includeColumn struct{ column, metadata string }
 
 // plan reads a COPY INTO. onError is what holds without ON_ERROR.
 func (st *statement) plan(onError string) (*copyPlan, error) {
-	c := &copyPlan{text: st.rest()}
-	if err := st.expect("COPY", "INTO"); err != nil {
-		return nil, err
-	}
-	if st.peek().is("@") {
+	c := &copyPlan{text: st.Rest()}
+	if st.At(2).Is("@") {
 		return nil, errUnsupported("COPY INTO a stage")
 	}
-	parts, err := st.name()
+	read, err := st.Copy()
+	if err == nil {
+		err = st.ExpectEnd()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if c.target, err = st.find(kindTable, parts, "INSERT"); err != nil {
+	c.columns, c.selects = read.Columns, read.Select
+	if c.target, err = st.find(kindTable, read.Table, "INSERT"); err != nil {
 		return nil, err
 	}
 	var ok bool
 	if c.table, ok = c.target.detail.(*table); !ok {
 		return nil, errInvalid("COPY INTO needs a table: '%s' is a %s.", c.target.label(), c.target.kind)
 	}
-	if st.peek().is("(") {
-		inner, err := st.group()
-		if err != nil {
-			return nil, err
-		}
-		for _, part := range inner.split() {
-			c.columns = append(c.columns, part.next().val)
-		}
-	}
-	if err := st.expect("FROM"); err != nil {
+	if c.stage, c.path, err = st.findStage(read.Stage, "USAGE", "READ"); err != nil {
 		return nil, err
 	}
-	var stageParts []string
-	if st.peek().is("(") {
-		inner, err := st.group()
-		if err != nil {
-			return nil, err
-		}
-		stageParts, err = c.readSelect(inner)
-		if err != nil {
-			return nil, err
-		}
-	} else if stageParts, c.path, err = st.stageName(); err != nil {
-		return nil, err
-	}
-	if c.stage, err = st.find(kindStage, stageParts, "USAGE", "READ"); err != nil {
-		return nil, err
-	}
-	options, err := st.readOptions()
-	if err != nil {
-		return nil, err
-	}
-	if err := st.end(); err != nil {
-		return nil, err
-	}
-	return c, c.setOptions(st, options, onError)
+	return c, c.setOptions(st, read.Options, onError)
 }
 
-// readSelect reads SELECT expressions FROM @stage.
-func (c *copyPlan) readSelect(p *parser) ([]string, error) {
-	if err := p.expect("SELECT"); err != nil {
-		return nil, err
-	}
-	from, depth := -1, 0
-	for i := p.i; i < len(p.toks) && from < 0; i++ {
-		switch t := p.toks[i]; {
-		case t.is("("):
-			depth++
-		case t.is(")"):
-			depth--
-		case depth == 0 && t.isWord("FROM"):
-			from = i
-		}
-	}
-	if from < 0 {
-		p.i = len(p.toks)
-		return nil, p.unexpected()
-	}
-	c.selects = (&parser{src: p.src, toks: p.toks[p.i:from]}).split()
-	p.i = from + 1
-	parts, path, err := p.stageName()
-	if err != nil {
-		return nil, err
-	}
-	c.path = path
-	return parts, p.end()
-}
-
-func (c *copyPlan) setOptions(st *statement, options options, onError string) (err error) {
+func (c *copyPlan) setOptions(st *statement, options sqlparser.Options, onError string) (err error) {
 	if c.format, err = st.formatOf(options, c.stage.detail.(*stage)); err != nil {
 		return err
 	}
@@ -129,25 +69,25 @@ func (c *copyPlan) setOptions(st *statement, options options, onError string) (e
 		switch key {
 		case "FILE_FORMAT":
 		case "ON_ERROR":
-			onError = strings.ToUpper(v.val)
+			onError = strings.ToUpper(v.Value)
 		case "PATTERN":
-			if c.pattern, err = compilePattern(v.val); err != nil {
+			if c.pattern, err = compilePattern(v.Value); err != nil {
 				return err
 			}
 		case "FILES":
-			c.files = v.texts()
+			c.files = v.Strings()
 		case "FORCE":
-			c.force = options.flag(key)
+			c.force = options.True(key)
 		case "MATCH_BY_COLUMN_NAME":
-			if c.byName = v.val != "NONE"; c.byName && v.val != "CASE_INSENSITIVE" {
-				return errUnsupported("MATCH_BY_COLUMN_NAME=" + v.val)
+			if c.byName = v.Value != "NONE"; c.byName && v.Value != "CASE_INSENSITIVE" {
+				return errUnsupported("MATCH_BY_COLUMN_NAME=" + v.Value)
 			}
 		case "INCLUDE_METADATA":
-			for column, metadata := range v.options {
+			for column, metadata := range v.Options {
 				if !slices.ContainsFunc(c.table.columns, func(t tableColumn) bool { return t.name == column }) {
 					return errorf("000904", "42000", "SQL compilation error:\ninvalid identifier '%s' in INCLUDE_METADATA", column)
 				}
-				c.include = append(c.include, includeColumn{column, metadata.val})
+				c.include = append(c.include, includeColumn{column, metadata.Value})
 			}
 		default:
 			return errUnsupported("COPY option " + key)
@@ -161,10 +101,6 @@ func (c *copyPlan) setOptions(st *statement, options options, onError string) (e
 		return errUnsupported("ON_ERROR=" + onError)
 	}
 	switch {
-	case c.byName && len(c.selects) > 0:
-		return errInvalid("MATCH_BY_COLUMN_NAME cannot be used with a SELECT.")
-	case len(c.include) > 0 && !c.byName:
-		return errInvalid("INCLUDE_METADATA needs MATCH_BY_COLUMN_NAME.")
 	case c.byName && (c.format.Type != files.CSV || !c.format.ParseHeader):
 		return errUnsupported("MATCH_BY_COLUMN_NAME without CSV and PARSE_HEADER=TRUE")
 	case c.format.ParseHeader && !c.byName:
@@ -204,7 +140,7 @@ func compilePattern(text string) (*regexp.Regexp, error) {
 func (c *copyPlan) expressions(ctx context.Context, st *statement) ([]string, error) {
 	var out []string
 	for _, one := range c.selects {
-		t := st.translator(ctx, &parser{src: one.src, toks: one.toks})
+		t := st.translator(ctx, one.Part(one.Tokens))
 		t.variant = c.format.Type == files.JSON
 		sql, err := t.sql()
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 // maker prepares an object from the rest of its CREATE statement and gives back
@@ -22,48 +24,25 @@ func init() {
 	}
 }
 
-// kinds in the order in which statements are compared with them.
-var kinds = []string{
-	kindExternal, kindFormat, kindIntegration, kindDatabase, kindSchema, kindWarehouse,
-	kindStage, kindTable, kindView, kindPipe, kindTask, kindStream,
-}
-
-// kind reads the words of a kind; plural is SHOW's form.
-func (st *statement) kind(plural bool) (string, error) {
-	for _, k := range kinds {
-		words := strings.Fields(k)
-		if plural {
-			words[len(words)-1] += "S"
-		}
-		if st.accept(words...) {
-			return k, nil
-		}
-	}
-	if word := "INTEGRATION"; st.accept(word) || plural && st.accept(word+"S") {
-		return kindIntegration, nil
-	}
-	return "", st.unexpected()
-}
-
 // create runs CREATE.
 func (st *statement) create(ctx context.Context) (*result, error) {
-	st.next()
-	replace, alter := st.accept("OR", "REPLACE"), false
+	st.Next()
+	replace, alter := st.Accept("OR", "REPLACE"), false
 	if !replace {
-		alter = st.accept("OR", "ALTER")
+		alter = st.Accept("OR", "ALTER")
 	}
-	if st.accept("ROLE") {
+	if st.Accept("ROLE") {
 		return st.createRole()
 	}
-	kind, err := st.kind(false)
+	kind, err := st.Kind(false)
 	if err != nil {
 		return nil, err
 	}
 	if alter && kind != kindFormat && kind != kindTask {
 		return nil, errUnsupported("CREATE OR ALTER " + kind)
 	}
-	ifMissing := st.accept("IF", "NOT", "EXISTS")
-	parts, err := st.name()
+	ifMissing := st.Accept("IF", "NOT", "EXISTS")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +73,7 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 		return textResult("status"), nil
 	}
 	if before != nil && replace {
-		if slices.ContainsFunc(st.toks, func(t token) bool { return t.isWord("GRANTS") }) {
+		if slices.ContainsFunc(st.Tokens, func(t sqltext.Token) bool { return t.Is("GRANTS") }) {
 			o.grants = before.grants
 		}
 		if err := st.discard(ctx, before); err != nil {
@@ -114,11 +93,11 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 }
 
 func makeDatabase(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	o.comment = options.text("COMMENT")
+	o.comment = options.Text("COMMENT")
 	return func() error {
 		schema := &object{kind: kindSchema, database: o.name, name: defaultSchema, owner: o.owner}
 		if err := st.exec(ctx, st.conn, "ATTACH ':memory:' AS "+quote(o.name), "CREATE SCHEMA "+quoteAll(o.name, defaultSchema)); err != nil {
@@ -126,40 +105,40 @@ func makeDatabase(st *statement, ctx context.Context, o, _ *object) (func() erro
 		}
 		st.catalog.put(schema)
 		return nil
-	}, st.end()
+	}, st.ExpectEnd()
 }
 
 func makeSchema(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	o.comment = options.text("COMMENT")
+	o.comment = options.Text("COMMENT")
 	return func() error {
 		return st.exec(ctx, st.conn, "CREATE SCHEMA IF NOT EXISTS "+quoteAll(o.database, o.name))
-	}, st.end()
+	}, st.ExpectEnd()
 }
 
 func makeWarehouse(st *statement, _ context.Context, o, _ *object) (func() error, error) {
-	st.accept("WITH")
-	options, err := st.readOptions()
+	st.Accept("WITH")
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	o.comment = options.text("COMMENT")
-	return nil, st.end()
+	o.comment = options.Text("COMMENT")
+	return nil, st.ExpectEnd()
 }
 
 func (st *statement) createRole() (*result, error) {
-	ifMissing := st.accept("IF", "NOT", "EXISTS")
-	parts, err := st.name()
+	ifMissing := st.Accept("IF", "NOT", "EXISTS")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := st.readOptions(); err != nil {
+	if _, err := st.Options(); err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	c := st.catalog

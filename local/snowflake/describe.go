@@ -4,19 +4,19 @@ import "context"
 
 // desc runs DESC.
 func (st *statement) desc(ctx context.Context) (*result, error) {
-	st.next()
-	kind, err := st.kind(false)
+	st.Next()
+	kind, err := st.Kind(false)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := st.name()
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
 	if kind == kindExternal {
-		st.accept("TYPE") // = COLUMNS is the default
+		st.Accept("TYPE") // = COLUMNS is the default
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	o, err := st.find(kind, parts)
@@ -31,7 +31,7 @@ func (st *statement) desc(ctx context.Context) (*result, error) {
 	case kindFormat:
 		r := textResult("property", "property_type", "property_value", "property_default")
 		for key, v := range o.detail.(*format).options {
-			r.addText(key, "String", v.val, "")
+			r.addText(key, "String", v.Value, "")
 		}
 		return r, nil
 	case kindTable, kindView, kindExternal:

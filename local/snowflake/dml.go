@@ -19,8 +19,8 @@ var dmlKinds = map[string]struct {
 
 // dml runs INSERT, UPDATE, DELETE and MERGE as far as DuckDB takes them.
 func (st *statement) dml(ctx context.Context) (*result, error) {
-	kind := dmlKinds[st.peek().val]
-	t := st.translator(ctx, st.parser)
+	kind := dmlKinds[st.Peek().Value]
+	t := st.translator(ctx, st.Parser)
 	translated, err := t.sql()
 	if err != nil {
 		return nil, err
@@ -61,14 +61,14 @@ func (st *statement) dml(ctx context.Context) (*result, error) {
 
 // truncate empties a table. Its load history goes too, as in Snowflake.
 func (st *statement) truncate(ctx context.Context) (*result, error) {
-	st.next()
-	st.accept("TABLE")
-	ifExists := st.accept("IF", "EXISTS")
-	parts, err := st.name()
+	st.Next()
+	st.Accept("TABLE")
+	ifExists := st.Accept("IF", "EXISTS")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	o, err := st.find(kindTable, parts)

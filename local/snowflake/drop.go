@@ -8,20 +8,20 @@ import (
 
 // drop runs DROP.
 func (st *statement) drop(ctx context.Context) (*result, error) {
-	st.next()
-	kind, err := st.kind(false)
+	st.Next()
+	kind, err := st.Kind(false)
 	if err != nil {
 		return nil, err
 	}
-	ifExists := st.accept("IF", "EXISTS")
-	parts, err := st.name()
+	ifExists := st.Accept("IF", "EXISTS")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
-	if !st.accept("CASCADE") {
-		st.accept("RESTRICT")
+	if !st.Accept("CASCADE") {
+		st.Accept("RESTRICT")
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	o, err := st.find(kind, parts)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	_ "github.com/duckdb/duckdb-go/v2" // the driver
+
+	"example.com/ingestion/internal/sqltext"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // version is what CURRENT_VERSION() says. The major number is Snowflake's.
@@ -78,7 +81,7 @@ func (e *engine) describe(ctx context.Context, s *session, sql string) (*result,
 // statement is one that is being executed.
 type statement struct {
 	*engine
-	*parser
+	*sqlparser.Parser
 	session  *session
 	sql      string
 	describe bool
@@ -106,28 +109,29 @@ func init() { // not a literal: tasks run statements themselves
 
 // execute needs the engine's mutex.
 func (e *engine) execute(ctx context.Context, s *session, text string, describe bool) (*result, error) {
-	p, err := parse(text)
+	p, err := sqlparser.New(text)
 	if err != nil {
 		return nil, err
 	}
-	first := p.peek()
-	if first.kind == tokEnd {
+	p.TrimSemicolon()
+	first := p.Peek()
+	if first.Kind == sqltext.End {
 		return nil, errorf("000900", "42601", "SQL compilation error:\nEmpty SQL statement.")
 	}
-	if slices.ContainsFunc(p.toks, func(t token) bool { return t.is(";") }) {
+	if slices.ContainsFunc(p.Tokens, func(t sqltext.Token) bool { return t.Is(";") }) {
 		return nil, errorf("000008", "0A000", "Actual statement count 2 did not match the desired statement count 1.")
 	}
-	handle := handlers[first.val]
-	if first.is("(") {
+	handle := handlers[first.Value]
+	if first.Is("(") {
 		handle = (*statement).query
 	}
-	if handle == nil || first.kind == tokName {
-		return nil, p.unexpected()
+	if handle == nil || first.Kind == sqltext.Quoted {
+		return nil, p.Unexpected("a statement that the local Snowflake supports")
 	}
-	if err := checkOptions(text, first.val); err != nil {
+	if err := sqlparser.Check(text); err != nil {
 		return nil, err
 	}
-	st := &statement{engine: e, parser: p, session: s, sql: text, describe: describe}
+	st := &statement{engine: e, Parser: p, session: s, sql: text, describe: describe}
 	r, err := handle(st, ctx)
 	if err != nil {
 		return nil, e.explain(err)
@@ -148,7 +152,8 @@ func (e *engine) exec(ctx context.Context, conn *sql.Conn, statements ...string)
 // explain gives DuckDB's errors the numbers of Snowflake's.
 func (e *engine) explain(err error) error {
 	var known *sqlError
-	if errors.As(err, &known) {
+	var syntax *sqlparser.Error
+	if errors.As(err, &known) || errors.As(err, &syntax) {
 		return err
 	}
 	if converted := cloudError(err); converted != nil {

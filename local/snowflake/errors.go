@@ -3,6 +3,8 @@ package snowflake
 import (
 	"errors"
 	"fmt"
+
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // sqlError is an error as Snowflake reports it: a number of six digits, the
@@ -25,6 +27,10 @@ func asSQLError(err error) *sqlError {
 	var known *sqlError
 	if errors.As(err, &known) {
 		return known
+	}
+	var syntax *sqlparser.Error
+	if errors.As(err, &syntax) {
+		return &sqlError{code: syntax.Number, state: "42601", message: "SQL compilation error:\n" + syntax.Message}
 	}
 	return &sqlError{code: "000603", state: "XX000", message: "SQL execution internal error: " + err.Error()}
 }

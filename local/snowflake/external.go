@@ -11,6 +11,7 @@ import (
 
 	"example.com/ingestion/local/snowflake/cloud"
 	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // An external table is a table of its files' rows in DuckDB and two views on it:
@@ -46,12 +47,12 @@ func (d *external) list() string {
 func makeExternal(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	d := &external{registered: map[string]string{}}
 	o.detail = d
-	if st.peek().is("(") {
-		inner, err := st.group()
+	if st.Peek().Is("(") {
+		inner, err := st.Group()
 		if err != nil {
 			return nil, err
 		}
-		for _, part := range inner.split() {
+		for _, part := range inner.Split() {
 			c, err := st.virtualColumn(ctx, part)
 			if err != nil {
 				return nil, err
@@ -59,36 +60,22 @@ func makeExternal(st *statement, ctx context.Context, o, _ *object) (func() erro
 			d.columns = append(d.columns, c)
 		}
 	}
-	if st.accept("PARTITION", "BY") {
-		inner, err := st.group()
-		if err != nil {
-			return nil, err
-		}
-		for _, part := range inner.split() {
-			if name := part.next().val; !d.has(name) {
-				return nil, errorf("000904", "42000", "SQL compilation error:\ninvalid identifier '%s' in PARTITION BY", name)
-			}
+	options, err := st.Options()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range options["PARTITION BY"].Strings() {
+		if !d.has(name) {
+			return nil, errorf("000904", "42000", "SQL compilation error:\ninvalid identifier '%s' in PARTITION BY", name)
 		}
 	}
-	st.accept("WITH")
-	options := options{}
-	for range 2 { // COPY GRANTS stands before or behind COMMENT
-		more, err := st.readOptions()
-		if err != nil {
-			return nil, err
-		}
-		for k, v := range more {
-			options[k] = v
-		}
-		st.accept("COPY", "GRANTS")
-	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	if err := d.set(st, o, options); err != nil {
 		return nil, err
 	}
-	return func() error { return d.build(ctx, st, o, options.flag("REFRESH_ON_CREATE")) }, nil
+	return func() error { return d.build(ctx, st, o, options.True("REFRESH_ON_CREATE")) }, nil
 }
 
 func (d *external) has(name string) bool {
@@ -101,20 +88,19 @@ func (d *external) has(name string) bool {
 }
 
 // virtualColumn reads "NAME" TYPE AS (expression).
-func (st *statement) virtualColumn(ctx context.Context, p *parser) (virtualColumn, error) {
-	name := p.next()
-	if !name.isName() {
-		p.i--
-		return virtualColumn{}, p.unexpected()
-	}
-	typ, err := p.readType()
+func (st *statement) virtualColumn(ctx context.Context, p *sqlparser.Parser) (virtualColumn, error) {
+	name, kind, err := p.Column()
 	if err != nil {
 		return virtualColumn{}, err
 	}
-	if err := p.expect("AS"); err != nil {
+	typ, err := localType(kind)
+	if err != nil {
 		return virtualColumn{}, err
 	}
-	t := st.translator(ctx, &parser{src: p.src, toks: p.toks[p.i:]})
+	if err := p.Expect("AS"); err != nil {
+		return virtualColumn{}, err
+	}
+	t := st.translator(ctx, p.Part(p.Tokens[p.Pos:]))
 	expression, err := t.sql()
 	if err != nil {
 		return virtualColumn{}, err
@@ -123,30 +109,25 @@ func (st *statement) virtualColumn(ctx context.Context, p *parser) (virtualColum
 	if len(t.out) == 3 && t.out[1].json && !typ.variant() { // the parentheses around a bare path
 		sql = "CAST(sf_varchar" + expression + " AS " + typ.duck + ")"
 	}
-	return virtualColumn{name.val, typ.name, sql}, nil
+	return virtualColumn{name, typ.name, sql}, nil
 }
 
-func (d *external) set(st *statement, o *object, options options) (err error) {
-	location, ok := options["LOCATION"]
-	if !ok || len(location.parts) == 0 {
-		return errorf("002029", "42601", "SQL compilation error:\nMissing option(s): LOCATION")
-	}
-	if d.stage, err = st.find(kindStage, location.parts, "USAGE"); err != nil {
+func (d *external) set(st *statement, o *object, options sqlparser.Options) (err error) {
+	if d.stage, d.path, err = st.findStage(*options["LOCATION"].Stage, "USAGE"); err != nil {
 		return err
 	}
-	d.path = location.val
 	if d.format, err = st.formatOf(options, nil); err != nil {
 		return err
 	}
 	if d.format.ParseHeader {
 		return errInvalid("PARSE_HEADER=TRUE is not supported for external tables.")
 	}
-	if pattern := options.text("PATTERN"); pattern != "" {
+	if pattern := options.Text("PATTERN"); pattern != "" {
 		if d.pattern, err = compilePattern(pattern); err != nil {
 			return err
 		}
 	}
-	d.topic, o.comment = options.text("AWS_SNS_TOPIC"), options.text("COMMENT")
+	d.topic, o.comment = options.Text("AWS_SNS_TOPIC"), options.Text("COMMENT")
 	return nil
 }
 

@@ -5,70 +5,71 @@ import (
 	"strconv"
 
 	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // format is a named file format.
-type format struct{ options options }
+type format struct{ options sqlparser.Options }
 
 func makeFormat(st *statement, _ context.Context, o, existing *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	o.comment = options.text("COMMENT")
-	if existing != nil && existing.detail.(*format).options.text("TYPE") != options.text("TYPE") {
-		return nil, errInvalid("invalid value [%s] for parameter 'TYPE': the type of an existing file format cannot be changed.", options.text("TYPE"))
+	o.comment = options.Text("COMMENT")
+	if existing != nil && existing.detail.(*format).options.Text("TYPE") != options.Text("TYPE") {
+		return nil, errInvalid("invalid value [%s] for parameter 'TYPE': the type of an existing file format cannot be changed.", options.Text("TYPE"))
 	}
 	if _, err := readFormat(options); err != nil {
 		return nil, err
 	}
 	o.detail = &format{options}
-	return nil, st.end()
+	return nil, st.ExpectEnd()
 }
 
 // readFormat turns the options of a file format into what package files reads by.
-func readFormat(o options) (files.Format, error) {
-	f := files.Default(files.Type(o.text("TYPE")))
+func readFormat(o sqlparser.Options) (files.Format, error) {
+	f := files.Default(files.Type(o.Text("TYPE")))
 	if f.Type != files.CSV && f.Type != files.JSON {
-		return f, errUnsupported("file format " + o.text("TYPE"))
+		return f, errUnsupported("file format " + o.Text("TYPE"))
 	}
 	for key, v := range o {
 		switch key {
 		case "TYPE", "COMMENT":
 		case "COMPRESSION":
-			f.Compression = files.Compression(v.val)
+			f.Compression = files.Compression(v.Value)
 		case "ENCODING":
-			f.Encoding = v.val
+			f.Encoding = v.Value
 		case "REPLACE_INVALID_CHARACTERS":
-			f.ReplaceInvalidCharacters = o.flag(key)
+			f.ReplaceInvalidCharacters = o.True(key)
 		case "TRIM_SPACE":
-			f.TrimSpace = o.flag(key)
+			f.TrimSpace = o.True(key)
 		case "FIELD_DELIMITER":
-			f.FieldDelimiter = v.val
+			f.FieldDelimiter = v.Value
 		case "SKIP_HEADER":
-			n, err := strconv.Atoi(v.val)
+			n, err := strconv.Atoi(v.Value)
 			if err != nil {
-				return f, errInvalid("invalid value [%s] for parameter 'SKIP_HEADER'", v.val)
+				return f, errInvalid("invalid value [%s] for parameter 'SKIP_HEADER'", v.Value)
 			}
 			f.SkipHeader = n
 		case "PARSE_HEADER":
-			f.ParseHeader = o.flag(key)
+			f.ParseHeader = o.True(key)
 		case "FIELD_OPTIONALLY_ENCLOSED_BY":
-			f.FieldOptionallyEnclosedBy = v.none()
+			f.FieldOptionallyEnclosedBy = noneIsEmpty(v)
 		case "ESCAPE":
-			f.Escape = v.none()
+			f.Escape = noneIsEmpty(v)
 		case "ESCAPE_UNENCLOSED_FIELD":
-			f.EscapeUnenclosedField = v.none()
+			f.EscapeUnenclosedField = noneIsEmpty(v)
 		case "NULL_IF":
-			f.NullIf = v.texts()
+			f.NullIf = v.Strings()
 		case "EMPTY_FIELD_AS_NULL":
-			f.EmptyFieldAsNull = o.flag(key)
+			f.EmptyFieldAsNull = o.True(key)
 		case "SKIP_BLANK_LINES":
-			f.SkipBlankLines = o.flag(key)
+			f.SkipBlankLines = o.True(key)
 		case "ERROR_ON_COLUMN_COUNT_MISMATCH":
-			f.ErrorOnColumnCountMismatch = o.flag(key)
+			f.ErrorOnColumnCountMismatch = o.True(key)
 		case "STRIP_OUTER_ARRAY":
-			f.StripOuterArray = o.flag(key)
+			f.StripOuterArray = o.True(key)
 		default:
 			return f, errUnsupported("file format option " + key)
 		}
@@ -79,16 +80,16 @@ func readFormat(o options) (files.Format, error) {
 	return f, nil
 }
 
-// none is the text of an option for which NONE means nothing.
-func (v value) none() string {
-	if v.kind == tokWord && v.val == "NONE" {
+// noneIsEmpty returns the text of an option that NONE switches off.
+func noneIsEmpty(v sqlparser.Value) string {
+	if v.Is("NONE") {
 		return ""
 	}
-	return v.val
+	return v.Value
 }
 
 // formatOf finds the format that FILE_FORMAT=(…) names or spells out, or the stage's.
-func (st *statement) formatOf(given options, s *stage) (files.Format, error) {
+func (st *statement) formatOf(given sqlparser.Options, s *stage) (files.Format, error) {
 	v, ok := given["FILE_FORMAT"]
 	if !ok {
 		if s == nil || s.format == nil {
@@ -104,21 +105,21 @@ func (st *statement) formatOf(given options, s *stage) (files.Format, error) {
 }
 
 // formatOptions are the options behind FILE_FORMAT=(…).
-func (st *statement) formatOptions(v value) (options, error) {
-	name, named := v.options["FORMAT_NAME"]
-	parts := name.parts
+func (st *statement) formatOptions(v sqlparser.Value) (sqlparser.Options, error) {
+	name, named := v.Options["FORMAT_NAME"]
+	parts := name.Name
 	switch {
-	case !named && v.options != nil:
-		return v.options, nil
+	case !named && v.Options != nil:
+		return v.Options, nil
 	case !named: // FILE_FORMAT=name or ='name'
-		name, parts = v, v.parts
+		name, parts = v, v.Name
 	}
 	if len(parts) == 0 {
-		p, err := parse(name.val)
+		p, err := sqlparser.New(name.Value)
 		if err != nil {
 			return nil, err
 		}
-		if parts, err = p.name(); err != nil {
+		if parts, err = p.Name(); err != nil {
 			return nil, err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	sf "example.com/ingestion/snowflake/token"
+	"example.com/ingestion/internal/sqltext"
 )
 
 func golden(t *testing.T, pattern string) map[string][]string {
@@ -23,7 +23,7 @@ func golden(t *testing.T, pattern string) map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out[filepath.Base(path)], err = sf.Statements(string(text)); err != nil {
+		if out[filepath.Base(path)], err = sqltext.Statements(string(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

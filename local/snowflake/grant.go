@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 // grantTarget is what a GRANT or REVOKE is about.
@@ -16,7 +18,7 @@ type grantTarget struct {
 
 // grant runs GRANT.
 func (st *statement) grant(context.Context) (*result, error) {
-	st.next()
+	st.Next()
 	g, err := st.readGrant("TO")
 	if err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func (st *statement) grant(context.Context) (*result, error) {
 
 // revoke runs REVOKE.
 func (st *statement) revoke(context.Context) (*result, error) {
-	st.next()
+	st.Next()
 	g, err := st.readGrant("FROM")
 	if err != nil {
 		return nil, err
@@ -65,8 +67,8 @@ func (st *statement) revoke(context.Context) (*result, error) {
 func (st *statement) readGrant(preposition string) (*grantTarget, error) {
 	g := &grantTarget{}
 	c := st.catalog
-	if st.accept("ROLE") {
-		parts, err := st.name()
+	if st.Accept("ROLE") {
+		parts, err := st.Name()
 		if err != nil {
 			return nil, err
 		}
@@ -80,14 +82,14 @@ func (st *statement) readGrant(preposition string) (*grantTarget, error) {
 	} else if err := st.readPrivileges(g); err != nil {
 		return nil, err
 	}
-	if err := st.expect(preposition); err != nil {
+	if err := st.Expect(preposition); err != nil {
 		return nil, err
 	}
-	if st.accept("USER") {
+	if st.Accept("USER") {
 		return nil, errUnsupported("GRANT TO USER (see Server.AddUser)")
 	}
-	st.accept("ROLE")
-	parts, err := st.name()
+	st.Accept("ROLE")
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
@@ -95,43 +97,43 @@ func (st *statement) readGrant(preposition string) (*grantTarget, error) {
 	if c.roles[g.to] == nil {
 		return nil, errUnknown("Role", g.to)
 	}
-	if !st.accept("WITH", "GRANT", "OPTION") {
-		st.accept("COPY", "CURRENT", "GRANTS")
+	if !st.Accept("WITH", "GRANT", "OPTION") {
+		st.Accept("COPY", "CURRENT", "GRANTS")
 	}
-	return g, st.end()
+	return g, st.ExpectEnd()
 }
 
 func (st *statement) readPrivileges(g *grantTarget) error {
 	var words []string
-	for !st.peek().isWord("ON") {
-		t := st.next()
+	for !st.Peek().Is("ON") {
+		t := st.Next()
 		switch {
-		case t.is(","):
+		case t.Is(","):
 			g.privileges, words = append(g.privileges, strings.Join(words, " ")), nil
-		case t.kind == tokWord:
-			words = append(words, t.val)
+		case t.Kind == sqltext.Word:
+			words = append(words, t.Value)
 		default:
-			st.i--
-			return st.unexpected()
+			st.Back()
+			return st.Unexpected("a privilege")
 		}
 	}
 	g.privileges = append(g.privileges, strings.TrimSuffix(strings.Join(words, " "), " PRIVILEGES"))
-	st.next()
+	st.Next()
 	c := st.catalog
 	switch {
-	case st.accept("ACCOUNT"):
+	case st.Accept("ACCOUNT"):
 		g.objects = []*object{c.account}
-	case st.accept("FUTURE"):
+	case st.Accept("FUTURE"):
 		return errUnsupported("GRANT ON FUTURE")
-	case st.accept("ALL"):
-		kind, err := st.kind(true)
+	case st.Accept("ALL"):
+		kind, err := st.Kind(true)
 		if err != nil {
 			return err
 		}
-		if err := st.expect("IN", "SCHEMA"); err != nil {
+		if err := st.Expect("IN", "SCHEMA"); err != nil {
 			return err
 		}
-		parts, err := st.name()
+		parts, err := st.Name()
 		if err != nil {
 			return err
 		}
@@ -141,11 +143,11 @@ func (st *statement) readPrivileges(g *grantTarget) error {
 		}
 		g.objects = c.in(schema.database, schema.name, kind)
 	default:
-		kind, err := st.kind(false)
+		kind, err := st.Kind(false)
 		if err != nil {
 			return err
 		}
-		parts, err := st.name()
+		parts, err := st.Name()
 		if err != nil {
 			return err
 		}

@@ -6,15 +6,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // tableFunction translates TABLE(INFORMATION_SCHEMA.…(NAME=>value, …)).
 func (t *translator) tableFunction() error {
-	inner, err := t.group()
+	inner, err := t.Group()
 	if err != nil {
 		return err
 	}
-	parts, err := inner.name()
+	parts, err := inner.Name()
 	if err != nil {
 		return err
 	}
@@ -32,17 +34,17 @@ func (t *translator) tableFunction() error {
 	if _, err := t.st.databaseOf(t.st.session, database); err != nil {
 		return err
 	}
-	list, err := inner.group()
+	list, err := inner.Group()
 	if err != nil {
 		return err
 	}
-	if err := inner.end(); err != nil {
+	if err := inner.ExpectEnd(); err != nil {
 		return err
 	}
 	args := map[string]string{"": database}
-	for _, one := range list.split() {
-		name := one.next().val
-		if err := one.expectSymbol("=>"); err != nil {
+	for _, one := range list.Split() {
+		name := one.Next().Value
+		if err := one.Expect("=>"); err != nil {
 			return err
 		}
 		if args[name], err = t.argument(one); err != nil {
@@ -58,8 +60,8 @@ func (t *translator) tableFunction() error {
 }
 
 // argument evaluates an expression that names no table.
-func (t *translator) argument(p *parser) (string, error) {
-	expression, err := t.inside(p.toks[p.i:]).sql()
+func (t *translator) argument(p *sqlparser.Parser) (string, error) {
+	expression, err := t.inside(p.Tokens[p.Pos:]).sql()
 	if err != nil {
 		return "", err
 	}
@@ -152,11 +154,11 @@ func (t *translator) copyHistory(args map[string]string) (*inlined, error) {
 
 // inDatabase finds a table by a name that may lack the database or schema.
 func (t *translator) inDatabase(database, text string) (*object, error) {
-	p, err := parse(text)
+	p, err := sqlparser.New(text)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := p.name()
+	parts, err := p.Name()
 	if err != nil {
 		return nil, err
 	}

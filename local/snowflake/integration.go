@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // integration is a storage integration. Stages hold the object itself, as
@@ -16,46 +17,37 @@ type integration struct {
 }
 
 func makeIntegration(st *statement, _ context.Context, o, _ *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	d := &integration{provider: strings.ToUpper(options.text("STORAGE_PROVIDER"))}
+	d := &integration{provider: strings.ToUpper(options.Text("STORAGE_PROVIDER"))}
 	d.Name = o.name
 	d.ExternalID = "LOCAL_SFCRole=" + rand.Text()
 	o.detail = d
 	d.set(o, options)
-	return nil, st.end()
+	return nil, st.ExpectEnd()
 }
 
-func (d *integration) set(o *object, options options) {
-	if options.has("STORAGE_AWS_ROLE_ARN") {
-		d.RoleARN = options.text("STORAGE_AWS_ROLE_ARN")
+func (d *integration) set(o *object, options sqlparser.Options) {
+	if options.Has("STORAGE_AWS_ROLE_ARN") {
+		d.RoleARN = options.Text("STORAGE_AWS_ROLE_ARN")
 	}
-	if options.has("STORAGE_AWS_EXTERNAL_ID") {
-		d.ExternalID = options.text("STORAGE_AWS_EXTERNAL_ID")
+	if options.Has("STORAGE_AWS_EXTERNAL_ID") {
+		d.ExternalID = options.Text("STORAGE_AWS_EXTERNAL_ID")
 	}
-	if options.has("ENABLED") {
-		d.Enabled = options.flag("ENABLED")
+	if options.Has("ENABLED") {
+		d.Enabled = options.True("ENABLED")
 	}
 	if v, ok := options["STORAGE_ALLOWED_LOCATIONS"]; ok {
-		d.AllowedLocations = v.texts()
+		d.AllowedLocations = v.Strings()
 	}
 	if v, ok := options["STORAGE_BLOCKED_LOCATIONS"]; ok {
-		d.BlockedLocations = v.texts()
+		d.BlockedLocations = v.Strings()
 	}
-	if options.has("COMMENT") {
-		o.comment = options.text("COMMENT")
+	if options.Has("COMMENT") {
+		o.comment = options.Text("COMMENT")
 	}
-}
-
-// texts are the elements of a list.
-func (v value) texts() []string {
-	out := make([]string, len(v.list))
-	for i, item := range v.list {
-		out[i] = item.val
-	}
-	return out
 }
 
 func describeIntegration(o *object) *result {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"example.com/ingestion/internal/sqltext"
 	"example.com/ingestion/local/snowflake/cloud"
 	"example.com/ingestion/local/snowflake/files"
 )
@@ -188,9 +189,9 @@ func (c *copyPlan) width() int {
 	}
 	most := 1
 	for _, one := range c.selects {
-		for _, t := range one.toks {
-			if t.kind == tokColumn {
-				n, err := strconv.Atoi(t.val[1:])
+		for _, t := range one.Tokens {
+			if t.Kind == sqltext.Position {
+				n, err := strconv.Atoi(t.Value[1:])
 				if err == nil && n > most {
 					most = n
 				}

@@ -3,11 +3,11 @@ package snowflake
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
 	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // refreshWindow is how far back ALTER PIPE … REFRESH looks.
@@ -29,24 +29,16 @@ type pipe struct {
 	forwarded  time.Time            // the last one that was for this pipe
 }
 
-// notInPipes are options of COPY that a pipe does not take.
-var notInPipes = []string{"FILES", "FORCE", "PURGE", "SIZE_LIMIT", "RETURN_FAILED_ONLY", "VALIDATION_MODE"}
-
 func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.expect("AS"); err != nil {
+	if err := st.Expect("AS"); err != nil {
 		return nil, err
 	}
-	for _, t := range st.toks[st.i:] {
-		if t.kind == tokWord && slices.Contains(notInPipes, t.val) {
-			return nil, errInvalid("Invalid copy option [%s] for a pipe.", t.val)
-		}
-	}
-	d := &pipe{topic: options.text("AWS_SNS_TOPIC"), loaded: map[string]*fileLoad{}}
-	o.detail, o.comment = d, options.text("COMMENT")
+	d := &pipe{topic: options.Text("AWS_SNS_TOPIC"), loaded: map[string]*fileLoad{}}
+	o.detail, o.comment = d, options.Text("COMMENT")
 	plan, err := st.plan("SKIP_FILE")
 	if err != nil {
 		return nil, err
@@ -55,7 +47,7 @@ func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, e
 		return nil, errInvalid("ON_ERROR=ABORT_STATEMENT is not allowed in a pipe.")
 	}
 	d.definition, d.stage, d.table = plan.text, plan.stage, plan.target
-	if options.flag("AUTO_INGEST") && d.topic == "" {
+	if options.True("AUTO_INGEST") && d.topic == "" {
 		return nil, errUnsupported("AUTO_INGEST without AWS_SNS_TOPIC")
 	}
 	if d.topic == "" || st.describe {
@@ -70,12 +62,12 @@ func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, e
 // ready reads the pipe's COPY anew, as its owner, and assumes the stage's role.
 func (e *engine) ready(ctx context.Context, o *object) (*statement, *copyPlan, bucketReader, error) {
 	d := o.detail.(*pipe)
-	p, err := parse(d.definition)
+	p, err := sqlparser.New(d.definition)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	owner := &session{user: "SYSTEM", conn: e.conn, place: place{role: o.owner, database: o.database, schema: o.schema}}
-	st := &statement{engine: e, parser: p, session: owner, sql: d.definition}
+	st := &statement{engine: e, Parser: p, session: owner, sql: d.definition}
 	plan, err := st.plan("SKIP_FILE")
 	if err != nil {
 		return nil, nil, nil, err
@@ -122,24 +114,24 @@ func (e *engine) ingest(ctx context.Context, o *object) {
 // alterPipe runs what follows ALTER PIPE name.
 func (st *statement) alterPipe(ctx context.Context, o *object) (*result, error) {
 	d := o.detail.(*pipe)
-	if st.accept("REFRESH") {
+	if st.Accept("REFRESH") {
 		return st.refreshPipe(ctx, o, d)
 	}
-	if err := st.expect("SET"); err != nil {
+	if err := st.Expect("SET"); err != nil {
 		return nil, err
 	}
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
-	if options.has("COMMENT") {
-		o.comment = options.text("COMMENT")
+	if options.Has("COMMENT") {
+		o.comment = options.Text("COMMENT")
 	}
-	if options.has("PIPE_EXECUTION_PAUSED") {
-		d.paused = options.flag("PIPE_EXECUTION_PAUSED")
+	if options.Has("PIPE_EXECUTION_PAUSED") {
+		d.paused = options.True("PIPE_EXECUTION_PAUSED")
 		st.ingest(ctx, o)
 	}
 	return done("Statement executed successfully."), nil
@@ -147,15 +139,15 @@ func (st *statement) alterPipe(ctx context.Context, o *object) (*result, error) 
 
 // refreshPipe loads the stage's files of the last seven days.
 func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*result, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	since := time.Now().Add(-refreshWindow)
-	if after := options.text("MODIFIED_AFTER"); after != "" {
+	if after := options.Text("MODIFIED_AFTER"); after != "" {
 		t, err := time.Parse(time.RFC3339, after)
 		if err != nil {
 			return nil, errInvalid("invalid value [%s] for parameter 'MODIFIED_AFTER'", after)
@@ -169,7 +161,7 @@ func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*resu
 		return nil, err
 	}
 	r := textResult("file", "status")
-	for object, err := range reader.List(ctx, d.stage.detail.(*stage).folder(plan.path+options.text("PREFIX"))) {
+	for object, err := range reader.List(ctx, d.stage.detail.(*stage).folder(plan.path+options.Text("PREFIX"))) {
 		if err != nil {
 			return nil, err
 		}

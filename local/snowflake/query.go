@@ -10,7 +10,7 @@ import (
 
 // query runs SELECT and WITH.
 func (st *statement) query(ctx context.Context) (*result, error) {
-	t := st.translator(ctx, st.parser)
+	t := st.translator(ctx, st.Parser)
 	translated, err := t.sql()
 	if err != nil {
 		return nil, err

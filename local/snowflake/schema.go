@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 const informationSchema = "INFORMATION_SCHEMA"
@@ -81,7 +83,7 @@ func (t *translator) systemView(parts []string) error {
 
 func (t *translator) emitInlined(table *inlined, alias string) {
 	sql := table.sql()
-	if next := t.peek(); !next.isName() || listEnds[next.val] || notCalls[next.val] || isJoin(next.val) {
+	if next := t.Peek(); !next.IsName() || listEnds[next.Value] || notCalls[next.Value] || isJoin(next.Value) {
 		sql += " AS " + quote(alias)
 	}
 	t.emit(piece{sql: sql, name: true})
@@ -105,7 +107,7 @@ func (t *translator) tablesView(database string) (*inlined, error) {
 	i.column("BYTES", "BIGINT")
 	i.column("CREATED", "TIMESTAMPTZ")
 	i.column("COMMENT", "VARCHAR")
-	measure := slices.ContainsFunc(t.st.toks, func(tok token) bool { return tok.is("*") || tok.isName() && tok.val == "BYTES" })
+	measure := slices.ContainsFunc(t.st.Tokens, func(tok sqltext.Token) bool { return tok.Is("*") || tok.IsName() && tok.Value == "BYTES" })
 	for _, o := range t.seen(database, kindTable, kindView, kindExternal) {
 		rows, bytes := "NULL", "NULL"
 		if o.kind == kindTable && !t.st.describe {

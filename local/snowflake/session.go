@@ -73,22 +73,22 @@ func (e *engine) start(s *session, database, schema string) error {
 
 // use changes role, warehouse, database or schema.
 func (st *statement) use(context.Context) (*result, error) {
-	st.next()
+	st.Next()
 	what := "DATABASE"
 	for _, w := range []string{"ROLE", "WAREHOUSE", "DATABASE", "SCHEMA"} {
-		if st.accept(w) {
+		if st.Accept(w) {
 			what = w
 			break
 		}
 	}
-	if what == "ROLE" && st.accept("ALL") || st.accept("SECONDARY") {
+	if what == "ROLE" && st.Accept("ALL") || st.Accept("SECONDARY") {
 		return nil, errUnsupported("USE SECONDARY ROLES")
 	}
-	parts, err := st.name()
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	s := st.session
@@ -126,14 +126,14 @@ func (st *statement) use(context.Context) (*result, error) {
 
 // transaction hands BEGIN, COMMIT and ROLLBACK on.
 func (st *statement) transaction(ctx context.Context) (*result, error) {
-	word := st.next().val
+	word := st.Next().Value
 	if word == "START" {
 		word = "BEGIN"
 	}
-	if !st.accept("TRANSACTION") {
-		st.accept("WORK")
+	if !st.Accept("TRANSACTION") {
+		st.Accept("WORK")
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	if err := st.exec(ctx, st.session.conn, word); err != nil {

@@ -9,18 +9,18 @@ import (
 
 // show runs SHOW kinds [LIKE '…'] [IN …].
 func (st *statement) show(ctx context.Context) (*result, error) {
-	st.next()
-	if st.accept("GRANTS") {
+	st.Next()
+	if st.Accept("GRANTS") {
 		return st.showGrants()
 	}
-	st.accept("TERSE")
-	kind, err := st.kind(true)
+	st.Accept("TERSE")
+	kind, err := st.Kind(true)
 	if err != nil {
 		return nil, err
 	}
 	keep := func(string) bool { return true }
-	if st.accept("LIKE") {
-		pattern, err := st.text()
+	if st.Accept("LIKE") {
+		pattern, err := st.Text()
 		if err != nil {
 			return nil, err
 		}
@@ -30,7 +30,7 @@ func (st *statement) show(ctx context.Context) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	c := st.catalog
@@ -64,7 +64,7 @@ func (st *statement) show(ctx context.Context) (*result, error) {
 // session's schema, or the account.
 func (st *statement) scope(kind string) (database, schema string, err error) {
 	s := st.session
-	if !st.accept("IN") {
+	if !st.Accept("IN") {
 		switch {
 		case accountLevel(kind):
 			return "", "", nil
@@ -73,11 +73,11 @@ func (st *statement) scope(kind string) (database, schema string, err error) {
 		}
 		return s.database, s.schema, nil
 	}
-	if st.accept("ACCOUNT") {
+	if st.Accept("ACCOUNT") {
 		return "", "", nil
 	}
-	if st.accept("DATABASE") {
-		parts, err := st.name()
+	if st.Accept("DATABASE") {
+		parts, err := st.Name()
 		if err != nil {
 			return "", "", err
 		}
@@ -87,8 +87,8 @@ func (st *statement) scope(kind string) (database, schema string, err error) {
 		}
 		return o.name, "", nil
 	}
-	st.accept("SCHEMA")
-	parts, err := st.name()
+	st.Accept("SCHEMA")
+	parts, err := st.Name()
 	if err != nil {
 		return "", "", err
 	}
@@ -163,7 +163,7 @@ func detailCell(o *object, column string) (string, bool) {
 	case *integration:
 		cells = map[string]string{"type": "EXTERNAL_STAGE", "category": "STORAGE", "enabled": boolean(d.Enabled)}
 	case *format:
-		cells = map[string]string{"type": d.options.text("TYPE")}
+		cells = map[string]string{"type": d.options.Text("TYPE")}
 	case *stage:
 		cells = map[string]string{"url": d.url, "type": "EXTERNAL"}
 		if d.integration != nil {
@@ -213,21 +213,21 @@ func (st *statement) showGrants() (*result, error) {
 	var keep func(*object) bool
 	only := ""
 	switch {
-	case st.accept("TO", "ROLE"):
-		parts, err := st.name()
+	case st.Accept("TO", "ROLE"):
+		parts, err := st.Name()
 		if err != nil {
 			return nil, err
 		}
 		only = parts[0]
 		keep = func(*object) bool { return true }
-	case st.accept("ON", "ACCOUNT"):
+	case st.Accept("ON", "ACCOUNT"):
 		keep = func(o *object) bool { return o == c.account }
-	case st.accept("ON"):
-		kind, err := st.kind(false)
+	case st.Accept("ON"):
+		kind, err := st.Kind(false)
 		if err != nil {
 			return nil, err
 		}
-		parts, err := st.name()
+		parts, err := st.Name()
 		if err != nil {
 			return nil, err
 		}
@@ -237,7 +237,7 @@ func (st *statement) showGrants() (*result, error) {
 		}
 		keep = func(o *object) bool { return o == on }
 	default:
-		return nil, st.unexpected()
+		return nil, st.Unexpected("TO ROLE, ON ACCOUNT or ON and an object")
 	}
 	for _, o := range c.each(keep) {
 		if only == "" || only == o.owner {
@@ -251,5 +251,5 @@ func (st *statement) showGrants() (*result, error) {
 			}
 		}
 	}
-	return r, st.end()
+	return r, st.ExpectEnd()
 }

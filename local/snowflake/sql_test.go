@@ -53,7 +53,7 @@ func TestRefusedStatements(t *testing.T) {
 		text   string
 	}{
 		{`SELEC 1`, 1003, "SELEC"},
-		{`SELECT 1 FROM`, 1003, "<EOF>"},
+		{`SELECT 1 FROM`, 1003, "the end of the statement"},
 		{`SELECT 'x`, 1003, ""},
 		{`SELECT 1; SELECT 2`, 8, "statement count"},
 		{`SELECT * FROM RAW.PUBLIC.NOTHING`, 2003, "RAW.PUBLIC.NOTHING"},

@@ -5,22 +5,23 @@ import (
 	"strings"
 
 	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // stage is an external stage.
 type stage struct {
 	url         string
 	integration *object
-	formatName  value
-	format      options // resolved when the stage was made or altered
+	formatName  sqlparser.Value
+	format      sqlparser.Options // resolved when the stage was made or altered
 }
 
 func makeStage(st *statement, _ context.Context, o, _ *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if !options.has("URL") {
+	if !options.Has("URL") {
 		return nil, errUnsupported("internal stages")
 	}
 	d := &stage{}
@@ -28,19 +29,19 @@ func makeStage(st *statement, _ context.Context, o, _ *object) (func() error, er
 	if err := d.set(st, o, options); err != nil {
 		return nil, err
 	}
-	return nil, st.end()
+	return nil, st.ExpectEnd()
 }
 
-func (d *stage) set(st *statement, o *object, options options) error {
+func (d *stage) set(st *statement, o *object, options sqlparser.Options) error {
 	for key, v := range options {
 		switch key {
 		case "URL":
-			if _, err := cloud.ParseLocation(v.val); err != nil {
+			if _, err := cloud.ParseLocation(v.Value); err != nil {
 				return err
 			}
-			d.url = v.val
+			d.url = v.Value
 		case "STORAGE_INTEGRATION":
-			i, err := st.find(kindIntegration, v.parts, "USAGE")
+			i, err := st.find(kindIntegration, v.Name, "USAGE")
 			if err != nil {
 				return err
 			}
@@ -52,9 +53,9 @@ func (d *stage) set(st *statement, o *object, options options) error {
 			}
 			d.format, d.formatName = resolved, v
 		case "COMMENT":
-			o.comment = v.val
+			o.comment = v.Value
 		case "DIRECTORY":
-			if v.options.flag("ENABLE") {
+			if v.Options.True("ENABLE") {
 				return errUnsupported("directory tables")
 			}
 		default:
@@ -62,6 +63,15 @@ func (d *stage) set(st *statement, o *object, options options) error {
 		}
 	}
 	return nil
+}
+
+// findStage looks up a named stage, and returns it with the path in it.
+func (st *statement) findStage(s sqlparser.Stage, privileges ...string) (found *object, path string, err error) {
+	if s.Scope != "" {
+		return nil, "", errUnsupported("stages of users and tables")
+	}
+	found, err = st.find(kindStage, s.Name, privileges...)
+	return found, s.Path, err
 }
 
 // folder is the URL of a path in the stage.
@@ -87,7 +97,7 @@ func describeStage(o *object) *result {
 	d := o.detail.(*stage)
 	r := textResult("parent_property", "property", "property_type", "property_value", "property_default")
 	for key, v := range d.format {
-		r.addText("STAGE_FILE_FORMAT", key, "String", v.val, "")
+		r.addText("STAGE_FILE_FORMAT", key, "String", v.Value, "")
 	}
 	r.addText("STAGE_LOCATION", "URL", "String", `["`+d.url+`"]`, "")
 	name := ""

@@ -14,17 +14,17 @@ type stream struct {
 }
 
 func makeStream(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
-	if err := st.expect("ON"); err != nil {
+	if err := st.Expect("ON"); err != nil {
 		return nil, err
 	}
 	kind, mode := kindTable, "APPEND_ONLY"
-	if st.accept("EXTERNAL") {
+	if st.Accept("EXTERNAL") {
 		kind, mode = kindExternal, "INSERT_ONLY"
 	}
-	if err := st.expect("TABLE"); err != nil {
+	if err := st.Expect("TABLE"); err != nil {
 		return nil, err
 	}
-	parts, err := st.name()
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
@@ -32,17 +32,17 @@ func makeStream(st *statement, ctx context.Context, o, _ *object) (func() error,
 	if err != nil {
 		return nil, err
 	}
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if !options.flag(mode) {
+	if !options.True(mode) {
 		return nil, errUnsupported("a stream without " + mode + "=TRUE")
 	}
-	o.comment = options.text("COMMENT")
+	o.comment = options.Text("COMMENT")
 	d := &stream{on: on}
 	o.detail = d
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	return func() error { return st.advance(ctx, st.conn, o) }, nil

@@ -4,21 +4,22 @@ import (
 	"encoding/json"
 
 	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // system evaluates a SYSTEM$ function, whose arguments are constants.
 func (t *translator) system(name string) error {
-	inner, err := t.group()
+	inner, err := t.Group()
 	if err != nil {
 		return err
 	}
 	var args []string
-	for _, part := range inner.split() {
-		text, err := part.text()
+	for _, part := range inner.Split() {
+		text, err := part.Text()
 		if err != nil {
 			return err
 		}
-		if err := part.end(); err != nil {
+		if err := part.ExpectEnd(); err != nil {
 			return err
 		}
 		args = append(args, text)
@@ -94,15 +95,15 @@ func init() {
 
 // named finds the object that a string names.
 func (t *translator) named(kind, text string, privileges ...string) (*object, error) {
-	p, err := parse(text)
+	p, err := sqlparser.New(text)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := p.name()
+	parts, err := p.Name()
 	if err != nil {
 		return nil, err
 	}
-	if err := p.end(); err != nil {
+	if err := p.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	return t.st.find(kind, parts, privileges...)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 type tableColumn struct {
@@ -27,13 +29,13 @@ func makeTable(st *statement, ctx context.Context, o, _ *object) (func() error, 
 	d := &table{loaded: map[string]*fileLoad{}}
 	o.detail = d
 	var definitions []string
-	if st.peek().is("(") {
-		inner, err := st.group()
+	if st.Peek().Is("(") {
+		inner, err := st.Group()
 		if err != nil {
 			return nil, err
 		}
-		for _, part := range inner.split() {
-			c, definition, err := part.columnDefinition()
+		for _, part := range inner.Split() {
+			c, definition, err := columnDefinition(part)
 			if err != nil {
 				return nil, err
 			}
@@ -43,35 +45,27 @@ func makeTable(st *statement, ctx context.Context, o, _ *object) (func() error, 
 			d.columns, definitions = append(d.columns, c), append(definitions, definition)
 		}
 	}
-	for range 2 { // COPY GRANTS stands before or behind the options
-		st.accept("COPY", "GRANTS")
-		options, err := st.readOptions()
-		if err != nil {
-			return nil, err
-		}
-		if options.has("COMMENT") {
-			o.comment = options.text("COMMENT")
-		}
-		if options.has("ENABLE_SCHEMA_EVOLUTION") {
-			d.evolve = options.flag("ENABLE_SCHEMA_EVOLUTION")
-		}
+	options, err := st.Options()
+	if err != nil {
+		return nil, err
 	}
-	if st.accept("AS") {
+	o.comment, d.evolve = options.Text("COMMENT"), options.True("ENABLE_SCHEMA_EVOLUTION")
+	if st.Accept("AS") {
 		return st.tableAs(ctx, o, d)
 	}
 	if len(d.columns) == 0 {
-		return nil, st.unexpected()
+		return nil, st.Unexpected("columns or AS and a query")
 	}
 	return func() error {
 		return st.exec(ctx, st.conn, "CREATE TABLE "+o.sql()+" ("+strings.Join(definitions, ", ")+")")
-	}, st.end()
+	}, st.ExpectEnd()
 }
 
 func (st *statement) tableAs(ctx context.Context, o *object, d *table) (func() error, error) {
 	if len(d.columns) > 0 {
 		return nil, errUnsupported("CREATE TABLE with columns AS SELECT")
 	}
-	t := st.translator(ctx, st.parser)
+	t := st.translator(ctx, st.Parser)
 	query, err := t.sql()
 	if err != nil {
 		return nil, err
@@ -91,30 +85,29 @@ func (st *statement) tableAs(ctx context.Context, o *object, d *table) (func() e
 
 // columnDefinition reads "NAME" TYPE [NOT NULL] [DEFAULT …] [COMMENT '…'], and
 // gives DuckDB's form of it too.
-func (p *parser) columnDefinition() (tableColumn, string, error) {
-	name := p.next()
-	if !name.isName() {
-		p.i--
-		return tableColumn{}, "", p.unexpected()
-	}
-	typ, err := p.readType()
+func columnDefinition(p *sqlparser.Parser) (tableColumn, string, error) {
+	name, kind, err := p.Column()
 	if err != nil {
 		return tableColumn{}, "", err
 	}
-	c := tableColumn{name: name.val, kind: typ.name}
+	typ, err := localType(kind)
+	if err != nil {
+		return tableColumn{}, "", err
+	}
+	c := tableColumn{name: name, kind: typ.name}
 	definition := quote(c.name) + " " + typ.duck
-	for !p.done() {
+	for !p.Done() {
 		switch {
-		case p.accept("NOT", "NULL"):
+		case p.Accept("NOT", "NULL"):
 			c.required = true
 			definition += " NOT NULL"
-		case p.accept("NULL"):
-		case p.accept("COMMENT"):
-			if _, err := p.text(); err != nil {
+		case p.Accept("NULL"):
+		case p.Accept("COMMENT"):
+			if _, err := p.Text(); err != nil {
 				return c, "", err
 			}
 		default:
-			return c, "", p.unexpected()
+			return c, "", p.Unexpected("NOT NULL, NULL or COMMENT")
 		}
 	}
 	return c, definition, nil
@@ -127,48 +120,48 @@ func (st *statement) alterTable(ctx context.Context, o *object) (*result, error)
 		return nil, errUnsupported("ALTER TABLE on a " + o.kind)
 	}
 	switch {
-	case st.accept("ADD"):
-		st.accept("COLUMN")
-		ifMissing := st.accept("IF", "NOT", "EXISTS")
-		for _, part := range st.split() {
+	case st.Accept("ADD"):
+		st.Accept("COLUMN")
+		ifMissing := st.Accept("IF", "NOT", "EXISTS")
+		for _, part := range st.Split() {
 			if err := st.addColumn(ctx, o, d, part, ifMissing); err != nil {
 				return nil, err
 			}
 		}
-	case st.accept("DROP", "COLUMN"):
-		name, err := st.name()
+	case st.Accept("DROP", "COLUMN"):
+		name, err := st.Name()
 		if err != nil {
 			return nil, err
 		}
-		if err := st.end(); err != nil {
+		if err := st.ExpectEnd(); err != nil {
 			return nil, err
 		}
 		if err := st.exec(ctx, st.conn, "ALTER TABLE "+o.sql()+" DROP COLUMN "+quote(name[0])); err != nil {
 			return nil, err
 		}
 		d.columns = slices.DeleteFunc(d.columns, func(c tableColumn) bool { return c.name == name[0] })
-	case st.accept("SET"):
-		options, err := st.readOptions()
+	case st.Accept("SET"):
+		options, err := st.Options()
 		if err != nil {
 			return nil, err
 		}
-		if err := st.end(); err != nil {
+		if err := st.ExpectEnd(); err != nil {
 			return nil, err
 		}
-		if options.has("COMMENT") {
-			o.comment = options.text("COMMENT")
+		if options.Has("COMMENT") {
+			o.comment = options.Text("COMMENT")
 		}
-		if options.has("ENABLE_SCHEMA_EVOLUTION") {
-			d.evolve = options.flag("ENABLE_SCHEMA_EVOLUTION")
+		if options.Has("ENABLE_SCHEMA_EVOLUTION") {
+			d.evolve = options.True("ENABLE_SCHEMA_EVOLUTION")
 		}
 	default:
-		return nil, st.unexpected()
+		return nil, st.Unexpected("ADD, DROP COLUMN or SET")
 	}
 	return done("Statement executed successfully."), nil
 }
 
-func (e *engine) addColumn(ctx context.Context, o *object, d *table, part *parser, ifMissing bool) error {
-	c, definition, err := part.columnDefinition()
+func (e *engine) addColumn(ctx context.Context, o *object, d *table, part *sqlparser.Parser, ifMissing bool) error {
+	c, definition, err := columnDefinition(part)
 	if err != nil {
 		return err
 	}

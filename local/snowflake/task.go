@@ -34,15 +34,15 @@ type taskRun struct {
 }
 
 func makeTask(st *statement, _ context.Context, o, existing *object) (func() error, error) {
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.expect("AS"); err != nil {
+	if err := st.Expect("AS"); err != nil {
 		return nil, err
 	}
-	d := &task{definition: st.rest(), schedule: options.text("SCHEDULE"), warehouse: options.text("WAREHOUSE"), size: options.text("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE")}
-	o.detail, o.comment = d, options.text("COMMENT")
+	d := &task{definition: st.Rest(), schedule: options.Text("SCHEDULE"), warehouse: options.Text("WAREHOUSE"), size: options.Text("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE")}
+	o.detail, o.comment = d, options.Text("COMMENT")
 	if d.schedule != "" {
 		if d.plan, err = readSchedule(d.schedule); err != nil {
 			return nil, err
@@ -51,7 +51,7 @@ func makeTask(st *statement, _ context.Context, o, existing *object) (func() err
 	if existing != nil && existing.detail.(*task).started {
 		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
 	}
-	if st.peek().isWord("COPY") { // names are looked up when the task is made
+	if st.Peek().Is("COPY") { // names are looked up when the task is made
 		if _, err := st.plan("ABORT_STATEMENT"); err != nil {
 			return nil, err
 		}
@@ -81,9 +81,9 @@ func readSchedule(text string) (cron.Schedule, error) {
 func (st *statement) alterTask(_ context.Context, o *object) (*result, error) {
 	d := o.detail.(*task)
 	switch {
-	case st.accept("SUSPEND"):
+	case st.Accept("SUSPEND"):
 		d.started = false
-	case st.accept("RESUME"):
+	case st.Accept("RESUME"):
 		if err := st.mayRunTasks(d); err != nil {
 			return nil, err
 		}
@@ -93,25 +93,25 @@ func (st *statement) alterTask(_ context.Context, o *object) (*result, error) {
 		d.started, d.next = true, d.plan.Next(time.Now())
 	case d.started:
 		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
-	case st.accept("SET"):
-		options, err := st.readOptions()
+	case st.Accept("SET"):
+		options, err := st.Options()
 		if err != nil {
 			return nil, err
 		}
-		if options.has("COMMENT") {
-			o.comment = options.text("COMMENT")
+		if options.Has("COMMENT") {
+			o.comment = options.Text("COMMENT")
 		}
-		if schedule := options.text("SCHEDULE"); schedule != "" {
+		if schedule := options.Text("SCHEDULE"); schedule != "" {
 			if d.plan, err = readSchedule(schedule); err != nil {
 				return nil, err
 			}
 			d.schedule = schedule
 		}
-	case st.accept("MODIFY", "AS"):
-		d.definition = st.rest()
-		st.i = len(st.toks)
+	case st.Accept("MODIFY", "AS"):
+		d.definition = st.Rest()
+		st.Pos = len(st.Tokens)
 	}
-	return done("Statement executed successfully."), st.end()
+	return done("Statement executed successfully."), st.ExpectEnd()
 }
 
 // mayRunTasks checks the privileges that the owner of a running task needs.
@@ -128,14 +128,14 @@ func (st *statement) mayRunTasks(d *task) error {
 
 // executeTask runs EXECUTE TASK: the run goes on when the statement is done.
 func (st *statement) executeTask(context.Context) (*result, error) {
-	if err := st.expect("EXECUTE", "TASK"); err != nil {
+	if err := st.Expect("EXECUTE", "TASK"); err != nil {
 		return nil, err
 	}
-	parts, err := st.name()
+	parts, err := st.Name()
 	if err != nil {
 		return nil, err
 	}
-	if err := st.end(); err != nil {
+	if err := st.ExpectEnd(); err != nil {
 		return nil, err
 	}
 	o, err := st.find(kindTask, parts, "OPERATE")

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"example.com/ingestion/internal/sqltext"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // piece is a run of DuckDB's SQL; operand: a cast or path may follow it.
@@ -18,7 +21,7 @@ type piece struct {
 
 // translator turns an expression or query of Snowflake's into DuckDB's.
 type translator struct {
-	*parser
+	*sqlparser.Parser
 	st  *statement
 	ctx context.Context
 	out []piece
@@ -33,12 +36,12 @@ type translator struct {
 	uses []*object
 }
 
-func (st *statement) translator(ctx context.Context, p *parser) *translator {
-	t := &translator{parser: p, st: st, ctx: ctx, listing: []bool{false}, ctes: map[string]bool{}}
-	for i := range p.toks { // name AS (SELECT …)
-		if i+3 < len(p.toks) && p.toks[i].isName() && p.toks[i+1].isWord("AS") && p.toks[i+2].is("(") &&
-			(p.toks[i+3].isWord("SELECT") || p.toks[i+3].isWord("WITH")) {
-			t.ctes[p.toks[i].val] = true
+func (st *statement) translator(ctx context.Context, p *sqlparser.Parser) *translator {
+	t := &translator{Parser: p, st: st, ctx: ctx, listing: []bool{false}, ctes: map[string]bool{}}
+	for i := range p.Tokens { // name AS (SELECT …)
+		if i+3 < len(p.Tokens) && p.Tokens[i].IsName() && p.Tokens[i+1].Is("AS") && p.Tokens[i+2].Is("(") &&
+			(p.Tokens[i+3].Is("SELECT") || p.Tokens[i+3].Is("WITH")) {
+			t.ctes[p.Tokens[i].Value] = true
 		}
 	}
 	return t
@@ -46,7 +49,7 @@ func (st *statement) translator(ctx context.Context, p *parser) *translator {
 
 // sql translates all that is left.
 func (t *translator) sql() (string, error) {
-	for !t.done() {
+	for !t.Done() {
 		if err := t.step(); err != nil {
 			return "", err
 		}
@@ -71,17 +74,17 @@ func (t *translator) last() piece {
 }
 
 func (t *translator) step() error {
-	tok := t.next()
-	switch tok.kind {
-	case tokString:
-		t.emit(piece{sql: literal(tok.val), operand: true})
-	case tokNumber:
-		t.emit(piece{sql: tok.val, operand: true})
-	case tokColumn:
-		t.emit(piece{sql: quote(tok.val), operand: true, json: t.variant})
-	case tokName:
-		t.emit(piece{sql: quote(tok.val), operand: true, name: true})
-	case tokWord:
+	tok := t.Next()
+	switch tok.Kind {
+	case sqltext.String:
+		t.emit(piece{sql: literal(tok.Value), operand: true})
+	case sqltext.Number:
+		t.emit(piece{sql: tok.Value, operand: true})
+	case sqltext.Position:
+		t.emit(piece{sql: quote(tok.Value), operand: true, json: t.variant})
+	case sqltext.Quoted:
+		t.emit(piece{sql: quote(tok.Value), operand: true, name: true})
+	case sqltext.Word:
 		return t.word(tok)
 	default:
 		return t.symbolStep(tok)
@@ -89,28 +92,28 @@ func (t *translator) step() error {
 	return nil
 }
 
-func (t *translator) symbolStep(tok token) error {
-	switch tok.val {
+func (t *translator) symbolStep(tok sqltext.Token) error {
+	switch tok.Value {
 	case "::":
-		typ, err := t.readType()
+		typ, err := readType(t.Parser)
 		if err != nil {
 			return err
 		}
 		if !t.last().operand {
-			t.i--
-			return t.unexpected()
+			t.Back()
+			return t.Unexpected("an expression")
 		}
 		operand, variant := t.pop()
 		return t.cast(operand, variant, typ, false)
 	case ":", "[":
-		if tok.val == "[" && !t.last().json {
+		if tok.Value == "[" && !t.last().json {
 			return errUnsupported("arrays in SQL")
 		}
 		if !t.last().operand {
-			t.i--
-			return t.unexpected()
+			t.Back()
+			return t.Unexpected("an expression")
 		}
-		t.i--
+		t.Back()
 		return t.path()
 	case "(":
 		name := ""
@@ -122,8 +125,8 @@ func (t *translator) symbolStep(tok token) error {
 		return nil
 	case ")":
 		if len(t.opened) == 0 {
-			t.i--
-			return t.unexpected()
+			t.Back()
+			return t.Unexpected("an expression")
 		}
 		t.opened, t.listing = t.opened[:len(t.opened)-1], t.listing[:len(t.listing)-1]
 		t.emit(piece{sql: ")", operand: true})
@@ -138,10 +141,10 @@ func (t *translator) symbolStep(tok token) error {
 		t.compare()
 	case ".", "*", "+", "-", "/", "%", "||", "=>":
 	default:
-		t.i--
-		return t.unexpected()
+		t.Back()
+		return t.Unexpected("an expression")
 	}
-	t.emit(piece{sql: tok.val})
+	t.emit(piece{sql: tok.Value})
 	return nil
 }
 
@@ -151,11 +154,11 @@ func (t *translator) compare() {
 	if !t.last().json {
 		return
 	}
-	switch t.peek().kind {
-	case tokString:
+	switch t.Peek().Kind {
+	case sqltext.String:
 		operand, _ := t.pop()
 		t.emit(piece{sql: "sf_varchar(" + operand + ")"})
-	case tokNumber:
+	case sqltext.Number:
 		operand, _ := t.pop()
 		t.emit(piece{sql: "TRY_CAST(sf_varchar(" + operand + ") AS DECIMAL(38,9))"})
 	}
@@ -210,22 +213,22 @@ func (t *translator) pop() (sql string, variant bool) {
 func (t *translator) path() error {
 	var steps []pathStep
 	for {
-		tok := t.peek()
+		tok := t.Peek()
 		switch {
-		case tok.is(":") && len(steps) == 0, tok.is(".") && len(steps) > 0:
-			t.i++
-			key := t.next()
-			if !key.isName() {
-				t.i--
-				return t.unexpected()
+		case tok.Is(":") && len(steps) == 0, tok.Is(".") && len(steps) > 0:
+			t.Pos++
+			key := t.Next()
+			if !key.IsName() {
+				t.Back()
+				return t.Unexpected("a key")
 			}
-			text := key.val
-			if key.kind == tokWord { // keys keep their case, unlike names
-				text = t.src[key.from:key.to]
+			text := key.Value
+			if key.Kind == sqltext.Word { // keys keep their case, unlike names
+				text = t.Source[key.Start:key.Stop]
 			}
 			steps = append(steps, pathStep{key: &text})
 			continue
-		case tok.is("["):
+		case tok.Is("["):
 			step, err := t.index()
 			if err != nil {
 				return err
@@ -241,17 +244,17 @@ func (t *translator) path() error {
 }
 
 func (t *translator) index() (pathStep, error) {
-	t.i++
-	tok := t.next()
-	if !t.symbol("]") {
-		return pathStep{}, t.unexpected()
+	t.Pos++
+	tok := t.Next()
+	if !t.Accept("]") {
+		return pathStep{}, t.Unexpected("]")
 	}
-	if tok.kind == tokString {
-		return pathStep{key: &tok.val}, nil
+	if tok.Kind == sqltext.String {
+		return pathStep{key: &tok.Value}, nil
 	}
-	n, err := strconv.Atoi(tok.val)
+	n, err := strconv.Atoi(tok.Value)
 	if err != nil {
-		return pathStep{}, errSyntax("'%s' is no index of an array.", tok.val)
+		return pathStep{}, errSyntax("'%s' is no index of an array.", tok.Value)
 	}
 	return pathStep{index: n}, nil
 }
@@ -282,52 +285,52 @@ func (t *translator) cast(operand string, variant bool, typ sqlType, try bool) e
 
 // castCall translates CAST(x AS type) and TRY_CAST(x AS type).
 func (t *translator) castCall(try bool) error {
-	inner, err := t.group()
+	inner, err := t.Group()
 	if err != nil {
 		return err
 	}
 	depth, as := 0, -1
-	for i, tok := range inner.toks {
+	for i, tok := range inner.Tokens {
 		switch {
-		case tok.is("("):
+		case tok.Is("("):
 			depth++
-		case tok.is(")"):
+		case tok.Is(")"):
 			depth--
-		case depth == 0 && tok.isWord("AS"):
+		case depth == 0 && tok.Is("AS"):
 			as = i
 		}
 	}
 	if as < 0 {
 		return errSyntax("CAST lacks AS.")
 	}
-	value := t.inside(inner.toks[:as])
+	value := t.inside(inner.Tokens[:as])
 	operand, err := value.sql()
 	if err != nil {
 		return err
 	}
 	t.uses = append(t.uses, value.uses...)
-	kind := &parser{src: t.src, toks: inner.toks[as+1:]}
-	typ, err := kind.readType()
+	kind := t.Part(inner.Tokens[as+1:])
+	typ, err := readType(kind)
 	if err != nil {
 		return err
 	}
-	if err := kind.end(); err != nil {
+	if err := kind.ExpectEnd(); err != nil {
 		return err
 	}
 	return t.cast(operand, len(value.out) == 1 && value.last().json, typ, try)
 }
 
 // inside is a translator of a part of the same statement.
-func (t *translator) inside(toks []token) *translator {
+func (t *translator) inside(tokens []sqltext.Token) *translator {
 	return &translator{
-		parser: &parser{src: t.src, toks: toks}, st: t.st, ctx: t.ctx,
+		Parser: t.Part(tokens), st: t.st, ctx: t.ctx,
 		listing: []bool{false}, ctes: t.ctes, variant: t.variant,
 	}
 }
 
 // metadata tells whether the statement asks for a file's metadata.
 func (t *translator) metadata() bool {
-	return slices.ContainsFunc(t.st.toks, func(tok token) bool {
-		return tok.kind == tokWord && strings.HasPrefix(tok.val, "METADATA$")
+	return slices.ContainsFunc(t.st.Tokens, func(tok sqltext.Token) bool {
+		return tok.Kind == sqltext.Word && strings.HasPrefix(tok.Value, "METADATA$")
 	})
 }

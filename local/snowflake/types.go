@@ -3,6 +3,9 @@ package snowflake
 import (
 	"strconv"
 	"strings"
+
+	"example.com/ingestion/internal/sqltext"
+	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // sqlType is a type of Snowflake and what holds it in DuckDB.
@@ -13,86 +16,53 @@ type sqlType struct {
 
 func (t sqlType) variant() bool { return t.duck == "JSON" }
 
-var plainTypes = map[string]sqlType{
-	"FLOAT": {"FLOAT", "DOUBLE"}, "FLOAT4": {"FLOAT", "DOUBLE"}, "FLOAT8": {"FLOAT", "DOUBLE"},
-	"DOUBLE": {"FLOAT", "DOUBLE"}, "REAL": {"FLOAT", "DOUBLE"},
-	"BOOLEAN": {"BOOLEAN", "BOOLEAN"}, "DATE": {"DATE", "DATE"},
-	"VARIANT": {"VARIANT", "JSON"}, "OBJECT": {"OBJECT", "JSON"}, "ARRAY": {"ARRAY", "JSON"},
-}
-
-var integerTypes = map[string]bool{"INT": true, "INTEGER": true, "BIGINT": true, "SMALLINT": true, "TINYINT": true, "BYTEINT": true}
-
-// sizedTypes take a length or precision in parentheses; %s stands for it.
-var sizedTypes = map[string]struct{ name, size, duck string }{
+// localTypes has for each data type the name that Snowflake describes it with,
+// its default parameters, and its type in DuckDB.
+var localTypes = map[string]struct{ name, parameters, duck string }{
+	"NUMBER": {"NUMBER", "38,0", "DECIMAL"}, "DECIMAL": {"NUMBER", "38,0", "DECIMAL"}, "NUMERIC": {"NUMBER", "38,0", "DECIMAL"},
+	"INT": {"NUMBER", "38,0", "DECIMAL"}, "INTEGER": {"NUMBER", "38,0", "DECIMAL"}, "BIGINT": {"NUMBER", "38,0", "DECIMAL"},
+	"SMALLINT": {"NUMBER", "38,0", "DECIMAL"}, "TINYINT": {"NUMBER", "38,0", "DECIMAL"}, "BYTEINT": {"NUMBER", "38,0", "DECIMAL"},
+	"FLOAT": {"FLOAT", "", "DOUBLE"}, "FLOAT4": {"FLOAT", "", "DOUBLE"}, "FLOAT8": {"FLOAT", "", "DOUBLE"},
+	"DOUBLE": {"FLOAT", "", "DOUBLE"}, "DOUBLE PRECISION": {"FLOAT", "", "DOUBLE"}, "REAL": {"FLOAT", "", "DOUBLE"},
+	"BOOLEAN": {"BOOLEAN", "", "BOOLEAN"}, "DATE": {"DATE", "", "DATE"}, "TIME": {"TIME", "9", "TIME"},
+	"VARIANT": {"VARIANT", "", "JSON"}, "OBJECT": {"OBJECT", "", "JSON"}, "ARRAY": {"ARRAY", "", "JSON"},
 	"VARCHAR": {"VARCHAR", "16777216", "VARCHAR"}, "STRING": {"VARCHAR", "16777216", "VARCHAR"},
 	"TEXT": {"VARCHAR", "16777216", "VARCHAR"}, "CHAR": {"VARCHAR", "1", "VARCHAR"},
-	"BINARY": {"BINARY", "8388608", "BLOB"}, "TIME": {"TIME", "9", "TIME"},
+	"BINARY":    {"BINARY", "8388608", "BLOB"},
 	"TIMESTAMP": {"TIMESTAMP_NTZ", "9", "TIMESTAMP"}, "DATETIME": {"TIMESTAMP_NTZ", "9", "TIMESTAMP"},
 	"TIMESTAMP_NTZ": {"TIMESTAMP_NTZ", "9", "TIMESTAMP"},
 	"TIMESTAMP_LTZ": {"TIMESTAMP_LTZ", "9", "TIMESTAMPTZ"}, "TIMESTAMP_TZ": {"TIMESTAMP_TZ", "9", "TIMESTAMPTZ"},
 }
 
-// readType reads a type such as NUMBER(12,2).
-func (p *parser) readType() (sqlType, error) {
-	t := p.peek()
-	if t.kind != tokWord {
-		return sqlType{}, p.unexpected()
-	}
-	p.i++
-	if integerTypes[t.val] {
-		return sqlType{"NUMBER(38,0)", "DECIMAL(38,0)"}, nil
-	}
-	if plain, ok := plainTypes[t.val]; ok {
-		if t.val == "DOUBLE" {
-			p.accept("PRECISION")
-		}
-		return plain, nil
-	}
-	number := t.val == "NUMBER" || t.val == "DECIMAL" || t.val == "NUMERIC"
-	sized, known := sizedTypes[t.val]
-	if !number && !known {
-		p.i--
-		return sqlType{}, errorf("002040", "42601", "SQL compilation error:\nUnsupported data type '%s'.", t.val)
-	}
-	sizes, err := p.readSizes()
+// readType reads a data type such as NUMBER(12,2).
+func readType(p *sqlparser.Parser) (sqlType, error) {
+	kind, err := p.DataType()
 	if err != nil {
 		return sqlType{}, err
 	}
-	if number {
-		precision, scale := "38", "0"
-		if len(sizes) > 0 {
-			precision = sizes[0]
-		}
-		if len(sizes) > 1 {
-			scale = sizes[1]
-		}
-		in := "(" + precision + "," + scale + ")"
-		return sqlType{"NUMBER" + in, "DECIMAL" + in}, nil
-	}
-	size := sized.size
-	if len(sizes) > 0 {
-		size = sizes[0]
-	}
-	return sqlType{sized.name + "(" + size + ")", sized.duck}, nil
+	return localType(kind)
 }
 
-func (p *parser) readSizes() ([]string, error) {
-	if !p.peek().is("(") {
-		return nil, nil
+func localType(kind sqltext.DataType) (sqlType, error) {
+	known, ok := localTypes[kind.Name]
+	if !ok {
+		return sqlType{}, errorf("002040", "42601", "SQL compilation error:\nUnsupported data type '%s'.", kind.Name)
 	}
-	inner, err := p.group()
-	if err != nil {
-		return nil, err
+	parameters := known.parameters
+	if len(kind.Parameters) > 0 {
+		_, parameters, _ = strings.Cut(strings.TrimSuffix(kind.String(), ")"), "(")
 	}
-	var out []string
-	for _, part := range inner.split() {
-		t := part.next()
-		if _, err := strconv.Atoi(t.val); err != nil || !part.done() {
-			return nil, errSyntax("'%s' is not the size of a type.", t.val)
-		}
-		out = append(out, t.val)
+	if known.duck == "DECIMAL" && len(kind.Parameters) == 1 {
+		parameters += ",0"
 	}
-	return out, nil
+	if parameters == "" {
+		return sqlType{known.name, known.duck}, nil
+	}
+	t := sqlType{known.name + "(" + parameters + ")", known.duck}
+	if known.duck == "DECIMAL" {
+		t.duck += "(" + parameters + ")"
+	}
+	return t, nil
 }
 
 // describeType turns a type of DuckDB into the one that results and

@@ -3,27 +3,27 @@ package snowflake
 import (
 	"context"
 	"slices"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 // view is a stored query.
 type view struct{ text string }
 
 func makeView(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
-	st.accept("COPY", "GRANTS")
-	options, err := st.readOptions()
+	options, err := st.Options()
 	if err != nil {
 		return nil, err
 	}
-	st.accept("COPY", "GRANTS")
-	o.comment = options.text("COMMENT")
-	if err := st.expect("AS"); err != nil {
+	o.comment = options.Text("COMMENT")
+	if err := st.Expect("AS"); err != nil {
 		return nil, err
 	}
-	text := st.rest()
-	if slices.ContainsFunc(st.toks[st.i:], func(t token) bool { return t.isWord(informationSchema) }) {
+	text := st.Rest()
+	if slices.ContainsFunc(st.Tokens[st.Pos:], func(t sqltext.Token) bool { return t.Is(informationSchema) }) {
 		return nil, errUnsupported("a view over INFORMATION_SCHEMA")
 	}
-	t := st.translator(ctx, st.parser)
+	t := st.translator(ctx, st.Parser)
 	query, err := t.sql()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package snowflake
 import (
 	"slices"
 	"strings"
+
+	"example.com/ingestion/internal/sqltext"
 )
 
 // listEnds are the words behind which a FROM's list of tables is over.
@@ -20,9 +22,9 @@ var notCalls = map[string]bool{
 	"ALL": true, "RENAME": true, "PARTITION": true,
 }
 
-func (t *translator) word(tok token) error {
-	w := tok.val
-	follows := t.peek()
+func (t *translator) word(tok sqltext.Token) error {
+	w := tok.Value
+	follows := t.Peek()
 	switch {
 	case t.last().sql == ".": // behind a dot it is a column
 		t.emit(piece{sql: quote(w), operand: true, name: true})
@@ -32,16 +34,16 @@ func (t *translator) word(tok token) error {
 		return nil
 	case strings.HasPrefix(w, "SYSTEM$"):
 		return t.system(w)
-	case (w == "CAST" || w == "TRY_CAST") && follows.is("("):
+	case (w == "CAST" || w == "TRY_CAST") && follows.Is("("):
 		return t.castCall(w == "TRY_CAST")
-	case w == "DATEADD" && follows.is("("):
+	case w == "DATEADD" && follows.Is("("):
 		return t.dateAdd()
 	case strings.HasPrefix(w, "CURRENT_") || w == "SYSDATE" || w == "LOCALTIMESTAMP" || w == "GETDATE":
 		if done, err := t.current(w); done || err != nil {
 			return err
 		}
 	}
-	if follows.is("(") && !notCalls[w] {
+	if follows.Is("(") && !notCalls[w] {
 		return t.call(w)
 	}
 	depth := len(t.listing) - 1
@@ -91,7 +93,7 @@ func (t *translator) distinctFrom() bool {
 	return n > 2 && (t.out[n-3].sql == "IS" || t.out[n-3].sql == "NOT")
 }
 
-func (t *translator) mergeTarget() bool { return t.toks[0].isWord("MERGE") && len(t.opened) == 0 }
+func (t *translator) mergeTarget() bool { return t.Tokens[0].Is("MERGE") && len(t.opened) == 0 }
 
 func (t *translator) call(w string) error {
 	if w == "TABLE" {
@@ -110,13 +112,13 @@ func (t *translator) call(w string) error {
 
 // dateAdd translates DATEADD(unit, n, t): units are no columns.
 func (t *translator) dateAdd() error {
-	t.i++
-	unit := strings.ToLower(strings.TrimSuffix(t.next().val, "S"))
+	t.Pos++
+	unit := strings.ToLower(strings.TrimSuffix(t.Next().Value, "S"))
 	if !slices.Contains(dateUnits, unit) {
-		t.i--
-		return t.unexpected()
+		t.Back()
+		return t.Unexpected("a unit of time")
 	}
-	if err := t.expectSymbol(","); err != nil {
+	if err := t.Expect(","); err != nil {
 		return err
 	}
 	t.emit(piece{sql: "sf_add_" + unit, call: true})
@@ -145,8 +147,8 @@ func (t *translator) current(w string) (bool, error) {
 	if !known {
 		return false, nil
 	}
-	if t.peek().is("(") {
-		inner, err := t.group()
+	if t.Peek().Is("(") {
+		inner, err := t.Group()
 		if err != nil {
 			return false, err
 		}
@@ -158,20 +160,20 @@ func (t *translator) current(w string) (bool, error) {
 
 // table translates what a FROM, JOIN, INTO, UPDATE or USING names.
 func (t *translator) table() error {
-	tok := t.peek()
+	tok := t.Peek()
 	switch {
-	case tok.is("("):
+	case tok.Is("("):
 		return nil
-	case tok.is("@"):
+	case tok.Is("@"):
 		return errUnsupported("SELECT from a stage outside COPY")
-	case tok.isWord("TABLE") && t.at(1).is("("):
+	case tok.Is("TABLE") && t.At(1).Is("("):
 		return nil
-	case tok.isWord("LATERAL"):
+	case tok.Is("LATERAL"):
 		return errUnsupported("LATERAL")
-	case !tok.isName():
-		return t.unexpected()
+	case !tok.IsName():
+		return t.Unexpected("a table")
 	}
-	parts, err := t.name()
+	parts, err := t.Name()
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (t *translator) table() error {
 	name := o.sql()
 	if o.kind == kindExternal && t.metadata() {
 		name = quoteAll(o.database, o.schema, o.name+allSuffix)
-		if a := t.peek(); !a.isName() || a.isWord("WHERE") || listEnds[a.val] || notCalls[a.val] || isJoin(a.val) {
+		if a := t.Peek(); !a.IsName() || a.Is("WHERE") || listEnds[a.Value] || notCalls[a.Value] || isJoin(a.Value) {
 			name += " AS " + quote(o.name)
 		}
 	}

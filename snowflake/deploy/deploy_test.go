@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 	"example.com/ingestion/snowflake/deploy"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 const (
@@ -55,7 +55,7 @@ func names() snowflake.Names {
 	}
 }
 
-func apply(t *testing.T, a *fake.Account, spec snowflake.Spec, n snowflake.Names) (deploy.Made, error) {
+func apply(t *testing.T, a *fakesnowflake.Account, spec snowflake.Spec, n snowflake.Names) (deploy.Made, error) {
 	t.Helper()
 	if _, err := deploy.Integration(t.Context(), a, spec, n); err != nil {
 		return deploy.Made{}, err
@@ -64,9 +64,9 @@ func apply(t *testing.T, a *fake.Account, spec snowflake.Spec, n snowflake.Names
 }
 
 // made returns an account with the spec's objects and no memory of their statements.
-func made(t *testing.T, spec snowflake.Spec) *fake.Account {
+func made(t *testing.T, spec snowflake.Spec) *fakesnowflake.Account {
 	t.Helper()
-	a := &fake.Account{}
+	a := &fakesnowflake.Account{}
 	if _, err := apply(t, a, spec, names()); err != nil {
 		t.Fatal(err)
 	}
@@ -110,13 +110,13 @@ func TestCreate(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			a := &fake.Account{}
+			a := &fakesnowflake.Account{}
 			got, err := apply(t, a, test.spec, names())
 			if err != nil {
 				t.Fatal(err)
 			}
 			inOrder(t, a.Take(), test.want...)
-			queue := fake.QueueARN
+			queue := fakesnowflake.QueueARN
 			if test.spec.Load == snowflake.Bulk {
 				queue = ""
 			}
@@ -136,8 +136,8 @@ func TestCreate(t *testing.T) {
 func TestIntegrationTellsWhatTheRoleTrusts(t *testing.T) {
 	n := names()
 	n.TopicARN = ""
-	got, err := deploy.Integration(t.Context(), &fake.Account{}, parts(), n)
-	want := deploy.Access{Name: "ORDERS_INTEGRATION", IAMUserARN: fake.IAMUserARN, ExternalID: "stack-orders"}
+	got, err := deploy.Integration(t.Context(), &fakesnowflake.Account{}, parts(), n)
+	want := deploy.Access{Name: "ORDERS_INTEGRATION", IAMUserARN: fakesnowflake.IAMUserARN, ExternalID: "stack-orders"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -146,16 +146,16 @@ func TestIntegrationTellsWhatTheRoleTrusts(t *testing.T) {
 func TestExistingIntegration(t *testing.T) {
 	spec := parts()
 	spec.Integration, spec.ExistingIntegration, spec.ExternalID = "SHARED", true, ""
-	a := &fake.Account{}
+	a := &fakesnowflake.Account{}
 	if _, err := deploy.Integration(t.Context(), a, spec, names()); !errors.Is(err, client.ErrNotFound) {
 		t.Errorf("a missing one: %v", err)
 	}
-	a.Add(fake.Object{Kind: "STORAGE INTEGRATION", Name: `"SHARED"`, Text: "STORAGE_AWS_EXTERNAL_ID='theirs' STORAGE_ALLOWED_LOCATIONS=('s3://other/')"})
+	a.Add(fakesnowflake.Object{Kind: "STORAGE INTEGRATION", Name: `"SHARED"`, Text: "STORAGE_AWS_EXTERNAL_ID='theirs' STORAGE_ALLOWED_LOCATIONS=('s3://other/')"})
 	_, err := deploy.Integration(t.Context(), a, spec, names())
 	contains(t, err, "does not allow s3://landing-bucket/landing/orders/", "ALTER STORAGE INTEGRATION")
 	a.Object(snowflake.KindStorageIntegration, `"SHARED"`).Text = "STORAGE_AWS_EXTERNAL_ID='theirs' STORAGE_ALLOWED_LOCATIONS=('s3://landing-bucket/')"
 	got, err := deploy.Integration(t.Context(), a, spec, names())
-	if want := (deploy.Access{Name: "SHARED", IAMUserARN: fake.IAMUserARN, ExternalID: "theirs"}); err != nil || got != want {
+	if want := (deploy.Access{Name: "SHARED", IAMUserARN: fakesnowflake.IAMUserARN, ExternalID: "theirs"}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	if err := deploy.DropIntegration(t.Context(), a, spec, names()); err != nil || len(a.Take()) > 0 {
@@ -165,17 +165,17 @@ func TestExistingIntegration(t *testing.T) {
 
 func TestForeignObjectsAreRefused(t *testing.T) {
 	other := snowflake.Mark{Owner: "999/us-east-1/Theirs", Definition: "0123456789abcdef"}.String()
-	a := &fake.Account{}
-	a.Add(fake.Object{Kind: "STAGE", Name: stage, Comment: other})
-	a.Add(fake.Object{Kind: "VIEW", Name: view, Comment: "of mine"})
-	a.Add(fake.Object{Kind: "TABLE", Name: table, Comment: other})
+	a := &fakesnowflake.Account{}
+	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: stage, Comment: other})
+	a.Add(fakesnowflake.Object{Kind: "VIEW", Name: view, Comment: "of mine"})
+	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: other})
 	_, err := deploy.Objects(t.Context(), a, parts(), names())
 	contains(t, err, "stage "+stage, "belongs to 999/us-east-1/Theirs", "choose another Snowflake.Table", "view "+view, "has no mark", "choose another Snowflake.View",
 		"or take it over with its rows: ALTER TABLE "+table+" UNSET COMMENT")
 	if strings.Contains(err.Error(), "DROP TABLE") {
 		t.Errorf("it offers to drop rows: %v", err)
 	}
-	a.Add(fake.Object{Kind: "STORAGE INTEGRATION", Name: `"ORDERS_INTEGRATION"`, Comment: other})
+	a.Add(fakesnowflake.Object{Kind: "STORAGE INTEGRATION", Name: `"ORDERS_INTEGRATION"`, Comment: other})
 	_, err = deploy.Integration(t.Context(), a, parts(), names())
 	contains(t, err, "belongs to 999", "choose another Snowflake.Integration")
 	if got := a.Take(); len(got) > 0 {
@@ -185,16 +185,16 @@ func TestForeignObjectsAreRefused(t *testing.T) {
 
 // An underscore stands for any character in SHOW … LIKE.
 func TestSimilarNamesAreOthers(t *testing.T) {
-	a := &fake.Account{}
-	a.Add(fake.Object{Kind: "STAGE", Name: schema + `"ORDERSXSTAGE"`, Comment: "another"})
+	a := &fakesnowflake.Account{}
+	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: schema + `"ORDERSXSTAGE"`, Comment: "another"})
 	if _, err := apply(t, a, parts(), names()); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestTableWithoutMarkIsAdopted(t *testing.T) {
-	a := &fake.Account{}
-	a.Add(fake.Object{Kind: "TABLE", Name: table, Comment: "of mine", Columns: []string{`"DATA"`, `"ID"`}})
+	a := &fakesnowflake.Account{}
+	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: "of mine", Columns: []string{`"DATA"`, `"ID"`}})
 	if _, err := apply(t, a, parts(), names()); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestAccessIsWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				a := &fake.Account{Validation: func() string {
+				a := &fakesnowflake.Account{Validation: func() string {
 					if time.Since(start) < test.after {
 						return denied
 					}
@@ -281,7 +281,7 @@ func TestAccessIsWaitedFor(t *testing.T) {
 
 func TestMissingDatabase(t *testing.T) {
 	gone := &client.Error{Class: client.ErrNotFound, Err: errors.New("Database 'RAW' does not exist or not authorized")}
-	a := &fake.Account{Fail: func(string) error { return gone }}
+	a := &fakesnowflake.Account{Fail: func(string) error { return gone }}
 	if _, err := deploy.Objects(t.Context(), a, parts(), names()); !errors.Is(err, client.ErrNotFound) {
 		t.Errorf("make: %v", err)
 	}
@@ -294,7 +294,7 @@ func TestDrop(t *testing.T) {
 	spec := parts()
 	spec.Stream = true
 	a := made(t, spec)
-	a.Add(fake.Object{Kind: "STAGE", Name: `"RAW"."OTHER"."ORDERS_STAGE"`, Comment: a.Object(snowflake.KindStage, stage).Comment})
+	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: `"RAW"."OTHER"."ORDERS_STAGE"`, Comment: a.Object(snowflake.KindStage, stage).Comment})
 	if err := errors.Join(deploy.DropObjects(t.Context(), a, spec, names()), deploy.DropIntegration(t.Context(), a, spec, names())); err != nil {
 		t.Fatal(err)
 	}
@@ -343,8 +343,8 @@ func TestRename(t *testing.T) {
 }
 
 func TestSubscriber(t *testing.T) {
-	got, err := deploy.Subscriber(t.Context(), &fake.Account{}, names().TopicARN)
-	if err != nil || got != fake.SubscriberARN {
+	got, err := deploy.Subscriber(t.Context(), &fakesnowflake.Account{}, names().TopicARN)
+	if err != nil || got != fakesnowflake.SubscriberARN {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/deploy"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // otherTopic changes what a pipe cannot alter.
@@ -276,7 +276,7 @@ func TestTaskThatFailsKeepsItsFiles(t *testing.T) {
 func TestRoleIsWaitedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 2
-		a := &fake.Account{}
+		a := &fakesnowflake.Account{}
 		a.Fail = func(statement string) error {
 			if strings.HasPrefix(statement, "CREATE EXTERNAL TABLE") && failures > 0 {
 				failures--

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 	"example.com/ingestion/snowflake/deploy"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 func TestPipeTrouble(t *testing.T) {
@@ -27,13 +27,13 @@ func TestPipeTrouble(t *testing.T) {
 		"files that wait":    {`{"executionState":"RUNNING","pendingFileCount":2,"oldestFileTimestamp":"2026-05-01T10:59:00Z","oldestPendingFilePath":"a/b.gz"}`, "2 files wait, the oldest, a/b.gz, since 2026-05-01T10:59:00Z"},
 		"stale, in one line": {`{"executionState":"STALLED_EXECUTION_ERROR","pendingFileCount":1,"oldestFileTimestamp":"2026-04-30T00:00:00Z","oldestPendingFilePath":"x"}`, "it is STALLED_EXECUTION_ERROR instead of RUNNING; 1 files wait, the oldest, x, since 2026-04-30T00:00:00Z"},
 	} {
-		a := &fake.Account{Status: func() string { return test.status }}
-		a.Add(fake.Object{Kind: string(snowflake.KindPipe), Name: pipe.Name()})
+		a := &fakesnowflake.Account{Status: func() string { return test.status }}
+		a.Add(fakesnowflake.Object{Kind: string(snowflake.KindPipe), Name: pipe.Name()})
 		if got, err := deploy.PipeTrouble(t.Context(), a, pipe, now); err != nil || got != test.want {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
 		}
 	}
-	_, err := deploy.PipeTrouble(t.Context(), &fake.Account{}, pipe, now)
+	_, err := deploy.PipeTrouble(t.Context(), &fakesnowflake.Account{}, pipe, now)
 	if e := (*client.Error)(nil); !errors.As(err, &e) || !errors.Is(e.Class, client.ErrNotFound) {
 		t.Errorf("without the pipe: %v", err)
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/sqltext"
 	"example.com/ingestion/local/feedtest"
 	"example.com/ingestion/local/sandbox"
 	"example.com/ingestion/local/snowflake"
-	"example.com/ingestion/snowflake/token"
 )
 
 // count returns the number that a query answers with.
@@ -288,7 +288,7 @@ func scriptByHand(t *testing.T, w *world) {
 	if err != nil || problems.Len() > 0 {
 		t.Fatalf("ingest sql: %v\n%s", err, problems.String())
 	}
-	statements, err := token.Statements(string(script))
+	statements, err := sqltext.Statements(string(script))
 	if err != nil {
 		t.Fatal(err)
 	}

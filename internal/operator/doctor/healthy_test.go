@@ -23,8 +23,8 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/operator"
 	fakeaws "example.com/ingestion/internal/testing/fake"
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 const (
@@ -88,7 +88,7 @@ func healthy() *patient {
 		queues: map[string]map[string]string{queueURL + "failures": {"QueueArn": queueARN + "failures", "ApproximateNumberOfMessages": "0"}},
 		topics: map[string]string{topicARN: fmt.Sprintf(`{"Statement":{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sns:Publish","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":"arn:aws:s3:::landing"}}}}`, topicARN)},
 		subscriptions: map[string][]snstypes.Subscription{
-			topicARN:   {{Endpoint: aws.String(fake.QueueARN), Protocol: aws.String("sqs"), SubscriptionArn: aws.String(topicARN + ":1")}},
+			topicARN:   {{Endpoint: aws.String(fakesnowflake.QueueARN), Protocol: aws.String("sqs"), SubscriptionArn: aws.String(topicARN + ":1")}},
 			alarmTopic: {{Endpoint: aws.String("me@example.com"), Protocol: aws.String("email"), SubscriptionArn: aws.String(alarmTopic + ":1")}},
 		},
 		table: &dynamotypes.TableDescription{TableStatus: dynamotypes.TableStatusActive, GlobalSecondaryIndexes: []dynamotypes.GlobalSecondaryIndexDescription{
@@ -98,9 +98,9 @@ func healthy() *patient {
 		alarms:       []watchtypes.MetricAlarm{{AlarmName: aws.String("orders-failed"), StateValue: watchtypes.StateValueOk, ActionsEnabled: aws.Bool(true), AlarmActions: []string{alarmTopic}}},
 		trust:        trustPolicy("orders-1"),
 		rolePolicies: map[string]string{"ReadParts": readPolicy("landing", "landing/orders/")},
-		account:      &fake.Account{},
+		account:      &fakesnowflake.Account{},
 		desc: map[string]string{
-			"ENABLED": "true", "STORAGE_AWS_ROLE_ARN": roleARN, "STORAGE_AWS_EXTERNAL_ID": "orders-1", "STORAGE_AWS_IAM_USER_ARN": fake.IAMUserARN,
+			"ENABLED": "true", "STORAGE_AWS_ROLE_ARN": roleARN, "STORAGE_AWS_EXTERNAL_ID": "orders-1", "STORAGE_AWS_IAM_USER_ARN": fakesnowflake.IAMUserARN,
 			"STORAGE_ALLOWED_LOCATIONS": "s3://landing/landing/orders/",
 		},
 	}
@@ -122,7 +122,7 @@ func permission(service, source string) string {
 }
 
 func trustPolicy(externalID string) string {
-	return fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, fake.IAMUserARN, externalID)
+	return fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":%q}}}]}`, fakesnowflake.IAMUserARN, externalID)
 }
 
 func readPolicy(bucket, prefix string) string {
@@ -207,7 +207,7 @@ func (p *patient) fromFiles() *patient {
 	}}
 	w.topics[sourceTopic] = fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sns:Publish","Resource":%q}]}`, sourceTopic)
 	w.subscriptions[sourceTopic] = []snstypes.Subscription{
-		{Endpoint: aws.String(fake.QueueARN), SubscriptionArn: aws.String(sourceTopic + ":1")},
+		{Endpoint: aws.String(fakesnowflake.QueueARN), SubscriptionArn: aws.String(sourceTopic + ":1")},
 		{Endpoint: aws.String(unpackARN), SubscriptionArn: aws.String(sourceTopic + ":2")},
 	}
 	w.policies["Orders-Unpack"] = permission("sns.amazonaws.com", sourceTopic)

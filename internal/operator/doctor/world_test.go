@@ -27,8 +27,8 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake/client"
-	"example.com/ingestion/snowflake/deploy/fake"
 )
 
 // world is what the checks look at. Each of its methods answers from what the
@@ -57,7 +57,7 @@ type world struct {
 	trust         string
 	rolePolicies  map[string]string
 
-	account   *fake.Account
+	account   *fakesnowflake.Account
 	desc      map[string]string // of the integration
 	refused   []client.Row
 	refresh   string // status of the external table

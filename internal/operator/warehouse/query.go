@@ -11,16 +11,16 @@ import (
 	"strconv"
 	"time"
 
+	"example.com/ingestion/internal/sqltext"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
-	"example.com/ingestion/snowflake/token"
 )
 
 // Statement returns the one statement of a text, without its semicolon. More
 // than one are refused: a session's result is that of one statement, and with
 // several nobody could say which of them have had their effect when one fails.
 func Statement(text string) (string, error) {
-	statements, err := token.Statements(text)
+	statements, err := sqltext.Statements(text)
 	switch {
 	case err != nil:
 		return "", err

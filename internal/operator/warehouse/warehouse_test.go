@@ -182,7 +182,7 @@ func TestStatement(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
-	for text, want := range map[string]string{"": "no statement", " ; -- x": "no statement", "SELECT 1; SELECT 2": "2 statements", "SELECT 'x": "never closed"} {
+	for text, want := range map[string]string{"": "no statement", " ; -- x": "no statement", "SELECT 1; SELECT 2": "2 statements", "SELECT 'x": "not closed"} {
 		if _, err := Statement(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", text, err, want)
 		}

@@ -1,7 +1,7 @@
-// Package fake is an account of Snowflake in memory, as far as package deploy
+// Package fakesnowflake is an account of Snowflake in memory, as far as package deploy
 // can tell: objects with comments, pipes with a state, tasks with runs. It is
 // for tests. Rows and files it has none.
-package fake
+package fakesnowflake
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/ingestion/local/snowflake/sqlparser"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
@@ -108,7 +109,7 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 	if err := a.refuse(ctx, statement); err != nil {
 		return err
 	}
-	if err := snowflake.Check(statement); err != nil {
+	if err := sqlparser.Check(statement); err != nil {
 		return err
 	}
 	line := strings.Join(strings.Fields(statement), " ")

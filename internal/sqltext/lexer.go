@@ -1,4 +1,4 @@
-package token
+package sqltext
 
 import (
 	"strconv"
@@ -12,9 +12,9 @@ type lexer struct {
 	pos int
 }
 
-// space goes past white space and comments: -- and // to the end of the line,
+// skipSpace skips white space and comments: -- and // to the end of the line,
 // and /* */, which do not nest.
-func (l *lexer) space() error {
+func (l *lexer) skipSpace() error {
 	for l.pos < len(l.sql) {
 		rest := l.sql[l.pos:]
 		r, size := utf8.DecodeRuneInString(rest)
@@ -30,7 +30,7 @@ func (l *lexer) space() error {
 		case strings.HasPrefix(rest, "/*"):
 			i := strings.Index(rest[2:], "*/")
 			if i < 0 {
-				return errorAt(l.sql, l.pos, "the comment is never closed")
+				return errorAt(l.sql, l.pos, "the comment is not closed")
 			}
 			l.pos += i + 4
 		default:
@@ -40,7 +40,7 @@ func (l *lexer) space() error {
 	return nil
 }
 
-// symbols are those of more than one character, the longest first.
+// symbols lists the symbols of more than one character, the longest first.
 var symbols = []string{"->>", "::", "=>", "<=", ">=", "<>", "!=", "||", "->"}
 
 func (l *lexer) next() (Kind, string, error) {
@@ -58,7 +58,7 @@ func (l *lexer) next() (Kind, string, error) {
 	case strings.HasPrefix(rest, "$$"):
 		i := strings.Index(rest[2:], "$$")
 		if i < 0 {
-			return 0, "", errorAt(l.sql, l.pos, "the constant that $$ opens is never closed")
+			return 0, "", errorAt(l.sql, l.pos, "the constant that starts with $$ is not closed")
 		}
 		l.pos += i + 4
 		return String, rest[2 : i+2], nil
@@ -82,7 +82,8 @@ func (l *lexer) next() (Kind, string, error) {
 	return Symbol, rest[:size], nil
 }
 
-// while takes the first bytes and those after them that ok takes.
+// while reads the given number of bytes, then further bytes as long as ok
+// accepts them.
 func (l *lexer) while(first int, ok func(byte) bool) string {
 	start := l.pos
 	l.pos += first
@@ -111,7 +112,8 @@ func (l *lexer) number() string {
 	return l.sql[start:l.pos]
 }
 
-// quoted takes a name; a double quote in it is doubled, and nothing else is special.
+// quoted reads a name between double quotes. A double quote inside is doubled;
+// there are no escape sequences.
 func (l *lexer) quoted() (string, error) {
 	start := l.pos
 	var b strings.Builder
@@ -131,11 +133,11 @@ func (l *lexer) quoted() (string, error) {
 			return b.String(), nil
 		}
 	}
-	return "", errorAt(l.sql, start, "the name is never closed")
+	return "", errorAt(l.sql, start, "the name is not closed")
 }
 
-// constant takes a constant between single quotes, with the escape sequences of
-// Snowflake's documentation, "String & binary data types".
+// constant reads a constant between single quotes, with the escape sequences of
+// https://docs.snowflake.com/en/sql-reference/data-types-text#escape-sequences-in-single-quoted-string-constants
 func (l *lexer) constant() (string, error) {
 	start := l.pos
 	var b strings.Builder
@@ -155,13 +157,13 @@ func (l *lexer) constant() (string, error) {
 			return b.String(), nil
 		}
 	}
-	return "", errorAt(l.sql, start, "the constant is never closed")
+	return "", errorAt(l.sql, start, "the constant is not closed")
 }
 
 var escapes = map[byte]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// escape takes a backslash and what it escapes, and stays on the last byte of
-// them. A backslash before anything that it does not escape is dropped.
+// escape reads a backslash and the sequence after it, and stops on the last
+// byte of the sequence. A backslash before any other character is dropped.
 func (l *lexer) escape(b *strings.Builder) {
 	rest := l.sql[l.pos+1:]
 	if rest == "" {
@@ -187,7 +189,7 @@ func (l *lexer) escape(b *strings.Builder) {
 		}
 	}
 	switch rest[0] {
-	case 0: // is refused where the constant goes on
+	case 0: // constant rejects it
 		return
 	case '0':
 		b.WriteByte(0)
