@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/ingestion/local/snowflake/cloud"
-	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/awsaccess"
+	"example.com/ingestion/local/snowflake/fileformat"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -23,7 +23,7 @@ type copyPlan struct {
 	selects []*sqlparser.Parser // expressions over a file's columns; empty: by place or name
 	stage   *object
 	path    string
-	format  files.Format
+	format  fileformat.Format
 	pattern *regexp.Regexp
 	files   []string
 	skip    bool // ON_ERROR=SKIP_FILE, otherwise ABORT_STATEMENT
@@ -101,7 +101,7 @@ func (c *copyPlan) setOptions(st *statement, options sqlparser.Options, onError 
 		return errUnsupported("ON_ERROR=" + onError)
 	}
 	switch {
-	case c.byName && (c.format.Type != files.CSV || !c.format.ParseHeader):
+	case c.byName && (c.format.Type != fileformat.CSV || !c.format.ParseHeader):
 		return errUnsupported("MATCH_BY_COLUMN_NAME without CSV and PARSE_HEADER=TRUE")
 	case c.format.ParseHeader && !c.byName:
 		return errInvalid("PARSE_HEADER=TRUE needs MATCH_BY_COLUMN_NAME.")
@@ -141,7 +141,7 @@ func (c *copyPlan) expressions(ctx context.Context, st *statement) ([]string, er
 	var out []string
 	for _, one := range c.selects {
 		t := st.translator(ctx, one.Part(one.Tokens))
-		t.variant = c.format.Type == files.JSON
+		t.variant = c.format.Type == fileformat.JSON
 		sql, err := t.sql()
 		if err != nil {
 			return nil, err
@@ -173,7 +173,7 @@ func (st *statement) copyInto(ctx context.Context) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []cloud.Object
+	var found []awsaccess.Object
 	for o, err := range reader.List(ctx, d.folder(c.path)) {
 		if err != nil {
 			return nil, err

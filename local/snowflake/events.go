@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
 // announced takes what a topic told, and returns when every pipe and external
 // table that wants it has it.
-func (e *engine) announced(ctx context.Context, topicARN string, events []cloud.Event) error {
+func (e *engine) announced(ctx context.Context, topicARN string, events []awsaccess.Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, o := range e.catalog.each(func(o *object) bool { return o.kind == kindPipe || o.kind == kindExternal }) {
@@ -37,7 +37,7 @@ func (e *engine) announced(ctx context.Context, topicARN string, events []cloud.
 }
 
 // take queues the events for files below the pipe's stage.
-func (d *pipe) take(events []cloud.Event) {
+func (d *pipe) take(events []awsaccess.Event) {
 	s := d.stage.detail.(*stage)
 	for _, event := range events {
 		d.received = time.Now()
@@ -51,7 +51,7 @@ func (d *pipe) take(events []cloud.Event) {
 
 // covers tells whether an object is in the stage's folder.
 func (d *stage) covers(bucket, key string) bool {
-	place, err := cloud.ParseLocation(d.url)
+	place, err := awsaccess.ParseLocation(d.url)
 	return err == nil && place.Bucket == bucket && strings.HasPrefix(key, place.Prefix)
 }
 

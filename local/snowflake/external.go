@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/ingestion/local/snowflake/cloud"
-	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/awsaccess"
+	"example.com/ingestion/local/snowflake/fileformat"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -24,13 +24,13 @@ const (
 type external struct {
 	stage      *object
 	path       string
-	format     files.Format
+	format     fileformat.Format
 	pattern    *regexp.Regexp
 	topic      string
 	channel    string
 	columns    []virtualColumn
 	registered map[string]string // ETag by bucket and key
-	pending    []cloud.Event
+	pending    []awsaccess.Event
 }
 
 type virtualColumn struct{ name, kind, sql string }
@@ -158,7 +158,7 @@ func (d *external) build(ctx context.Context, st *statement, o *object, refresh 
 
 func (d *external) wants(bucket, key string) bool {
 	s := d.stage.detail.(*stage)
-	place, err := cloud.ParseLocation(s.folder(d.path))
+	place, err := awsaccess.ParseLocation(s.folder(d.path))
 	return err == nil && place.Bucket == bucket && strings.HasPrefix(key, place.Prefix) &&
 		(d.pattern == nil || d.pattern.MatchString(key))
 }
@@ -250,7 +250,7 @@ func (e *engine) register(ctx context.Context, o *object, reader bucketReader, b
 		return err
 	}
 	rows, err := e.externalRows(ctx, o, object, body)
-	var wrong *files.Error
+	var wrong *fileformat.Error
 	if errors.As(err, &wrong) {
 		e.log("s3://%s in %s: %v", name, o.label(), err)
 		err = nil
@@ -263,7 +263,7 @@ func (e *engine) register(ctx context.Context, o *object, reader bucketReader, b
 	return nil
 }
 
-func (e *engine) externalRows(ctx context.Context, o *object, object cloud.Object, body io.Reader) (rows int64, err error) {
+func (e *engine) externalRows(ctx context.Context, o *object, object awsaccess.Object, body io.Reader) (rows int64, err error) {
 	d := o.detail.(*external)
 	sink, err := e.newSink(ctx, 1)
 	if err != nil {
@@ -271,7 +271,7 @@ func (e *engine) externalRows(ctx context.Context, o *object, object cloud.Objec
 	}
 	defer func() { err = errors.Join(err, e.exec(context.WithoutCancel(ctx), e.conn, "DROP TABLE "+sink.name)) }()
 	started := scanTime()
-	err = files.Read(d.format, body, func(row files.Row) error {
+	err = fileformat.Read(d.format, body, func(row fileformat.Row) error {
 		rows++
 		if row.Document == nil {
 			document, err := positional(row)
@@ -291,7 +291,7 @@ func (e *engine) externalRows(ctx context.Context, o *object, object cloud.Objec
 }
 
 // positional is VALUE of a delimited row: {"c1":…,"c2":…}. NULL is left out.
-func positional(row files.Row) ([]byte, error) {
+func positional(row fileformat.Row) ([]byte, error) {
 	var b strings.Builder
 	b.WriteByte('{')
 	for i, field := range row.Fields {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/fileformat"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -28,16 +28,16 @@ func makeFormat(st *statement, _ context.Context, o, existing *object) (func() e
 }
 
 // readFormat turns the options of a file format into what package files reads by.
-func readFormat(o sqlparser.Options) (files.Format, error) {
-	f := files.Default(files.Type(o.Text("TYPE")))
-	if f.Type != files.CSV && f.Type != files.JSON {
+func readFormat(o sqlparser.Options) (fileformat.Format, error) {
+	f := fileformat.Default(fileformat.Type(o.Text("TYPE")))
+	if f.Type != fileformat.CSV && f.Type != fileformat.JSON {
 		return f, errUnsupported("file format " + o.Text("TYPE"))
 	}
 	for key, v := range o {
 		switch key {
 		case "TYPE", "COMMENT":
 		case "COMPRESSION":
-			f.Compression = files.Compression(v.Value)
+			f.Compression = fileformat.Compression(v.Value)
 		case "ENCODING":
 			f.Encoding = v.Value
 		case "REPLACE_INVALID_CHARACTERS":
@@ -89,17 +89,17 @@ func noneIsEmpty(v sqlparser.Value) string {
 }
 
 // formatOf finds the format that FILE_FORMAT=(…) names or spells out, or the stage's.
-func (st *statement) formatOf(given sqlparser.Options, s *stage) (files.Format, error) {
+func (st *statement) formatOf(given sqlparser.Options, s *stage) (fileformat.Format, error) {
 	v, ok := given["FILE_FORMAT"]
 	if !ok {
 		if s == nil || s.format == nil {
-			return files.Default(files.CSV), nil
+			return fileformat.Default(fileformat.CSV), nil
 		}
 		return readFormat(s.format)
 	}
 	resolved, err := st.formatOptions(v)
 	if err != nil {
-		return files.Format{}, err
+		return fileformat.Format{}, err
 	}
 	return readFormat(resolved)
 }

@@ -5,14 +5,14 @@ import (
 	"crypto/rand"
 	"strings"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
 // integration is a storage integration. Stages hold the object itself, as
 // Snowflake's hold its hidden ID: a new one of the same name is another one.
 type integration struct {
-	cloud.Integration
+	awsaccess.Integration
 	provider string
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"example.com/ingestion/internal/sqltext"
-	"example.com/ingestion/local/snowflake/cloud"
-	"example.com/ingestion/local/snowflake/files"
+	"example.com/ingestion/local/snowflake/awsaccess"
+	"example.com/ingestion/local/snowflake/fileformat"
 )
 
 // How COPY_HISTORY calls the ends of a load.
@@ -54,7 +54,7 @@ var metadataColumns = []struct{ name, duck string }{
 }
 
 // load loads one file, wholly or not at all.
-func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader, o cloud.Object, pipe *object) *fileLoad {
+func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader, o awsaccess.Object, pipe *object) *fileLoad {
 	f := &fileLoad{
 		bucket: o.Bucket, key: o.Key, etag: o.ETag, size: o.Size, url: "s3://" + o.Bucket + "/" + o.Key,
 		table: c.target, pipe: pipe, stage: c.stage.detail.(*stage).url, received: time.Now(), status: statusLoaded,
@@ -63,7 +63,7 @@ func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader,
 	f.loaded = time.Now()
 	if f.err != nil {
 		f.status, f.rows = statusFailed, 0
-		var wrong *files.Error
+		var wrong *fileformat.Error
 		if errors.As(f.err, &wrong) {
 			f.line = wrong.Line
 		}
@@ -108,7 +108,7 @@ func (c *copyPlan) sourceColumns(width int) string {
 	var items []string
 	for n := range width {
 		name := quote("$" + strconv.Itoa(n+1))
-		if c.format.Type == files.JSON {
+		if c.format.Type == fileformat.JSON {
 			name = name + "::JSON AS " + name
 		}
 		items = append(items, name)
@@ -152,19 +152,19 @@ func (c *copyPlan) assign(ctx context.Context, st *statement, header []string) (
 
 // read puts a file's rows into a table of their own and gives its name and the
 // names of the file's columns.
-func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, object cloud.Object, f *fileLoad) (scratch string, names []string, err error) {
+func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, object awsaccess.Object, f *fileLoad) (scratch string, names []string, err error) {
 	format := c.format
 	width := 1
-	if format.Type == files.CSV && !format.ParseHeader {
+	if format.Type == fileformat.CSV && !format.ParseHeader {
 		width = c.width()
 		format.Columns = width
 		names = make([]string, width)
-	} else if format.Type == files.JSON {
+	} else if format.Type == fileformat.JSON {
 		names = make([]string, 1)
 	}
 	var sink *rowSink
 	started := scanTime()
-	err = files.Read(format, body, func(row files.Row) error {
+	err = fileformat.Read(format, body, func(row fileformat.Row) error {
 		if sink == nil {
 			if format.ParseHeader {
 				names, width = row.Names, len(row.Names)
@@ -228,7 +228,7 @@ func (e *engine) newSink(ctx context.Context, width int) (*rowSink, error) {
 	})
 }
 
-func (s *rowSink) add(row files.Row, object cloud.Object, started time.Time) error {
+func (s *rowSink) add(row fileformat.Row, object awsaccess.Object, started time.Time) error {
 	values := make([]driver.Value, 0, s.width+len(metadataColumns))
 	if row.Document != nil {
 		values = append(values, string(row.Document))

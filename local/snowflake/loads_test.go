@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 	sf "example.com/ingestion/snowflake"
 )
 
@@ -83,7 +83,7 @@ func TestPipeWithoutAccess(t *testing.T) {
 	spec := parts()
 	spec.Load = sf.Continuous
 	plan := w.deploy(t, spec)
-	w.bucket.refused = &cloud.Error{Number: 3167, State: "42601", Message: "Error assuming AWS_ROLE"}
+	w.bucket.refused = &awsaccess.Error{Number: 3167, State: "42601", Message: "Error assuming AWS_ROLE"}
 	w.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS`, "0")
 	w.bucket.put(t, folder+"1", part(1, "{}"))
 	if s := w.status(t, plan); !strings.HasPrefix(s.ExecutionState, "STALLED") || s.PendingFileCount != 1 || !strings.Contains(s.Error, "AWS_ROLE") {

@@ -21,7 +21,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
 func TestMain(m *testing.M) {
@@ -45,14 +45,14 @@ type bucket struct {
 	announce onEvents
 }
 
-func (b *bucket) Check(_ context.Context, i cloud.Integration, url string) error {
+func (b *bucket) Check(_ context.Context, i awsaccess.Integration, url string) error {
 	if err := i.Allows(url); err != nil {
 		return err
 	}
 	return b.refused
 }
 
-func (b *bucket) Open(context.Context, cloud.Integration) (bucketReader, error) {
+func (b *bucket) Open(context.Context, awsaccess.Integration) (bucketReader, error) {
 	return b, b.refused
 }
 
@@ -64,16 +64,16 @@ func (b *bucket) Subscribe(_ context.Context, topic string) (string, error) {
 func (b *bucket) Pending(context.Context) (int, error) { return 0, nil }
 func (b *bucket) Close(context.Context) error          { return nil }
 
-func (b *bucket) object(key string) cloud.Object {
+func (b *bucket) object(key string) awsaccess.Object {
 	sum := sha256.Sum256(b.objects[key])
-	return cloud.Object{Bucket: "landing", Key: key, Size: int64(len(b.objects[key])), ETag: hex.EncodeToString(sum[:4]), Modified: b.times[key]}
+	return awsaccess.Object{Bucket: "landing", Key: key, Size: int64(len(b.objects[key])), ETag: hex.EncodeToString(sum[:4]), Modified: b.times[key]}
 }
 
-func (b *bucket) List(_ context.Context, url string) iter.Seq2[cloud.Object, error] {
+func (b *bucket) List(_ context.Context, url string) iter.Seq2[awsaccess.Object, error] {
 	prefix := strings.TrimPrefix(url, "s3://landing/")
-	return func(yield func(cloud.Object, error) bool) {
+	return func(yield func(awsaccess.Object, error) bool) {
 		b.mu.Lock()
-		var found []cloud.Object
+		var found []awsaccess.Object
 		for _, key := range slices.Sorted(maps.Keys(b.objects)) {
 			if strings.HasPrefix(key, prefix) {
 				found = append(found, b.object(key))
@@ -88,11 +88,11 @@ func (b *bucket) List(_ context.Context, url string) iter.Seq2[cloud.Object, err
 	}
 }
 
-func (b *bucket) Fetch(_ context.Context, _, key string) (cloud.Object, io.ReadCloser, error) {
+func (b *bucket) Fetch(_ context.Context, _, key string) (awsaccess.Object, io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, there := b.objects[key]; !there {
-		return cloud.Object{}, nil, fmt.Errorf("no object %s", key)
+		return awsaccess.Object{}, nil, fmt.Errorf("no object %s", key)
 	}
 	return b.object(key), io.NopCloser(bytes.NewReader(b.objects[key])), nil
 }
@@ -109,7 +109,7 @@ func (b *bucket) put(t *testing.T, key, content string) {
 	t.Helper()
 	b.store(key, content)
 	o := b.object(key)
-	b.tell(t, cloud.Event{Bucket: "landing", Key: key, ETag: o.ETag, Size: o.Size, Time: time.Now()})
+	b.tell(t, awsaccess.Event{Bucket: "landing", Key: key, ETag: o.ETag, Size: o.Size, Time: time.Now()})
 }
 
 func (b *bucket) remove(t *testing.T, key string) {
@@ -117,13 +117,13 @@ func (b *bucket) remove(t *testing.T, key string) {
 	b.mu.Lock()
 	delete(b.objects, key)
 	b.mu.Unlock()
-	b.tell(t, cloud.Event{Bucket: "landing", Key: key, Removed: true, Time: time.Now()})
+	b.tell(t, awsaccess.Event{Bucket: "landing", Key: key, Removed: true, Time: time.Now()})
 }
 
-func (b *bucket) tell(t *testing.T, event cloud.Event) {
+func (b *bucket) tell(t *testing.T, event awsaccess.Event) {
 	t.Helper()
 	for _, topic := range slices.Compact(slices.Sorted(slices.Values(b.topics))) {
-		if err := b.announce(t.Context(), topic, []cloud.Event{event}); err != nil {
+		if err := b.announce(t.Context(), topic, []awsaccess.Event{event}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -22,7 +22,7 @@ type pipe struct {
 	stage      *object // the one that it was made on
 	table      *object
 	paused     bool
-	pending    []cloud.Event
+	pending    []awsaccess.Event
 	loaded     map[string]*fileLoad // by bucket and key
 	failure    error                // why nothing is loaded at present
 	received   time.Time            // the last event
@@ -95,7 +95,7 @@ func (e *engine) ingest(ctx context.Context, o *object) {
 		event := d.pending[0]
 		name := event.Bucket + "/" + event.Key
 		if d.loaded[name] == nil {
-			load := st.load(ctx, plan, reader, cloud.Object{Bucket: event.Bucket, Key: event.Key, ETag: event.ETag, Size: event.Size}, o)
+			load := st.load(ctx, plan, reader, awsaccess.Object{Bucket: event.Bucket, Key: event.Key, ETag: event.ETag, Size: event.Size}, o)
 			if ctx.Err() != nil {
 				return
 			}
@@ -169,7 +169,7 @@ func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*resu
 		if !plan.wants(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil {
 			continue
 		}
-		d.pending = append(d.pending, cloud.Event{Bucket: object.Bucket, Key: object.Key, ETag: object.ETag, Size: object.Size, Time: time.Now()})
+		d.pending = append(d.pending, awsaccess.Event{Bucket: object.Bucket, Key: object.Key, ETag: object.ETag, Size: object.Size, Time: time.Now()})
 		r.addText(object.Key, "SENT")
 	}
 	st.ingest(ctx, o)

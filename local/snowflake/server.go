@@ -14,14 +14,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
 // The identities of the local Snowflake's account: the user that assumes the
 // roles of its storage integrations, and the user that subscribes to topics.
 const (
-	IAMUserARN = cloud.IAMUserARN
-	SNSUserARN = cloud.SNSUserARN
+	IAMUserARN = awsaccess.IAMUserARN
+	SNSUserARN = awsaccess.SNSUserARN
 )
 
 // Options of a local Snowflake.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -36,7 +36,7 @@ func (d *stage) set(st *statement, o *object, options sqlparser.Options) error {
 	for key, v := range options {
 		switch key {
 		case "URL":
-			if _, err := cloud.ParseLocation(v.Value); err != nil {
+			if _, err := awsaccess.ParseLocation(v.Value); err != nil {
 				return err
 			}
 			d.url = v.Value

@@ -3,7 +3,7 @@ package snowflake
 import (
 	"encoding/json"
 
-	"example.com/ingestion/local/snowflake/cloud"
+	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
@@ -87,7 +87,7 @@ func init() {
 			return boolean(n > 0), err
 		}},
 		"SYSTEM$GET_AWS_SNS_IAM_POLICY": {1, 1, func(_ *translator, args []string) (string, error) {
-			return cloud.SNSPolicy(args[0]), nil
+			return awsaccess.SNSPolicy(args[0]), nil
 		}},
 		"SYSTEM$VALIDATE_STORAGE_INTEGRATION": {4, 4, validateIntegration},
 	}

@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // trusted returns an error unless the role exists, is old enough, and trusts
 // Snowflake's IAM user with the integration's external ID.
-func (c *Cloud) trusted(ctx context.Context, i Integration) (*types.Role, error) {
+func (c *Client) trusted(ctx context.Context, i Integration) (*types.Role, error) {
 	name := i.RoleARN[strings.LastIndex(i.RoleARN, "/")+1:]
 	out, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 	var missing *types.NoSuchEntityException
@@ -46,7 +46,7 @@ func (c *Cloud) trusted(ctx context.Context, i Integration) (*types.Role, error)
 }
 
 // rolePolicies reads the inline and the attached policies of a role.
-func (c *Cloud) rolePolicies(ctx context.Context, role *types.Role) ([]policy.Document, error) {
+func (c *Client) rolePolicies(ctx context.Context, role *types.Role) ([]policy.Document, error) {
 	if role.PermissionsBoundary != nil {
 		return nil, fmt.Errorf("role %s has a permissions boundary, which the local Snowflake does not evaluate: remove it from the local stack", aws.ToString(role.Arn))
 	}
@@ -94,7 +94,7 @@ func (c *Cloud) rolePolicies(ctx context.Context, role *types.Role) ([]policy.Do
 	return documents, nil
 }
 
-func (c *Cloud) managedPolicy(ctx context.Context, arn *string) (string, error) {
+func (c *Client) managedPolicy(ctx context.Context, arn *string) (string, error) {
 	p, err := c.iam.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: arn})
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func SNSPolicy(topicARN string) string {
 // returns the ARN of the queue (notification_channel). One queue serves all
 // pipes on a topic: subscribing again checks again, and makes nothing new
 // unless the topic was made anew meanwhile.
-func (c *Cloud) Subscribe(ctx context.Context, topicARN string) (queueARN string, err error) {
+func (c *Client) Subscribe(ctx context.Context, topicARN string) (queueARN string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.polls.Err(); err != nil {
@@ -95,7 +95,7 @@ func (c *Cloud) Subscribe(ctx context.Context, topicARN string) (queueARN string
 }
 
 // maySubscribe evaluates the topic's policy for Snowflake's SNS user.
-func (c *Cloud) maySubscribe(ctx context.Context, topicARN string) error {
+func (c *Client) maySubscribe(ctx context.Context, topicARN string) error {
 	refused := func(why string) error {
 		return refusal("SQL execution error:\nUser: %s is not authorized to perform: SNS:Subscribe on resource: %s %s", SNSUserARN, topicARN, why)
 	}
@@ -126,7 +126,7 @@ func (c *Cloud) maySubscribe(ctx context.Context, topicARN string) error {
 }
 
 // makeQueue makes the queue in the account of the topic: moto delivers nowhere else.
-func (c *Cloud) makeQueue(ctx context.Context, topicARN string) (*channel, error) {
+func (c *Client) makeQueue(ctx context.Context, topicARN string) (*channel, error) {
 	sum := sha256.Sum256([]byte(topicARN))
 	made, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String("sf-snowpipe-local-" + hex.EncodeToString(sum[:8])),
@@ -158,7 +158,7 @@ func (c *Cloud) makeQueue(ctx context.Context, topicARN string) (*channel, error
 }
 
 // remove ends a subscription and deletes its queue. What is gone already is fine.
-func (c *Cloud) remove(ctx context.Context, ch *channel) error {
+func (c *Client) remove(ctx context.Context, ch *channel) error {
 	var errs []error
 	if ch.subscription != "" {
 		_, err := c.sns.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &ch.subscription})

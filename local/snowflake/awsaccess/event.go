@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"encoding/json"

@@ -2,7 +2,7 @@
 // storage integration, reads S3 with it, and hears of new objects through SNS.
 // The local AWS checks nothing of this, so the package does it: trust policies,
 // the role's policies and topic policies are evaluated as AWS would.
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -26,7 +26,7 @@ const (
 	SNSUserARN = "arn:aws:iam::999999999999:user/snow-n-local"
 )
 
-// Options of a Cloud.
+// Options of a Client.
 type Options struct {
 	// AWS is the configuration for clients of the local AWS.
 	AWS aws.Config
@@ -42,9 +42,9 @@ type Options struct {
 	PropagationDelay time.Duration
 }
 
-// Cloud is the local Snowflake's access to the local AWS. It is safe for
+// Client is the local Snowflake's access to the local AWS. It is safe for
 // concurrent use.
-type Cloud struct {
+type Client struct {
 	options Options
 	iam     *iam.Client
 	sts     *sts.Client
@@ -58,12 +58,12 @@ type Cloud struct {
 	stop     context.CancelFunc
 }
 
-// New returns a Cloud, which must be closed.
-func New(o Options) *Cloud {
+// New returns a Client, which must be closed.
+func New(o Options) *Client {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	c := &Cloud{
+	c := &Client{
 		options: o, channels: map[string]*channel{},
 		iam: iam.NewFromConfig(o.AWS), sts: sts.NewFromConfig(o.AWS),
 		sns: sns.NewFromConfig(o.AWS), sqs: sqs.NewFromConfig(o.AWS),
@@ -73,7 +73,7 @@ func New(o Options) *Cloud {
 }
 
 // Close ends the subscriptions and removes their queues.
-func (c *Cloud) Close(ctx context.Context) error {
+func (c *Client) Close(ctx context.Context) error {
 	c.stop()
 	c.polling.Wait()
 	c.mu.Lock()
@@ -100,7 +100,7 @@ type Integration struct {
 
 // Check is SYSTEM$VALIDATE_STORAGE_INTEGRATION's action "list": whether the
 // objects below url can be listed through the integration.
-func (c *Cloud) Check(ctx context.Context, i Integration, url string) error {
+func (c *Client) Check(ctx context.Context, i Integration, url string) error {
 	s, err := c.Session(ctx, i)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *Cloud) Check(ctx context.Context, i Integration, url string) error {
 	return nil
 }
 
-func (c *Cloud) s3(credentials aws.CredentialsProvider) *s3.Client {
+func (c *Client) s3(credentials aws.CredentialsProvider) *s3.Client {
 	return s3.NewFromConfig(c.options.AWS, func(o *s3.Options) {
 		o.Credentials = credentials
 		o.UsePathStyle = true

@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 )
 
 // poll hands on the messages of one queue until ctx ends.
-func (c *Cloud) poll(ctx context.Context, ch channel) {
+func (c *Client) poll(ctx context.Context, ch channel) {
 	for ctx.Err() == nil {
 		out, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &ch.url, MaxNumberOfMessages: 10, WaitTimeSeconds: pollWait})
 		if err != nil {
@@ -42,7 +42,7 @@ func (c *Cloud) poll(ctx context.Context, ch channel) {
 
 // take hands on one message. One that cannot be read is logged and dropped, as
 // it would come back for ever.
-func (c *Cloud) take(ctx context.Context, ch channel, m sqstypes.Message) error {
+func (c *Client) take(ctx context.Context, ch channel, m sqstypes.Message) error {
 	events, unreadable := parseEvents(aws.ToString(m.Body))
 	if len(events) > 0 && c.options.OnEvents != nil {
 		if err := c.options.OnEvents(ctx, ch.topic, events); err != nil {
@@ -59,7 +59,7 @@ func (c *Cloud) take(ctx context.Context, ch channel, m sqstypes.Message) error 
 // Pending counts the messages that were announced and that OnEvents has not yet
 // dealt with, those in its hands included. The local AWS announces an object
 // before it answers who put it, so 0 means that everything put before was taken.
-func (c *Cloud) Pending(ctx context.Context) (int, error) {
+func (c *Client) Pending(ctx context.Context) (int, error) {
 	c.mu.Lock()
 	var urls []string
 	for _, ch := range c.channels {
@@ -89,7 +89,7 @@ func (c *Cloud) Pending(ctx context.Context) (int, error) {
 }
 
 // log tells what went wrong, but not that the end of ctx ended something.
-func (c *Cloud) log(ctx context.Context, format string, args ...any) {
+func (c *Client) log(ctx context.Context, format string, args ...any) {
 	if ctx.Err() == nil {
 		fmt.Fprintf(c.options.Log, "local Snowflake: "+format+"\n", args...)
 	}

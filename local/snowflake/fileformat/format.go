@@ -1,6 +1,6 @@
 // Package files reads an object's bytes the way Snowflake does, by the options
 // of a file format.
-package files
+package fileformat
 
 import (
 	"database/sql"

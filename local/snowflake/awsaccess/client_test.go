@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -73,7 +73,7 @@ func (w *world) must(_ any, err error) {
 	}
 }
 
-func (w *world) open(o Options) *Cloud {
+func (w *world) open(o Options) *Client {
 	o.AWS, o.Log = w.config, w.Output()
 	c := New(o)
 	w.Cleanup(func() {
@@ -216,7 +216,7 @@ func (i *inbox) take(_ context.Context, _ string, events []Event) error {
 	return nil
 }
 
-func (w *world) drained(c *Cloud) {
+func (w *world) drained(c *Client) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
 	defer cancel()

@@ -1,4 +1,4 @@
-package cloud
+package awsaccess
 
 import (
 	"context"
@@ -45,7 +45,7 @@ type Object struct {
 
 // Session assumes the integration's role. A role that is missing, too young or
 // does not trust Snowflake gives the *Error that Snowflake reports.
-func (c *Cloud) Session(ctx context.Context, i Integration) (*Session, error) {
+func (c *Client) Session(ctx context.Context, i Integration) (*Session, error) {
 	if !i.Enabled {
 		return nil, disabledError(i)
 	}
