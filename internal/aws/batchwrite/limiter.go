@@ -6,41 +6,42 @@ import (
 	"time"
 )
 
-// limiter bounds the requests that are under way. The bound follows what the
-// table takes, as TCP's window follows what a network takes: a little more
-// after each success, markedly less after a throttle. A new on-demand table
-// starts at 4,000 writes a second, and pushing harder makes it no faster.
+// limiter limits the number of requests in flight. The limit follows the
+// table's capacity as a congestion window of TCP follows a network's (additive
+// increase, multiplicative decrease): each success raises it a little, a throttled
+// request reduces it by 30 per cent. A new on-demand table starts with 4,000
+// writes a second, and more requests make it no faster.
 type limiter struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	limit   float64
-	ceiling float64
-	under   int
-	cut     time.Time // when limit was last reduced
+	mu        sync.Mutex
+	changed   *sync.Cond
+	limit     float64
+	ceiling   float64
+	inFlight  int
+	reducedAt time.Time
 }
 
-func newLimiter(start, ceiling int) *limiter {
-	l := &limiter{limit: float64(min(start, ceiling)), ceiling: float64(ceiling)}
+func newLimiter(initial, ceiling int) *limiter {
+	l := &limiter{limit: float64(min(initial, ceiling)), ceiling: float64(ceiling)}
 	l.changed = sync.NewCond(&l.mu)
 	return l
 }
 
-// acquire waits for a slot or for the end of ctx, which is to call wake. It is
-// for one goroutine.
+// acquire waits until another request may be sent or ctx has ended; the end of
+// ctx must call wake. Only one goroutine may call it at a time.
 func (l *limiter) acquire(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for ctx.Err() == nil && l.under >= int(l.limit) {
+	for ctx.Err() == nil && l.inFlight >= int(l.limit) {
 		l.changed.Wait()
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	l.under++
+	l.inFlight++
 	return nil
 }
 
-// wake makes acquire look at its context again.
+// wake makes acquire check its context.
 func (l *limiter) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +51,7 @@ func (l *limiter) wake() {
 func (l *limiter) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.under--
+	l.inFlight--
 	l.changed.Signal()
 }
 
@@ -60,14 +61,14 @@ func (l *limiter) succeeded() {
 	l.limit = min(l.ceiling, l.limit+1/l.limit)
 }
 
-// throttled reduces the bound, once for all the requests that were under way
-// together: they all tell of the same moment.
+// throttled reduces the limit, at most once in 100 ms: the requests that were in
+// flight together are throttled for the same reason.
 func (l *limiter) throttled(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.cut) < 100*time.Millisecond {
+	if now.Sub(l.reducedAt) < 100*time.Millisecond {
 		return
 	}
-	l.cut = now
+	l.reducedAt = now
 	l.limit = max(1, l.limit*0.7)
 }

@@ -2,9 +2,8 @@ package batchwrite
 
 import "fmt"
 
-// number transcodes the number at pos as it stands, after checking that
-// DynamoDB can hold it: a value outside its range or precision is an error and
-// never rounded.
+// number transcodes the number at pos verbatim, after checking that DynamoDB can
+// store it: a value outside its range or precision is an error, never rounded.
 func (t *transcoder) number() error {
 	src, start := t.src, t.pos
 	i := start
@@ -42,7 +41,7 @@ func (t *transcoder) number() error {
 		}
 		digits := i
 		for ; i < len(src) && isDigit(src[i]); i++ {
-			// Kept small: any exponent of this size is out of range for all but zero.
+			// Capped to avoid overflow: such an exponent is out of range for any value but zero.
 			exponent = min(exponent*10+int(src[i]-'0'), 1<<30)
 		}
 		if i == digits {
@@ -54,7 +53,7 @@ func (t *transcoder) number() error {
 		}
 	}
 
-	// Most numbers are short and plain: neither limit is near.
+	// Most numbers are short and have no exponent: they are within the limits.
 	significant := intEnd - intStart + fracEnd - fracStart
 	if significant > MaxNumberDigits || exponent != 0 {
 		var magnitude int
@@ -77,8 +76,8 @@ func (t *transcoder) number() error {
 
 func isDigit(c byte) bool { return c-'0' < 10 }
 
-// normalize counts the digits between the first and the last that is not zero,
-// and tells the power of ten of the first. Zero has none.
+// normalize returns the number of digits from the first to the last that is not
+// zero, and the power of ten of the first. Zero has no digits.
 func normalize(integer, fraction []byte) (significant, magnitude int) {
 	first, last := -1, -1
 	at := func(i int) byte {

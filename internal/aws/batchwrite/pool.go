@@ -16,49 +16,52 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// pool sends by HTTP/1.1 connections of its own, one request at a time on each.
-// net/http's connections have two goroutines each and copy every body: beside
-// what a BatchWriteItem costs otherwise, that is a fifth. How connections are
-// made (dialer, TLS, certificates) is the user's HTTP client's.
+// pool is a transport with a pool of HTTP/1.1 connections, which have one
+// request in flight each. A connection of net/http has two goroutines and copies
+// every body, which adds a fifth to the CPU time of a BatchWriteItem request;
+// valyala/fasthttp adds a tenth. Connections are made with the dialer and the
+// TLS settings of the SDK client's HTTP client.
 type pool struct {
 	address string
-	host    string // as the header has it
+	host    string // header Host
 	region  string
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	tls     *tls.Config // nil: plain HTTP
-	limit   time.Duration
+	timeout time.Duration
 
 	mu   sync.Mutex
-	idle []*conn // that was used last, last
+	idle []*connection // the one used last is the last
 }
 
-// maxIdle is how long a connection may be unused. Services close theirs after
-// a minute or so, and a function may have been frozen meanwhile.
+// maxIdle is how long a connection is kept without use. AWS services close idle
+// connections after about a minute, and a Lambda function may have been frozen
+// in between.
 const maxIdle = 30 * time.Second
 
-// newPool returns nil where the endpoint or the HTTP client is not one that pool can stand in for.
+// newPool returns nil where requests must be sent by the SDK client's HTTP
+// client: it is not the SDK's own, it uses a proxy, or the endpoint has a path.
 func newPool(endpoint *url.URL, region string, client dynamodb.HTTPClient) *pool {
 	buildable, ok := client.(*awshttp.BuildableClient)
 	if !ok || (endpoint.Path != "" && endpoint.Path != "/") || endpoint.RawQuery != "" || endpoint.User != nil {
 		return nil
 	}
 	t := buildable.GetTransport()
-	if t.DialTLSContext != nil || t.DialContext == nil || proxied(t, endpoint) {
+	if t.DialTLSContext != nil || t.DialContext == nil || usesProxy(t, endpoint) {
 		return nil
 	}
-	p := &pool{host: endpoint.Host, region: region, dial: t.DialContext, limit: requestTimeout}
-	if limit := buildable.GetTimeout(); limit > 0 {
-		p.limit = min(limit, p.limit)
+	p := &pool{host: endpoint.Host, region: region, dial: t.DialContext, timeout: requestTimeout}
+	if timeout := buildable.GetTimeout(); timeout > 0 {
+		p.timeout = min(timeout, p.timeout)
 	}
 	port := endpoint.Port()
 	switch endpoint.Scheme {
 	case "http":
 		if port == "" || port == "80" {
-			port, p.host = "80", bare(endpoint)
+			port, p.host = "80", hostWithoutPort(endpoint)
 		}
 	case "https":
 		if port == "" || port == "443" {
-			port, p.host = "443", bare(endpoint)
+			port, p.host = "443", hostWithoutPort(endpoint)
 		}
 		p.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 		if t.TLSClientConfig != nil {
@@ -75,15 +78,15 @@ func newPool(endpoint *url.URL, region string, client dynamodb.HTTPClient) *pool
 	return p
 }
 
-// bare is the host without its port, an IPv6 address in its brackets.
-func bare(u *url.URL) string {
+// hostWithoutPort returns the host, an IPv6 address in brackets.
+func hostWithoutPort(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return u.Host[:len(u.Host)-len(port)-1]
 	}
 	return u.Host
 }
 
-func proxied(t *http.Transport, endpoint *url.URL) bool {
+func usesProxy(t *http.Transport, endpoint *url.URL) bool {
 	if t.Proxy == nil {
 		return false
 	}
@@ -91,36 +94,36 @@ func proxied(t *http.Transport, endpoint *url.URL) bool {
 	return err != nil || proxy != nil
 }
 
-func (p *pool) send(ctx context.Context, creds aws.Credentials, m message) (answer, error) {
+func (p *pool) send(ctx context.Context, creds aws.Credentials, r request) (response, error) {
 	for {
-		c, known, err := p.get(ctx)
+		c, reused, err := p.get(ctx)
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		a, err := c.exchange(ctx, creds, m)
+		resp, err := c.exchange(ctx, creds, r)
 		if err == nil {
 			p.put(c)
-			return a, nil
+			return resp, nil
 		}
 		_ = c.Close() // it has failed already
-		// The service may have closed a connection that was idle: another one
-		// will do. A batch may be written twice: the items are the same.
-		if known && !c.heard && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+		// The service may have closed a connection that was idle: the request is
+		// retried on another one. It is idempotent, because its items stay the same.
+		if reused && !c.responded && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 			continue
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return answer{}, err
+		return response{}, err
 	}
 }
 
 // get returns a connection, and whether it has been used before.
-func (p *pool) get(ctx context.Context) (c *conn, known bool, err error) {
-	if c := p.last(); c != nil {
+func (p *pool) get(ctx context.Context) (c *connection, reused bool, err error) {
+	if c := p.takeIdle(); c != nil {
 		return c, true, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.limit)
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	raw, err := p.dial(ctx, "tcp", p.address)
 	if err != nil {
@@ -133,11 +136,12 @@ func (p *pool) get(ctx context.Context) (c *conn, known bool, err error) {
 		}
 		raw = secure
 	}
-	return newConn(raw, signer{host: p.host, region: p.region}, p.limit), false, nil
+	return newConnection(raw, signer{host: p.host, region: p.region}, p.timeout), false, nil
 }
 
-// last returns the idle connection that was used last. If that is too long ago, all others' is too.
-func (p *pool) last() *conn {
+// takeIdle returns the idle connection that was used last. If that one was
+// idle for too long, so were all others, and all are closed.
+func (p *pool) takeIdle() *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle) - 1
@@ -145,24 +149,24 @@ func (p *pool) last() *conn {
 		return nil
 	}
 	c := p.idle[n]
-	if time.Since(c.used) < maxIdle {
+	if time.Since(c.usedAt) < maxIdle {
 		p.idle = p.idle[:n]
 		return c
 	}
 	for _, c := range p.idle {
-		_ = c.Close() // nothing was under way
+		_ = c.Close() // no request is in flight
 	}
 	p.idle = nil
 	return nil
 }
 
-func (p *pool) put(c *conn) {
-	if c.ended {
-		_ = c.Close() // its last answer was read
+func (p *pool) put(c *connection) {
+	if c.closing {
+		_ = c.Close() // its last response was read
 		return
 	}
-	// Without the monotonic reading, which may stand still while a function is frozen.
-	c.used = time.Now().Round(0)
+	// Without the monotonic clock, which may stop while a function is frozen.
+	c.usedAt = time.Now().Round(0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, c)

@@ -21,7 +21,7 @@ import (
 
 var testCreds = aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 1000)}
 
-func poolTo(t *testing.T, address string, client *awshttp.BuildableClient) *pool {
+func newTestPool(t *testing.T, address string, client *awshttp.BuildableClient) *pool {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -32,18 +32,18 @@ func poolTo(t *testing.T, address string, client *awshttp.BuildableClient) *pool
 		t.Fatalf("no pool for %s", address)
 	}
 	t.Cleanup(func() {
-		for c := p.last(); c != nil; c = p.last() {
+		for c := p.takeIdle(); c != nil; c = p.takeIdle() {
 			_ = c.Close() // idle
 		}
 	})
 	return p
 }
 
-// TestAnswersOfAllForms has net/http's server frame the answers in each way it knows.
-func TestAnswersOfAllForms(t *testing.T) {
-	long := strings.Repeat("answer ", 10_000)
+// TestResponseFraming reads responses in every framing that net/http's server writes.
+func TestResponseFraming(t *testing.T) {
+	long := strings.Repeat("response ", 10_000)
 	forms := map[string]http.HandlerFunc{
-		"with its length": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(allProcessed) },
+		"content length": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(allProcessed) },
 		"chunked": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, long)
 			w.(http.Flusher).Flush()
@@ -53,8 +53,8 @@ func TestAnswersOfAllForms(t *testing.T) {
 			w.Header().Set("Connection", "close")
 			_, _ = io.WriteString(w, long)
 		},
-		"with an error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, long, http.StatusBadRequest) },
-		"after a hint": func(w http.ResponseWriter, _ *http.Request) {
+		"error status": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, long, http.StatusBadRequest) },
+		"after an informational response": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusProcessing)
 			_, _ = io.WriteString(w, long)
 		},
@@ -79,88 +79,89 @@ func TestAnswersOfAllForms(t *testing.T) {
 			}
 			server.Start()
 			t.Cleanup(server.Close)
-			p := poolTo(t, server.URL, awshttp.NewBuildableClient())
+			p := newTestPool(t, server.URL, awshttp.NewBuildableClient())
 			for range 3 {
-				a, err := p.send(t.Context(), testCreds, newMessage([]byte("the body")))
+				a, err := p.send(t.Context(), testCreds, newRequest([]byte("the body")))
 				wantStatus, want := http.StatusOK, record.Body.String()
-				if name == "with an error" {
+				if name == "error status" {
 					wantStatus = http.StatusBadRequest
 				}
 				if err != nil || a.status != wantStatus || string(a.body) != want || a.crc != "42" {
 					t.Fatalf("status %d, %d bytes of %d, CRC %q, error %v", a.status, len(a.body), len(want), a.crc, err)
 				}
 			}
-			if name == "with its length" && connections.Load() != 1 {
-				t.Errorf("%d connections for three requests in turn", connections.Load())
+			if name == "content length" && connections.Load() != 1 {
+				t.Errorf("%d connections for three consecutive requests", connections.Load())
 			}
 		})
 	}
 }
 
-func TestTLSIsTheUsers(t *testing.T) {
+func TestTLSSettingsOfTheSDKClient(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(allProcessed) }))
 	t.Cleanup(server.Close)
-	known := x509.NewCertPool()
-	known.AddCert(server.Certificate())
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
 	trusting := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.TLSClientConfig = &tls.Config{RootCAs: known, MinVersion: tls.VersionTLS12}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	})
-	a, err := poolTo(t, server.URL, trusting).send(t.Context(), testCreds, newMessage(nil))
+	a, err := newTestPool(t, server.URL, trusting).send(t.Context(), testCreds, newRequest(nil))
 	if err != nil || string(a.body) != string(allProcessed) {
-		t.Errorf("answer %q, error %v", a.body, err)
+		t.Errorf("response %q, error %v", a.body, err)
 	}
-	var unknown *tls.CertificateVerificationError
-	if _, err := poolTo(t, server.URL, awshttp.NewBuildableClient()).send(t.Context(), testCreds, newMessage(nil)); !errors.As(err, &unknown) {
-		t.Errorf("a server that nobody vouches for: error %v", err)
+	var untrusted *tls.CertificateVerificationError
+	if _, err := newTestPool(t, server.URL, awshttp.NewBuildableClient()).send(t.Context(), testCreds, newRequest(nil)); !errors.As(err, &untrusted) {
+		t.Errorf("a server with an untrusted certificate: error %v", err)
 	}
 }
 
-// TestConnectionClosedWhileIdle: the service may close it at any time, and no
-// request is lost by that.
+// TestConnectionClosedWhileIdle checks that a request is retried when the service
+// has closed an idle connection, which it may do at any time.
 func TestConnectionClosedWhileIdle(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(allProcessed) }))
 	t.Cleanup(server.Close)
-	p := poolTo(t, server.URL, awshttp.NewBuildableClient())
+	p := newTestPool(t, server.URL, awshttp.NewBuildableClient())
 	for range 3 {
-		if _, err := p.send(t.Context(), testCreds, newMessage(nil)); err != nil {
+		if _, err := p.send(t.Context(), testCreds, newRequest(nil)); err != nil {
 			t.Fatal(err)
 		}
 		server.CloseClientConnections()
 	}
-	c := p.last()
+	c := p.takeIdle()
 	if c == nil {
-		t.Fatal("no connection is kept")
+		t.Fatal("no connection is idle")
 	}
-	c.used = time.Now().Add(-2 * maxIdle)
+	c.usedAt = time.Now().Add(-2 * maxIdle)
 	p.idle = append(p.idle, c)
-	if p.last() != nil || len(p.idle) != 0 {
-		t.Error("a connection of long ago is used again")
+	if p.takeIdle() != nil || len(p.idle) != 0 {
+		t.Error("a connection that was idle for too long is used again")
 	}
 }
 
 func TestRequestEndsWithItsContext(t *testing.T) {
-	asked := make(chan struct{}, 1)
+	received := make(chan struct{}, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
+		received <- struct{}{}
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	p := poolTo(t, server.URL, awshttp.NewBuildableClient())
+	p := newTestPool(t, server.URL, awshttp.NewBuildableClient())
 	ctx, cancel := context.WithCancelCause(t.Context())
-	errOver := errors.New("the time is over")
-	go func() { <-asked; cancel(errOver) }()
-	if _, err := p.send(ctx, testCreds, newMessage(nil)); !errors.Is(err, errOver) {
+	errEnded := errors.New("the time has ended")
+	go func() { <-received; cancel(errEnded) }()
+	if _, err := p.send(ctx, testCreds, newRequest(nil)); !errors.Is(err, errEnded) {
 		t.Errorf("error %v", err)
 	}
-	p.limit = time.Millisecond
+	p.timeout = time.Millisecond
 	var timeout net.Error
-	if _, err := p.send(t.Context(), testCreds, newMessage(nil)); !errors.As(err, &timeout) || !timeout.Timeout() {
+	if _, err := p.send(t.Context(), testCreds, newRequest(nil)); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("error %v", err)
 	}
 }
 
-// TestWhatPoolIsNotFor goes through the user's own HTTP client.
-func TestWhatPoolIsNotFor(t *testing.T) {
+// TestPoolIsNotUsed checks when requests are sent by the SDK client's HTTP client,
+// and otherwise the address to connect to and the header Host.
+func TestPoolIsNotUsed(t *testing.T) {
 	proxied := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy:3128"})
 	})
@@ -177,7 +178,7 @@ func TestWhatPoolIsNotFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		if newPool(u, "us-east-1", client) != nil {
-			t.Errorf("%s goes past the user's client", address)
+			t.Errorf("%s is not requested with the configured HTTP client", address)
 		}
 	}
 	for address, want := range map[string][2]string{
@@ -187,7 +188,7 @@ func TestWhatPoolIsNotFor(t *testing.T) {
 		"http://[::1]:8": {"[::1]:8", "[::1]:8"},
 		"http://[::1]":   {"[::1]:80", "[::1]"},
 	} {
-		p := poolTo(t, address, awshttp.NewBuildableClient())
+		p := newTestPool(t, address, awshttp.NewBuildableClient())
 		if p.address != want[0] || p.host != want[1] {
 			t.Errorf("%s: address %s, host %s", address, p.address, p.host)
 		}

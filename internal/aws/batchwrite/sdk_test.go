@@ -17,11 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// sdkWire keeps the body of the last request of an SDK client.
-type sdkWire struct{ body []byte }
+// recorder records the body of the last request of an SDK client.
+type recorder struct{ body []byte }
 
-// Do implements the SDK's HTTPClient: it answers that the item is written.
-func (w *sdkWire) Do(r *http.Request) (*http.Response, error) {
+// Do implements the SDK's HTTPClient. Its response is that of a successful PutItem.
+func (w *recorder) Do(r *http.Request) (*http.Response, error) {
 	var err error
 	if w.body, err = io.ReadAll(r.Body); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (w *sdkWire) Do(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// attribute makes of a decoded JSON value what a user of the SDK would.
+// attribute converts a decoded JSON value as a user of the SDK would.
 func attribute(v any) types.AttributeValue {
 	switch v := v.(type) {
 	case string:
@@ -57,8 +57,8 @@ func attribute(v any) types.AttributeValue {
 	return &types.AttributeValueMemberNULL{Value: true}
 }
 
-// parsed decodes one JSON value, numbers verbatim.
-func parsed(b []byte) (any, error) {
+// parse decodes one JSON value, numbers verbatim.
+func parse(b []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var v any
@@ -71,11 +71,11 @@ func parsed(b []byte) (any, error) {
 	return v, nil
 }
 
-// FuzzSDK holds the transcoder against the SDK's own marshalling: what it makes
-// of a value says the same as what PutItem sends for that value, numbers digit
-// by digit. The bytes differ, as the SDK keeps no order of names and has its own way to
-// escape strings. Of a name that comes twice, which unpack lands in no record,
-// the last value counts on both sides.
+// FuzzSDK compares the transcoder with the SDK's serializer: its output is
+// equal to what PutItem sends for the same value, numbers digit by digit. The
+// bytes differ, because the SDK keeps no order of names and escapes strings
+// differently. Of a duplicate name, which no landed record contains, the last
+// value counts on both sides.
 func FuzzSDK(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":"b","c":[1,-0,1.5e-7,true,false,null,{"d":{}}]}`, `{"a":"\ud83d\ude00\u0000\u2028<&>"}`, `[]`, `[[],[{}],""]`,
@@ -84,7 +84,7 @@ func FuzzSDK(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	wire := &sdkWire{}
+	wire := &recorder{}
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", HTTPClient: wire, Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -93,12 +93,12 @@ func FuzzSDK(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, _, err := Value(nil, in, 0)
-		if err != nil || !utf8.Valid(in) { // bytes that are not UTF-8 are unpack's to refuse
+		if err != nil || !utf8.Valid(in) { // unpack rejects what is not UTF-8
 			return
 		}
-		v, err := parsed(in)
+		v, err := parse(in)
 		if err != nil {
-			t.Fatalf("took %q as %s, encoding/json: %v", in, got, err)
+			t.Fatalf("accepted %q as %s, encoding/json: %v", in, got, err)
 		}
 		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{
 			TableName: aws.String("t"), Item: map[string]types.AttributeValue{"data": attribute(v)},
@@ -116,7 +116,7 @@ func FuzzSDK(f *testing.F) {
 		attributes, _, err := Attributes(nil, in, 0)
 		if _, object := v.(map[string]any); !object {
 			if !errors.Is(err, ErrMalformed) {
-				t.Fatalf("took %q as the attributes %s, error %v", in, attributes, err)
+				t.Fatalf("accepted %q as the attributes %s, error %v", in, attributes, err)
 			}
 			return
 		}
@@ -129,8 +129,8 @@ func FuzzSDK(f *testing.F) {
 
 func equal(t *testing.T, in, got, want []byte) {
 	t.Helper()
-	g, gotErr := parsed(got)
-	w, wantErr := parsed(want)
+	g, gotErr := parse(got)
+	w, wantErr := parse(want)
 	if gotErr != nil || wantErr != nil || !reflect.DeepEqual(g, w) {
 		t.Fatalf("%q became %s, the SDK sends %s: %v, %v", in, got, want, gotErr, wantErr)
 	}

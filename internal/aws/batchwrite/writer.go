@@ -15,53 +15,40 @@ import (
 )
 
 const (
-	// maxBatchItems is DynamoDB's limit of items in one BatchWriteItem.
-	maxBatchItems = 25
-	// maxBatchBytes closes a batch early; DynamoDB's limit is 16 MB.
-	maxBatchBytes = 1 << 20
-	// maxBytesUnderWay bounds the bodies that are held at a time.
-	maxBytesUnderWay = 16 << 20
-	// maxKept is above the size of a batch of usual records.
-	maxKept = 128 << 10
-	// startRequests and maxRequests bound the requests under way.
-	startRequests = 8
-	maxRequests   = 64
-	// maxAttempts bounds the tries of a request that fails for reasons other
-	// than throttling. Throttling ends by itself: only the deadline bounds it.
+	// maxBytesInFlight bounds the request bodies in memory.
+	maxBytesInFlight = 16 << 20
+	// initialRequests and maxRequests bound the requests in flight.
+	initialRequests = 8
+	maxRequests     = 64
+	// maxAttempts bounds the attempts of a request that fails for reasons other
+	// than throttling. Throttled requests are retried until the context ends.
 	maxAttempts = 10
 )
 
-// Writer puts items into one table, in batches, many at a time. It is for one
-// goroutine: its methods are not to be called concurrently.
+// Writer puts items into one table, in batches, many at a time. Its methods must
+// be called by one goroutine at a time.
 type Writer struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	client   *Client
-	head     message // what a request begins with
+	head     request // the beginning of each request
 	batch    *batch
 	limiter  *limiter
 	bytes    *semaphore.Weighted
-	work     chan *batch // to a worker that is idle
+	work     chan *batch // to an idle worker
 	wg       sync.WaitGroup
 	onReject func(tag int64, err error)
 
 	mu        sync.Mutex
 	free      []*batch
 	stored    int64
-	calls     int64
-	throttled error // what DynamoDB last said to a request that it had no room for
+	requests  int64
+	throttled error // the last error of a throttled request
 }
 
-// batch is one request. ends[i] is where item i ends in it.
-type batch struct {
-	message
-	ends []int
-	tags []int64
-}
-
-// NewWriter returns a Writer to table, whose requests end with ctx. onReject
-// hears, never concurrently, of an item that DynamoDB itself refused for what
-// it is, by the tag that Commit was given; the other items of its batch are stored.
+// NewWriter returns a Writer to table, whose requests end with ctx. It calls
+// onReject, never concurrently, for each item that DynamoDB rejects as invalid,
+// with the tag that was given to Commit; the other items of its batch are stored.
 func (c *Client) NewWriter(ctx context.Context, table string, onReject func(tag int64, err error)) (*Writer, error) {
 	name, err := json.Marshal(table)
 	if err != nil {
@@ -69,9 +56,9 @@ func (c *Client) NewWriter(ctx context.Context, table string, onReject func(tag 
 	}
 	w := &Writer{
 		client: c, onReject: onReject,
-		head:    newMessage(fmt.Appendf(nil, `{"RequestItems":{%s:[`, name)),
-		limiter: newLimiter(startRequests, maxRequests),
-		bytes:   semaphore.NewWeighted(maxBytesUnderWay),
+		head:    newRequest(fmt.Appendf(nil, `{"RequestItems":{%s:[`, name)),
+		limiter: newLimiter(initialRequests, maxRequests),
+		bytes:   semaphore.NewWeighted(maxBytesInFlight),
 		work:    make(chan *batch),
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
@@ -79,29 +66,23 @@ func (c *Client) NewWriter(ctx context.Context, table string, onReject func(tag 
 	return w, nil
 }
 
-const (
-	itemHead  = `{"PutRequest":{"Item":{`
-	itemTail  = `}}}`
-	batchTail = `]}}`
-)
-
-// Next returns the bytes to which the attributes of the next item are to be
-// appended, in wire form without the braces around them, as Attributes makes
-// them. What is not given to Commit is forgotten with the next Next.
+// Next returns the bytes to which the caller appends the attributes of the next
+// item, in wire form without the braces around them, as Attributes makes them.
+// An item that is not given to Commit is discarded by the next call of Next.
 func (w *Writer) Next() []byte {
 	if w.batch == nil {
-		w.batch = w.spare()
+		w.batch = w.newBatch()
 		w.batch.reset(w.head)
 	}
-	body := w.batch.message
+	body := w.batch.request
 	if len(w.batch.ends) > 0 {
 		body = append(body, ',')
 	}
 	return append(body, itemHead...)
 }
 
-// spare returns a batch that was sent, for its memory, or a new one.
-func (w *Writer) spare() *batch {
+// newBatch returns a batch that was sent, to reuse its memory, or a new one.
+func (w *Writer) newBatch() *batch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(w.free) - 1
@@ -113,9 +94,9 @@ func (w *Writer) spare() *batch {
 	return b
 }
 
-// keep keeps b for its memory, unless it is one of a few large ones.
-func (w *Writer) keep(b *batch) {
-	if cap(b.message) > maxKept {
+// recycle makes the memory of b available to newBatch, unless b is unusually large.
+func (w *Writer) recycle(b *batch) {
+	if cap(b.request) > maxRecycled {
 		return
 	}
 	w.mu.Lock()
@@ -124,27 +105,21 @@ func (w *Writer) keep(b *batch) {
 }
 
 // Commit adds the item that was appended to what Next returned. It blocks while
-// enough is under way, and returns the error that ended the writing, if one has.
+// the limits of what may be in flight are reached, and returns the error that
+// ended the Writer, if there is one.
 func (w *Writer) Commit(body []byte, tag int64) error {
 	b := w.batch
-	body = append(body, itemTail...)
-	b.message = body
-	b.ends = append(b.ends, len(body))
-	b.tags = append(b.tags, tag)
-	if len(b.ends) == maxBatchItems || len(body) >= maxBatchBytes {
+	b.add(append(body, itemTail...), tag)
+	if b.full() {
 		return w.send()
 	}
 	return nil
 }
 
-func (b *batch) reset(head message) {
-	b.message = append(b.message[:0], head...)
-	b.ends, b.tags = b.ends[:0], b.tags[:0]
-}
-
-// Flush sends what is left, waits until every item is stored or rejected and
-// returns how many were stored and in how many calls, or the error that ended the writing.
-func (w *Writer) Flush() (stored, calls int64, err error) {
+// Flush sends the last batch, waits until every item is stored or rejected and
+// returns how many were stored and with how many requests, or the error that
+// ended the Writer. The Writer cannot be used after it.
+func (w *Writer) Flush() (stored, requests int64, err error) {
 	if w.batch != nil && len(w.batch.ends) > 0 {
 		err = w.send()
 	}
@@ -157,13 +132,13 @@ func (w *Writer) Flush() (stored, calls int64, err error) {
 		err = fmt.Errorf("throttled by the table (%w): %w", w.throttled, err)
 	}
 	w.cancel(nil)
-	return w.stored, w.calls, err
+	return w.stored, w.requests, err
 }
 
 func (w *Writer) send() error {
 	b := w.batch
 	w.batch = nil
-	b.message = append(b.message, batchTail...)
+	b.request = append(b.request, batchTail...)
 	if err := w.bytes.Acquire(w.ctx, b.weight()); err != nil {
 		return context.Cause(w.ctx)
 	}
@@ -179,10 +154,8 @@ func (w *Writer) send() error {
 	return nil
 }
 
-func (b *batch) weight() int64 { return min(int64(len(b.message)), maxBytesUnderWay) }
-
-// worker writes b, and what comes after. A goroutine for each batch would grow
-// its stack for each.
+// worker writes b and then the batches it receives. Workers are reused because
+// each new goroutine would grow its stack again.
 func (w *Writer) worker(b *batch) {
 	for ok := true; ok; b, ok = <-w.work {
 		err := w.write(b)
@@ -190,15 +163,15 @@ func (w *Writer) worker(b *batch) {
 			w.cancel(err)
 		}
 		w.bytes.Release(b.weight())
-		w.keep(b)
+		w.recycle(b)
 		w.limiter.release()
 	}
 }
 
-// write stores one batch. Where DynamoDB refuses the request for one of its
-// items, the halves are written by themselves, down to the item that is at fault.
+// write stores one batch. Where DynamoDB rejects the request, each half is
+// written separately, down to the invalid item.
 func (w *Writer) write(b *batch) error {
-	err := w.retry(b.message)
+	err := w.retry(b.request)
 	if !errors.Is(err, errRejected) {
 		if err == nil {
 			w.mu.Lock()
@@ -220,48 +193,30 @@ func (w *Writer) write(b *batch) error {
 	return w.write(b.slice(w.head, middle, len(b.ends)))
 }
 
-// slice copies the items from (inclusive) to (exclusive) into a batch of their own.
-func (b *batch) slice(head message, from, to int) *batch {
-	start := len(head)
-	if from > 0 {
-		start = b.ends[from-1] + len(",")
-	}
-	var part batch
-	part.reset(head)
-	shift := start - len(part.message)
-	part.message = append(part.message, b.message[start:b.ends[to-1]]...)
-	part.message = append(part.message, batchTail...)
-	part.tags = append(part.tags, b.tags[from:to]...)
-	for _, end := range b.ends[from:to] {
-		part.ends = append(part.ends, end-shift)
-	}
-	return &part
-}
-
-// retry sends m until DynamoDB has processed all of it.
-func (w *Writer) retry(m message) error {
+// retry sends a request until DynamoDB has processed all of its items.
+func (w *Writer) retry(r request) error {
 	for attempt := 0; ; {
 		w.mu.Lock()
-		w.calls++
+		w.requests++
 		w.mu.Unlock()
-		rest, err := w.client.batchWrite(w.ctx, m)
-		var passing *callError
+		next, err := w.client.batchWrite(w.ctx, r)
+		var transient *transientError
 		switch {
-		case err == nil && rest == nil:
+		case err == nil && next == nil:
 			w.limiter.succeeded()
 			return nil
 		case err == nil:
 			// Items are left unprocessed for the same reason that requests are throttled.
 			w.limiter.throttled(time.Now())
-			if len(rest) < len(m) {
+			if len(next) < len(r) {
 				attempt = 0
 			}
-			m = rest
+			r = next
 		case w.ctx.Err() != nil:
 			return context.Cause(w.ctx)
-		case !errors.As(err, &passing):
+		case !errors.As(err, &transient):
 			return err
-		case passing.throttled:
+		case transient.throttled:
 			w.limiter.throttled(time.Now())
 			w.mu.Lock()
 			w.throttled = err

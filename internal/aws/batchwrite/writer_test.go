@@ -26,14 +26,14 @@ func client(t *testing.T, db *fake.DynamoDB) *batchwrite.Client {
 	return c
 }
 
-// write puts n items and returns the tags that were refused.
-func write(t *testing.T, db *fake.DynamoDB, n int, payload string) (stored int64, refused []int64, err error) {
+// write puts n items and returns the tags of those that were rejected.
+func write(t *testing.T, db *fake.DynamoDB, n int, payload string) (stored int64, rejected []int64, err error) {
 	t.Helper()
 	w, err := client(t, db).NewWriter(t.Context(), "table", func(tag int64, err error) {
 		if err == nil {
-			t.Errorf("item %d is refused without a reason", tag)
+			t.Errorf("item %d is rejected without an error", tag)
 		}
-		refused = append(refused, tag)
+		rejected = append(rejected, tag)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -41,11 +41,11 @@ func write(t *testing.T, db *fake.DynamoDB, n int, payload string) (stored int64
 	for i := range n {
 		_ = append(w.Next(), "an item that is not committed"...)
 		if err := w.Commit(append(w.Next(), item(i, payload)...), int64(i)); err != nil {
-			break // Flush tells it too
+			break // Flush returns the error too
 		}
 	}
 	stored, _, err = w.Flush()
-	return stored, refused, err
+	return stored, rejected, err
 }
 
 func TestWriterStoresEverything(t *testing.T) {
@@ -71,7 +71,7 @@ func TestWriterStoresEverything(t *testing.T) {
 				return 0, ""
 			}
 		},
-		"answers lost after the write": func(db *fake.DynamoDB) {
+		"responses lost after the write": func(db *fake.DynamoDB) {
 			db.LoseResponse = func(string) bool { return calls.Add(1)%5 == 0 }
 		},
 	}
@@ -80,24 +80,24 @@ func TestWriterStoresEverything(t *testing.T) {
 			calls.Store(0)
 			db := fake.NewDynamoDB(t)
 			fault(db)
-			stored, refused, err := write(t, db, 999, "x")
-			if err != nil || stored != 999 || len(refused) != 0 || len(db.Items()) != 999 {
-				t.Errorf("stored %d, refused %v, table has %d, error %v", stored, refused, len(db.Items()), err)
+			stored, rejected, err := write(t, db, 999, "x")
+			if err != nil || stored != 999 || len(rejected) != 0 || len(db.Items()) != 999 {
+				t.Errorf("stored %d, rejected %v, table has %d, error %v", stored, rejected, len(db.Items()), err)
 			}
 		})
 	}
 }
 
-func TestWriterFindsTheItemAtFault(t *testing.T) {
+func TestWriterFindsInvalidItems(t *testing.T) {
 	db := fake.NewDynamoDB(t)
 	db.Refuse = func(it fake.Item) bool { return strings.HasSuffix(it.Str("sk"), "3") }
-	stored, refused, err := write(t, db, 100, "x")
-	if err != nil || stored != 90 || len(refused) != 10 || len(db.Items()) != 90 {
-		t.Errorf("stored %d, refused %v, table has %d, error %v", stored, refused, len(db.Items()), err)
+	stored, rejected, err := write(t, db, 100, "x")
+	if err != nil || stored != 90 || len(rejected) != 10 || len(db.Items()) != 90 {
+		t.Errorf("stored %d, rejected %v, table has %d, error %v", stored, rejected, len(db.Items()), err)
 	}
-	for _, tag := range refused {
+	for _, tag := range rejected {
 		if tag%10 != 3 {
-			t.Errorf("item %d was refused", tag)
+			t.Errorf("item %d was rejected", tag)
 		}
 	}
 }
@@ -110,23 +110,23 @@ func TestWriterSplitsLargeBatches(t *testing.T) {
 	}
 }
 
-func TestWriterEndsOnWhatRetryingCannotMend(t *testing.T) {
+func TestWriterEndsOnPermanentErrors(t *testing.T) {
 	db := fake.NewDynamoDB(t)
 	db.Before = func(string, []byte) (int, string) { return http.StatusBadRequest, "AccessDeniedException" }
-	_, refused, err := write(t, db, 1000, "x")
-	if err == nil || !strings.Contains(err.Error(), "AccessDeniedException") || len(refused) > 0 {
-		t.Errorf("refused %v, error %v", refused, err)
+	_, rejected, err := write(t, db, 1000, "x")
+	if err == nil || !strings.Contains(err.Error(), "AccessDeniedException") || len(rejected) > 0 {
+		t.Errorf("rejected %v, error %v", rejected, err)
 	}
 }
 
 func TestWriterEndsWithItsContext(t *testing.T) {
 	db := fake.NewDynamoDB(t)
-	refused := make(chan struct{}, 100)
+	throttled := make(chan struct{}, 100)
 	db.Before = func(string, []byte) (int, string) {
-		refused <- struct{}{}
+		throttled <- struct{}{}
 		return http.StatusBadRequest, "ThrottlingException"
 	}
-	errDone := errors.New("the time is over")
+	errEnded := errors.New("the time has ended")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w, err := client(t, db).NewWriter(ctx, "table", func(int64, error) {})
 	if err != nil {
@@ -137,10 +137,10 @@ func TestWriterEndsWithItsContext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	<-refused
-	<-refused // only then was the first answer read
-	cancel(errDone)
-	if _, _, err := w.Flush(); !errors.Is(err, errDone) || !strings.Contains(err.Error(), "throttled by the table (BatchWriteItem: status 400 ThrottlingException") {
+	<-throttled
+	<-throttled // only then was the first response read
+	cancel(errEnded)
+	if _, _, err := w.Flush(); !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "throttled by the table (BatchWriteItem: status 400 ThrottlingException") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,7 +1,3 @@
-// Package batchwrite writes records to DynamoDB: JSON bytes become the bytes of a
-// BatchWriteItem request in one pass, without an intermediate value, and go out
-// through a request path of its own. The SDK's general path costs six times as
-// much, most of it in allocations.
 package batchwrite
 
 import (
@@ -24,7 +20,8 @@ const (
 	maxNumberExponent = 125
 )
 
-// Reasons why a record cannot be an item. They are part of the quarantine's format.
+// Reasons why a record cannot be stored as an item. They are in the records of
+// quarantine and must not change.
 var (
 	ErrItemTooLarge = errors.New("item_too_large")
 	ErrTooDeep      = errors.New("nesting_too_deep")
@@ -33,14 +30,14 @@ var (
 )
 
 // Attributes appends the members of the JSON object src to dst as DynamoDB
-// attributes, `"name":{"S":"value"},…`, without the braces around them, and
-// returns dst and the size that DynamoDB counts for them together with base,
-// the size of the item's other attributes. Strings and numbers
-// are copied as they stand. src is what unpack landed: valid JSON, no duplicate
-// keys; that it is well formed is checked again all the same.
+// attributes, `"name":{"S":"value"},…`, without the braces around them. It
+// returns dst and the size in bytes that DynamoDB counts for them ("DynamoDB item
+// sizes and formats") plus base, the size of the item's other attributes.
+// Strings and numbers are copied verbatim. src is a payload that unpack landed:
+// valid JSON without duplicate names. Its syntax is checked nevertheless.
 //
 // An error wraps ErrItemTooLarge, ErrTooDeep, ErrNumberRange or ErrMalformed;
-// what was appended to dst is then of no use.
+// the content of dst is then undefined.
 func Attributes(dst, src []byte, base int) ([]byte, int, error) {
 	t := transcoder{src: src, dst: dst, size: base}
 	t.space()
@@ -55,8 +52,8 @@ func Attributes(dst, src []byte, base int) ([]byte, int, error) {
 }
 
 // Value appends the JSON value src to dst as the value of one attribute, such
-// as {"S":"x"}, and is in everything else as Attributes is; base includes the
-// attribute's name.
+// as {"S":"x"}; base includes the size of the attribute's name. Otherwise it is
+// like Attributes.
 func Value(dst, src []byte, base int) ([]byte, int, error) {
 	t := transcoder{src: src, dst: dst, size: base}
 	t.space()
@@ -66,7 +63,7 @@ func Value(dst, src []byte, base int) ([]byte, int, error) {
 	return t.end()
 }
 
-// end checks what holds for a whole item.
+// end checks that nothing follows and that the item is not too large.
 func (t *transcoder) end() ([]byte, int, error) {
 	t.space()
 	if t.pos != len(t.src) {
@@ -110,7 +107,7 @@ func (t *transcoder) space() {
 	}
 }
 
-// members transcodes what stands between an object's braces, and the closing one.
+// members transcodes the members of an object, up to and including its closing brace.
 func (t *transcoder) members(depth int) error {
 	t.space()
 	if t.peek() == '}' {
@@ -240,14 +237,14 @@ func (t *transcoder) literal(text, wire string) error {
 	return nil
 }
 
-// scanString passes over the string at pos, quotes included, and returns the
-// length of what it means, in bytes of UTF-8.
+// scanString skips the string at pos, including its quotes, and returns the
+// length of its value in bytes of UTF-8.
 func (t *transcoder) scanString() (int, error) {
 	src, start := t.src, t.pos
-	escapes := 0 // bytes of the source that the meaning does not have
+	escapes := 0 // how many bytes longer the source is than the value, because of escapes
 	i := start + 1
 	for {
-		i += plainRun(src[i:])
+		i += plainLength(src[i:])
 		if i >= len(src) {
 			break
 		}
@@ -256,13 +253,13 @@ func (t *transcoder) scanString() (int, error) {
 			t.pos = i + 1
 			return i - start - 1 - escapes, nil
 		case '\\':
-			n, meaning := escape(src[i:])
+			n, length := escape(src[i:])
 			if n == 0 {
 				t.pos = i
 				return 0, t.malformed("an escape sequence")
 			}
 			i += n
-			escapes += n - meaning
+			escapes += n - length
 		default:
 			t.pos = i
 			return 0, t.malformed("no control character")
@@ -272,10 +269,10 @@ func (t *transcoder) scanString() (int, error) {
 	return 0, t.malformed("a closing quote")
 }
 
-// plainRun returns how many bytes s begins with that are neither a quote, nor a
-// backslash, nor a control character. It looks at eight at a time: the lowest
-// byte of which one of the differences borrows is the first that is special.
-func plainRun(s []byte) int {
+// plainLength returns the number of bytes before the first quote, backslash or
+// control character of s. It tests eight bytes at a time: a subtraction borrows
+// first in the lowest byte that is one of them.
+func plainLength(s []byte) int {
 	const low, high = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
@@ -293,9 +290,9 @@ func plainRun(s []byte) int {
 	return i
 }
 
-// escape returns the length of the escape sequence that s begins with and of
-// what it means in UTF-8, or 0 where it is none.
-func escape(s []byte) (n, meaning int) {
+// escape returns the length of the escape sequence at the start of s and that of
+// its value in UTF-8, or 0 where it is invalid.
+func escape(s []byte) (n, length int) {
 	if len(s) < 2 {
 		return 0, 0
 	}
@@ -317,7 +314,7 @@ func escape(s []byte) (n, meaning int) {
 	case r < 0xd800 || r > 0xdfff:
 		return 6, 3
 	}
-	// A surrogate pair is one character of four bytes; a lone half has no meaning.
+	// A surrogate pair is one character of four bytes; one half alone is invalid.
 	if r > 0xdbff || len(s) < 12 || s[6] != '\\' || s[7] != 'u' {
 		return 0, 0
 	}

@@ -35,7 +35,7 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-func TestAttributesRefuses(t *testing.T) {
+func TestAttributesErrors(t *testing.T) {
 	deep := func(n int) string {
 		return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
 	}
@@ -52,9 +52,9 @@ func TestAttributesRefuses(t *testing.T) {
 		"not an object":    {`[1]`, ErrMalformed},
 		"cut off":          {`{"a":"b`, ErrMalformed},
 		"cut in an escape": {`{"a":"\u00`, ErrMalformed},
-		"lone surrogate":   {`{"a":"\ud800"}`, ErrMalformed},
+		"half of a pair":   {`{"a":"\ud800"}`, ErrMalformed},
 		"leading zero":     {`{"a":01}`, ErrMalformed},
-		"bare minus":       {`{"a":-}`, ErrMalformed},
+		"minus alone":      {`{"a":-}`, ErrMalformed},
 		"no digit":         {`{"a":1.}`, ErrMalformed},
 		"control":          {"{\"a\":\"\x01\"}", ErrMalformed},
 		"trailing comma":   {`{"a":1,}`, ErrMalformed},
@@ -94,8 +94,8 @@ func TestAttributesSize(t *testing.T) {
 	}
 }
 
-// plain undoes the transcoding, as a reader of the wire form would.
-func plain(v any) any {
+// decodeValue converts an attribute value back to the JSON value.
+func decodeValue(v any) any {
 	m := v.(map[string]any)
 	for kind, inner := range m {
 		switch kind {
@@ -106,21 +106,21 @@ func plain(v any) any {
 		case "L":
 			list := []any{}
 			for _, e := range inner.([]any) {
-				list = append(list, plain(e))
+				list = append(list, decodeValue(e))
 			}
 			return list
 		case "M":
-			return plainMap(inner.(map[string]any))
+			return decodeAttributes(inner.(map[string]any))
 		}
 		return inner
 	}
 	return nil
 }
 
-func plainMap(m map[string]any) map[string]any {
+func decodeAttributes(m map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, v := range m {
-		out[name] = plain(v)
+		out[name] = decodeValue(v)
 	}
 	return out
 }
@@ -136,9 +136,9 @@ func decode(t *testing.T, b []byte) map[string]any {
 	return v
 }
 
-// FuzzAttributes holds the transcoder against encoding/json: what it takes is
-// valid JSON and says the same after the way there and back; what it calls
-// malformed is not valid, or has a lone surrogate.
+// FuzzAttributes compares the transcoder with encoding/json: what it accepts is
+// valid JSON and equal to the input when it is converted back; what it reports as
+// malformed is invalid, or contains half of a surrogate pair.
 func FuzzAttributes(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":"b","c":[1,-0,1.5e-7,true,null,{"d":{}}]}`, `{"a":"\ud83d\ude00\u0000"}`, `{"a":"\ud800"}`,
@@ -151,15 +151,15 @@ func FuzzAttributes(f *testing.F) {
 		valid := json.Valid(in) && bytes.HasPrefix(bytes.TrimLeft(in, " \t\r\n"), []byte("{"))
 		switch {
 		case err == nil && !valid:
-			t.Fatalf("took invalid %q as %s", in, got)
+			t.Fatalf("accepted invalid %q as %s", in, got)
 		case errors.Is(err, ErrMalformed):
 			if valid && !bytes.Contains(bytes.ToLower(in), []byte(`\ud`)) {
-				t.Fatalf("refused valid %q: %v", in, err)
+				t.Fatalf("rejected valid %q: %v", in, err)
 			}
 		case err == nil:
 			wire := append(append([]byte{'{'}, got...), '}')
-			if back, want := plainMap(decode(t, wire)), decode(t, in); !reflect.DeepEqual(back, want) {
-				t.Fatalf("%q became %s, which says %v", in, wire, back)
+			if back, want := decodeAttributes(decode(t, wire)), decode(t, in); !reflect.DeepEqual(back, want) {
+				t.Fatalf("%q became %s, which means %v", in, wire, back)
 			}
 		}
 	})

@@ -12,30 +12,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// What every request of this package has in common.
+// The same in every request of this package.
 const (
 	service     = "dynamodb"
 	contentType = "application/x-amz-json-1.0"
 	target      = "DynamoDB_20120810.BatchWriteItem"
 )
 
-// signer writes the heads of BatchWriteItem requests, signed by Signature
-// Version 4 ("Create a signed AWS API request"). What does not change from one
-// request to the next is kept: the key for a day, the rest for a second. It is
-// for one goroutine at a time.
+// signer writes the heads (request line and headers) of BatchWriteItem requests,
+// signed with Signature Version 4 ("Create a signed AWS API request"). It caches
+// what many requests have in common: the signing key for a day, the rest for a
+// second. It must be used by one goroutine at a time.
 type signer struct {
 	host, region string
 
-	creds  aws.Credentials // which what follows is made for
+	creds  aws.Credentials // of the cached values
 	second int64
 	day    string
 	mac    hash.Hash // keyed for creds, day and region
-	// canonical is the canonical request and toSign the string to sign, both but
-	// for the hash at their end; head is the request's up to its signature.
+	// canonical is the canonical request and toSign the string to sign, both
+	// without the hash at their end; head is the head up to the signature.
 	canonical, toSign, head []byte
 }
 
-var errControl = errors.New("the credentials have a control character in them: are they read from a file with line breaks?")
+var errControl = errors.New("the credentials contain a control character: were they read from a file with line breaks?")
 
 // appendHead appends the head of a request to dst.
 func (s *signer) appendHead(dst []byte, creds aws.Credentials, body []byte, now time.Time) ([]byte, error) {

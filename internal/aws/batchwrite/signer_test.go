@@ -16,8 +16,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// TestSignatureIsTheSDKs signs the same requests by the SDK's signer.
-func TestSignatureIsTheSDKs(t *testing.T) {
+// TestSignature compares the signatures with those of the SDK's signer.
+func TestSignature(t *testing.T) {
 	start := time.Date(2026, 3, 4, 23, 59, 58, 0, time.UTC)
 	creds := []aws.Credentials{
 		{AccessKeyID: "AKID", SecretAccessKey: "secret"},
@@ -25,7 +25,7 @@ func TestSignatureIsTheSDKs(t *testing.T) {
 		{AccessKeyID: "AKID", SecretAccessKey: "another", SessionToken: "token/+="},
 	}
 	s := signer{host: "dynamodb.eu-west-1.amazonaws.com", region: "eu-west-1"}
-	// Across midnight, with credentials that change under way, several in one second.
+	// Over midnight, with changing credentials, several requests a second.
 	for i := range 60 {
 		now := start.Add(time.Duration(i) * 150 * time.Millisecond)
 		c := creds[i/7%len(creds)]
@@ -64,7 +64,7 @@ func TestSignatureIsTheSDKs(t *testing.T) {
 	}
 }
 
-func TestCredentialsCannotAddHeaders(t *testing.T) {
+func TestCredentialsWithControlCharacters(t *testing.T) {
 	s := signer{host: "h", region: "r"}
 	for _, c := range []aws.Credentials{{AccessKeyID: "a\r\nX: y", SecretAccessKey: "s"}, {AccessKeyID: "a", SecretAccessKey: "s", SessionToken: "t\n"}} {
 		if _, err := s.appendHead(nil, c, nil, time.Unix(1, 0)); !errors.Is(err, errControl) {
