@@ -31,6 +31,7 @@ require (
 	github.com/gkampitakis/go-snaps v0.5.13
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/klauspost/compress v1.20.3
+	github.com/klauspost/readahead v1.4.0
 	github.com/pkg/browser v0.0.0-20210911075715-681adbf594b8
 	github.com/robfig/cron/v3 v3.0.1
 	github.com/snowflakedb/gosnowflake/v2 v2.1.0

@@ -3,104 +3,55 @@ package archive
 import (
 	"io"
 	"sync"
+
+	"github.com/klauspost/readahead"
 )
 
 const (
-	// aheadAfter is how much of an entry is read without a goroutine of its own.
+	// aheadAfter is how many bytes of an entry are read before a goroutine
+	// decompresses the remainder ahead of the reader.
 	aheadAfter = 256 << 10
-	// aheadLen and aheadCount bound what is decompressed ahead of the reader.
+	// aheadLen and aheadCount bound what is decompressed ahead, in bytes and buffers.
 	aheadLen   = 128 << 10
 	aheadCount = 4
 )
 
-var aheadBuffers = sync.Pool{New: func() any { return new([aheadLen]byte) }}
+var aheadBuffers = sync.Pool{New: func() any {
+	buffers := make([][]byte, aheadCount)
+	for i := range buffers {
+		buffers[i] = make([]byte, aheadLen)
+	}
+	return &buffers
+}}
 
-// ahead reads r in a goroutine, so that decompression and what is done with
-// the result take two processors.
+// ahead reads in a goroutine, so that decompression and the processing of its
+// output use two processors.
 type ahead struct {
-	full chan block
-	idle chan *[aheadLen]byte
-	stop chan struct{}
-	done chan struct{}
-
-	cur  block
-	rest []byte
-	err  error
+	io.ReadCloser
+	buffers *[][]byte
 }
 
-type block struct {
-	buf *[aheadLen]byte
-	n   int
-	err error
+func newAhead(r io.Reader) (*ahead, error) {
+	buffers := aheadBuffers.Get().(*[][]byte)
+	reader, err := readahead.NewReaderBuffer(full{r}, *buffers)
+	return &ahead{reader, buffers}, err
 }
 
-func newAhead(r io.Reader) *ahead {
-	a := &ahead{
-		full: make(chan block, aheadCount), // never blocks: there are no more buffers
-		idle: make(chan *[aheadLen]byte, aheadCount),
-		stop: make(chan struct{}),
-		done: make(chan struct{}),
-	}
-	for range aheadCount {
-		a.idle <- aheadBuffers.Get().(*[aheadLen]byte)
-	}
-	go a.fill(r)
-	return a
+// Close waits for the goroutine: after it, r may be read by others.
+func (a *ahead) Close() error {
+	err := a.ReadCloser.Close()
+	aheadBuffers.Put(a.buffers)
+	return err
 }
 
-func (a *ahead) fill(r io.Reader) {
-	defer close(a.done)
-	for {
-		select {
-		case <-a.stop:
-			return
-		case buf := <-a.idle:
-			b := block{buf: buf}
-			for b.n < len(buf) && b.err == nil {
-				var n int
-				n, b.err = r.Read(buf[b.n:])
-				b.n += n
-			}
-			a.full <- b
-			if b.err != nil {
-				return
-			}
-		}
-	}
-}
+// full fills the buffer of each Read, so that few of them change hands.
+type full struct{ r io.Reader }
 
-func (a *ahead) Read(p []byte) (int, error) {
-	for len(a.rest) == 0 {
-		if a.err != nil {
-			return 0, a.err
-		}
-		a.recycle()
-		a.cur = <-a.full
-		a.rest, a.err = a.cur.buf[:a.cur.n], a.cur.err
+func (f full) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = f.r.Read(p[n:])
+		n += m
 	}
-	n := copy(p, a.rest)
-	a.rest = a.rest[n:]
-	return n, nil
-}
-
-func (a *ahead) recycle() {
-	if a.cur.buf != nil {
-		a.idle <- a.cur.buf
-		a.cur.buf = nil
-	}
-}
-
-// close stops the goroutine and waits for it: whoever reads r next must be alone.
-func (a *ahead) close() {
-	close(a.stop)
-	<-a.done
-	a.recycle()
-	close(a.full)
-	for b := range a.full {
-		aheadBuffers.Put(b.buf)
-	}
-	close(a.idle)
-	for buf := range a.idle {
-		aheadBuffers.Put(buf)
-	}
+	return n, err
 }

@@ -51,7 +51,10 @@ func (l *leaf) locate(err error) error {
 
 func (l *leaf) read(p []byte) (int, error) {
 	if l.ahead == nil && l.n >= aheadAfter && l.w.ahead {
-		l.ahead = newAhead(l.in)
+		var err error
+		if l.ahead, err = newAhead(l.in); err != nil {
+			return 0, err
+		}
 	}
 	if l.ahead != nil {
 		return l.ahead.Read(p)
@@ -61,7 +64,7 @@ func (l *leaf) read(p []byte) (int, error) {
 
 func (l *leaf) close() {
 	if l.ahead != nil {
-		l.ahead.close()
+		_ = l.ahead.Close()
 	}
 	l.err = errEntryOver
 }
