@@ -1,96 +1,102 @@
-"""Policies: whether one allows a request. moto knows no conditions.
+"""IAM policies are evaluated by the Go package local/policy, which the Lambda host serves over HTTP.
 
-Only what the services here ask of each other and of other accounts is decided
-by policies (see bus, accounts). An account may do everything with its own.
+This module collects what an evaluation needs (policies of roles, condition keys)
+and caches the results: the same request with the same policies has the same
+result. A policy that the evaluator does not support is a PolicyError.
 """
 
+import functools
 import json
-import re
 from dataclasses import dataclass, field
 
-OPERATORS = {
-    "StringEquals": lambda wanted, given: wanted == given,
-    "StringLike": lambda wanted, given: like(wanted, given),
-    "ArnEquals": lambda wanted, given: like(wanted, given),
-    "ArnLike": lambda wanted, given: like(wanted, given),
-    "Bool": lambda wanted, given: wanted.lower() == given.lower(),
-}
+import urllib3
+from moto.iam.models import iam_backends
+
+
+class PolicyError(Exception):
+    """A policy or a request that local/policy does not support."""
 
 
 @dataclass
 class Request:
-    """What a policy is asked. principal is {"Service": name}, {"AWS": ARNs of the caller}, or None for a policy of the caller itself."""
+    """A request of a principal: Service(...), Account(...) or RoleSession(...)."""
 
     principal: dict
     action: str
     resource: str
-    keys: dict = field(default_factory=dict)  # condition keys, such as aws:SourceArn
+    context: dict = field(default_factory=dict)  # condition keys, such as aws:SourceArn
 
 
-def allows(document, request):
-    """Whether a policy, as text or parsed, allows a request: any Deny comes before every Allow."""
-    if not document:
+def service(name):
+    """An AWS service as a principal."""
+    return {"service": name}
+
+
+def account(number):
+    """Credentials of an account that belong to no role: they stand for any principal of the account."""
+    return {"arns": [f"arn:aws:iam::{number}:root"], "wholeAccount": True}
+
+
+def role_session(session):
+    """A session of a role, as moto's STS has it."""
+    return {"arns": [session.arn, session.role_arn]}
+
+
+def resource_allows(policy, request):
+    """Whether the policy of a resource, as JSON or as a list of statements, allows a request of a service or of another account."""
+    if not policy:
         return False
-    policy = json.loads(document) if isinstance(document, str) else document
-    effects = {statement.get("Effect") for statement in many(policy.get("Statement")) if _applies(statement, request)}
-    return "Allow" in effects and "Deny" not in effects
+    document = policy if isinstance(policy, str) else json.dumps({"Version": "2012-10-17", "Statement": policy})
+    return _evaluate(request, resourcePolicy={"name": request.resource, "document": document}, identityAllows=True) == "allowed"
 
 
-def like(pattern, text):
-    """Whether a text matches a pattern of IAM: * for any characters, ? for one."""
-    parts = re.split(r"([*?])", pattern)
-    expression = "".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+def role_allows(role, request):
+    """Whether the identity policies of a role allow a request within its account."""
+    return _evaluate(request, identity=identity_policies(role), resourceAccount=role.arn.split(":")[4]) == "allowed"
 
 
-def many(value):
-    """A list, also of the one that a policy may write without its brackets."""
-    return [] if value is None else value if isinstance(value, list) else [value]
+def role_trusts(role, request):
+    """Whether the trust policy of a role allows sts:AssumeRole."""
+    trust = {"name": role.arn, "document": role.assume_role_policy_document}
+    request = Request(request.principal, request.action, "", request.context)
+    return _evaluate(request, resourcePolicy=trust, trust=True, identityAllows=True) == "allowed"
 
 
-def _applies(statement, request):
-    if "NotPrincipal" in statement or "NotAction" in statement or "NotResource" in statement:
-        raise ValueError(f"the local run does not read policies with NotPrincipal, NotAction or NotResource: {json.dumps(statement)}")
-    if request.principal is not None and not _names(statement.get("Principal"), request.principal):
-        return False
-    if not any(like(action.lower(), request.action.lower()) for action in many(statement.get("Action"))):
-        return False
-    if "Resource" in statement and not any(like(resource, request.resource) for resource in many(statement["Resource"])):
-        return False
-    return all(_holds(operator, wanted, request.keys) for operator, wanted in statement.get("Condition", {}).items())
+def identity_policies(role):
+    """The inline and the managed policies of a role, with their names."""
+    policies = [{"name": f"{role.name}/{name}", "document": document} for name, document in role.policies.items()]
+    return policies + [{"name": f"{role.name}/{policy.name}", "document": policy.document} for policy in role.managed_policies.values()]
 
 
-def _names(principals, asked):
-    if principals == "*" or "*" in many((principals or {}).get("AWS")):
-        return True
-    ((kind, asking),) = asked.items()
-    given = many((principals or {}).get(kind))
-    if kind != "AWS":
-        return asking in given
-    account = asking[0].split(":")[4]
-    # An account's own credentials stand for its root here, which may be any of
-    # its principals: what runs here does not say which role it has.
-    own = asking[0].endswith(":root")
-    return any(
-        one in (account, f"arn:aws:iam::{account}:root", *asking) or own and one.startswith(f"arn:aws:iam::{account}:")
-        for one in given
-    )
+def find_role(arn):
+    """The role of an ARN, or None."""
+    roles = iam_backends[arn.split(":")[4]]["aws"].roles.values()
+    return next((role for role in list(roles) if role.arn == arn), None)
 
 
-def _holds(operator, wanted, keys):
-    name = operator.removesuffix("IfExists")
-    known = {key.lower(): value for key, value in keys.items()}
-    for key, values in wanted.items():
-        given = known.get(key.lower())
-        if given is None:
-            if name == operator:
-                return False
-        elif name not in OPERATORS:
-            raise ValueError(f"the local run does not know the condition operator {operator}")
-        elif not any(OPERATORS[name](_text(value), given) for value in many(values)):
-            return False
-    return True
+_evaluator = {}
 
 
-def _text(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def connect(host_url):
+    """Sets the URL of the Lambda host."""
+    _evaluator["url"] = host_url + "/policies/evaluate"
+    _evaluator["http"] = urllib3.PoolManager(maxsize=16, retries=False)
+
+
+def _evaluate(request, **policies):
+    body = {
+        "principal": request.principal,
+        "action": request.action,
+        "resource": request.resource,
+        "context": {key: value if isinstance(value, list) else [value] for key, value in request.context.items()},
+        **policies,
+    }
+    return _post(json.dumps(body, sort_keys=True))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _post(body):
+    response = _evaluator["http"].request("POST", _evaluator["url"], body=body, timeout=urllib3.Timeout(connect=5, read=30))
+    if response.status != 200:
+        raise PolicyError(response.data.decode(errors="replace").strip())
+    return json.loads(response.data)["decision"]

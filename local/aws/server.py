@@ -60,6 +60,7 @@ def main():
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from gateway import Gateway
+    import policies
     from lambda_host import LambdaHost
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -70,6 +71,7 @@ def main():
             if str(code).startswith("5"):
                 super().log_request(code, size)
 
+    policies.connect(arguments.host_url)
     application = Gateway(
         DomainDispatcherApplication(create_backend_app), endpoint, LambdaHost(arguments.host_url, arguments.architecture)
     )

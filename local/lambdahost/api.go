@@ -5,15 +5,20 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"example.com/ingestion/local/policy"
 )
 
-// routes are those of Lambda's Invoke API, which the launcher forwards to the
-// host, and one for our CloudFormation.
+// routes are those of the Invoke API of Lambda, which the gateway of the local
+// AWS (local/aws/gateway.py) forwards to the host, and two for the local AWS
+// itself: its CloudFormation waits for event source mappings to take effect, and
+// its services evaluate IAM policies.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.handleInvoke)
 	mux.HandleFunc("POST /event-source-mappings/sync", h.handleSyncMappings)
+	mux.Handle("POST /policies/evaluate", policy.Handler())
 	return mux
 }
 

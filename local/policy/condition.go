@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,62 +9,73 @@ import (
 // condition is one key of a Condition block.
 type condition struct {
 	key      string // lower-case
-	values   []string
-	equal    func(value, actual string) bool
+	values   []template
+	compare  comparison
 	negated  bool
 	null     bool // operator Null
 	ifExists bool
 	set      string // ForAnyValue, ForAllValues or empty
 }
 
+// comparison compares a value of a policy with the value of a request.
+type comparison func(value pattern, actual string) bool
+
 // operators are those with a plain comparison. Each but Bool also has its
 // negation, in which Not stands before Equals, Like or EqualsIgnoreCase.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-var operators = map[string]func(value, actual string) bool{
-	"StringEquals":           func(v, a string) bool { return v == a },
-	"StringEqualsIgnoreCase": strings.EqualFold,
-	"StringLike":             glob,
-	// For ARNs, AWS takes Equals and Like for the same.
-	"ArnEquals": globARN,
-	"ArnLike":   globARN,
-	"Bool":      strings.EqualFold,
+var operators = map[string]comparison{
+	"StringEquals":           func(v pattern, a string) bool { return v.text() == a },
+	"StringEqualsIgnoreCase": func(v pattern, a string) bool { return strings.EqualFold(v.text(), a) },
+	"StringLike":             pattern.matches,
+	// For ARNs, Equals and Like behave identically.
+	"ArnEquals": pattern.matchesARN,
+	"ArnLike":   pattern.matchesARN,
+	"Bool":      func(v pattern, a string) bool { return strings.EqualFold(v.text(), a) },
 }
 
-func parseCondition(operator, key string, values []string) (condition, error) {
-	c := condition{key: strings.ToLower(key), values: values}
+func parseCondition(operator, key string, values []string, variables bool) (condition, error) {
+	c := condition{key: strings.ToLower(key)}
 	name := operator
-	if set, rest, ok := strings.Cut(operator, ":"); ok {
+	if set, unqualified, ok := strings.Cut(operator, ":"); ok {
 		if set != "ForAnyValue" && set != "ForAllValues" {
 			return c, fmt.Errorf("unknown condition operator %q", operator)
 		}
-		c.set, name = set, rest
+		c.set, name = set, unqualified
 	}
 	name, c.ifExists = strings.CutSuffix(name, "IfExists")
-	errs := []error{}
-	for _, v := range values {
-		errs = append(errs, noVariable(v))
+	var err error
+	if c.values, err = templates(values, variables); err != nil {
+		return c, err
 	}
 	if operator == "Null" {
 		c.null = true
-		return c, errors.Join(errs...)
+		return c, nil
 	}
-	if c.equal = operators[name]; c.equal == nil {
-		c.equal, c.negated = operators[strings.Replace(name, "Not", "", 1)], true
+	if c.compare = operators[name]; c.compare == nil {
+		c.compare, c.negated = operators[strings.Replace(name, "Not", "", 1)], true
 	}
-	if c.equal == nil || (c.negated && name == "NotBool") {
+	if c.compare == nil || (c.negated && name == "NotBool") {
 		return c, fmt.Errorf("unknown condition operator %q", operator)
 	}
-	return c, errors.Join(errs...)
+	return c, nil
 }
 
-func (c condition) holds(context map[string][]string) bool {
+// holds evaluates the condition. Keys with several values follow
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (c condition) holds(context context) bool {
 	actual := context[c.key]
 	absent := len(actual) == 0
 	if c.null {
-		return slices.ContainsFunc(c.values, func(v string) bool { return strings.EqualFold(v, "true") == absent })
+		return slices.ContainsFunc(c.values, func(v template) bool {
+			p, ok := v.resolve(context)
+			return ok && strings.EqualFold(p.text(), "true") == absent
+		})
 	}
 	fits := func(a string) bool {
-		return slices.ContainsFunc(c.values, func(v string) bool { return c.equal(v, a) }) != c.negated
+		return slices.ContainsFunc(c.values, func(v template) bool {
+			p, ok := v.resolve(context)
+			return ok && c.compare(p, a)
+		}) != c.negated
 	}
 	switch {
 	case c.set == "ForAllValues":
@@ -73,7 +83,7 @@ func (c condition) holds(context map[string][]string) bool {
 	case absent && c.set == "ForAnyValue":
 		return c.ifExists
 	case absent:
-		// A key that is not there differs from every value.
+		// A missing key is different from every value.
 		return c.ifExists || c.negated
 	case c.negated && c.set == "":
 		return !slices.ContainsFunc(actual, func(a string) bool { return !fits(a) })

@@ -8,9 +8,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from policies import Request, allows
+import policies
 from moto.events.models import events_backends
-from moto.iam.models import iam_backends
 from moto.scheduler.models import scheduler_backends
 
 from . import schedule_expressions
@@ -131,18 +130,16 @@ def _permitted_by_role(role_arn, source, account):
     """The permission check of the Scheduler, which assumes the role of the schedule."""
 
     def permit(policy, action, arn):
-        roles = iam_backends[account]["aws"].roles.values()
-        role = next((role for role in roles if role.arn == role_arn), None)
+        role = policies.find_role(role_arn)
         if role is None:
             raise DeliveryRefused("NO_PERMISSIONS", f"role {role_arn} does not exist")
         # aws:SourceArn is the group: .../schedule/GROUP/NAME belongs to .../schedule-group/GROUP.
         group = source.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
-        keys = {"aws:SourceArn": group, "aws:SourceAccount": account}
-        trust = Request({"Service": "scheduler.amazonaws.com"}, "sts:AssumeRole", role_arn, keys)
-        if not allows(role.assume_role_policy_document, trust):
+        context = {"aws:SourceArn": group, "aws:SourceAccount": account}
+        assume = policies.Request(policies.service("scheduler.amazonaws.com"), "sts:AssumeRole", role_arn, context)
+        if not policies.role_trusts(role, assume):
             raise DeliveryRefused("NO_PERMISSIONS", f"{role_arn} does not trust scheduler.amazonaws.com for {group}")
-        documents = [*role.policies.values(), *(managed.document for managed in role.managed_policies.values())]
-        if not any(allows(document, Request(None, action, arn)) for document in documents):
+        if not policies.role_allows(role, policies.Request({"arns": [role_arn]}, action, arn)):
             raise DeliveryRefused("NO_PERMISSIONS", f"no policy of {role_arn} allows {action} on {arn}")
 
     return permit

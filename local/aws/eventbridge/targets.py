@@ -4,7 +4,7 @@ import json
 import sys
 import traceback
 
-from policies import Request, allows
+import policies
 from moto.awslambda.utils import get_backend
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -74,7 +74,7 @@ class Targets:
         service, region, account = arn.split(":")[2:5]
         try:
             if service == "lambda":
-                return {"Statement": get_backend(account, region).get_function(arn).policy.statements}
+                return get_backend(account, region).get_function(arn).policy.statements
             if service == "sqs":
                 return sqs_backends[account][region].get_queue(arn.split(":")[5]).policy
             return sns_backends[account][region].get_topic(arn).policy
@@ -91,8 +91,8 @@ def permitted_by_target(source, account):
     """The permission check of rules, by the resource policy of the target."""
 
     def permit(policy, action, arn):
-        keys = {"aws:SourceArn": source, "aws:SourceAccount": account}
-        if not allows(policy, Request({"Service": "events.amazonaws.com"}, action, arn, keys)):
+        context = {"aws:SourceArn": source, "aws:SourceAccount": account}
+        if not policies.resource_allows(policy, policies.Request(policies.service("events.amazonaws.com"), action, arn, context)):
             raise DeliveryRefused("NO_PERMISSIONS", f"its policy does not allow events.amazonaws.com {action} for {source}")
 
     return permit

@@ -10,7 +10,7 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.sns.models import Subscription
 
-from policies import Request, allows
+import policies
 
 
 def apply(host):
@@ -64,6 +64,6 @@ def _allowed(subscription):
         function = get_backend(subscription.account_id, region).get_function(subscription.endpoint)
     except UnknownFunctionException:
         return False
-    keys = {"aws:SourceArn": subscription.topic.arn, "aws:SourceAccount": subscription.account_id}
-    asked = Request({"Service": "sns.amazonaws.com"}, "lambda:InvokeFunction", subscription.endpoint, keys)
-    return allows({"Statement": function.policy.statements}, asked)
+    context = {"aws:SourceArn": subscription.topic.arn, "aws:SourceAccount": subscription.account_id}
+    request = policies.Request(policies.service("sns.amazonaws.com"), "lambda:InvokeFunction", subscription.endpoint, context)
+    return policies.resource_allows(function.policy.statements, request)

@@ -36,7 +36,7 @@ func (c *Client) trusted(ctx context.Context, i Integration) (*types.Role, error
 		return nil, fmt.Errorf("trust policy of %s: %w", i.RoleARN, err)
 	}
 	decision := policy.Evaluate(policy.Request{
-		Principal: IAMUserARN, Action: "sts:AssumeRole",
+		Principal: policy.Principal{ARNs: []string{IAMUserARN}}, Action: "sts:AssumeRole",
 		Context: map[string][]string{"sts:ExternalId": {i.ExternalID}, "aws:PrincipalArn": {IAMUserARN}, "aws:SecureTransport": {"true"}},
 	}, trust)
 	if decision != policy.Allowed {

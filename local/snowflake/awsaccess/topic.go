@@ -113,7 +113,7 @@ func (c *Client) maySubscribe(ctx context.Context, topicARN string) error {
 		return fmt.Errorf("topic %s: %w", topicARN, err)
 	}
 	switch policy.Evaluate(policy.Request{
-		Principal: SNSUserARN, Action: "sns:Subscribe", Resource: topicARN,
+		Principal: policy.Principal{ARNs: []string{SNSUserARN}}, Action: "sns:Subscribe", Resource: topicARN,
 		Context: map[string][]string{"sns:Protocol": {"sqs"}, "aws:SecureTransport": {"true"}, "aws:PrincipalArn": {SNSUserARN}},
 	}, d) {
 	case policy.Allowed:
