@@ -43,6 +43,17 @@ func (a Architecture) validate(report report) {
 	}
 }
 
+// orContext returns a or, if it is unset, the architecture that the context of
+// the CDK has under "architecture". Empty if neither is set.
+func (a Architecture) orContext(scope core.Construct) Architecture {
+	if a == "" {
+		if text, ok := scope.Node().TryGetContext(jsii.String("architecture")).(string); ok {
+			return Architecture(text)
+		}
+	}
+	return a
+}
+
 // FunctionProps size one of the functions. A zero field means its default.
 type FunctionProps struct {
 	// MemoryMB is 128 to 10,240. It also sets the share of processors: 1,769 is

@@ -67,6 +67,7 @@ type IngestionPipeline struct {
 // then deployed, compared and destroyed by itself. An error tells everything
 // that is wrong with props at once; nothing is made then.
 func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipelineProps) (_ *IngestionPipeline, err error) {
+	props.Architecture = props.Architecture.orContext(scope)
 	if err := props.Validate(); err != nil {
 		return nil, err
 	}

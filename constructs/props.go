@@ -54,7 +54,8 @@ type IngestionPipelineProps struct {
 	// there after 45 minutes to the failure queue, for `ingest replay`.
 	Buffer Buffer
 
-	// Architecture of the functions: ARM64 (default) or X86.
+	// Architecture of the functions: ARM64 or X86. Default: "architecture" in the
+	// context of the CDK, and ARM64 without it.
 	Architecture Architecture
 	// Unpack and Load size the two functions.
 	Unpack, Load FunctionProps

@@ -160,6 +160,7 @@ func (p StoreProps) functions() []string {
 // would add the exports and the last would take them away again. CloudFormation
 // then refuses to delete the store before the feeds that use it.
 func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err error) {
+	props.Architecture = props.Architecture.orContext(scope)
 	if err := props.Validate(); err != nil {
 		return nil, err
 	}

@@ -37,14 +37,17 @@ func TestSynthesizeInModuleOfItsOwn(t *testing.T) {
 	path := strings.TrimSuffix(reflect.TypeFor[feed.Spec]().PkgPath(), "/feed")
 	run(t, app, nil, "go", "mod", "edit", "-replace", path+"="+module)
 
-	run(t, app, []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + goCache(t)},
-		filepath.Join(repository, "node_modules", ".bin", "cdk"), "synth", "--quiet", "--no-notices")
+	env := []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + goCache(t)}
+	cdk := filepath.Join(repository, "node_modules", ".bin", "cdk")
+	run(t, app, env, cdk, "synth", "--quiet", "--no-notices")
+	checkOrders(t, filepath.Join(app, "cdk.out"), "arm64", elf.EM_AARCH64)
 
-	checkOrders(t, filepath.Join(app, "cdk.out"))
+	run(t, app, env, cdk, "synth", "--quiet", "--no-notices", "--output", "x86.out", "--context", "architecture=x86_64")
+	checkOrders(t, filepath.Join(app, "x86.out"), "x86_64", elf.EM_X86_64)
 }
 
 // checkOrders checks the template of the feed and the binaries of its functions.
-func checkOrders(t *testing.T, assembly string) {
+func checkOrders(t *testing.T, assembly, architecture string, machine elf.Machine) {
 	t.Helper()
 	var template struct {
 		Resources map[string]struct {
@@ -80,15 +83,15 @@ func checkOrders(t *testing.T, assembly string) {
 			continue // a function of the CDK's own
 		}
 		functions++
-		if !slices.Equal(properties.Architectures, []string{"arm64"}) {
-			t.Errorf("function %s is for %q, want arm64", id, properties.Architectures)
+		if !slices.Equal(properties.Architectures, []string{architecture}) {
+			t.Errorf("function %s is for %q, want %s", id, properties.Architectures, architecture)
 		}
 		binary, err := elf.Open(filepath.Join(assembly, resource.Metadata.Asset, "bootstrap"))
 		if err != nil {
 			t.Errorf("function %s: %v", id, err)
 			continue
 		}
-		if binary.Machine != elf.EM_AARCH64 {
+		if binary.Machine != machine {
 			t.Errorf("function %s: the binary is for %s", id, binary.Machine)
 		}
 		if err := binary.Close(); err != nil {
