@@ -68,8 +68,8 @@ format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...
 
 .PHONY: tidy
-tidy: ## go mod tidy in this module and in the modules below it
-	@for d in . examples/library bench/sdk bench/bento; do echo "go mod tidy in $$d"; (cd $$d && go mod tidy) || exit 1; done
+tidy: ## go mod tidy, here and in examples/library
+	@for d in . examples/library; do echo "go mod tidy in $$d"; (cd $$d && go mod tidy) || exit 1; done
 
 .PHONY: rename
 rename: ## give the module another path: make rename MODULE=github.com/acme/ingestion
