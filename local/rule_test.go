@@ -205,7 +205,7 @@ func (w *world) wantObjectCreated(raw, key string) {
 func TestRulesThatWouldBeIgnoredAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, tc := range map[string]struct{ rule, want string }{
-		"comparison": {`"EventPattern": {"detail": {"object": {"size": [{"numeric": [">", 1]}]}}}`, "does not support the comparison"},
+		"comparison": {`"EventPattern": {"detail": {"object": {"size": [{"numeric": [">", 1]}]}}}`, "the comparison {\"numeric\":[\">\",1]} is not supported"},
 		"no array":   {`"EventPattern": {"source": "aws.s3"}`, "are arrays"},
 		"wildcard":   {`"EventPattern": {"detail": {"object": {"key": [{"wildcard": "a**b"}]}}}`, "two * in a row"},
 		"rate":       {`"ScheduleExpression": "rate(1 minutes)"`, "the unit is minute, hour or day for 1"},

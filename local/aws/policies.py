@@ -1,20 +1,14 @@
 """IAM policies are evaluated by the Go package local/policy, which the Lambda host serves over HTTP.
 
-This module collects what an evaluation needs (policies of roles, condition keys)
-and caches the results: the same request with the same policies has the same
-result. A policy that the evaluator does not support is a PolicyError.
+This module collects the policies of roles and resources for an evaluation. A
+policy that the evaluator does not support is an EvaluationError.
 """
 
-import functools
 import json
 from dataclasses import dataclass, field
 
-import urllib3
+from evaluators import evaluate
 from moto.iam.models import iam_backends
-
-
-class PolicyError(Exception):
-    """A policy or a request that local/policy does not support."""
 
 
 @dataclass
@@ -74,29 +68,14 @@ def find_role(arn):
     return next((role for role in list(roles) if role.arn == arn), None)
 
 
-_evaluator = {}
-
-
-def connect(host_url):
-    """Sets the URL of the Lambda host."""
-    _evaluator["url"] = host_url + "/policies/evaluate"
-    _evaluator["http"] = urllib3.PoolManager(maxsize=16, retries=False)
-
-
 def _evaluate(request, **policies):
-    body = {
-        "principal": request.principal,
-        "action": request.action,
-        "resource": request.resource,
-        "context": {key: value if isinstance(value, list) else [value] for key, value in request.context.items()},
-        **policies,
-    }
-    return _post(json.dumps(body, sort_keys=True))
-
-
-@functools.lru_cache(maxsize=10_000)
-def _post(body):
-    response = _evaluator["http"].request("POST", _evaluator["url"], body=body, timeout=urllib3.Timeout(connect=5, read=30))
-    if response.status != 200:
-        raise PolicyError(response.data.decode(errors="replace").strip())
-    return json.loads(response.data)["decision"]
+    return evaluate(
+        "/policies/evaluate",
+        {
+            "principal": request.principal,
+            "action": request.action,
+            "resource": request.resource,
+            "context": {key: value if isinstance(value, list) else [value] for key, value in request.context.items()},
+            **policies,
+        },
+    )["decision"]

@@ -59,8 +59,8 @@ def main():
     # Imported here: moto reads the environment when it is imported.
     from werkzeug.serving import WSGIRequestHandler, make_server
 
+    import evaluators
     from gateway import Gateway
-    import policies
     from lambda_host import LambdaHost
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -71,7 +71,7 @@ def main():
             if str(code).startswith("5"):
                 super().log_request(code, size)
 
-    policies.connect(arguments.host_url)
+    evaluators.connect(arguments.host_url)
     application = Gateway(
         DomainDispatcherApplication(create_backend_app), endpoint, LambdaHost(arguments.host_url, arguments.architecture)
     )

@@ -6,19 +6,21 @@ import (
 	"io"
 	"net/http"
 
+	"example.com/ingestion/local/eventpattern"
 	"example.com/ingestion/local/policy"
 )
 
 // routes are those of the Invoke API of Lambda, which the gateway of the local
-// AWS (local/aws/gateway.py) forwards to the host, and two for the local AWS
+// AWS (local/aws/gateway.py) forwards to the host, and three for the local AWS
 // itself: its CloudFormation waits for event source mappings to take effect, and
-// its services evaluate IAM policies.
+// its services evaluate IAM policies and event patterns.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (h *Host) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.handleInvoke)
 	mux.HandleFunc("POST /event-source-mappings/sync", h.handleSyncMappings)
 	mux.Handle("POST /policies/evaluate", policy.Handler())
+	mux.Handle("POST /event-patterns", eventpattern.Handler())
 	return mux
 }
 

@@ -117,7 +117,7 @@ func newStreamSettings(c lambdatypes.EventSourceMappingConfiguration) (streamSet
 			return s, err
 		}
 		s.filters = string(b)
-		if _, err := parseFilters(s.filters); err != nil {
+		if _, err := newFilter(s.filters); err != nil {
 			return s, err
 		}
 	}

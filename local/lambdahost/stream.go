@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"time"
 
 	"example.com/ingestion/internal/retry"
+	"example.com/ingestion/local/eventpattern"
 )
 
 const (
@@ -80,7 +83,7 @@ func (h *Host) pollStream(ctx context.Context, c cloud, m mapping) {
 		return
 	}
 	var err error
-	if s.filter, err = parseFilters(m.filters); err != nil {
+	if s.filter, err = newFilter(m.filters); err != nil {
 		s.complain(err)
 		return
 	}
@@ -202,11 +205,40 @@ func (s *streamPoller) passes(r streamRecord) (bool, error) {
 	if len(s.filter) == 0 {
 		return true, nil
 	}
-	var decoded map[string]any
+	var decoded any
 	if err := json.Unmarshal(r.json, &decoded); err != nil {
 		return false, err
 	}
-	return s.filter.matches(decoded)
+	return s.filter.matches(decoded), nil
+}
+
+// filter decides which records a mapping delivers to its function: those that
+// match any of its patterns, or all if it has none.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
+type filter []eventpattern.Pattern
+
+// newFilter parses a JSON array of patterns, each a string with JSON.
+func newFilter(patterns string) (filter, error) {
+	if patterns == "" {
+		return nil, nil
+	}
+	var texts []string
+	if err := json.Unmarshal([]byte(patterns), &texts); err != nil {
+		return nil, fmt.Errorf("filter patterns %s: %w", patterns, err)
+	}
+	f := make(filter, len(texts))
+	for i, text := range texts {
+		var err error
+		if f[i], err = eventpattern.Parse(text, eventpattern.Lambda); err != nil {
+			return nil, fmt.Errorf("filter: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// matches returns whether a record, as decoded JSON, is delivered.
+func (f filter) matches(record any) bool {
+	return len(f) == 0 || slices.ContainsFunc(f, func(p eventpattern.Pattern) bool { return p.Matches(record) })
 }
 
 // deliver brings records to their end, the lanes side by side. The records of

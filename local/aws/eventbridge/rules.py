@@ -4,10 +4,10 @@ import json
 import uuid
 from datetime import datetime, timezone
 
+import event_patterns
 from moto.events.models import Rule, events_backends
 from moto.s3 import notifications
 
-from . import event_patterns
 from .targets import permitted_by_target
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html

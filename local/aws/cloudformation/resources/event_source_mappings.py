@@ -2,6 +2,8 @@
 
 import json
 
+import event_patterns
+
 from ..errors import ResourceFailed
 from .handler import ResourceHandler, ResourceResult, boolean, integer, pick, register
 
@@ -85,7 +87,7 @@ class EventSourceMapping(ResourceHandler):
         if arn and arn.split(":")[2] not in ("sqs", "sns", "s3"):
             raise ResourceFailed(f"DestinationConfig.OnFailure: {arn} is not a queue, topic or bucket")
         for entry in properties.get("FilterCriteria", {}).get("Filters", []):
-            check_pattern(entry["Pattern"])
+            _check_filter(entry["Pattern"])
 
     def create(self, context, properties):
         self._check_visibility(context, properties)
@@ -127,37 +129,11 @@ class EventSourceMapping(ResourceHandler):
         return settings
 
 
-def check_pattern(text):
-    """Refuses a filter pattern that local/lambdahost/filter.go does not support."""
+def _check_filter(text):
+    """Refuses a filter that the Lambda host does not support."""
     try:
-        pattern = json.loads(text)
+        event_patterns.check(text, "lambda")
     except ValueError as error:
-        raise ResourceFailed(f"FilterCriteria: {text} is not JSON: {error}") from error
-    if not isinstance(pattern, dict) or set(pattern) - {"dynamodb", "eventName"}:
+        raise ResourceFailed(f"FilterCriteria: {error}") from error
+    if set(json.loads(text)) - {"dynamodb", "eventName"}:
         raise ResourceFailed(f"FilterCriteria: {text}: a DynamoDB stream is filtered by dynamodb and eventName only")
-    _check_node(pattern, text)
-
-
-def _check_node(node, text):
-    if isinstance(node, dict):
-        for value in node.values():
-            _check_node(value, text)
-        return
-    if not isinstance(node, list):
-        raise ResourceFailed(f"FilterCriteria: {text}: the leaves of a pattern are arrays, not {json.dumps(node)}")
-    for leaf in node:
-        if not (leaf is None or isinstance(leaf, str) or isinstance(leaf, dict) and _is_supported(leaf)):
-            raise ResourceFailed(f"FilterCriteria: {text}: the local Lambda host does not support the comparison {json.dumps(leaf)}")
-
-
-def _is_supported(comparison):
-    if len(comparison) != 1:
-        return False
-    ((operator, argument),) = comparison.items()
-    if operator == "exists":
-        return isinstance(argument, bool)
-    if operator == "anything-but":
-        if isinstance(argument, dict):
-            return set(argument) == {"prefix"} and isinstance(argument["prefix"], str)
-        return all(isinstance(one, str) for one in (argument if isinstance(argument, list) else [argument]))
-    return operator in ("prefix", "suffix", "equals-ignore-case") and isinstance(argument, str)

@@ -2,7 +2,8 @@
 
 import json
 
-from eventbridge import event_patterns, schedule_expressions
+import event_patterns
+from eventbridge import schedule_expressions
 
 from ..errors import ResourceFailed
 from .handler import ResourceHandler, ResourceResult, integer, pick, register, update_tags, tag_list
@@ -46,7 +47,7 @@ class Rule(ResourceHandler):
             _check_expression(properties)
         if "EventPattern" in properties:
             try:
-                event_patterns.check(properties["EventPattern"])
+                event_patterns.check(properties["EventPattern"], "eventbridge")
             except ValueError as error:
                 raise ResourceFailed(f"EventPattern: {error}") from error
 
