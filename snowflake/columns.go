@@ -9,24 +9,25 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// Facts of the file that a row came from: the last columns of every table.
+// fileColumns has the metadata of the file that a row was loaded from: the last
+// columns of every table.
 var fileColumns = []struct{ name, kind, metadata string }{
 	{"_FILE_NAME", "VARCHAR", "METADATA$FILENAME"},
 	{"_FILE_ROW", "NUMBER(38,0)", "METADATA$FILE_ROW_NUMBER"},
 	{"_FILE_KEY", "VARCHAR", "METADATA$FILE_CONTENT_KEY"},
 	{"_FILE_MODIFIED", "TIMESTAMP_NTZ", "METADATA$FILE_LAST_MODIFIED"},
-	// The start of the scan and not CURRENT_TIMESTAMP, which a pipe evaluates
-	// hours early (documentation: "CREATE PIPE").
+	// CURRENT_TIMESTAMP would be wrong: a pipe may evaluate it hours before it loads.
+	// https://docs.snowflake.com/en/sql-reference/sql/create-pipe#usage-notes
 	{"_LOADED_AT", "TIMESTAMP_LTZ", "METADATA$START_SCAN_TIME"},
 }
 
 const (
 	dataColumn = "DATA"
-	// dateColumn partitions an external table by the date in its keys.
+	// dateColumn partitions an external table by the date in the keys.
 	dateColumn = "_DATE"
 )
 
-// reserved reports whether name is one of the columns about the file.
+// reserved reports whether name is one of the columns with metadata of the file.
 func reserved(name string) bool {
 	for _, c := range fileColumns {
 		if stored(name) == c.name {
@@ -36,14 +37,15 @@ func reserved(name string) bool {
 	return stored(name) == dateColumn
 }
 
-// recordColumns are what a part's line says of its record, by the members'
-// names in upper case; changeColumns what a change has before them.
+// The columns made from the members of a line, whose names they have in upper case.
 var (
+	// recordColumns describe the record of a line in a part.
 	recordColumns = []string{"ID", "FEED", "UPLOAD", "SOURCE", "VERSION", "ENTRY", "ORDINAL"}
+	// changeColumns precede them for a change of the DynamoDB table.
 	changeColumns = []string{"EVENT", "SEQUENCE", "EVENT_ID", "CHANGED_AT", "PK", "SK"}
 )
 
-// lineColumns are the columns of a row's line.
+// lineColumns returns the columns made from the members of a line.
 func (s Spec) lineColumns() []string {
 	switch s.From {
 	case FromParts:
@@ -54,16 +56,16 @@ func (s Spec) lineColumns() []string {
 	return nil
 }
 
-// ownColumns are those of them that the view shows.
-func (s Spec) ownColumns() []string {
+// viewLineColumns returns those of lineColumns that the view has.
+func (s Spec) viewLineColumns() []string {
 	if s.From == FromTable {
 		return slices.Concat([]string{"PK", "SK", "SEQUENCE", "CHANGED_AT"}, recordColumns)
 	}
 	return s.lineColumns()
 }
 
-// fromLine is the expression of a line's column over the line v. A part's line
-// has no member for its upload, with which the record's ID begins.
+// fromLine returns the expression for a column over the line v. A line of a part
+// has no member for the upload ID: it is the start of the record's ID.
 func (s Spec) fromLine(v, name string) string {
 	if s.From == FromParts && name == "UPLOAD" {
 		return "SUBSTR(" + member(v, "id") + "::VARCHAR,1," + strconv.Itoa(ids.IDLength) + ")"
@@ -71,11 +73,12 @@ func (s Spec) fromLine(v, name string) string {
 	return member(v, strings.ToLower(name)) + "::VARCHAR"
 }
 
-// delimited says whether the rows are text in columns, and not a VARIANT.
+// delimited reports whether the table has a column for each field of delimited
+// text, instead of one VARIANT.
 func (s Spec) delimited() bool { return s.From == FromFiles && s.Format.Kind == feed.CSV }
 
-// keys are the object keys that lead to c inside a record. A row of delimited
-// text is flat: a dot in the name of its columns is only a dot.
+// keys returns the path of object keys to c inside a record. In delimited text
+// a dot in a column's name has no meaning.
 func (s Spec) keys(c Column) []string {
 	if c.Path == "" || s.Format.Kind == feed.CSV {
 		return []string{c.path()}
@@ -83,7 +86,7 @@ func (s Spec) keys(c Column) []string {
 	return strings.Split(c.Path, ".")
 }
 
-// tableColumns are the raw table's.
+// tableColumns returns the columns of the raw table.
 func (s Spec) tableColumns() []TableColumn {
 	var columns []TableColumn
 	if s.delimited() {
@@ -102,7 +105,8 @@ func (s Spec) tableColumns() []TableColumn {
 	return columns
 }
 
-// member is an expression: the VARIANT v, or the value under keys in it.
+// member returns the expression for the value under keys in the VARIANT v;
+// without keys, v itself.
 func member(v string, keys ...string) string {
 	if len(keys) == 0 {
 		return v

@@ -7,15 +7,16 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// Prefixes of the landing bucket, before a feed's name.
+// Prefixes of keys in the landing bucket. A feed's name follows them.
 const (
-	// PartsPrefix is where unpack writes parts.
+	// PartsPrefix is the prefix of parts, which function unpack writes.
 	PartsPrefix = feed.DefaultLandingPrefix
-	// ChangesPrefix is where export writes the changes of the DynamoDB table.
+	// ChangesPrefix is the prefix of the changes of the DynamoDB table, which
+	// function export writes.
 	ChangesPrefix = feed.DefaultChangesPrefix
 )
 
-// WithDefaults returns s with every unset field that has a default filled in.
+// WithDefaults returns a copy of s in which unset fields have their defaults.
 func (s Spec) WithDefaults() Spec {
 	setDefault(&s.From, FromParts)
 	setDefault(&s.Load, Continuous)

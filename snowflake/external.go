@@ -10,56 +10,57 @@ type VirtualColumn struct {
 	Expression string
 }
 
-// External reads the files in S3 whenever it is queried; Snowflake keeps only
-// the list of them. Its columns never depend on those that a feed declares, so
-// that a column more changes the view alone.
+// External is an external table. Every query reads the files in S3; Snowflake
+// stores only the list of files. Its columns do not depend on those that a feed
+// declares, so that a new column only changes the view.
 type External struct {
-	Place
+	ObjectName
 	Columns []VirtualColumn
-	// Partition is the name of the column to prune files by; empty: none.
+	// Partition is the name of the column to partition by; empty for none.
 	Partition string
 	Stage     Stage
 	// Pattern limits the files, as in Copy.
 	Pattern string
-	// TopicARN is of the topic that announces new and removed objects.
+	// TopicARN is the ARN of the topic that publishes notifications of created and
+	// deleted objects.
 	TopicARN string
 	Owner    string
 }
 
-// Kind is KindExternalTable.
+// Kind returns KindExternalTable.
 func (e External) Kind() Kind { return KindExternalTable }
 
-// Create makes the external table if it is missing, and lists the files that
-// are there: the role has to work by then.
+// Create creates the external table if it does not exist, and registers the
+// existing files. The role must work by then.
 func (e External) Create() []string {
-	return []string{"CREATE EXTERNAL TABLE IF NOT EXISTS " + e.Name() + " " + e.definition() + "\n  " + e.Mark().clause()}
+	return []string{"CREATE EXTERNAL TABLE IF NOT EXISTS " + e.Name() + " " + e.definition() + "\n  " + e.Comment().clause()}
 }
 
-// Alter is empty: see Replace.
+// Alter returns nothing: external tables are replaced, see Replace.
 func (e External) Alter() []string { return nil }
 
-// Replace makes it anew. No data is lost, grants are kept; a stream on it is
-// stale after that.
+// Replace replaces the external table. No data is lost and grants are kept, but
+// a stream on it becomes stale.
 func (e External) Replace() string {
-	return "CREATE OR REPLACE EXTERNAL TABLE " + e.Name() + " " + e.definition() + "\n  COPY GRANTS " + e.Mark().clause()
+	return "CREATE OR REPLACE EXTERNAL TABLE " + e.Name() + " " + e.definition() + "\n  COPY GRANTS " + e.Comment().clause()
 }
 
-// Refresh lists the files again, which finds those that no event announced.
+// Refresh registers the files that no notification was received for.
 func (e External) Refresh() string { return "ALTER EXTERNAL TABLE " + e.Name() + " REFRESH" }
 
-// Describe lists the external table; column notification_channel has the ARN
-// of the queue that it hears from.
+// Describe lists the external table. Column notification_channel has the ARN of
+// the queue that receives its notifications.
 func (e External) Describe() string { return e.show(e.Kind()) }
 
 // Drop drops the external table, not the files.
 func (e External) Drop() string { return drop(e.Kind(), e.Name()) }
 
-// Mark is the external table's comment. The stage's URL and integration are
-// part of it: the list of files is theirs. So is the format's type: a format of
-// another type is another object, and the external table keeps the hidden ID of
-// the one that it was made with.
-func (e External) Mark() Mark {
-	return mark(e.Owner, e.definition(), e.Stage.options(), e.Stage.Format.Type)
+// Comment returns the external table's comment. The hash includes the stage's URL
+// and integration, because the list of files depends on them, and the format's
+// type: a format of another type is a new object, and the external table refers
+// to the old one by its internal ID.
+func (e External) Comment() Comment {
+	return newComment(e.Owner, e.definition(), e.Stage.options(), e.Stage.Format.Type)
 }
 
 func (e External) definition() string {

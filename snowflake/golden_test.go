@@ -29,7 +29,7 @@ func names() snowflake.Names {
 	}
 }
 
-// mode is the spec of one way in and one way to load.
+// mode returns a spec with a source of rows and a method to load.
 func mode(from snowflake.From, load snowflake.Load, format feed.Format) snowflake.Spec {
 	s := snowflake.Spec{
 		Feed: "my-orders", Database: "RAW", Schema: "PUBLIC", Table: "orders", ExternalID: "orders-4711",
@@ -72,35 +72,35 @@ func modes() map[string]snowflake.Spec {
 	return all
 }
 
-// verbs are the statements of an object, by what they are for.
-func verbs(o snowflake.Object, plan snowflake.Plan) []struct {
+// operations returns the statements of an object by their purpose.
+func operations(o snowflake.Object, plan snowflake.Plan) []struct {
 	name       string
 	statements []string
 } {
-	type verb = struct {
+	type operation = struct {
 		name       string
 		statements []string
 	}
-	all := []verb{{"create", o.Create()}, {"alter", o.Alter()}}
+	all := []operation{{"create", o.Create()}, {"alter", o.Alter()}}
 	at := time.Date(2026, 2, 3, 4, 5, 6, 789_000_000, time.UTC)
 	switch o := o.(type) {
 	case snowflake.StorageIntegration:
-		all = append(all, verb{"validate", []string{o.Validate(plan.StageURL())}})
+		all = append(all, operation{"validate", []string{o.Validate(plan.StageURL())}})
 	case snowflake.Table:
-		all = append(all, verb{"describe columns", []string{o.DescribeColumns()}})
+		all = append(all, operation{"describe columns", []string{o.DescribeColumns()}})
 	case snowflake.External:
-		all = append(all, verb{"replace", []string{o.Replace()}}, verb{"refresh", []string{o.Refresh()}})
+		all = append(all, operation{"replace", []string{o.Replace()}}, operation{"refresh", []string{o.Refresh()}})
 	case snowflake.Pipe:
-		all = append(all, verb{"exchange", []string{o.Pause(), o.Status(), o.Replace(), o.Resume(), o.Refresh(at)}},
-			verb{"refresh", []string{o.Refresh(time.Time{})}})
+		all = append(all, operation{"exchange", []string{o.Pause(), o.Status(), o.Replace(), o.Resume(), o.Refresh(at)}},
+			operation{"refresh", []string{o.Refresh(time.Time{})}})
 	case snowflake.Task:
-		all = append(all, verb{"suspend", []string{o.Suspend()}}, verb{"execute", []string{o.Execute(), o.History()}})
+		all = append(all, operation{"suspend", []string{o.Suspend()}}, operation{"execute", []string{o.Execute(), o.History()}})
 	}
-	return append(all, verb{"describe", []string{o.Describe()}}, verb{"drop", []string{o.Drop()}})
+	return append(all, operation{"describe", []string{o.Describe()}}, operation{"drop", []string{o.Drop()}})
 }
 
-// Every statement of every mode, beside testdata/<mode>.sql; `make snapshots`
-// writes them anew.
+// TestGolden compares every statement of every mode with testdata/<mode>.sql.
+// `make snapshots` updates the files.
 func TestGolden(t *testing.T) {
 	for name, spec := range modes() {
 		t.Run(name, func(t *testing.T) {
@@ -111,12 +111,12 @@ func TestGolden(t *testing.T) {
 			var b strings.Builder
 			fmt.Fprintf(&b, "-- %s\n", plan.StageURL())
 			for _, o := range plan.Objects() {
-				for _, verb := range verbs(o, plan) {
-					if len(verb.statements) == 0 {
-						continue // what cannot be altered
+				for _, operation := range operations(o, plan) {
+					if len(operation.statements) == 0 {
+						continue // the kind cannot be altered
 					}
-					fmt.Fprintf(&b, "\n-- %s %s: %s\n", o.Kind(), o.Name(), verb.name)
-					for _, statement := range verb.statements {
+					fmt.Fprintf(&b, "\n-- %s %s: %s\n", o.Kind(), o.Name(), operation.name)
+					for _, statement := range operation.statements {
 						b.WriteString(statement + ";\n")
 						if err := sqlparser.Check(statement); err != nil {
 							t.Errorf("%v:\n%s", err, statement)
@@ -173,7 +173,7 @@ func TestScript(t *testing.T) {
 					t.Errorf("%v:\n%s", err, statement)
 				}
 			}
-			// Each object is made once, after the grants that it needs.
+			// Each object is created once, after the grants that it needs.
 			plan, err := spec.Plan(names())
 			if err != nil {
 				t.Fatal(err)
@@ -190,19 +190,20 @@ func TestScript(t *testing.T) {
 	}
 }
 
-func TestScriptRefuses(t *testing.T) {
+func TestScriptErrors(t *testing.T) {
 	spec := mode(snowflake.FromParts, snowflake.Continuous, json)
 	spec.Table = ""
 	_, err := snowflake.Script(spec, names(), "", "w\x00h")
 	want := `feed "my-orders": Snowflake.Table: is required
 feed "my-orders": Snowflake.Connection.Role: is required
-feed "my-orders": Snowflake.Connection.Warehouse: "w\x00h" has the character NUL, which SQL cannot hold`
+feed "my-orders": Snowflake.Connection.Warehouse: "w\x00h" has the character NUL, which is not allowed in SQL`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 
-// golden compares got with a file of testdata, which UPDATE_SNAPS writes.
+// golden compares got with a file of testdata. With UPDATE_SNAPS=true it writes
+// the file.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", file)
@@ -214,9 +215,9 @@ func golden(t *testing.T, file, got string) {
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v: `make snapshots` writes it", err)
+		t.Fatalf("%v: run `make snapshots` to write it", err)
 	}
 	if got != string(want) {
-		t.Errorf("%s is another one; after a change that is meant: `make snapshots`\ngot:\n%s", path, got)
+		t.Errorf("%s differs; if the change is intended, run `make snapshots`\ngot:\n%s", path, got)
 	}
 }

@@ -2,43 +2,43 @@ package snowflake
 
 import "strings"
 
-// StorageIntegration lets Snowflake assume a role in AWS. It is never replaced:
-// stages are bound to its hidden ID, and a new one would break them
-// (documentation: "CREATE STORAGE INTEGRATION", usage notes).
+// StorageIntegration lets Snowflake assume an IAM role. It is never replaced:
+// stages refer to it by an internal ID, so that a new one would break them.
+// https://docs.snowflake.com/en/sql-reference/sql/create-storage-integration#usage-notes
 type StorageIntegration struct {
-	// Integration is its name; integrations belong to the account, not to a schema.
+	// Integration is the name. Integrations belong to the account, not to a schema.
 	Integration string
 	// Provider is S3, S3GOV or S3CHINA.
 	Provider string
-	// RoleARN need not exist yet: Snowflake first assumes it when a stage is used.
+	// RoleARN is the role. It need not exist before a stage is used.
 	RoleARN    string
 	ExternalID string
-	// Locations are the URLs that stages may show, each ending in a slash.
+	// Locations are the URLs that stages may use, each ending with a slash.
 	Locations []string
 	Owner     string
 }
 
-// Kind is KindStorageIntegration.
+// Kind returns KindStorageIntegration.
 func (i StorageIntegration) Kind() Kind { return KindStorageIntegration }
 
-// Name is the quoted name.
+// Name returns the quoted name.
 func (i StorageIntegration) Name() string { return Identifier(i.Integration) }
 
-// StoredName is the name in the catalog.
+// StoredName returns the name as Snowflake's catalog has it.
 func (i StorageIntegration) StoredName() string { return stored(i.Integration) }
 
-// Create makes the integration if it is missing.
+// Create creates the integration if it does not exist.
 func (i StorageIntegration) Create() []string {
 	return []string{"CREATE STORAGE INTEGRATION IF NOT EXISTS " + i.Name() +
 		"\n  TYPE=EXTERNAL_STAGE STORAGE_PROVIDER=" + Literal(i.Provider) + "\n  " + i.settings()}
 }
 
-// Alter sets everything but type and provider, which never change.
+// Alter sets everything except type and provider, which cannot be altered.
 func (i StorageIntegration) Alter() []string {
 	return []string{"ALTER STORAGE INTEGRATION " + i.Name() + " SET\n  " + i.settings()}
 }
 
-func (i StorageIntegration) settings() string { return i.definition() + "\n  " + i.Mark().clause() }
+func (i StorageIntegration) settings() string { return i.definition() + "\n  " + i.Comment().clause() }
 
 func (i StorageIntegration) definition() string {
 	return strings.Join([]string{
@@ -49,20 +49,21 @@ func (i StorageIntegration) definition() string {
 	}, "\n  ")
 }
 
-// Describe answers with columns property and property_value; of interest are
-// STORAGE_AWS_IAM_USER_ARN, STORAGE_AWS_EXTERNAL_ID and COMMENT. A missing
-// integration is error 002003.
+// Describe returns rows with columns property and property_value, among them
+// STORAGE_AWS_IAM_USER_ARN, STORAGE_AWS_EXTERNAL_ID and COMMENT. It fails with
+// error 002003 if the integration does not exist.
 func (i StorageIntegration) Describe() string { return "DESC STORAGE INTEGRATION " + i.Name() }
 
 // Drop drops the integration.
 func (i StorageIntegration) Drop() string { return drop(i.Kind(), i.Name()) }
 
-// Mark is the integration's comment.
-func (i StorageIntegration) Mark() Mark { return mark(i.Owner, i.Provider, i.definition()) }
+// Comment returns the integration's comment.
+func (i StorageIntegration) Comment() Comment { return newComment(i.Owner, i.Provider, i.definition()) }
 
-// Validate answers with one JSON document, whose "status" says success or
-// failure: whether the role can be assumed and lists the objects under url.
-// The name goes there as the catalog has it, without quotes.
+// Validate checks whether the role can be assumed and can list the objects under
+// url. The result is a JSON document with "status" success or failure. The
+// function takes the name without quotes.
+// https://docs.snowflake.com/en/sql-reference/functions/system_validate_storage_integration
 func (i StorageIntegration) Validate(url string) string {
 	return "SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(" + Literal(i.StoredName()) + "," + Literal(url) + ",'ingestion-probe.txt','list')"
 }

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Copy is a COPY INTO, the statement of pipes and tasks.
+// Copy is a COPY INTO a table, the statement of pipes and tasks.
 type Copy struct {
 	// Table is the name of the target, quoted.
 	Table string
 	Stage Stage
-	// Columns and Select belong together: each expression over the file goes into
-	// the column of the same place. Both empty: by name, see Metadata.
+	// Columns and Select have the same length: each expression over the file is
+	// loaded into the column at the same index. If both are empty, columns are
+	// matched by name, see Metadata.
 	Columns, Select []string
-	// Metadata are the columns that a COPY by name fills with facts of the file;
-	// the others are found by the header's names, in any case.
+	// Metadata are the columns that a COPY by name fills with metadata of the file.
+	// Other columns are matched with the header, case-insensitively.
 	Metadata []MetadataColumn
-	// Pattern is a regular expression over the whole path; empty: every file.
+	// Pattern is a regular expression for the whole path; empty for every file.
 	Pattern string
 }
 
@@ -25,8 +26,8 @@ type MetadataColumn struct {
 	Name, Metadata string
 }
 
-// String returns the statement, without a semicolon: in a pipe's definition one
-// would be taken for part of it.
+// String returns the statement without a semicolon, which would become part of
+// a pipe's definition.
 func (c Copy) String() string {
 	var b strings.Builder
 	b.WriteString("COPY INTO " + c.Table)
@@ -54,46 +55,47 @@ func (c Copy) String() string {
 	return b.String()
 }
 
-// Pipe loads each announced file once, within about a minute. Neither its COPY
-// nor its topic can be altered, and a new pipe knows nothing of what the old
-// one loaded: see package deploy for how one is exchanged.
+// Pipe is a Snowpipe. It loads each file once, about a minute after the
+// notification. Neither its COPY nor its topic can be altered, and a replaced
+// pipe has no load history: package deploy replaces one without losing files.
 type Pipe struct {
-	Place
+	ObjectName
 	Copy Copy
-	// TopicARN is of the topic that announces the files.
+	// TopicARN is the ARN of the topic that publishes notifications of new files.
 	TopicARN string
 	Owner    string
 }
 
-// Kind is KindPipe.
+// Kind returns KindPipe.
 func (p Pipe) Kind() Kind { return KindPipe }
 
-// Create makes the pipe if it is missing.
+// Create creates the pipe if it does not exist.
 func (p Pipe) Create() []string {
-	return []string{"CREATE PIPE IF NOT EXISTS " + p.Name() + p.definition(p.Mark().clause())}
+	return []string{"CREATE PIPE IF NOT EXISTS " + p.Name() + p.definition(p.Comment().clause())}
 }
 
-// Alter is empty: see Replace.
+// Alter returns nothing: pipes are replaced, see Replace.
 func (p Pipe) Alter() []string { return nil }
 
-// Replace makes the pipe anew, running and without a history. Pause the old one
-// and wait until nothing is pending before; Refresh with the time of the pause after.
+// Replace replaces the pipe by a running one without a load history. Before it,
+// pause the old pipe and wait until no file is pending; after it, Refresh with
+// the time of the pause.
 func (p Pipe) Replace() string {
-	return "CREATE OR REPLACE PIPE " + p.Name() + p.definition(p.Mark().clause())
+	return "CREATE OR REPLACE PIPE " + p.Name() + p.definition(p.Comment().clause())
 }
 
-// Pause keeps the pipe from starting further files.
+// Pause stops the pipe from starting to load further files.
 func (p Pipe) Pause() string {
 	return "ALTER PIPE " + p.Name() + " SET PIPE_EXECUTION_PAUSED=TRUE"
 }
 
-// Resume undoes Pause.
+// Resume resumes a paused pipe.
 func (p Pipe) Resume() string {
 	return "ALTER PIPE " + p.Name() + " SET PIPE_EXECUTION_PAUSED=FALSE"
 }
 
-// Refresh loads files that are there already, of the last seven days at most
-// and not modified before modifiedAfter. The zero time sets no such bound.
+// Refresh loads existing files of at most the last seven days that were modified
+// after modifiedAfter. The zero time sets no such limit.
 func (p Pipe) Refresh(modifiedAfter time.Time) string {
 	refresh := "ALTER PIPE " + p.Name() + " REFRESH"
 	if modifiedAfter.IsZero() {
@@ -102,19 +104,20 @@ func (p Pipe) Refresh(modifiedAfter time.Time) string {
 	return refresh + " MODIFIED_AFTER=" + Literal(modifiedAfter.UTC().Format("2006-01-02T15:04:05.000Z"))
 }
 
-// Status answers with one JSON document: executionState, pendingFileCount, error ….
+// Status returns a JSON document with executionState, pendingFileCount, error and more.
+// https://docs.snowflake.com/en/sql-reference/functions/system_pipe_status
 func (p Pipe) Status() string { return "SELECT SYSTEM$PIPE_STATUS(" + Literal(p.Name()) + ")" }
 
-// Describe lists the pipe; column notification_channel has the ARN of the queue
-// that it hears from.
+// Describe lists the pipe. Column notification_channel has the ARN of the queue
+// that receives its notifications.
 func (p Pipe) Describe() string { return p.show(p.Kind()) }
 
 // Drop drops the pipe.
 func (p Pipe) Drop() string { return drop(p.Kind(), p.Name()) }
 
-// Mark is the pipe's comment. The stage's URL and integration are part of it:
-// a pipe does not notice when they change.
-func (p Pipe) Mark() Mark { return mark(p.Owner, p.definition(""), p.Copy.Stage.options()) }
+// Comment returns the pipe's comment. The hash includes the stage's URL and
+// integration: a pipe has to be replaced when they change.
+func (p Pipe) Comment() Comment { return newComment(p.Owner, p.definition(""), p.Copy.Stage.options()) }
 
 func (p Pipe) definition(comment string) string {
 	b := "\n  AUTO_INGEST=TRUE"
@@ -127,41 +130,41 @@ func (p Pipe) definition(comment string) string {
 	return b + "\n  AS " + p.Copy.String()
 }
 
-// Task runs a COPY on a schedule, on a serverless warehouse.
+// Task runs a COPY on a schedule, as a serverless task.
 type Task struct {
-	Place
-	// Schedule is a cron expression of five fields, in TimeZone.
+	ObjectName
+	// Schedule is a cron expression of five fields, evaluated in TimeZone.
 	Schedule, TimeZone string
 	Copy               Copy
 	Owner              string
 }
 
-// Kind is KindTask.
+// Kind returns KindTask.
 func (t Task) Kind() Kind { return KindTask }
 
-// Create makes the task if it is missing, and starts its schedule: tasks are
-// made suspended.
+// Create creates the task if it does not exist, and resumes it: tasks are
+// created suspended.
 func (t Task) Create() []string {
-	return []string{"CREATE TASK IF NOT EXISTS " + t.Name() + t.definition(t.Mark().clause()), t.Resume()}
+	return []string{"CREATE TASK IF NOT EXISTS " + t.Name() + t.definition(t.Comment().clause()), t.Resume()}
 }
 
-// Alter brings the task to this definition; it has to be suspended for that.
+// Alter suspends the task, changes it to this definition, and resumes it.
 func (t Task) Alter() []string {
-	return []string{t.Suspend(), "CREATE OR ALTER TASK " + t.Name() + t.definition(t.Mark().clause()), t.Resume()}
+	return []string{t.Suspend(), "CREATE OR ALTER TASK " + t.Name() + t.definition(t.Comment().clause()), t.Resume()}
 }
 
-// Suspend stops the schedule; a run that has started goes on.
+// Suspend stops the schedule. A run in progress continues.
 func (t Task) Suspend() string { return "ALTER TASK " + t.Name() + " SUSPEND" }
 
 // Resume starts the schedule.
 func (t Task) Resume() string { return "ALTER TASK " + t.Name() + " RESUME" }
 
-// Execute runs the task once, now, suspended or not.
+// Execute runs the task once, immediately, even if it is suspended.
 func (t Task) Execute() string { return "EXECUTE TASK " + t.Name() }
 
-// History answers with the latest runs, the last first. It needs a warehouse, as
-// every query of INFORMATION_SCHEMA does. The limit is generous because it comes
-// before WHERE: tasks of that name in other schemas count too.
+// History returns the latest runs, the last one first. It needs a warehouse, as
+// every query of INFORMATION_SCHEMA does. The limit is high because it applies
+// before WHERE, so that it includes tasks of the same name in other schemas.
 func (t Task) History() string {
 	return "SELECT QUERY_ID, STATE, ERROR_CODE, ERROR_MESSAGE, SCHEDULED_TIME, COMPLETED_TIME" +
 		"\n  FROM TABLE(" + Identifier(t.Database) + ".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME=>" + Literal(t.StoredName()) + ",RESULT_LIMIT=>1000))" +
@@ -169,17 +172,17 @@ func (t Task) History() string {
 		"\n  ORDER BY SCHEDULED_TIME DESC"
 }
 
-// Describe lists the task; column state says started or suspended.
+// Describe lists the task. Column state is started or suspended.
 func (t Task) Describe() string { return t.show(t.Kind()) }
 
 // Drop drops the task.
 func (t Task) Drop() string { return drop(t.Kind(), t.Name()) }
 
-// Mark is the task's comment.
-func (t Task) Mark() Mark { return mark(t.Owner, t.definition("")) }
+// Comment returns the task's comment.
+func (t Task) Comment() Comment { return newComment(t.Owner, t.definition("")) }
 
-// definition leaves out WAREHOUSE, which makes the task serverless. A task that
-// failed ten times would stop for good if the last option were left out too.
+// definition has no WAREHOUSE, which makes the task serverless. Without
+// SUSPEND_TASK_AFTER_NUM_FAILURES the task would be suspended after ten failures.
 func (t Task) definition(comment string) string {
 	b := "\n  USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE='XSMALL'" +
 		"\n  SCHEDULE=" + Literal("USING CRON "+t.Schedule+" "+t.TimeZone) +

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// providers are the storage providers and URL schemes by AWS partition.
+// providers has the storage provider and URL scheme of each AWS partition.
 var providers = map[string]struct{ name, scheme string }{
 	"aws":        {"S3", "s3://"},
 	"aws-us-gov": {"S3GOV", "s3gov://"},
@@ -21,7 +21,7 @@ var (
 	topicRE  = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]+$`)
 )
 
-// partition is the AWS partition of the role.
+// partition returns the AWS partition of the role; empty if RoleARN is invalid.
 func (n Names) partition() string {
 	if found := roleRE.FindStringSubmatch(n.RoleARN); found != nil {
 		return found[1]
@@ -29,7 +29,7 @@ func (n Names) partition() string {
 	return ""
 }
 
-// validate checks what a deployment filled in for a feed.
+// validate returns everything that is wrong with the names of a feed.
 func (n Names) validate(s Spec) error {
 	var errs []error
 	add := func(name, format string, args ...any) {
@@ -39,22 +39,22 @@ func (n Names) validate(s Spec) error {
 		add("Owner", "%q must be <account>/<region>/<stack>/<feed>, without white space", n.Owner)
 	}
 	if !bucketRE.MatchString(n.Bucket) {
-		add("Bucket", "%q is no name of an S3 bucket", n.Bucket)
+		add("Bucket", "%q is not the name of an S3 bucket", n.Bucket)
 	}
 	if partition := n.partition(); partition == "" {
-		add("RoleARN", "%q is no ARN of an IAM role", n.RoleARN)
+		add("RoleARN", "%q is not the ARN of an IAM role", n.RoleARN)
 	} else if _, ok := providers[partition]; !ok {
-		add("RoleARN", "%q: Snowflake knows the partitions aws, aws-us-gov and aws-cn", n.RoleARN)
+		add("RoleARN", "%q: Snowflake supports the partitions aws, aws-us-gov and aws-cn", n.RoleARN)
 	}
 	switch {
 	case n.TopicARN == "":
 		if s.Load == Continuous || s.Load == ExternalTable {
-			add("TopicARN", "is required for load %s: it announces the objects", s.Load)
+			add("TopicARN", "is required for load %s: its notifications start the load", s.Load)
 		}
 	case strings.HasSuffix(n.TopicARN, ".fifo"):
-		add("TopicARN", "%q is a FIFO topic: S3 announces to standard topics only", n.TopicARN)
+		add("TopicARN", "%q is a FIFO topic: S3 publishes notifications to standard topics only", n.TopicARN)
 	case !topicRE.MatchString(n.TopicARN):
-		add("TopicARN", "%q is no ARN of an SNS topic", n.TopicARN)
+		add("TopicARN", "%q is not the ARN of an SNS topic", n.TopicARN)
 	}
 	return errors.Join(errs...)
 }

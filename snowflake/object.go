@@ -2,7 +2,7 @@ package snowflake
 
 import "strings"
 
-// Kind is a kind of object, as statements write it.
+// Kind is a kind of object, as it is written in statements.
 type Kind string
 
 // The kinds of object.
@@ -18,49 +18,49 @@ const (
 	KindView               Kind = "VIEW"
 )
 
-// Object is one object in Snowflake. Its statements have no trailing semicolon;
-// each is one call of the driver.
+// Object is one object in Snowflake. Each string that its methods return is one
+// statement for the driver, without a semicolon at the end.
 type Object interface {
 	Kind() Kind
-	// Name is the name as statements write it: quoted and, except for an
+	// Name returns the name as statements use it: quoted and, except for an
 	// integration, qualified.
 	Name() string
-	// StoredName is the last part of the name as the catalog keeps it, unquoted:
-	// column "name" of what Describe answers.
+	// StoredName returns the last part of the name as Snowflake's catalog has it,
+	// unquoted: column "name" in the result of Describe.
 	StoredName() string
-	// Create makes the object if it is missing and leaves an existing one alone;
-	// a view alone is replaced, because nothing hangs on it but grants, which it keeps.
+	// Create creates the object if it does not exist. An existing view is replaced
+	// and keeps its grants.
 	Create() []string
-	// Alter brings an existing object of the same owner to this definition in
-	// place. Empty: its kind cannot be altered, see its Replace.
+	// Alter changes an existing object of the same owner to this definition. It
+	// returns nothing if the kind cannot be altered: see its Replace.
 	Alter() []string
-	// Describe answers with the object's row, which has its name and comment. It
-	// is SHOW … LIKE: a missing object is no row, not an error, and rows of
-	// similar names come with it, so that callers compare "name" with StoredName.
-	// An integration alone answers to DESC, with a row for each property.
+	// Describe returns the object's row with its name and comment. It is SHOW …
+	// LIKE: there is no row if the object does not exist, and there may be rows of
+	// similar names, so that callers have to compare column "name" with StoredName.
+	// For an integration it is DESC, with a row for each property.
 	Describe() string
 	// Drop drops the object if it exists.
 	Drop() string
-	// Mark is what the object's comment says once it has this definition.
-	Mark() Mark
+	// Comment returns the comment that the object has with this definition.
+	Comment() Comment
 }
 
-// Place names an object of a schema.
-type Place struct {
+// ObjectName is the name of an object in a schema, unquoted.
+type ObjectName struct {
 	Database, Schema, Object string
 }
 
-// Name is the qualified name, quoted.
-func (p Place) Name() string { return Qualified(p.Database, p.Schema, p.Object) }
+// Name returns the qualified name, quoted.
+func (n ObjectName) Name() string { return Qualified(n.Database, n.Schema, n.Object) }
 
-// StoredName is the object's own name, as the catalog keeps it.
-func (p Place) StoredName() string { return stored(p.Object) }
+// StoredName returns the name of the object as Snowflake's catalog has it.
+func (n ObjectName) StoredName() string { return stored(n.Object) }
 
-// show lists the objects of that kind and name in the place's schema. A
-// backslash would escape in a LIKE pattern: "any one character" stands for it.
-func (p Place) show(kind Kind) string {
-	pattern := strings.ReplaceAll(p.StoredName(), `\`, "_")
-	return "SHOW " + string(kind) + "S LIKE " + Literal(pattern) + " IN SCHEMA " + Qualified(p.Database, p.Schema)
+// show lists the objects of the kind with this name in the schema. A backslash
+// would be an escape character in a LIKE pattern; _ matches it, as any other character.
+func (n ObjectName) show(kind Kind) string {
+	pattern := strings.ReplaceAll(n.StoredName(), `\`, "_")
+	return "SHOW " + string(kind) + "S LIKE " + Literal(pattern) + " IN SCHEMA " + Qualified(n.Database, n.Schema)
 }
 
 func drop(kind Kind, name string) string { return "DROP " + string(kind) + " IF EXISTS " + name }

@@ -1,12 +1,12 @@
 package snowflake
 
-// Plan is everything that one feed has in Snowflake.
+// Plan has all objects of one feed in Snowflake.
 type Plan struct {
-	// Integration is nil where an existing one is used.
+	// Integration is nil if the feed uses an existing one.
 	Integration *StorageIntegration
 	Format      FileFormat
 	Stage       Stage
-	// Table is nil with Load ExternalTable, otherwise ExternalTable is.
+	// Either Table or ExternalTable is nil, depending on Load.
 	Table         *Table
 	ExternalTable *External
 	Stream        *Stream // nil unless Spec.Stream
@@ -15,7 +15,8 @@ type Plan struct {
 	View          View
 }
 
-// Objects are the plan's objects in the order to make them; drop them in reverse.
+// Objects returns the plan's objects in the order to create them. Drop them in
+// reverse order.
 func (p Plan) Objects() []Object {
 	var objects []Object
 	if p.Integration != nil {
@@ -31,7 +32,7 @@ func (p Plan) Objects() []Object {
 	if p.Stream != nil {
 		objects = append(objects, *p.Stream)
 	}
-	// The view comes before what loads, so that no row is there without it.
+	// The view exists before the first row is loaded.
 	objects = append(objects, p.View)
 	if p.Pipe != nil {
 		objects = append(objects, *p.Pipe)
@@ -42,5 +43,5 @@ func (p Plan) Objects() []Object {
 	return objects
 }
 
-// StageURL is what the stage shows.
+// StageURL returns the URL of the stage.
 func (p Plan) StageURL() string { return p.Stage.URL }

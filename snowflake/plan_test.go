@@ -10,23 +10,24 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-func TestMarks(t *testing.T) {
-	m := snowflake.Mark{Owner: "1/us-east-1/Stack", Definition: "0123456789abcdef"}
-	if got, ok := snowflake.ParseMark(m.String()); !ok || got != m {
-		t.Errorf("ParseMark(%q) = %+v, %v", m, got, ok)
+func TestComments(t *testing.T) {
+	c := snowflake.Comment{Owner: "1/us-east-1/Stack", Definition: "0123456789abcdef"}
+	if got, ok := snowflake.ParseComment(c.String()); !ok || got != c {
+		t.Errorf("ParseComment(%q) = %+v, %v", c, got, ok)
 	}
 	for _, comment := range []string{
 		"", "my own table", "ingestion owner= def=0123456789abcdef", "ingestion owner=a b def=0123456789abcdef",
 		"ingestion owner=a def=0123", "x ingestion owner=a def=0123456789abcdef", "ingestion owner=a def=0123456789abcdef;",
 	} {
-		if got, ok := snowflake.ParseMark(comment); ok {
-			t.Errorf("ParseMark(%q) = %+v", comment, got)
+		if got, ok := snowflake.ParseComment(comment); ok {
+			t.Errorf("ParseComment(%q) = %+v", comment, got)
 		}
 	}
 }
 
-// What changes with what: an object whose mark differs is altered or made anew.
-func TestWhatAChangeTouches(t *testing.T) {
+// TestChangedObjects checks which objects a change of the spec concerns: those
+// whose comments differ are altered or replaced.
+func TestChangedObjects(t *testing.T) {
 	for name, test := range map[string]struct {
 		from   snowflake.From
 		load   snowflake.Load
@@ -107,11 +108,11 @@ func TestWhatAChangeTouches(t *testing.T) {
 			}
 			var got []snowflake.Kind
 			for i, o := range after.Objects() {
-				if o.Mark() != before.Objects()[i].Mark() {
+				if o.Comment() != before.Objects()[i].Comment() {
 					got = append(got, o.Kind())
 				}
-				if !strings.Contains(o.Create()[0], "COMMENT="+snowflake.Literal(o.Mark().String())) {
-					t.Errorf("%s is made without its mark", o.Kind())
+				if !strings.Contains(o.Create()[0], "COMMENT="+snowflake.Literal(o.Comment().String())) {
+					t.Errorf("%s is created without its comment", o.Kind())
 				}
 			}
 			if !slices.Equal(got, test.want) {
@@ -121,8 +122,8 @@ func TestWhatAChangeTouches(t *testing.T) {
 	}
 }
 
-// What others hang on is never made anew.
-func TestNothingIsReplaced(t *testing.T) {
+// Objects that others depend on are never replaced.
+func TestOnlyViewsAreReplaced(t *testing.T) {
 	for name, spec := range modes() {
 		plan, err := spec.Plan(names())
 		if err != nil {
@@ -154,15 +155,15 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-func TestNamesAreChecked(t *testing.T) {
+func TestInvalidNames(t *testing.T) {
 	for want, change := range map[string]func(*snowflake.Names){
-		`Owner: "a b" must be <account>/<region>/<stack>/<feed>, without white space`:                                 func(n *snowflake.Names) { n.Owner = "a b" },
-		`Bucket: "B/" is no name of an S3 bucket`:                                                                     func(n *snowflake.Names) { n.Bucket = "B/" },
-		`RoleARN: "x" is no ARN of an IAM role`:                                                                       func(n *snowflake.Names) { n.RoleARN = "x" },
-		`RoleARN: "arn:aws-iso:iam::111122223333:role/r": Snowflake knows the partitions aws, aws-us-gov and aws-cn`:  func(n *snowflake.Names) { n.RoleARN = "arn:aws-iso:iam::111122223333:role/r" },
-		`TopicARN: is required for load continuous: it announces the objects`:                                         func(n *snowflake.Names) { n.TopicARN = "" },
-		`TopicARN: "arn:aws:sns:us-east-1:111122223333:t.fifo" is a FIFO topic: S3 announces to standard topics only`: func(n *snowflake.Names) { n.TopicARN = "arn:aws:sns:us-east-1:111122223333:t.fifo" },
-		`TopicARN: "topic" is no ARN of an SNS topic`:                                                                 func(n *snowflake.Names) { n.TopicARN = "topic" },
+		`Owner: "a b" must be <account>/<region>/<stack>/<feed>, without white space`:                                               func(n *snowflake.Names) { n.Owner = "a b" },
+		`Bucket: "B/" is not the name of an S3 bucket`:                                                                              func(n *snowflake.Names) { n.Bucket = "B/" },
+		`RoleARN: "x" is not the ARN of an IAM role`:                                                                                func(n *snowflake.Names) { n.RoleARN = "x" },
+		`RoleARN: "arn:aws-iso:iam::111122223333:role/r": Snowflake supports the partitions aws, aws-us-gov and aws-cn`:             func(n *snowflake.Names) { n.RoleARN = "arn:aws-iso:iam::111122223333:role/r" },
+		`TopicARN: is required for load continuous: its notifications start the load`:                                               func(n *snowflake.Names) { n.TopicARN = "" },
+		`TopicARN: "arn:aws:sns:us-east-1:111122223333:t.fifo" is a FIFO topic: S3 publishes notifications to standard topics only`: func(n *snowflake.Names) { n.TopicARN = "arn:aws:sns:us-east-1:111122223333:t.fifo" },
+		`TopicARN: "topic" is not the ARN of an SNS topic`:                                                                          func(n *snowflake.Names) { n.TopicARN = "topic" },
 	} {
 		n := names()
 		change(&n)
@@ -191,7 +192,7 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// What unpack reads in an encoding, Snowflake reads in it too; parts are in UTF-8 always.
+// Snowflake reads source files in the same encoding as unpack. Parts are always in UTF-8.
 func TestEncoding(t *testing.T) {
 	latin1 := csv
 	latin1.Encoding = feed.Latin1
@@ -211,7 +212,7 @@ func TestEncoding(t *testing.T) {
 			}
 			statement := plan.Format.Create()[0]
 			if !strings.Contains(statement, test.want) {
-				t.Errorf("%s\nhas no %s", statement, test.want)
+				t.Errorf("%s\nlacks %s", statement, test.want)
 			}
 			if err := sqlparser.Check(statement); err != nil {
 				t.Error(err)

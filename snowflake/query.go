@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// source is the alias of the table in a view. Every column is named with it: a
-// declared column may have the name of one of the table's, and would be taken
-// for it otherwise.
+// source is the alias of the table in a view. It qualifies every column, because
+// a declared column may have the same name as one of the table.
 const source = `"R"`
 
 func column(name string) string { return source + "." + Identifier(name) }
 
-// query is the SELECT of the view.
+// query returns the SELECT of the view.
 func (s Spec) query(table string) string {
 	declared := make(map[string]bool, len(s.Columns))
 	var items []string
@@ -20,29 +19,29 @@ func (s Spec) query(table string) string {
 		declared[stored(c.Name)] = true
 		items = append(items, s.cast(c)+" AS "+Identifier(c.Name))
 	}
-	show := func(name, expression string) {
+	add := func(name, expression string) {
 		if declared[name] {
 			name = "_" + name
 		}
 		items = append(items, expression+" AS "+Identifier(name))
 	}
 	if len(s.Columns) == 0 {
-		show(dataColumn, s.data())
+		add(dataColumn, s.data())
 	}
-	for _, name := range s.ownColumns() {
-		show(name, s.line(name))
+	for _, name := range s.viewLineColumns() {
+		add(name, s.line(name))
 	}
 	for _, name := range s.fileColumnNames() {
-		show(name, column(name))
+		add(name, column(name))
 	}
 	q := "SELECT\n    " + strings.Join(items, ",\n    ") + "\n  FROM " + table + " AS " + source
-	if once := s.once(); once != "" {
-		q += "\n  QUALIFY " + once
+	if condition := s.deduplicate(); condition != "" {
+		q += "\n  QUALIFY " + condition
 	}
 	return q
 }
 
-// data is the record itself, or what is under keys in it.
+// data returns the expression for the record, or for the value under keys in it.
 func (s Spec) data(keys ...string) string {
 	switch {
 	case s.Load != ExternalTable:
@@ -53,7 +52,7 @@ func (s Spec) data(keys ...string) string {
 	return member(column("VALUE"), append([]string{"data"}, keys...)...)
 }
 
-// line is a member of the line other than the record.
+// line returns the expression for a member of the line other than the record.
 func (s Spec) line(name string) string {
 	if s.Load == ExternalTable {
 		return s.fromLine(column("VALUE"), name)
@@ -61,7 +60,8 @@ func (s Spec) line(name string) string {
 	return column(name)
 }
 
-// cast is a declared column. What its type cannot hold is NULL.
+// cast returns the expression for a declared column. It is NULL if the type cannot
+// hold the value.
 func (s Spec) cast(c Column) string {
 	var value, text string
 	switch {
@@ -85,7 +85,7 @@ func (s Spec) cast(c Column) string {
 	}
 }
 
-// position is the place of c in the header, from 1.
+// position returns the position of c in the header, starting at 1.
 func (s Spec) position(c Column) int {
 	for i, name := range s.Format.Columns {
 		if name == c.path() {
@@ -95,7 +95,7 @@ func (s Spec) position(c Column) int {
 	return 0
 }
 
-// fileColumnNames are the facts of the file that the view shows.
+// fileColumnNames returns the columns with metadata of the file that the view has.
 func (s Spec) fileColumnNames() []string {
 	if s.Load == ExternalTable {
 		var names []string
@@ -111,10 +111,10 @@ func (s Spec) fileColumnNames() []string {
 	return names
 }
 
-// once is the condition that keeps one row of each record: a pipe may load a
-// file again after 14 days or when it is made anew, and export writes a change
-// again after an error. An external table shows each file once by itself.
-func (s Spec) once() string {
+// deduplicate returns the condition that selects one row of each record. A pipe
+// may load a file again after 14 days or after it was replaced, and function
+// export writes a change again after an error. An external table lists each file once.
+func (s Spec) deduplicate() string {
 	latest := column("_LOADED_AT") + " DESC," + column("_FILE_NAME") + " DESC," + column("_FILE_ROW") + " DESC"
 	if s.Load == ExternalTable {
 		latest = column("_FILE_NAME") + " DESC," + column("_FILE_ROW") + " DESC"

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// simpleRE matches what may stand without quotes; Snowflake folds it to upper case
-// (documentation: "Identifier requirements").
+// simpleRE matches identifiers that need no quotes; Snowflake converts them to
+// upper case. https://docs.snowflake.com/en/sql-reference/identifiers-syntax
 var simpleRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*$`)
 
-// stored is the name as Snowflake's catalog keeps it.
+// stored returns the name as Snowflake's catalog has it.
 func stored(name string) string {
 	if simpleRE.MatchString(name) {
 		return strings.ToUpper(name)
@@ -17,14 +17,14 @@ func stored(name string) string {
 	return name
 }
 
-// Identifier returns name between double quotes. A simple name is upper-cased
-// first, so that queries may use it without quotes in any case. The name must
-// be one that Spec.Validate lets pass: without NUL, at most 255 characters.
+// Identifier returns name in double quotes. A simple name is converted to upper
+// case first, so that queries may use it without quotes in any case. The name
+// must be valid, as Spec.Validate checks: without NUL, at most 255 characters.
 func Identifier(name string) string {
 	return `"` + strings.ReplaceAll(stored(name), `"`, `""`) + `"`
 }
 
-// Qualified returns the identifiers of parts with dots between them.
+// Qualified returns the identifiers of parts, separated by dots.
 func Qualified(parts ...string) string {
 	quoted := make([]string, len(parts))
 	for i, part := range parts {
@@ -33,9 +33,9 @@ func Qualified(parts ...string) string {
 	return strings.Join(quoted, ".")
 }
 
-// Literal returns s as a string constant. A backslash starts an escape sequence
-// in Snowflake's constants, unlike in standard SQL, so that it is doubled too
-// (documentation: "String & binary data types").
+// Literal returns s as a string constant. Backslashes are doubled as well as
+// quotes: unlike in standard SQL they start an escape sequence.
+// https://docs.snowflake.com/en/sql-reference/data-types-text#escape-sequences-in-single-quoted-string-constants
 func Literal(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
 }

@@ -11,37 +11,38 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// hostile are names that break out of careless quotes.
-var hostile = []string{
+// injections has names that would end a constant or an identifier if they were
+// not quoted correctly.
+var injections = []string{
 	`'); DROP TABLE x; --`, `"; DROP TABLE x; --`, `a"b`, `"`, `""`, `'`, `''`, `\`, `\\`, `\'`, `a\`, `\"`,
 	"a\nb", "-- a", "/* a", "*/", "$$", "größe", "日本語", "a b", "a.b", "%s", "SELECT", "ʼ", "\u202e", " ",
 }
 
-func TestHostileNamesRoundTrip(t *testing.T) {
-	for _, name := range hostile {
+func TestQuotingRoundTrip(t *testing.T) {
+	for _, name := range injections {
 		roundTrip(t, name)
 	}
 }
 
 func FuzzQuotes(f *testing.F) {
-	for _, name := range hostile {
+	for _, name := range injections {
 		f.Add(name)
 	}
 	f.Fuzz(roundTrip)
 }
 
-// roundTrip checks that a name and a constant are one token each, which stands
-// for just what was quoted, and that what comes after them is still code.
+// roundTrip checks that a quoted name and a constant are one token each with the
+// original value, and that the text after them is parsed as usual.
 func roundTrip(t *testing.T, s string) {
 	if s == "" || strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
-		t.Skip("refused by Validate")
+		t.Skip("rejected by Validate")
 	}
 	sql := "A " + snowflake.Identifier(s) + snowflake.Literal(s) + "." + snowflake.Qualified(s, s)
 	tokens, err := sqltext.Tokens(sql)
 	if err != nil {
 		t.Fatalf("%q: %v", sql, err)
 	}
-	stored := snowflake.Place{Object: s}.StoredName()
+	stored := snowflake.ObjectName{Object: s}.StoredName()
 	kinds := []sqltext.Kind{sqltext.Word, sqltext.Quoted, sqltext.String, sqltext.Symbol, sqltext.Quoted, sqltext.Symbol, sqltext.Quoted}
 	values := []string{"A", stored, s, ".", stored, ".", stored}
 	if len(tokens) != len(kinds) {
@@ -74,10 +75,9 @@ func TestIdentifier(t *testing.T) {
 	}
 }
 
-// Hostile names everywhere at once: every statement of every mode still is one
-// statement, and one that passes.
-func TestHostileNamesInStatements(t *testing.T) {
-	for _, name := range hostile {
+// With such names everywhere, every statement of every mode still is one valid statement.
+func TestQuotingInStatements(t *testing.T) {
+	for _, name := range injections {
 		for mode, spec := range modes() {
 			spec.Database, spec.Schema, spec.Table, spec.View, spec.Integration = name, name, name, name+"2", name
 			spec.Columns = []snowflake.Column{{Name: name + "3", Path: name}}
@@ -94,8 +94,8 @@ func TestHostileNamesInStatements(t *testing.T) {
 				t.Fatalf("%q: %v", name, err)
 			}
 			for _, o := range plan.Objects() {
-				for _, verb := range verbs(o, plan) {
-					for _, sql := range verb.statements {
+				for _, operation := range operations(o, plan) {
+					for _, sql := range operation.statements {
 						statements, err := sqltext.Statements(sql)
 						if err != nil || len(statements) != 1 || sqlparser.Check(sql) != nil {
 							t.Fatalf("%s: %d statements, %v, %v:\n%s", mode, len(statements), err, sqlparser.Check(sql), sql)

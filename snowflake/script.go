@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// Script returns what makes a feed's objects by hand, grants included, for a
-// deployment that runs no SQL of its own. It runs top to bottom, any number of
-// times: it adds columns and replaces the view, and leaves other objects that
-// are there as they are. role owns the objects; warehouse may be empty.
+// Script returns a SQL script that creates a feed's objects and the grants that
+// they need, for a deployment without a connection to Snowflake. It may be run
+// more than once: it adds missing columns and replaces the view, and does not
+// change other existing objects. role becomes the owner of the objects; warehouse
+// may be empty.
 //
-// No name goes into its comments unquoted: a line break in one would end the
-// comment, and the rest of the name would run.
+// Names in its comments are quoted: a line break in a name would end the comment,
+// and the rest of the name would be executed.
 func Script(s Spec, n Names, role, warehouse string) (string, error) {
 	s = s.WithDefaults()
 	plan, err := s.Plan(n)
@@ -29,7 +30,7 @@ func Script(s Spec, n Names, role, warehouse string) (string, error) {
 	}
 	w := &scriptWriter{}
 	w.comment(fmt.Sprintf("Feed %q. Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.", s.Feed),
-		"What exists already is left as it is, so that it can be run again.")
+		"Existing objects are not changed, so that it can be run again.")
 	w.access(plan, s, role, warehouse)
 	w.trust(plan, s, n)
 	w.objects(plan, s, role, warehouse)
@@ -54,7 +55,8 @@ func (w *scriptWriter) run(statements ...string) {
 	}
 }
 
-// access makes the integration and grants role the least that the rest needs.
+// access creates the integration and grants role the privileges that the other
+// parts need.
 func (w *scriptWriter) access(plan Plan, s Spec, role, warehouse string) {
 	w.comment("1. Access. Only this part needs ACCOUNTADMIN.")
 	w.run("USE ROLE ACCOUNTADMIN")
@@ -75,7 +77,8 @@ func (w *scriptWriter) access(plan Plan, s Spec, role, warehouse string) {
 	}
 }
 
-// schemaPrivileges are what a role needs on the schema to make the plan's objects.
+// schemaPrivileges returns the privileges on the schema that creating the plan's
+// objects needs.
 func (p Plan) schemaPrivileges() []string {
 	privileges := []string{"USAGE"}
 	for _, o := range p.Objects() {
@@ -86,22 +89,22 @@ func (p Plan) schemaPrivileges() []string {
 	return privileges
 }
 
-// trust shows what AWS has to know of Snowflake, and checks that it does.
+// trust prints the values that the IAM role has to trust, and checks that it does.
 func (w *scriptWriter) trust(plan Plan, s Spec, n Names) {
 	w.comment("2. Trust. Compare with the feed's stack, and deploy it again where it differs:",
 		"  STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,",
 		"  STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.",
-		"The role's trust policy then lets exactly this user in, with exactly this ID.")
+		"The role's trust policy then allows exactly this user, with exactly this ID.")
 	integration := StorageIntegration{Integration: s.Integration}
 	w.run(integration.Describe())
 	if plan.Task == nil {
-		w.comment("The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new",
-			"objects: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed whose topic",
-			"is its own, and deploy that before you go on.")
+		w.comment("The result is a policy. Its Principal.AWS is another IAM user of Snowflake, which subscribes to the",
+			"topic: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed with a dedicated",
+			"topic, and deploy that before you continue.")
 		w.run("SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY(" + Literal(n.TopicARN) + ")")
 	}
-	w.comment(`The answer has "status" : "success". If not, its message says why: a new role takes up to a minute`,
-		"to be known everywhere, anything else is in the two values above. Don't go on before it does.")
+	w.comment(`The result must have "status" : "success". If not, its message gives the reason: a new role takes up`,
+		"to a minute to propagate; otherwise check the two values above. Continue when it succeeds.")
 	w.run(integration.Validate(plan.StageURL()))
 }
 
@@ -116,24 +119,24 @@ func (w *scriptWriter) objects(plan Plan, s Spec, role, warehouse string) {
 			continue
 		}
 		w.run(o.Create()...)
-		if t, ok := o.(Table); ok && s.delimited() { // or the view would miss a column that was declared later
+		if t, ok := o.(Table); ok && s.delimited() { // the view needs columns that were declared later
 			w.run(t.AddColumns(t.Columns...)...)
 		}
 	}
 }
 
-// start loads what is there and shows whether it works.
+// start loads existing files and prints whether loading works.
 func (w *scriptWriter) start(plan Plan) {
 	switch {
 	case plan.Pipe != nil:
-		w.comment("4. Load the objects of the last seven days that no event announced; the pipe knows those that it",
-			`has loaded. The status then has "executionState":"RUNNING".`)
+		w.comment("4. Load the objects of the last seven days; the pipe skips those that it has loaded.",
+			`The status then has "executionState":"RUNNING".`)
 		w.run(plan.Pipe.Refresh(time.Time{}), plan.Pipe.Status())
 	case plan.Task != nil:
-		w.comment("4. Load what is there now, without waiting for the schedule. The history shows how it went.")
+		w.comment("4. Load existing objects now, without waiting for the schedule. The history has the result.")
 		w.run(plan.Task.Execute(), plan.Task.History())
 	default:
-		w.comment("4. List the files again, which finds those that no event announced.")
+		w.comment("4. Register the files that no notification was received for.")
 		w.run(plan.ExternalTable.Refresh(), plan.ExternalTable.Describe())
 	}
 }

@@ -1,125 +1,123 @@
-// Package snowflake holds a feed's side of Snowflake: its objects, and the SQL
-// that makes, changes, describes and drops them. It is plain Go, without a
-// driver and without a client of AWS; package client speaks to Snowflake, and
-// package deploy brings an account to what a Spec says.
 package snowflake
 
 import (
 	"example.com/ingestion/feed"
 )
 
-// From says what a feed's rows in Snowflake are made of.
+// From is the source of a feed's rows in Snowflake.
 type From string
 
-// The ways in.
+// The sources of rows.
 const (
-	// FromParts are the objects of the landing bucket: every record as it was
+	// FromParts loads the parts in the landing bucket: every record as it was
 	// unpacked, with its ID.
 	FromParts From = "parts"
-	// FromFiles are the source objects as they are: Snowflake reads them itself.
+	// FromFiles loads the source objects as they are: Snowflake reads them itself.
 	FromFiles From = "files"
-	// FromTable are the changes of the DynamoDB table, which function export
+	// FromTable loads the changes of the DynamoDB table, which function export
 	// writes to the landing bucket.
 	FromTable From = "table"
 )
 
-// Load says how rows get into Snowflake.
+// Load is the method by which rows are loaded into Snowflake.
 type Load string
 
-// The ways to load.
+// The methods to load.
 const (
-	// Continuous is Snowpipe: within about a minute of an object's arrival.
+	// Continuous is Snowpipe: it loads an object about a minute after it arrives.
 	Continuous Load = "continuous"
 	// Bulk is a COPY that a serverless task runs on a schedule.
 	Bulk Load = "bulk"
-	// ExternalTable leaves the data in S3; queries read it there.
+	// ExternalTable loads nothing: queries read the objects in S3.
 	ExternalTable Load = "external"
 )
 
-// Column is a column that a view shows, or for delimited source files also a
-// column of the table.
+// Column is a column of the view, and for delimited source files also of the table.
 type Column struct {
-	// Name as it is written in queries: simple names are upper-cased, so that
-	// they need no quotes.
+	// Name is the name of the column. Simple names are converted to upper case, so
+	// that they need no quotes in queries.
 	Name string `json:"name"`
-	// Path leads to the value inside a record, as object keys separated by dots.
-	// Empty: the column's own name, as it is written here.
+	// Path is the path to the value inside a record: object keys separated by dots.
+	// Default: Name, in its original case.
 	Path string `json:"path,omitempty"`
-	// Type is a Snowflake type, such as NUMBER(12,2). Empty: VARCHAR. A value
-	// that it cannot hold shows as NULL; the record itself stays whole in the table.
+	// Type is a Snowflake data type, such as NUMBER(12,2). Default: VARCHAR. The
+	// view has NULL for a value that the type cannot hold; the table keeps the value.
 	Type string `json:"type,omitempty"`
 }
 
-// Spec is what a feed's objects in Snowflake are made from, as far as it is
-// known at synthesis. Names has what is known at deployment only. Its flags are
-// JSON strings because CloudFormation turns every scalar of a custom resource
-// into one.
+// Spec describes a feed's objects in Snowflake, as far as they are known at
+// synthesis. Names has what is only known at deployment. Booleans are strings in
+// JSON, because CloudFormation passes every scalar property of a custom resource
+// as a string.
 type Spec struct {
+	// Feed is the feed's name.
 	Feed string `json:"feed"`
 	// Database and Schema must exist.
 	Database string `json:"database"`
 	Schema   string `json:"schema"`
-	// Table takes the rows; with Load ExternalTable it is the external table.
+	// Table is the table to load into; with Load ExternalTable it is the external table.
 	Table string `json:"table"`
-	// View shows each record once, in its latest state. Default: <Table>_LATEST.
+	// View has each record once, in its latest state. Default: <Table>_LATEST.
 	View string `json:"view,omitempty"`
-	// Integration is the storage integration, one per account of Snowflake and
-	// name. Default: <FEED>_INTEGRATION.
+	// Integration is the storage integration; its name is unique in the Snowflake
+	// account. Default: <FEED>_INTEGRATION.
 	Integration string `json:"integration,omitempty"`
-	// ExistingIntegration leaves the integration alone: somebody else owns it.
+	// ExistingIntegration uses an integration that the feed does not own. It is
+	// neither created, altered nor dropped.
 	ExistingIntegration bool `json:"existingIntegration,omitempty,string"`
-	// ExternalID is what the integration shows to the role: 2 to 1,224
-	// characters, never rotated.
+	// ExternalID is the external ID with which the integration assumes the role: 2
+	// to 1,224 characters. It is never rotated.
 	ExternalID string `json:"externalId,omitempty"`
 
 	From From `json:"from"`
 	Load Load `json:"load"`
-	// Schedule is when Bulk runs: a cron expression of five fields.
+	// Schedule is the schedule of Bulk: a cron expression of five fields.
 	Schedule string `json:"schedule,omitempty"`
-	// TimeZone is that of Schedule, as the IANA names it. Default: UTC.
+	// TimeZone is the time zone of Schedule, by its IANA name. Default: UTC.
 	TimeZone string `json:"timeZone,omitempty"`
 
-	// Format is that of the source files.
+	// Format is the format of the source files.
 	Format feed.Format `json:"format"`
-	// Columns are those of the view. For CSV they default to Format.Columns.
+	// Columns are the columns of the view. Default for CSV: Format.Columns.
 	Columns []Column `json:"columns,omitempty"`
-	// Prefix is where the objects are that the stage shows: empty or ending in a slash.
+	// Prefix is the prefix of the objects to load: empty, or ending with a slash.
 	Prefix string `json:"prefix,omitempty"`
-	// Suffixes limit FromFiles to the objects that the feed takes.
+	// Suffixes limit FromFiles to objects whose keys end with one of them.
 	Suffixes []string `json:"suffixes,omitempty"`
-	// Stream adds an append-only stream on the table, for consumers of increments.
+	// Stream adds an append-only stream on the table, for incremental consumers.
 	Stream bool `json:"stream,omitempty,string"`
-	// DropTables drops the table with the feed. Default: it is kept.
+	// DropTables drops the table when the feed is deleted. Default: it is kept.
 	DropTables bool `json:"dropTables,omitempty,string"`
 }
 
-// Names is what a deployment knows of a feed.
+// Names has the names and ARNs of a feed that are only known at deployment.
 type Names struct {
-	// Owner marks what belongs to this feed: <account>/<region>/<stack>/<the
-	// feed's ID in it>. Objects of another owner are never touched.
+	// Owner identifies the feed in the comments of its objects:
+	// <account>/<region>/<stack>/<the feed's ID in it>. Objects of another owner are
+	// never changed.
 	Owner string `json:"owner"`
-	// Bucket has the objects.
+	// Bucket is the bucket with the objects.
 	Bucket string `json:"bucket"`
-	// RoleARN is of the role that the integration assumes.
+	// RoleARN is the ARN of the role that the integration assumes.
 	RoleARN string `json:"roleArn"`
-	// TopicARN is of the topic that announces the objects of Bucket. Empty for Bulk.
+	// TopicARN is the ARN of the topic with the notifications of Bucket. Empty for Bulk.
 	TopicARN string `json:"topicArn,omitempty"`
 }
 
-// Connection says how to reach an account of Snowflake.
+// Connection has the parameters of a connection to a Snowflake account.
 type Connection struct {
 	// Account is the identifier <organization>-<account>.
 	Account string `json:"account"`
 	User    string `json:"user"`
-	// Role runs all statements and owns what they make.
+	// Role runs all statements and owns the objects that they create.
 	Role string `json:"role"`
-	// Warehouse is for what needs one: to leave Bulk, or to give it another prefix,
-	// which waits for a last run of the task. Nothing else does.
+	// Warehouse is only needed to change the load from Bulk to another, or the prefix
+	// of Bulk: both wait for a last run of the task.
 	Warehouse string `json:"warehouse,omitempty"`
 	// Secret is the ARN of the Secrets Manager secret with the user's PKCS#8 key, in PEM.
 	Secret string `json:"secret,omitempty"`
-	// WorkloadIdentity logs in as the function's own IAM role, without a secret.
+	// WorkloadIdentity logs in with the function's IAM role, without a secret.
 	WorkloadIdentity bool `json:"workloadIdentity,omitempty,string"`
-	// Host overrides <account>.snowflakecomputing.com, for PrivateLink.
+	// Host replaces <account>.snowflakecomputing.com, for PrivateLink.
 	Host string `json:"host,omitempty"`
 }

@@ -2,37 +2,36 @@ package snowflake
 
 import "cmp"
 
-// FileFormat says how Snowflake reads files. What it reads, it keeps as it came
-// as far as it can: no text is taken for NULL, no space is trimmed, no empty
-// field becomes NULL, and a file with bytes that are not of its encoding is
-// refused rather than repaired.
+// FileFormat is a file format. It keeps values as they are in the file: no text
+// and no empty field becomes NULL, no space is trimmed, and a file with bytes that
+// are invalid in its encoding is rejected instead of repaired.
 type FileFormat struct {
-	Place
+	ObjectName
 	// Type is CSV or JSON; it cannot be altered.
 	Type string
 	// Delimiter separates the fields of CSV.
 	Delimiter string
-	// Header takes the names of the columns from the header row (PARSE_HEADER),
-	// which COPY by name needs. External tables cannot: they skip the row.
+	// Header reads the names of the columns from the header row (PARSE_HEADER),
+	// which COPY by name needs. External tables do not support it and skip the row.
 	Header bool
-	// Encoding of CSV, as Snowflake calls it. Empty: UTF8. JSON has no other.
+	// Encoding of CSV, as Snowflake names it. Empty for UTF8, the only one of JSON.
 	Encoding string
-	// StripOuterArray makes a row of each element of a JSON array.
+	// StripOuterArray reads each element of a JSON array as a row.
 	StripOuterArray bool
 	Owner           string
 }
 
-// Kind is KindFileFormat.
+// Kind returns KindFileFormat.
 func (f FileFormat) Kind() Kind { return KindFileFormat }
 
-// Create makes the format if it is missing.
+// Create creates the format if it does not exist.
 func (f FileFormat) Create() []string {
-	return []string{"CREATE FILE FORMAT IF NOT EXISTS " + f.Name() + "\n  " + f.options() + "\n  " + f.Mark().clause()}
+	return []string{"CREATE FILE FORMAT IF NOT EXISTS " + f.Name() + "\n  " + f.options() + "\n  " + f.Comment().clause()}
 }
 
-// Alter sets every option. It fails where Type is another one.
+// Alter sets every option. It fails if Type differs.
 func (f FileFormat) Alter() []string {
-	return []string{"CREATE OR ALTER FILE FORMAT " + f.Name() + "\n  " + f.options() + "\n  " + f.Mark().clause()}
+	return []string{"CREATE OR ALTER FILE FORMAT " + f.Name() + "\n  " + f.options() + "\n  " + f.Comment().clause()}
 }
 
 // Describe lists the format.
@@ -41,17 +40,17 @@ func (f FileFormat) Describe() string { return f.show(f.Kind()) }
 // Drop drops the format.
 func (f FileFormat) Drop() string { return drop(f.Kind(), f.Name()) }
 
-// Mark is the format's comment.
-func (f FileFormat) Mark() Mark { return mark(f.Owner, f.options()) }
+// Comment returns the format's comment.
+func (f FileFormat) Comment() Comment { return newComment(f.Owner, f.options()) }
 
 func (f FileFormat) options() string {
 	if f.Type == "JSON" {
 		return "TYPE=JSON STRIP_OUTER_ARRAY=" + boolean(f.StripOuterArray) +
 			"\n  NULL_IF=() TRIM_SPACE=FALSE REPLACE_INVALID_CHARACTERS=FALSE COMPRESSION=AUTO"
 	}
-	// The default of ESCAPE_UNENCLOSED_FIELD is a backslash: one at the end of a
-	// row would glue the next row to it. Matching by name, the table has columns
-	// that the file has not, so that their numbers always differ.
+	// The default of ESCAPE_UNENCLOSED_FIELD is a backslash, which at the end of a
+	// row would join the next row to it. ERROR_ON_COLUMN_COUNT_MISMATCH is off
+	// because the table has columns that the file does not have.
 	header := "SKIP_HEADER=1"
 	if f.Header {
 		header = "PARSE_HEADER=TRUE ERROR_ON_COLUMN_COUNT_MISMATCH=FALSE"
@@ -62,36 +61,36 @@ func (f FileFormat) options() string {
 		"\n  REPLACE_INVALID_CHARACTERS=FALSE ENCODING=" + Literal(cmp.Or(f.Encoding, "UTF8")) + " COMPRESSION=AUTO"
 }
 
-// reference is the format as an option of other objects, which takes the
-// quoted name between quotes.
+// reference returns the option of other objects that refers to the format. Its
+// value is the quoted name as a string constant.
 func (f FileFormat) reference() string {
 	return "FILE_FORMAT=(FORMAT_NAME=" + Literal(f.Name()) + ")"
 }
 
-// Stage shows a prefix of a bucket to Snowflake. It is never replaced: pipes
-// would stop and external tables detach. To make one needs no access to the
-// bucket; the first use does.
+// Stage is an external stage: a prefix of a bucket. It is never replaced, because
+// pipes and external tables that use it would stop working. Creating a stage does
+// not access the bucket; the first use does.
 type Stage struct {
-	Place
-	// URL ends in a slash: without it "orders" would show "orders-old/" too.
+	ObjectName
+	// URL ends with a slash: without it "orders" would include "orders-old/".
 	URL string
-	// Integration is a name, unquoted.
+	// Integration is the name of the storage integration, unquoted.
 	Integration string
 	Format      FileFormat
 	Owner       string
 }
 
-// Kind is KindStage.
+// Kind returns KindStage.
 func (s Stage) Kind() Kind { return KindStage }
 
-// Create makes the stage if it is missing.
+// Create creates the stage if it does not exist.
 func (s Stage) Create() []string {
-	return []string{"CREATE STAGE IF NOT EXISTS " + s.Name() + "\n  " + s.options() + "\n  " + s.Mark().clause()}
+	return []string{"CREATE STAGE IF NOT EXISTS " + s.Name() + "\n  " + s.options() + "\n  " + s.Comment().clause()}
 }
 
-// Alter sets everything. A pipe on the stage has to be recreated after it.
+// Alter sets every option. A pipe that uses the stage has to be replaced afterwards.
 func (s Stage) Alter() []string {
-	return []string{"ALTER STAGE " + s.Name() + " SET\n  " + s.options() + "\n  " + s.Mark().clause()}
+	return []string{"ALTER STAGE " + s.Name() + " SET\n  " + s.options() + "\n  " + s.Comment().clause()}
 }
 
 // Describe lists the stage.
@@ -100,8 +99,8 @@ func (s Stage) Describe() string { return s.show(s.Kind()) }
 // Drop drops the stage, not the files.
 func (s Stage) Drop() string { return drop(s.Kind(), s.Name()) }
 
-// Mark is the stage's comment.
-func (s Stage) Mark() Mark { return mark(s.Owner, s.options()) }
+// Comment returns the stage's comment.
+func (s Stage) Comment() Comment { return newComment(s.Owner, s.options()) }
 
 func (s Stage) options() string {
 	return "URL=" + Literal(s.URL) + " STORAGE_INTEGRATION=" + Identifier(s.Integration) + "\n  " + s.Format.reference()

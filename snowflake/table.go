@@ -9,29 +9,29 @@ type TableColumn struct {
 
 func (c TableColumn) String() string { return Identifier(c.Name) + " " + c.Type }
 
-// Table takes the rows. It only ever gains columns.
+// Table is the raw table, into which rows are loaded. Columns are added, but never
+// removed or altered.
 type Table struct {
-	Place
+	ObjectName
 	Columns []TableColumn
 	Owner   string
 }
 
-// Kind is KindTable.
+// Kind returns KindTable.
 func (t Table) Kind() Kind { return KindTable }
 
-// Create makes the table if it is missing.
+// Create creates the table if it does not exist.
 func (t Table) Create() []string {
-	return []string{"CREATE TABLE IF NOT EXISTS " + t.Name() + " (\n  " + t.columns() + "\n)\n  " + t.Mark().clause()}
+	return []string{"CREATE TABLE IF NOT EXISTS " + t.Name() + " (\n  " + t.columns() + "\n)\n  " + t.Comment().clause()}
 }
 
-// Alter adds every column that is missing and sets the mark. A table that
-// somebody else made keeps its comment: give it AddColumns alone.
+// Alter adds missing columns and sets the comment. For a table that this project
+// did not create use AddColumns, which keeps its comment.
 func (t Table) Alter() []string {
-	return append(t.AddColumns(t.Columns...), "ALTER TABLE "+t.Name()+" SET "+t.Mark().clause())
+	return append(t.AddColumns(t.Columns...), "ALTER TABLE "+t.Name()+" SET "+t.Comment().clause())
 }
 
-// AddColumns adds the columns that are missing. Rows that are there have NULL
-// in them.
+// AddColumns adds the columns that do not exist. They are NULL in existing rows.
 func (t Table) AddColumns(columns ...TableColumn) []string {
 	statements := make([]string, len(columns))
 	for i, c := range columns {
@@ -43,21 +43,21 @@ func (t Table) AddColumns(columns ...TableColumn) []string {
 // Describe lists the table.
 func (t Table) Describe() string { return t.show(t.Kind()) }
 
-// DescribeColumns answers with a row for each column: name, type ….
+// DescribeColumns returns a row for each column, with its name and type.
 func (t Table) DescribeColumns() string { return "DESC TABLE " + t.Name() }
 
 // Drop drops the table and its rows.
 func (t Table) Drop() string { return drop(t.Kind(), t.Name()) }
 
-// Mark is the comment of a table that this project made.
-func (t Table) Mark() Mark { return mark(t.Owner, t.columns()) }
+// Comment returns the comment of a table that this project created.
+func (t Table) Comment() Comment { return newComment(t.Owner, t.columns()) }
 
-// RowsFrom says what the rows of a table with that mark are made from. It is not
-// known of delimited files, whose columns are the feed's own, nor of a table
-// that an older version of this project made with other columns.
-func RowsFrom(m Mark) (From, bool) {
+// RowsFrom returns the source of the rows of a table with that comment. It returns
+// false for delimited files, whose columns differ from feed to feed, and for a
+// table that another version of this project created with other columns.
+func RowsFrom(c Comment) (From, bool) {
 	for _, from := range []From{FromParts, FromFiles, FromTable} {
-		if t := (Table{Columns: Spec{From: from}.tableColumns()}); t.Mark().Definition == m.Definition {
+		if t := (Table{Columns: Spec{From: from}.tableColumns()}); t.Comment().Definition == c.Definition {
 			return from, true
 		}
 	}
@@ -72,25 +72,26 @@ func (t Table) columns() string {
 	return strings.Join(columns, ",\n  ")
 }
 
-// Stream collects what was added to a table since a consumer last read it.
+// Stream is an append-only stream: the rows added to a table since a consumer
+// last read it.
 type Stream struct {
-	Place
+	ObjectName
 	// On is the table's name, quoted.
 	On string
-	// External is set for an external table, whose streams have an option of their own.
+	// External is set for an external table, whose streams need INSERT_ONLY.
 	External bool
 	Owner    string
 }
 
-// Kind is KindStream.
+// Kind returns KindStream.
 func (s Stream) Kind() Kind { return KindStream }
 
-// Create makes the stream if it is missing; it starts with what comes after that.
+// Create creates the stream if it does not exist. It has the rows added afterwards.
 func (s Stream) Create() []string {
-	return []string{"CREATE STREAM IF NOT EXISTS " + s.Name() + " " + s.definition() + "\n  " + s.Mark().clause()}
+	return []string{"CREATE STREAM IF NOT EXISTS " + s.Name() + " " + s.definition() + "\n  " + s.Comment().clause()}
 }
 
-// Alter is empty: to move a stream to another table is to lose its position.
+// Alter returns nothing: a stream cannot be moved to another table.
 func (s Stream) Alter() []string { return nil }
 
 // Describe lists the stream.
@@ -99,8 +100,8 @@ func (s Stream) Describe() string { return s.show(s.Kind()) }
 // Drop drops the stream.
 func (s Stream) Drop() string { return drop(s.Kind(), s.Name()) }
 
-// Mark is the stream's comment.
-func (s Stream) Mark() Mark { return mark(s.Owner, s.definition()) }
+// Comment returns the stream's comment.
+func (s Stream) Comment() Comment { return newComment(s.Owner, s.definition()) }
 
 func (s Stream) definition() string {
 	if s.External {

@@ -12,23 +12,23 @@ import (
 	"example.com/ingestion/internal/sqltext"
 )
 
-// maxIdentifier is the longest identifier, in characters (documentation:
-// "Identifier requirements").
+// maxIdentifier is the maximum length of an identifier, in characters.
+// https://docs.snowflake.com/en/sql-reference/identifiers-syntax
 const maxIdentifier = 255
 
-// derived are the endings of the objects that are named after the table.
-var derived = []string{"_FORMAT", "_STAGE", "_PIPE", "_TASK", "_STREAM"}
+// derivedEndings has the endings of the names that are derived from the table's.
+var derivedEndings = []string{"_FORMAT", "_STAGE", "_PIPE", "_TASK", "_STREAM"}
 
 var (
 	externalIDRE = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
 	prefixRE     = regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`)
 )
 
-// adder takes what is wrong with a field, with the way out.
+// adder adds an error about a field. The message says what is wrong and the remedy.
 type adder func(field, format string, args ...any)
 
-// Validate reports everything that is wrong with s at once. It expects
-// WithDefaults to have been there before.
+// Validate returns everything that is wrong with s, joined into one error. Call it
+// on the result of WithDefaults.
 func (s Spec) Validate() error {
 	var errs []error
 	add := func(field, format string, args ...any) {
@@ -53,7 +53,7 @@ func (s Spec) validateNames(add adder) {
 	checkName(add, "Database", s.Database, 0)
 	checkName(add, "Schema", s.Schema, 0)
 	longest := 0
-	for _, ending := range derived {
+	for _, ending := range derivedEndings {
 		longest = max(longest, len(ending))
 	}
 	checkName(add, "Table", s.Table, longest)
@@ -62,25 +62,25 @@ func (s Spec) validateNames(add adder) {
 	}
 	checkName(add, "Integration", s.Integration, 0)
 	if s.Table != "" && stored(s.View) == stored(s.Table) {
-		add("View", "%q is the table's name too: tables and views share their names, give the view another", s.View)
+		add("View", "%q is also the table's name: tables and views share one namespace, choose another name", s.View)
 	}
 	switch n := len(s.ExternalID); {
 	case n == 0 && s.ExistingIntegration:
 	case n < 2 || n > 1224:
-		add("ExternalID", "has %d characters, IAM takes 2 to 1224", n)
+		add("ExternalID", "has %d characters, IAM allows 2 to 1224", n)
 	case !externalIDRE.MatchString(s.ExternalID):
-		add("ExternalID", "%q may have letters, digits and _+=,.@:/- only", s.ExternalID)
+		add("ExternalID", "%q may only have letters, digits and _+=,.@:/-", s.ExternalID)
 	}
 }
 
-// checkName checks an identifier that has up to room characters put after it.
+// checkName checks an identifier to which up to room characters are appended.
 func checkName(add adder, field, name string, room int) {
 	n := utf8.RuneCountInString(name)
 	switch {
 	case name == "":
 		add(field, "is required")
 	case n > maxIdentifier-room && room > 0:
-		add(field, "has %d characters, the limit is %d, so that the objects named after it have at most %d", n, maxIdentifier-room, maxIdentifier)
+		add(field, "has %d characters, the limit is %d, because the names derived from it may have %d", n, maxIdentifier-room, maxIdentifier)
 	case n > maxIdentifier:
 		add(field, "has %d characters, the limit is %d", n, maxIdentifier)
 	default:
@@ -91,7 +91,7 @@ func checkName(add adder, field, name string, room int) {
 func checkText(add adder, field, text string) {
 	switch {
 	case strings.ContainsRune(text, 0):
-		add(field, "%q has the character NUL, which SQL cannot hold", text)
+		add(field, "%q has the character NUL, which is not allowed in SQL", text)
 	case !utf8.ValidString(text):
 		add(field, "%q is not UTF-8", text)
 	}
@@ -101,23 +101,23 @@ func (s Spec) validateLocation(add adder) {
 	switch p := s.Prefix; {
 	case p == "":
 		if s.From == FromParts || s.From == FromTable {
-			add("Prefix", "is empty: the bucket is shared, so the feed's objects have a prefix")
+			add("Prefix", "is empty: the bucket is shared, so the feed's objects need a prefix")
 		}
 	case strings.HasPrefix(p, "/"):
 		add("Prefix", "%q starts with a slash: keys of S3 objects do not", p)
 	case !strings.HasSuffix(p, "/"):
-		add("Prefix", "%q must end with a slash: without it the stage also shows its neighbours; with FromFiles make the source's prefix a folder", p)
+		add("Prefix", "%q must end with a slash: without it the stage includes other prefixes that start with the same text; with FromFiles end the source's prefix with a slash", p)
 	case len(p) > 512:
 		add("Prefix", "has %d bytes, the limit is 512", len(p))
 	case !prefixRE.MatchString(p) || !utf8.ValidString(p):
 		add("Prefix", "%q has control characters or is not UTF-8", p)
 	}
 	if len(s.Suffixes) > 0 && s.From != FromFiles {
-		add("Suffixes", "%q limit source files: they belong to FromFiles", s.Suffixes)
+		add("Suffixes", "%q limit source files and are only allowed with FromFiles", s.Suffixes)
 	}
 	for _, suffix := range s.Suffixes {
 		if suffix == "" {
-			add("Suffixes", "has an empty one, which every key ends with: leave Suffixes out to take all")
+			add("Suffixes", "has an empty suffix, which matches every key: remove Suffixes to load all files")
 		}
 		checkText(add, "Suffixes", suffix)
 	}
@@ -127,10 +127,10 @@ func (s Spec) validateLoad(add adder) {
 	switch s.Load {
 	case Continuous, ExternalTable:
 		if s.Schedule != "" {
-			add("Schedule", "%q belongs to Bulk, this is %s: it loads whenever an object arrives", s.Schedule, s.Load)
+			add("Schedule", "%q is only allowed with Bulk, the load is %s: it loads each object when it arrives", s.Schedule, s.Load)
 		}
 		if s.TimeZone != "" {
-			add("TimeZone", "%q belongs to Bulk, this is %s", s.TimeZone, s.Load)
+			add("TimeZone", "%q is only allowed with Bulk, the load is %s", s.TimeZone, s.Load)
 		}
 	case Bulk:
 		if s.Schedule == "" {
@@ -146,35 +146,36 @@ func (s Spec) validateLoad(add adder) {
 	}
 }
 
-// packed are the endings of what unpack opens and Snowflake does not
-// (documentation: "COPY INTO <table>", COMPRESSION).
-var packed = []string{".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.zst", ".tar.xz", ".tbz2", ".xz", ".7z", ".br", ".lz4", ".sz"}
+// unsupportedEndings has the endings of archives and compressions that function
+// unpack reads and Snowflake does not.
+// https://docs.snowflake.com/en/sql-reference/sql/copy-into-table#format-type-options-formattypeoptions
+var unsupportedEndings = []string{".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.zst", ".tar.xz", ".tbz2", ".xz", ".7z", ".br", ".lz4", ".sz"}
 
-// validateFiles refuses formats that Snowflake cannot read on its own.
+// validateFiles rejects formats of source files that Snowflake cannot read.
 func (s Spec) validateFiles(add adder) {
 	for _, suffix := range s.Suffixes {
-		for _, ending := range packed {
+		for _, ending := range unsupportedEndings {
 			if strings.HasSuffix(strings.ToLower(suffix), ending) {
-				add("From", "FromFiles cannot read %q: Snowflake opens gzip, bzip2, zstd and deflate, but no archives nor other compressions: use FromParts()", suffix)
+				add("From", "FromFiles cannot read %q: Snowflake reads gzip, bzip2, zstd and deflate, but no archives or other compressions: use FromParts()", suffix)
 				break
 			}
 		}
 	}
 	switch {
 	case s.Format.Kind == feed.JSON && s.Format.Path != "":
-		add("From", "FromFiles cannot reach the records under %q inside a document: use FromParts()", s.Format.Path)
+		add("From", "FromFiles cannot read the records under %q inside a document: use FromParts()", s.Format.Path)
 	case s.Format.Kind != feed.CSV && s.Format.Encoding != "":
-		add("From", "FromFiles cannot read %s in %s: Snowflake takes JSON in UTF-8 only: use FromParts()", s.Format.Kind, s.Format.Encoding)
+		add("From", "FromFiles cannot read %s in %s: Snowflake reads JSON in UTF-8 only: use FromParts()", s.Format.Kind, s.Format.Encoding)
 	case s.Format.Kind == feed.CSV && len(s.Format.Columns) == 0:
-		add("From", "FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()")
+		add("From", "FromFiles creates the table with the header's columns, and CSV() names none: name them, or use FromParts()")
 	}
 	var seen []string
 	for _, name := range s.Format.Columns {
 		if reserved(name) {
-			add("From", "FromFiles cannot make a table with the header's column %q, which is the project's own: use FromParts()", name)
+			add("From", "FromFiles cannot create a table with the header's column %q, which is reserved: use FromParts()", name)
 		}
 		if slices.ContainsFunc(seen, func(other string) bool { return strings.EqualFold(other, name) }) {
-			add("From", "FromFiles matches columns by name in any case, and the header has %q twice: use FromParts()", name)
+			add("From", "FromFiles matches column names case-insensitively, and the header has %q twice: use FromParts()", name)
 		}
 		seen = append(seen, name)
 	}
@@ -188,9 +189,9 @@ func (s Spec) validateColumns(add adder) {
 		switch name := stored(c.Name); {
 		case c.Name == "":
 		case reserved(c.Name):
-			add(field+".Name", "%q is the view's own column: give yours another name, with Path %q", c.Name, c.path())
+			add(field+".Name", "%q is reserved for a column of the view: choose another name, with Path %q", c.Name, c.path())
 		case seen[name]:
-			add(field+".Name", "%q is there twice, as names without quotes have no case", c.Name)
+			add(field+".Name", "%q is given twice: names without quotes are case-insensitive", c.Name)
 		default:
 			seen[name] = true
 		}
@@ -199,9 +200,9 @@ func (s Spec) validateColumns(add adder) {
 			add(field+".Type", "%v", err)
 		}
 	}
-	for _, own := range s.ownColumns() {
-		if seen[own] && seen["_"+own] {
-			add("Columns", "%q and %q are both there, and the view shows its own %s as one of them: give one another name", own, "_"+own, own)
+	for _, name := range s.viewLineColumns() {
+		if seen[name] && seen["_"+name] {
+			add("Columns", "%q and %q are both given, and the view needs one of them for its column %s: choose another name for one", name, "_"+name, name)
 		}
 	}
 }
@@ -211,14 +212,14 @@ func (s Spec) validatePath(add adder, field string, c Column) {
 	switch {
 	case s.Format.Kind == feed.CSV && len(s.Format.Columns) > 0:
 		if !slices.Contains(s.Format.Columns, c.path()) {
-			add(field, "%q is no column of the header, which has %q", c.path(), s.Format.Columns)
+			add(field, "%q is not a column of the header, which has %q", c.path(), s.Format.Columns)
 		}
 	case slices.Contains(s.keys(c), "") && c.Path != "":
 		add(field, "%q has an empty key: write object keys separated by dots, such as \"properties.mag\"", c.Path)
 	}
 }
 
-// path is the Path or what stands for it.
+// path returns the Path, or the default for it.
 func (c Column) path() string {
 	if c.Path == "" {
 		return c.Name

@@ -1,23 +1,23 @@
 package snowflake
 
-// View shows each record once.
+// View has each record once, in its latest state.
 type View struct {
-	Place
-	// Query is the SELECT behind it.
+	ObjectName
+	// Query is the SELECT that defines it.
 	Query string
 	Owner string
 }
 
-// Kind is KindView.
+// Kind returns KindView.
 func (v View) Kind() Kind { return KindView }
 
-// Create makes the view, or replaces it: no command alters a view's query. What
-// was granted on it stays.
+// Create creates or replaces the view, because a view's query cannot be altered.
+// Grants are kept.
 func (v View) Create() []string {
-	return []string{"CREATE OR REPLACE VIEW " + v.Name() + "\n  COPY GRANTS " + v.Mark().clause() + "\n  AS " + v.Query}
+	return []string{"CREATE OR REPLACE VIEW " + v.Name() + "\n  COPY GRANTS " + v.Comment().clause() + "\n  AS " + v.Query}
 }
 
-// Alter is Create.
+// Alter does the same as Create.
 func (v View) Alter() []string { return v.Create() }
 
 // Describe lists the view.
@@ -26,5 +26,5 @@ func (v View) Describe() string { return v.show(v.Kind()) }
 // Drop drops the view.
 func (v View) Drop() string { return drop(v.Kind(), v.Name()) }
 
-// Mark is the view's comment.
-func (v View) Mark() Mark { return mark(v.Owner, v.Query) }
+// Comment returns the view's comment.
+func (v View) Comment() Comment { return newComment(v.Owner, v.Query) }

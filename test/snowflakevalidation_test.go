@@ -62,7 +62,7 @@ func TestValidateSnowflake(t *testing.T) {
 		}, []string{
 			feed + `Principal: "snowflake" is not the ARN of an IAM user or role, such as "arn:aws:iam::123456789012:user/abc1-s-xyz"`,
 			feed + `Subscriber: "*" is not the ARN of an IAM user or role`,
-			feed + `ExternalID: has 1 characters, IAM takes 2 to 1224`,
+			feed + `ExternalID: has 1 characters, IAM allows 2 to 1224`,
 		}},
 		{"principal alone", func(p *constructs.IngestionPipelineProps) {
 			byHand(p.Snowflake)
@@ -73,9 +73,9 @@ func TestValidateSnowflake(t *testing.T) {
 			p.Source = constructs.NewBucket(constructs.WithPrefix("in"))
 			p.Snowflake.From, p.Snowflake.Load = constructs.FromFiles(), constructs.Bulk("17 2 * * *", constructs.InTimeZone("Mars"))
 		}, []string{
-			feed + `Prefix: "in" must end with a slash: without it the stage also shows its neighbours; with FromFiles make the source's prefix a folder`,
+			feed + `Prefix: "in" must end with a slash: without it the stage includes other prefixes that start with the same text; with FromFiles end the source's prefix with a slash`,
 			feed + `TimeZone: "Mars" is not an IANA time zone: write UTC or, for example, Europe/Berlin`,
-			feed + `From: FromFiles makes the table from the header's columns, and CSV() names none: name them, or use FromParts()`,
+			feed + `From: FromFiles creates the table with the header's columns, and CSV() names none: name them, or use FromParts()`,
 		}},
 		{"too many suffixes for two notifications each", func(p *constructs.IngestionPipelineProps) {
 			p.Source = constructs.NewBucket(constructs.WithSuffixes(manySuffixes...))

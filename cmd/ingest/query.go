@@ -113,7 +113,7 @@ type place struct {
 
 func placeOf(w *warehouse.Warehouse) place {
 	return place{
-		View: w.Plan.View.StoredName(), Table: snowflake.Place{Object: w.Spec.Table}.StoredName(), Database: w.Spec.Database, Schema: w.Spec.Schema,
+		View: w.Plan.View.StoredName(), Table: snowflake.ObjectName{Object: w.Spec.Table}.StoredName(), Database: w.Spec.Database, Schema: w.Spec.Schema,
 		Account: w.Connection.Account, User: w.Connection.User, Role: w.Connection.Role, Warehouse: w.Connection.Warehouse,
 	}
 }

@@ -54,7 +54,7 @@ var resources = map[string]resource{
 }
 
 // stored is a name as the catalog keeps it: what is the same there is the same resource.
-func stored(name string) string { return snowflake.Place{Object: name}.StoredName() }
+func stored(name string) string { return snowflake.ObjectName{Object: name}.StoredName() }
 
 type integration struct{}
 

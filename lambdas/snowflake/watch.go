@@ -88,7 +88,7 @@ func (w watcher) look(ctx context.Context, of watch) error {
 	if now == before {
 		return nil
 	}
-	pipe := snowflake.Pipe{Place: of.Spec.PipePlace()}
+	pipe := snowflake.Pipe{ObjectName: of.Spec.PipeName()}
 	switch {
 	case now == bad:
 		err = w.tell(ctx, of, "does not work", fmt.Sprintf("Feed %s: pipe %s: %s.\n\nWhat to do: bin/ingest doctor %[1]s. When it runs again it loads what has waited for up to 14 days.", name, pipe.Name(), trouble))
@@ -112,7 +112,7 @@ func (w watcher) trouble(ctx context.Context, of watch) (string, error) {
 		return "", err
 	}
 	defer closeSession(ctx, db)
-	return deploy.PipeTrouble(ctx, db, snowflake.Pipe{Place: of.Spec.PipePlace()}, w.now())
+	return deploy.PipeProblem(ctx, db, snowflake.Pipe{ObjectName: of.Spec.PipeName()}, w.now())
 }
 
 func (w watcher) key(of watch) map[string]types.AttributeValue {

@@ -140,7 +140,7 @@ func orders() watch {
 
 func watcherOn(aws *oneItem, s step) watcher {
 	account := &fakesnowflake.Account{Status: func() string { return s.status }}
-	account.Add(fakesnowflake.Object{Kind: string(snowflake.KindPipe), Name: snowflake.Pipe{Place: orders().Spec.PipePlace()}.Name()})
+	account.Add(fakesnowflake.Object{Kind: string(snowflake.KindPipe), Name: snowflake.Pipe{ObjectName: orders().Spec.PipeName()}.Name()})
 	return watcher{
 		open:  func(context.Context, snowflake.Connection) (session, error) { return account, s.err },
 		table: aws, topic: aws,

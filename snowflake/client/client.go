@@ -1,5 +1,3 @@
-// Package client speaks to an account of Snowflake through the gosnowflake
-// driver: one session, statement by statement, with errors that say what to do.
 package client
 
 import (
@@ -18,15 +16,15 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// EnvEndpoint is the environment variable that sends the driver elsewhere than
-// to the account's own host: to the local Snowflake.
+// EnvEndpoint is the environment variable with the URL of another server than the
+// account's own host: the local Snowflake.
 const EnvEndpoint = "SNOWFLAKE_ENDPOINT_URL"
 
-// The driver's own limits are 5 minutes for a login and none for a statement.
+// Timeouts. The driver's defaults are 5 minutes for a login and none for a statement.
 const (
-	loginTimeout     = time.Minute      // of all attempts to log in
-	roundTripTimeout = 2 * time.Minute  // of one HTTP request; a long statement is polled, each poll is one
-	requestTimeout   = 10 * time.Minute // of all attempts of one request; contexts bound it closer
+	loginTimeout     = time.Minute      // for all attempts to log in
+	roundTripTimeout = 2 * time.Minute  // for one HTTP request; a long statement is polled
+	requestTimeout   = 10 * time.Minute // for all attempts of one request; the context may end earlier
 )
 
 // Client is one session with Snowflake. It runs one statement at a time.
@@ -36,10 +34,10 @@ type Client struct {
 	role string
 }
 
-// Row is a row of a result by lower-case column names. NULL is nil.
+// Row is a row of a result. Its keys are column names in lower case; NULL is nil.
 type Row map[string]any
 
-// Text returns the column as text; empty if it is NULL or missing.
+// Text returns the value of a column as text; empty if it is NULL or missing.
 func (r Row) Text(column string) string {
 	switch v := r[column].(type) {
 	case nil:
@@ -53,15 +51,16 @@ func (r Row) Text(column string) string {
 	}
 }
 
-// Open logs in. The key is that of Connection.User, and nil for a connection
-// with WorkloadIdentity. A non-empty endpoint, such as http://127.0.0.1:1234,
-// takes the place of the account's host.
+// Open logs in. The key is the private key of Connection.User, or nil for a
+// connection with WorkloadIdentity. A non-empty endpoint, such as
+// http://127.0.0.1:1234, replaces the account's host. An error of the login is an
+// *Error with class ErrLogin. Close the client after use.
 func Open(ctx context.Context, c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (*Client, error) {
 	cfg, err := config(c, key, endpoint)
 	if err != nil {
 		return nil, err
 	}
-	quiet()
+	configureDriver()
 	db := sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, cfg))
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -70,8 +69,8 @@ func Open(ctx context.Context, c snowflake.Connection, key *rsa.PrivateKey, endp
 	return &Client{db: db, conn: conn, role: c.Role}, nil
 }
 
-// config leaves Database and Schema empty: the driver refuses to log in where
-// they do not exist, and statements have qualified names anyway.
+// config returns the driver's configuration. Database and Schema are empty: the
+// driver fails to log in if they do not exist, and statements have qualified names.
 func config(c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (gosnowflake.Config, error) {
 	cfg := gosnowflake.Config{
 		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Host: c.Host,
@@ -83,7 +82,7 @@ func config(c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (gosno
 		cfg.Authenticator = gosnowflake.AuthTypeWorkloadIdentityFederation
 		cfg.WorkloadIdentityProvider = "AWS"
 	case key == nil:
-		return cfg, errors.New("connection of Snowflake: neither a key nor workload identity; set Secret or WorkloadIdentity")
+		return cfg, errors.New("Snowflake connection: neither a key nor workload identity is given; set Secret or WorkloadIdentity")
 	default:
 		cfg.Authenticator = gosnowflake.AuthTypeJwt
 		cfg.PrivateKey = key
@@ -93,29 +92,29 @@ func config(c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (gosno
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return cfg, fmt.Errorf("%s: %q is no URL like http://127.0.0.1:1234", EnvEndpoint, endpoint)
+		return cfg, fmt.Errorf("%s: %q is not a URL such as http://127.0.0.1:1234", EnvEndpoint, endpoint)
 	}
 	cfg.Protocol, cfg.Host = u.Scheme, u.Hostname()
 	switch {
 	case u.Port() != "":
 		cfg.Port, err = strconv.Atoi(u.Port())
 	case u.Scheme == "http":
-		cfg.Port = 80 // the driver takes 443 for either scheme
+		cfg.Port = 80 // the driver's default is 443 for both schemes
 	}
 	return cfg, err
 }
 
-// quiet keeps the driver from logging what the errors say too, and from asking
-// metadata addresses of three clouds where it runs, which it does at its first
-// connection and which only the environment turns off.
-func quiet() {
+// configureDriver disables the driver's log, which repeats the errors, and its
+// detection of the cloud platform, which requests the metadata addresses of three
+// clouds at the first connection and is controlled by an environment variable.
+func configureDriver() {
 	_ = gosnowflake.GetLogger().SetLogLevel("off")
 	if os.Getenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION") == "" {
 		_ = os.Setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 	}
 }
 
-// Exec runs a statement whose result is of no interest.
+// Exec runs a statement and discards its result.
 func (c *Client) Exec(ctx context.Context, statement string) error {
 	if _, err := c.conn.ExecContext(ctx, statement); err != nil {
 		return c.statementError(ctx, err, statement)

@@ -55,7 +55,7 @@ func TestParseKey(t *testing.T) {
 	}
 	tests := map[string]struct {
 		secret []byte
-		want   string // of the error; empty: it is read
+		want   string // part of the error; empty if the key is valid
 	}{
 		"PEM":            {good, ""},
 		"space around":   {append([]byte("\n "), good...), ""},
@@ -74,7 +74,7 @@ func TestParseKey(t *testing.T) {
 			got, err := ParseKey(test.secret)
 			if test.want == "" {
 				if err != nil || !got.Equal(key) {
-					t.Errorf("got another key, or %v", err)
+					t.Errorf("got a different key, or %v", err)
 				}
 				return
 			}
@@ -127,7 +127,7 @@ func TestLoginErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := loginError(test.err, connection, key, "")
 			if !errors.Is(got, ErrLogin) || !errors.Is(got, test.err) {
-				t.Errorf("%v is no ErrLogin", got)
+				t.Errorf("%v is not ErrLogin", got)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(got.Error(), want) {
@@ -159,10 +159,10 @@ func TestStatementErrors(t *testing.T) {
 		"alter":               {`ALTER PIPE "RAW"."PUBLIC"."P" SET PIPE_EXECUTION_PAUSED=TRUE`, refused + "pipe 'P'", 3001, ErrPrivilege, `GRANT OWNERSHIP ON PIPE "RAW"."PUBLIC"."P" TO ROLE "LOADER"`},
 		"resume":              {`ALTER TASK "RAW"."PUBLIC"."T" RESUME`, "Cannot execute task, EXECUTE TASK privilege must be granted to owner role", 91089, ErrPrivilege, `GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT TO ROLE "LOADER"`},
 		"status":              {`SELECT SYSTEM$PIPE_STATUS('"RAW"."PUBLIC"."P"')`, "Insufficient privileges", 3001, ErrPrivilege, `GRANT MONITOR ON PIPE "RAW"."PUBLIC"."P" TO ROLE "LOADER"`},
-		"missing database":    {`SHOW STAGES LIKE 'S' IN SCHEMA "RAW"."PUBLIC"`, "SQL compilation error:\nDatabase 'RAW' does not exist or not authorized.", 2003, ErrNotFound, `CREATE DATABASE RAW; or, if it is there, let the role use it: GRANT USAGE ON DATABASE RAW TO ROLE "LOADER"`},
+		"missing database":    {`SHOW STAGES LIKE 'S' IN SCHEMA "RAW"."PUBLIC"`, "SQL compilation error:\nDatabase 'RAW' does not exist or not authorized.", 2003, ErrNotFound, `CREATE DATABASE RAW; or, if it exists, authorize the role: GRANT USAGE ON DATABASE RAW TO ROLE "LOADER"`},
 		"missing integration": {`DESC STORAGE INTEGRATION "I"`, "Integration 'I' does not exist or not authorized.", 2003, ErrNotFound, `GRANT USAGE ON INTEGRATION I TO ROLE "LOADER"`},
 		"syntax":              {"CREATE STAGE", "syntax error line 1 at position 12", 1003, ErrSyntax, "defect"},
-		"no warehouse":        {"SELECT QUERY_ID FROM TABLE(X)", "No active warehouse selected in the current session.", 606, nil, `set Warehouse of the connection, and GRANT USAGE ON WAREHOUSE <name> TO ROLE "LOADER"`},
+		"no warehouse":        {"SELECT QUERY_ID FROM TABLE(X)", "No active warehouse selected in the current session.", 606, nil, `set Warehouse of the connection, and run GRANT USAGE ON WAREHOUSE <name> TO ROLE "LOADER"`},
 		"another":             {"SELECT 1", "Numeric value 'x' is not recognized", 100038, nil, "SELECT 1: 100038"},
 	}
 	c := &Client{role: "LOADER"}
@@ -170,7 +170,7 @@ func TestStatementErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := c.statementError(t.Context(), &gosnowflake.SnowflakeError{Number: test.number, Message: test.message}, test.statement)
 			if test.class != nil && !errors.Is(got, test.class) {
-				t.Errorf("%v is no %v", got, test.class)
+				t.Errorf("%v is not %v", got, test.class)
 			}
 			if !strings.Contains(got.Error(), test.want) || !strings.HasPrefix(got.Error(), Shorten(test.statement)) {
 				t.Errorf("%v\nlacks %q", got, test.want)
@@ -179,12 +179,12 @@ func TestStatementErrors(t *testing.T) {
 	}
 }
 
-func TestStatementErrorTellsWhyItWasCutOff(t *testing.T) {
-	why := errors.New("the function's timeout is near")
+func TestStatementErrorHasCauseOfContext(t *testing.T) {
+	cause := errors.New("the function's timeout is near")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	if got := (&Client{}).statementError(ctx, context.Canceled, "SELECT 1"); !errors.Is(got, why) {
-		t.Errorf("%v hides the cause", got)
+	cancel(cause)
+	if got := (&Client{}).statementError(ctx, context.Canceled, "SELECT 1"); !errors.Is(got, cause) {
+		t.Errorf("%v lacks the cause", got)
 	}
 }
 

@@ -15,37 +15,37 @@ import (
 
 // Classes of errors, for errors.Is.
 var (
-	// ErrLogin is a login that Snowflake refused, or that did not reach it.
+	// ErrLogin means that Snowflake rejected the login or was not reached.
 	ErrLogin = errors.New("login failed")
-	// ErrPrivilege is a privilege that the role lacks.
+	// ErrPrivilege means that the role lacks a privilege.
 	ErrPrivilege = errors.New("missing privilege")
-	// ErrNotFound is an object that does not exist, or that the role may not see:
-	// Snowflake does not say which.
+	// ErrNotFound means that an object does not exist or that the role is not
+	// authorized to see it: Snowflake does not distinguish the two.
 	ErrNotFound = errors.New("does not exist or not authorized")
-	// ErrSyntax is a statement that Snowflake does not understand.
-	ErrSyntax = errors.New("statement not understood")
+	// ErrSyntax means that Snowflake cannot parse the statement.
+	ErrSyntax = errors.New("syntax error")
 )
 
-// Error is a failed statement or login, with the way out.
+// Error is the error of a statement or login, with a remedy.
 type Error struct {
 	// Class is one of the classes above, or nil.
 	Class error
 	// Statement is the statement that failed, shortened; empty for a login.
 	Statement string
-	// Hint is what to do about it; empty if Snowflake's own message has to do.
-	Hint string
-	// Err is what the driver returned.
+	// Remedy says how to fix it, with the statements to run; it may be empty.
+	Remedy string
+	// Err is the driver's error.
 	Err error
 }
 
-// Error names the statement, then what Snowflake said, then the way out.
+// Error returns the statement, Snowflake's message and the remedy.
 func (e *Error) Error() string {
 	text := strings.Join(strings.Fields(e.Err.Error()), " ")
 	if e.Statement != "" {
 		text = e.Statement + ": " + text
 	}
-	if e.Hint != "" {
-		text += "; " + e.Hint
+	if e.Remedy != "" {
+		text += "; " + e.Remedy
 	}
 	return text
 }
@@ -58,8 +58,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Class, e.Err}
 }
 
-// The numbers of Snowflake's errors that say which class one is of. The driver
-// has no names for them; they are in Snowflake's messages.
+// Numbers of Snowflake's errors. The driver defines no constants for most of them.
 const (
 	numberPrivilege    = 3001
 	numberSyntax       = 1003
@@ -77,83 +76,84 @@ func (c *Client) statementError(ctx context.Context, err error, statement string
 		err = errors.Join(cause, err)
 	}
 	wrapped := &Error{Statement: Shorten(statement), Err: err}
-	var told *gosnowflake.SnowflakeError
-	if !errors.As(err, &told) {
+	var reported *gosnowflake.SnowflakeError
+	if !errors.As(err, &reported) {
 		return wrapped
 	}
-	switch text := told.Error(); {
-	case told.Number == numberPrivilege || strings.Contains(text, "privilege must be granted"):
-		wrapped.Class, wrapped.Hint = ErrPrivilege, grantHint(statement, text, c.role)
-	case told.Number == numberNotFound || told.Number == numberNotFoundDDL || strings.Contains(text, "does not exist or not authorized"):
-		wrapped.Class, wrapped.Hint = ErrNotFound, missingHint(text, c.role)
-	case told.Number == numberWarehouse:
-		wrapped.Hint = "what a task has done is looked up with a warehouse: set Warehouse of the connection, and GRANT USAGE ON WAREHOUSE <name> TO ROLE " + snowflake.Identifier(c.role)
-	case told.Number == numberSyntax:
-		wrapped.Class, wrapped.Hint = ErrSyntax, "a name or option in the feed's Snowflake properties is likely the reason; if not, it is a defect of this project"
+	switch text := reported.Error(); {
+	case reported.Number == numberPrivilege || strings.Contains(text, "privilege must be granted"):
+		wrapped.Class, wrapped.Remedy = ErrPrivilege, grantRemedy(statement, text, c.role)
+	case reported.Number == numberNotFound || reported.Number == numberNotFoundDDL || strings.Contains(text, "does not exist or not authorized"):
+		wrapped.Class, wrapped.Remedy = ErrNotFound, notFoundRemedy(text, c.role)
+	case reported.Number == numberWarehouse:
+		wrapped.Remedy = "the history of a task can only be queried with a warehouse: set Warehouse of the connection, and run GRANT USAGE ON WAREHOUSE <name> TO ROLE " + snowflake.Identifier(c.role)
+	case reported.Number == numberSyntax:
+		wrapped.Class, wrapped.Remedy = ErrSyntax, "check the names and options in the feed's Snowflake properties; if they are correct, this is a defect of this project"
 	}
 	return wrapped
 }
 
 var missingRE = regexp.MustCompile(`(?i)(database|schema|integration|stage|file format|table|pipe|task|view|object|warehouse) '([^']+)' does not exist`)
 
-// missingHint says how to make, or to show to the role, what a statement needs.
-func missingHint(message, role string) string {
+// notFoundRemedy returns how to create the missing object, or to authorize the role.
+func notFoundRemedy(message, role string) string {
 	found := missingRE.FindStringSubmatch(message)
 	to := " TO ROLE " + snowflake.Identifier(role)
 	if found == nil {
-		return "make what is missing, or let the role see it: GRANT USAGE ON DATABASE …" + to + " and GRANT USAGE ON SCHEMA …" + to
+		return "create the missing object, or authorize the role: GRANT USAGE ON DATABASE …" + to + " and GRANT USAGE ON SCHEMA …" + to
 	}
 	kind, name := strings.ToUpper(found[1]), found[2]
 	switch kind {
 	case "DATABASE", "SCHEMA":
-		return fmt.Sprintf("make it: CREATE %s %s; or, if it is there, let the role use it: GRANT USAGE ON %s %s%s", kind, name, kind, name, to)
+		return fmt.Sprintf("create it: CREATE %s %s; or, if it exists, authorize the role: GRANT USAGE ON %s %s%s", kind, name, kind, name, to)
 	case "INTEGRATION", "WAREHOUSE":
-		return fmt.Sprintf("check its name; if it is there, let the role use it: GRANT USAGE ON %s %s%s", kind, name, to)
+		return fmt.Sprintf("check its name; if it exists, authorize the role: GRANT USAGE ON %s %s%s", kind, name, to)
 	default:
-		return fmt.Sprintf("check the name; if it is there, it belongs to another role: GRANT OWNERSHIP ON %s %s%s COPY CURRENT GRANTS", kind, name, to)
+		return fmt.Sprintf("check the name; if it exists, another role owns it: GRANT OWNERSHIP ON %s %s%s COPY CURRENT GRANTS", kind, name, to)
 	}
 }
 
-// loginError says which of account, user, role and key to check, and how.
+// loginError adds to the error of a login which of account, user, role and key to
+// check, and how.
 func loginError(err error, c snowflake.Connection, key *rsa.PrivateKey, host string) error {
 	wrapped := &Error{Class: ErrLogin, Err: fmt.Errorf("log in to Snowflake account %q as user %q, role %q: %w", c.Account, c.User, c.Role, err)}
-	var told *gosnowflake.SnowflakeError
+	var reported *gosnowflake.SnowflakeError
 	number := 0
-	if errors.As(err, &told) {
-		number = told.Number
+	if errors.As(err, &reported) {
+		number = reported.Number
 	}
 	user := snowflake.Identifier(c.User)
 	switch {
 	case number == numberRole:
-		wrapped.Hint = fmt.Sprintf("let the user have the role: GRANT ROLE %s TO USER %s", snowflake.Identifier(c.Role), user)
+		wrapped.Remedy = fmt.Sprintf("grant the role to the user: GRANT ROLE %s TO USER %s", snowflake.Identifier(c.Role), user)
 	case number == numberNetwork:
-		wrapped.Hint = "a network policy of the account keeps this address out: allow it, or deploy the function into a VPC whose address is allowed"
+		wrapped.Remedy = "a network policy of the account blocks this address: allow it, or deploy the function into a VPC whose address is allowed"
 	case number == numberWrongAccount || number == numberLoginHTTP:
-		wrapped.Hint = accountHint
+		wrapped.Remedy = accountRemedy
 	case number/1000 != 390 && number/1000 != 394:
 		if host == "" {
 			host = c.Account + ".snowflakecomputing.com"
 		}
-		wrapped.Hint = "check that " + host + " can be reached from here, on port 443; " + accountHint
+		wrapped.Remedy = "check that " + host + " can be reached from here, on port 443; " + accountRemedy
 	case c.WorkloadIdentity:
-		wrapped.Hint = fmt.Sprintf("the user must be made for the function's role: CREATE USER %s TYPE=SERVICE WORKLOAD_IDENTITY=(TYPE=AWS ARN='<ARN of the function's role>')", user)
+		wrapped.Remedy = fmt.Sprintf("the user must be created with the function's role: CREATE USER %s TYPE=SERVICE WORKLOAD_IDENTITY=(TYPE=AWS ARN='<ARN of the function's role>')", user)
 	default:
-		wrapped.Hint = keyHint(user, key)
+		wrapped.Remedy = keyRemedy(user, key)
 	}
 	return wrapped
 }
 
-const accountHint = "check the account identifier: SELECT CURRENT_ORGANIZATION_NAME() || '-' || CURRENT_ACCOUNT_NAME()"
+const accountRemedy = "check the account identifier: SELECT CURRENT_ORGANIZATION_NAME() || '-' || CURRENT_ACCOUNT_NAME()"
 
-func keyHint(user string, key *rsa.PrivateKey) string {
-	hint := fmt.Sprintf("check the user's name and key: in DESC USER %s, RSA_PUBLIC_KEY_FP or RSA_PUBLIC_KEY_2_FP", user)
+func keyRemedy(user string, key *rsa.PrivateKey) string {
+	remedy := fmt.Sprintf("check the user's name and key: in DESC USER %s, RSA_PUBLIC_KEY_FP or RSA_PUBLIC_KEY_2_FP", user)
 	if fingerprint, err := Fingerprint(&key.PublicKey); err == nil {
-		hint += " must be that of the secret's key, " + fingerprint
+		remedy += " must be that of the secret's key, " + fingerprint
 	}
-	return hint + fmt.Sprintf("; if it is another one: ALTER USER %s SET RSA_PUBLIC_KEY='<openssl pkey -in key.p8 -pubout, without its first and last line>'; ", user) + accountHint
+	return remedy + fmt.Sprintf("; if it differs: ALTER USER %s SET RSA_PUBLIC_KEY='<openssl pkey -in key.p8 -pubout, without its first and last line>'; ", user) + accountRemedy
 }
 
-// Shorten puts a statement on one line of at most 100 characters, for messages.
+// Shorten returns a statement on one line of at most 100 characters, for messages.
 func Shorten(statement string) string {
 	const limit = 100
 	line := []rune(strings.Join(strings.Fields(statement), " "))

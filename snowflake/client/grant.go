@@ -10,25 +10,24 @@ import (
 const quoted = `"(?:[^"]|"")*"`
 
 var (
-	// onRE finds what kind of thing the role may not touch, in Snowflake's words:
+	// onRE finds the object in Snowflake's message, such as
 	// "Insufficient privileges to operate on schema 'PUBLIC'".
 	onRE = regexp.MustCompile(`(?i)operate on ([a-z ]+?) '([^']*)'`)
-	// verbRE takes a statement apart: what it does, to which kind, and to which object.
+	// verbRE splits a statement into its verb, the kind of object, and its name.
 	verbRE = regexp.MustCompile(`(?i)^\s*(CREATE|ALTER|DROP|DESC|EXECUTE)\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?` +
 		`(STORAGE INTEGRATION|FILE FORMAT|EXTERNAL TABLE|STAGE|TABLE|PIPE|TASK|STREAM|VIEW)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(` + quoted + `(?:\.` + quoted + `)*)`)
 	functionRE = regexp.MustCompile(`(?i)SYSTEM\$(PIPE_STATUS|VALIDATE_STORAGE_INTEGRATION)\('((?:[^']|'')*)'`)
 	nameRE     = regexp.MustCompile(quoted)
 )
 
-// grantHint is the GRANT that lets the role run the statement which Snowflake
-// refused with that message.
-func grantHint(statement, message, role string) string {
-	return "let somebody who may run: " + strings.Join(grants(statement, message), "; ") +
+// grantRemedy returns the GRANT that the role needs for a statement that Snowflake
+// rejected with the message.
+func grantRemedy(statement, message, role string) string {
+	return "ask an administrator to run: " + strings.Join(grants(statement, message), "; ") +
 		" TO ROLE " + snowflake.Identifier(role)
 }
 
-// grants returns one GRANT, up to but without its TO ROLE; several only where
-// they go together.
+// grants returns GRANT statements without their TO ROLE.
 func grants(statement, message string) []string {
 	verb, kind, name := "", "", ""
 	if found := verbRE.FindStringSubmatch(statement); found != nil {
@@ -40,7 +39,7 @@ func grants(statement, message string) []string {
 	}
 	switch {
 	case kind == "TASK" && (verb != "CREATE" && on == "" || on == "ACCOUNT" || strings.Contains(message, "EXECUTE")):
-		// A serverless task needs both; GRANT takes them in one list.
+		// A serverless task needs both privileges.
 		return []string{"GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT"}
 	case kind == "STORAGE INTEGRATION" && verb == "CREATE":
 		return []string{"GRANT CREATE INTEGRATION ON ACCOUNT"}
@@ -53,7 +52,7 @@ func grants(statement, message string) []string {
 	case on == "SCHEMA":
 		return []string{"GRANT USAGE ON SCHEMA " + which}
 	case verb == "CREATE" && on != "" && on != kind:
-		// What the object is made from or reads: a table of a pipe, a stage of a table.
+		// An object that the new one refers to: a table of a pipe, a stage of a table.
 		return []string{"GRANT OWNERSHIP ON " + on + " " + which}
 	case kind != "":
 		return []string{"GRANT OWNERSHIP ON " + strings.TrimPrefix(kind, "STORAGE ") + " " + name}
@@ -65,12 +64,12 @@ func grants(statement, message string) []string {
 		return []string{"GRANT USAGE ON INTEGRATION " + snowflake.Identifier(found[2])}
 	}
 	if on == "" {
-		return []string{"GRANT <what the message names>"}
+		return []string{"GRANT <the privilege in the message>"}
 	}
 	return []string{"GRANT USAGE ON " + on + " " + which}
 }
 
-// parent is a qualified name without its last part.
+// parent returns a qualified name without its last part.
 func parent(name string) string {
 	parts := nameRE.FindAllString(name, -1)
 	if len(parts) < 2 {

@@ -40,15 +40,16 @@ func scan(rows *sql.Rows) ([]Row, error) {
 
 // Column is a column of a result.
 type Column struct {
-	// Name is as the result has it, in its case.
+	// Name is the name in its original case.
 	Name string
-	// Type is Snowflake's: FIXED, REAL, TEXT, BOOLEAN, DATE, TIMESTAMP_NTZ, VARIANT ….
+	// Type is the driver's name of the type: FIXED, REAL, TEXT, BOOLEAN, DATE,
+	// TIMESTAMP_NTZ, VARIANT and others.
 	Type string
 }
 
-// Stream runs a statement and hands on its result as it comes: its columns
-// once, then row by row. The values of a row are good until the next one. An
-// error of columns or row ends it and is returned as it is.
+// Stream runs a statement and passes its result on while it is received: it calls
+// columns once, then row for each row. The values of a row are valid until the next
+// call. Stream stops at the first error of columns or row and returns it unchanged.
 func (c *Client) Stream(ctx context.Context, statement string, columns func([]Column) error, row func([]any) error) (err error) {
 	rows, err := c.conn.QueryContext(ctx, statement)
 	if err != nil {

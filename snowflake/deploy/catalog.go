@@ -10,101 +10,102 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// unfinished ends the owner in the comment of a pipe that was made but has not
-// been told yet of the files that are there. A run that was cut off in between
-// is so found by the next one.
+// unfinished is appended to the owner in the comment of a pipe that was created
+// but not refreshed yet, so that the next run continues after an interruption.
 const unfinished = "#unfinished"
 
 // found is an object that exists.
 type found struct {
-	row  client.Row
-	mark snowflake.Mark // zero without one
+	row     client.Row
+	comment snowflake.Comment // zero if this project did not write the comment
 }
 
-func (f found) unfinished() bool { return strings.HasSuffix(f.mark.Owner, unfinished) }
+func (f found) unfinished() bool { return strings.HasSuffix(f.comment.Owner, unfinished) }
 
-func (f found) owner() string { return strings.TrimSuffix(f.mark.Owner, unfinished) }
+func (f found) owner() string { return strings.TrimSuffix(f.comment.Owner, unfinished) }
 
-// catalog is what exists of a feed's objects.
+// catalog has the existing objects of a feed.
 type catalog map[snowflake.Kind]found
 
-// ours tells whether the object exists and is this owner's.
-func (c catalog) ours(kind snowflake.Kind, owner string) bool {
+// owned reports whether the object exists and belongs to the owner.
+func (c catalog) owned(kind snowflake.Kind, owner string) bool {
 	f, ok := c[kind]
 	return ok && f.owner() == owner
 }
 
-// inventory has every object of a schema that the feed could have, whatever its
-// way to load is now, in the order of Plan.Objects. They are good for
-// Describe, Drop and what else needs no more than a name.
-func inventory(spec snowflake.Spec) []snowflake.Object {
+// possibleObjects returns every object that a feed may have in its schema,
+// whatever its Load, in the order of Plan.Objects. Only methods that need nothing
+// but the name may be called, such as Describe and Drop.
+func possibleObjects(spec snowflake.Spec) []snowflake.Object {
 	return []snowflake.Object{
-		snowflake.FileFormat{Place: place(spec, "_FORMAT")},
-		snowflake.Stage{Place: place(spec, "_STAGE")},
-		snowflake.Table{Place: place(spec, "")},
-		snowflake.External{Place: place(spec, "")},
-		snowflake.Stream{Place: place(spec, "_STREAM")},
+		snowflake.FileFormat{ObjectName: objectName(spec, "_FORMAT")},
+		snowflake.Stage{ObjectName: objectName(spec, "_STAGE")},
+		snowflake.Table{ObjectName: objectName(spec, "")},
+		snowflake.External{ObjectName: objectName(spec, "")},
+		snowflake.Stream{ObjectName: objectName(spec, "_STREAM")},
 		viewOf(spec),
 		pipeOf(spec),
 		taskOf(spec),
 	}
 }
 
-func place(spec snowflake.Spec, ending string) snowflake.Place {
-	return snowflake.Place{Database: spec.Database, Schema: spec.Schema, Object: spec.Table + ending}
+func objectName(spec snowflake.Spec, ending string) snowflake.ObjectName {
+	return snowflake.ObjectName{Database: spec.Database, Schema: spec.Schema, Object: spec.Table + ending}
 }
 
 func pipeOf(spec snowflake.Spec) snowflake.Pipe {
-	return snowflake.Pipe{Place: place(spec, "_PIPE")}
+	return snowflake.Pipe{ObjectName: objectName(spec, "_PIPE")}
 }
 
 func taskOf(spec snowflake.Spec) snowflake.Task {
-	return snowflake.Task{Place: place(spec, "_TASK")}
+	return snowflake.Task{ObjectName: objectName(spec, "_TASK")}
 }
 
 func viewOf(spec snowflake.Spec) snowflake.View {
-	return snowflake.View{Place: snowflake.Place{Database: spec.Database, Schema: spec.Schema, Object: spec.View}}
+	return snowflake.View{ObjectName: snowflake.ObjectName{Database: spec.Database, Schema: spec.Schema, Object: spec.View}}
 }
 
-// look finds which of the objects exist.
-func look(ctx context.Context, db DB, objects ...snowflake.Object) (catalog, error) {
+// lookup finds which of the objects exist.
+func lookup(ctx context.Context, db DB, objects ...snowflake.Object) (catalog, error) {
 	c := make(catalog)
 	for _, o := range objects {
 		rows, err := db.Query(ctx, o.Describe())
 		if err != nil {
-			return nil, fmt.Errorf("look for %s %s: %w", describeKind(o), o.Name(), err)
+			return nil, fmt.Errorf("describe %s %s: %w", describeKind(o), o.Name(), err)
 		}
 		for _, row := range rows {
-			// External tables are tables to SHOW TABLES.
+			// SHOW TABLES also lists external tables.
 			external := o.Kind() == snowflake.KindTable && strings.HasPrefix(strings.ToUpper(row.Text("is_external")), "Y")
 			if row.Text("name") == o.StoredName() && !external {
-				mark, _ := snowflake.ParseMark(row.Text("comment"))
-				c[o.Kind()] = found{row: row, mark: mark}
+				comment, _ := snowflake.ParseComment(row.Text("comment"))
+				c[o.Kind()] = found{row: row, comment: comment}
 			}
 		}
 	}
 	return c, nil
 }
 
-// guard refuses everything that is not the owner's to change, all at once. A
-// table without a mark is taken as it is: somebody made it for the feed.
-func (c catalog) guard(owner string, objects []snowflake.Object) error {
+// checkOwner returns an error for each object that belongs to another owner. A
+// table that this project did not create is used as it is: a user created it for
+// the feed.
+func (c catalog) checkOwner(owner string, objects []snowflake.Object) error {
 	var errs []error
 	for _, o := range objects {
 		f, exists := c[o.Kind()]
-		adopted := o.Kind() == snowflake.KindTable && f.mark == (snowflake.Mark{})
+		adopted := o.Kind() == snowflake.KindTable && f.comment == (snowflake.Comment{})
 		if exists && !adopted && f.owner() != owner {
-			errs = append(errs, foreign(o, f.owner()))
+			errs = append(errs, ownerError(o, f.owner()))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// foreign says that an object is somebody else's; owner is empty if it has no mark.
-func foreign(o snowflake.Object, owner string) error {
-	of := "has no mark of this project"
+// ownerError is the error that an object belongs to another owner; owner is empty
+// if this project did not create the object.
+func ownerError(o snowflake.Object, owner string) error {
+	reason := "was not created by this project"
 	if owner != "" {
-		of = "belongs to " + owner
+		reason = "belongs to " + owner
 	}
 	field := "Table"
 	switch o.Kind() {
@@ -113,12 +114,12 @@ func foreign(o snowflake.Object, owner string) error {
 	case snowflake.KindStorageIntegration:
 		field = "Integration"
 	}
-	out := "drop it: " + o.Drop()
+	remedy := "drop it: " + o.Drop()
 	if o.Kind() == snowflake.KindTable {
-		// A table without a mark is taken as it is, see guard.
-		out = "take it over with its rows: ALTER TABLE " + o.Name() + " UNSET COMMENT"
+		// Without the comment the table is used as it is, see checkOwner.
+		remedy = "take it over with its rows: ALTER TABLE " + o.Name() + " UNSET COMMENT"
 	}
-	return fmt.Errorf("%s %s exists and %s, so it is left alone; choose another Snowflake.%s, or %s", describeKind(o), o.Name(), of, field, out)
+	return fmt.Errorf("%s %s exists and %s, so it is not changed; choose another Snowflake.%s, or %s", describeKind(o), o.Name(), reason, field, remedy)
 }
 
 func describeKind(o snowflake.Object) string { return strings.ToLower(string(o.Kind())) }

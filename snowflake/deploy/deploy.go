@@ -1,8 +1,3 @@
-// Package deploy brings an account of Snowflake to what a feed's Spec says.
-//
-// Nothing that exists is replaced where others hang on it, and nothing that is
-// as it should be gets a statement: the mark in an object's comment says whose
-// it is and what it was made from. Objects of another owner are never touched.
 package deploy
 
 import (
@@ -15,46 +10,48 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// DB runs statements; *client.Client is one. Exec is for statements that change
-// something, Query for those that only look.
+// DB runs statements. *client.Client implements it.
 type DB interface {
+	// Exec runs a statement that changes something.
 	Exec(ctx context.Context, statement string) error
+	// Query runs a statement that only reads, and returns all rows.
 	Query(ctx context.Context, statement string) ([]client.Row, error)
 }
 
-// Access is what AWS has to know of an integration.
+// Access has the values for the trust policy of the role that an integration assumes.
 type Access struct {
-	// Name is the integration's, as the catalog keeps it.
+	// Name is the name of the integration as Snowflake's catalog has it.
 	Name string
-	// IAMUserARN is the user that assumes the role, one per account of Snowflake.
+	// IAMUserARN is the IAM user that assumes the role. All integrations of a
+	// Snowflake account have the same.
 	IAMUserARN string
-	// ExternalID is what it shows.
+	// ExternalID is the external ID with which it assumes the role.
 	ExternalID string
 }
 
-// Made is what Objects made.
-type Made struct {
+// Result has the names of the objects that Objects created.
+type Result struct {
 	// Table and View are qualified and quoted.
 	Table, View string
-	// NotificationChannel is the ARN of the queue that pipe or external table
-	// hears from; empty for a task.
+	// NotificationChannel is the ARN of the queue that receives notifications for
+	// the pipe or external table; empty for a task.
 	NotificationChannel string
 }
 
-// Integration makes or alters the storage integration, or looks at the existing
-// one that the spec names. It needs no role in AWS yet, and no topic. Where the
-// feed's objects move to another location it first loads what is left in the
-// old one, as long as the role still may read it.
+// Integration creates or alters the storage integration, or reads the existing
+// one that the spec names. Neither the role nor the topic has to exist. If the
+// prefix of the feed's objects changes, it first loads the remaining files of the
+// old prefix, while the role still may read them.
 func Integration(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names) (Access, error) {
 	if names.TopicARN == "" {
-		// A plan is refused without one; this part of it has no use for it.
+		// A plan is invalid without a topic, but the integration does not use it.
 		names.TopicARN = "arn:aws:sns:us-east-1:000000000000:none"
 	}
 	plan, err := spec.Plan(names)
 	if err != nil {
 		return Access{}, err
 	}
-	if err := leaveLocation(ctx, db, spec, names.Owner, plan.StageURL()); err != nil {
+	if err := loadRemaining(ctx, db, spec, names.Owner, plan.StageURL()); err != nil {
 		return Access{}, err
 	}
 	if plan.Integration == nil {
@@ -67,7 +64,7 @@ func Integration(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	case err != nil:
 	default:
 		var change bool
-		if change, err = ours(*plan.Integration, properties["COMMENT"], names.Owner); err == nil && change {
+		if change, err = differs(*plan.Integration, properties["COMMENT"], names.Owner); err == nil && change {
 			err = execAll(ctx, db, plan.Integration.Alter())
 		}
 	}
@@ -77,14 +74,14 @@ func Integration(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	return access(ctx, db, *plan.Integration)
 }
 
-// ours tells whether an object with that comment is to be changed, and refuses
-// one of somebody else's.
-func ours(o snowflake.Object, comment, owner string) (change bool, err error) {
-	mark, marked := snowflake.ParseMark(comment)
-	if !marked || mark.Owner != owner {
-		return false, foreign(o, mark.Owner)
+// differs reports whether the definition of an object with that comment has
+// changed. It returns an error if the object belongs to another owner.
+func differs(o snowflake.Object, text, owner string) (bool, error) {
+	comment, ok := snowflake.ParseComment(text)
+	if !ok || comment.Owner != owner {
+		return false, ownerError(o, comment.Owner)
 	}
-	return mark != o.Mark(), nil
+	return comment != o.Comment(), nil
 }
 
 func existingIntegration(ctx context.Context, db DB, spec snowflake.Spec, url string) (Access, error) {
@@ -99,7 +96,7 @@ func existingIntegration(ctx context.Context, db DB, spec snowflake.Spec, url st
 			return access(ctx, db, integration)
 		}
 	}
-	return Access{}, fmt.Errorf("existing storage integration %s does not allow %s; its owner has to add it: ALTER STORAGE INTEGRATION %s SET STORAGE_ALLOWED_LOCATIONS=(<those it has>,%s)",
+	return Access{}, fmt.Errorf("existing storage integration %s does not allow %s; its owner has to add it: ALTER STORAGE INTEGRATION %s SET STORAGE_ALLOWED_LOCATIONS=(<the existing locations>,%s)",
 		integration.Name(), url, integration.Name(), snowflake.Literal(url))
 }
 
@@ -114,7 +111,7 @@ func access(ctx context.Context, db DB, integration snowflake.StorageIntegration
 		ExternalID: properties["STORAGE_AWS_EXTERNAL_ID"],
 	}
 	if a.IAMUserARN == "" || a.ExternalID == "" {
-		return a, fmt.Errorf("storage integration %s: DESC shows no STORAGE_AWS_IAM_USER_ARN or no STORAGE_AWS_EXTERNAL_ID; is it one for S3?", integration.Name())
+		return a, fmt.Errorf("storage integration %s: DESC returns no STORAGE_AWS_IAM_USER_ARN or no STORAGE_AWS_EXTERNAL_ID; check that it is an integration for S3", integration.Name())
 	}
 	return a, nil
 }

@@ -55,16 +55,17 @@ func names() snowflake.Names {
 	}
 }
 
-func apply(t *testing.T, a *fakesnowflake.Account, spec snowflake.Spec, n snowflake.Names) (deploy.Made, error) {
+func apply(t *testing.T, a *fakesnowflake.Account, spec snowflake.Spec, n snowflake.Names) (deploy.Result, error) {
 	t.Helper()
 	if _, err := deploy.Integration(t.Context(), a, spec, n); err != nil {
-		return deploy.Made{}, err
+		return deploy.Result{}, err
 	}
 	return deploy.Objects(t.Context(), a, spec, n)
 }
 
-// made returns an account with the spec's objects and no memory of their statements.
-func made(t *testing.T, spec snowflake.Spec) *fakesnowflake.Account {
+// deployed returns an account with the spec's objects, whose list of statements is
+// empty.
+func deployed(t *testing.T, spec snowflake.Spec) *fakesnowflake.Account {
 	t.Helper()
 	a := &fakesnowflake.Account{}
 	if _, err := apply(t, a, spec, names()); err != nil {
@@ -120,20 +121,20 @@ func TestCreate(t *testing.T) {
 			if test.spec.Load == snowflake.Bulk {
 				queue = ""
 			}
-			if want := (deploy.Made{Table: table, View: view, NotificationChannel: queue}); got != want {
-				t.Errorf("made %+v, want %+v", got, want)
+			if want := (deploy.Result{Table: table, View: view, NotificationChannel: queue}); got != want {
+				t.Errorf("result %+v, want %+v", got, want)
 			}
 			if _, err := apply(t, a, test.spec, names()); err != nil {
 				t.Fatal(err)
 			}
 			if again := a.Take(); len(again) > 0 {
-				t.Errorf("the second time: %q", again)
+				t.Errorf("the second deployment runs %q", again)
 			}
 		})
 	}
 }
 
-func TestIntegrationTellsWhatTheRoleTrusts(t *testing.T) {
+func TestIntegrationReturnsAccess(t *testing.T) {
 	n := names()
 	n.TopicARN = ""
 	got, err := deploy.Integration(t.Context(), &fakesnowflake.Account{}, parts(), n)
@@ -148,43 +149,43 @@ func TestExistingIntegration(t *testing.T) {
 	spec.Integration, spec.ExistingIntegration, spec.ExternalID = "SHARED", true, ""
 	a := &fakesnowflake.Account{}
 	if _, err := deploy.Integration(t.Context(), a, spec, names()); !errors.Is(err, client.ErrNotFound) {
-		t.Errorf("a missing one: %v", err)
+		t.Errorf("missing integration: %v", err)
 	}
-	a.Add(fakesnowflake.Object{Kind: "STORAGE INTEGRATION", Name: `"SHARED"`, Text: "STORAGE_AWS_EXTERNAL_ID='theirs' STORAGE_ALLOWED_LOCATIONS=('s3://other/')"})
+	a.Add(fakesnowflake.Object{Kind: "STORAGE INTEGRATION", Name: `"SHARED"`, Text: "STORAGE_AWS_EXTERNAL_ID='other' STORAGE_ALLOWED_LOCATIONS=('s3://other/')"})
 	_, err := deploy.Integration(t.Context(), a, spec, names())
 	contains(t, err, "does not allow s3://landing-bucket/landing/orders/", "ALTER STORAGE INTEGRATION")
-	a.Object(snowflake.KindStorageIntegration, `"SHARED"`).Text = "STORAGE_AWS_EXTERNAL_ID='theirs' STORAGE_ALLOWED_LOCATIONS=('s3://landing-bucket/')"
+	a.Object(snowflake.KindStorageIntegration, `"SHARED"`).Text = "STORAGE_AWS_EXTERNAL_ID='other' STORAGE_ALLOWED_LOCATIONS=('s3://landing-bucket/')"
 	got, err := deploy.Integration(t.Context(), a, spec, names())
-	if want := (deploy.Access{Name: "SHARED", IAMUserARN: fakesnowflake.IAMUserARN, ExternalID: "theirs"}); err != nil || got != want {
+	if want := (deploy.Access{Name: "SHARED", IAMUserARN: fakesnowflake.IAMUserARN, ExternalID: "other"}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	if err := deploy.DropIntegration(t.Context(), a, spec, names()); err != nil || len(a.Take()) > 0 {
-		t.Errorf("drop: %v; an existing integration was touched", err)
+		t.Errorf("drop: %v; the existing integration was changed", err)
 	}
 }
 
-func TestForeignObjectsAreRefused(t *testing.T) {
-	other := snowflake.Mark{Owner: "999/us-east-1/Theirs", Definition: "0123456789abcdef"}.String()
+func TestObjectsOfOtherOwners(t *testing.T) {
+	other := snowflake.Comment{Owner: "999/us-east-1/Other", Definition: "0123456789abcdef"}.String()
 	a := &fakesnowflake.Account{}
 	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: stage, Comment: other})
-	a.Add(fakesnowflake.Object{Kind: "VIEW", Name: view, Comment: "of mine"})
+	a.Add(fakesnowflake.Object{Kind: "VIEW", Name: view, Comment: "by hand"})
 	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: other})
 	_, err := deploy.Objects(t.Context(), a, parts(), names())
-	contains(t, err, "stage "+stage, "belongs to 999/us-east-1/Theirs", "choose another Snowflake.Table", "view "+view, "has no mark", "choose another Snowflake.View",
+	contains(t, err, "stage "+stage, "belongs to 999/us-east-1/Other", "choose another Snowflake.Table", "view "+view, "was not created by this project", "choose another Snowflake.View",
 		"or take it over with its rows: ALTER TABLE "+table+" UNSET COMMENT")
 	if strings.Contains(err.Error(), "DROP TABLE") {
-		t.Errorf("it offers to drop rows: %v", err)
+		t.Errorf("the remedy would drop rows: %v", err)
 	}
 	a.Add(fakesnowflake.Object{Kind: "STORAGE INTEGRATION", Name: `"ORDERS_INTEGRATION"`, Comment: other})
 	_, err = deploy.Integration(t.Context(), a, parts(), names())
 	contains(t, err, "belongs to 999", "choose another Snowflake.Integration")
 	if got := a.Take(); len(got) > 0 {
-		t.Errorf("changed before it refused: %q", got)
+		t.Errorf("changed before the error: %q", got)
 	}
 }
 
-// An underscore stands for any character in SHOW … LIKE.
-func TestSimilarNamesAreOthers(t *testing.T) {
+// An underscore matches any character in SHOW … LIKE.
+func TestSimilarNames(t *testing.T) {
 	a := &fakesnowflake.Account{}
 	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: schema + `"ORDERSXSTAGE"`, Comment: "another"})
 	if _, err := apply(t, a, parts(), names()); err != nil {
@@ -192,38 +193,38 @@ func TestSimilarNamesAreOthers(t *testing.T) {
 	}
 }
 
-func TestTableWithoutMarkIsAdopted(t *testing.T) {
+func TestTableCreatedByHand(t *testing.T) {
 	a := &fakesnowflake.Account{}
-	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: "of mine", Columns: []string{`"DATA"`, `"ID"`}})
+	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: "by hand", Columns: []string{`"DATA"`, `"ID"`}})
 	if _, err := apply(t, a, parts(), names()); err != nil {
 		t.Fatal(err)
 	}
 	inOrder(t, a.Take(), "ALTER TABLE "+table+` ADD COLUMN IF NOT EXISTS "FEED"`)
 	o := a.Object(snowflake.KindTable, table)
-	if o.Comment != "of mine" || !slices.Contains(o.Columns, `"_LOADED_AT"`) {
+	if o.Comment != "by hand" || !slices.Contains(o.Columns, `"_LOADED_AT"`) {
 		t.Errorf("table %+v", o)
 	}
 	spec := parts()
 	spec.DropTables = true
 	if err := deploy.DropObjects(t.Context(), a, spec, names()); err != nil || a.Object(snowflake.KindTable, table) == nil {
-		t.Errorf("drop: %v; the table is somebody else's and must stay", err)
+		t.Errorf("drop: %v; the feed does not own the table, so it must stay", err)
 	}
 }
 
-func TestColumnMore(t *testing.T) {
-	a := made(t, files("id"))
+func TestAddedColumn(t *testing.T) {
+	a := deployed(t, files("id"))
 	if _, err := apply(t, a, files("id", "name"), names()); err != nil {
 		t.Fatal(err)
 	}
 	got := a.Take()
 	inOrder(t, got, "ALTER TABLE "+table+` ADD COLUMN IF NOT EXISTS "NAME" VARCHAR`, "ALTER TABLE "+table+" SET COMMENT=", "CREATE OR REPLACE VIEW")
 	if len(got) != 3 {
-		t.Errorf("more than that: %q", got)
+		t.Errorf("further statements: %q", got)
 	}
 }
 
 func TestSchedule(t *testing.T) {
-	a := made(t, bulk(parts()))
+	a := deployed(t, bulk(parts()))
 	spec := bulk(parts())
 	spec.Schedule = "5 4 * * *"
 	if _, err := apply(t, a, spec, names()); err != nil {
@@ -232,25 +233,25 @@ func TestSchedule(t *testing.T) {
 	got := a.Take()
 	inOrder(t, got, "ALTER TASK "+task+" SUSPEND", "CREATE OR ALTER TASK", "ALTER TASK "+task+" RESUME")
 	if len(got) != 3 {
-		t.Errorf("more than that: %q", got)
+		t.Errorf("further statements: %q", got)
 	}
 	a.Object(snowflake.KindTask, task).State = "suspended"
 	if _, err := apply(t, a, spec, names()); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.Take(); len(got) != 1 || !strings.HasSuffix(got[0], "RESUME") {
-		t.Errorf("a task left suspended: %q", got)
+		t.Errorf("a suspended task: %q", got)
 	}
 }
 
-func TestAccessIsWaitedFor(t *testing.T) {
+func TestWaitForAccess(t *testing.T) {
 	const denied = `{"status":"failure","actions":{"LIST":{"status":"failure","message":"Error assuming AWS_ROLE. Please verify the role and externalId"}}}`
 	tests := map[string]struct {
 		after time.Duration
-		want  []string // of the error; nil: it works in the end
+		want  []string // parts of the error; nil for success
 	}{
-		"role shows late": {40 * time.Second, nil},
-		"role never":      {time.Hour, []string{"Error assuming AWS_ROLE", "role arn:aws:iam::111111111111:role/orders-snowflake", `external ID "stack-orders"`, "s3://landing-bucket/landing/orders/"}},
+		"role propagates late": {40 * time.Second, nil},
+		"role never":           {time.Hour, []string{"Error assuming AWS_ROLE", "role arn:aws:iam::111111111111:role/orders-snowflake", `external ID "stack-orders"`, "s3://landing-bucket/landing/orders/"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +273,7 @@ func TestAccessIsWaitedFor(t *testing.T) {
 				}
 				contains(t, err, test.want...)
 				if waited != 2*time.Minute || len(a.Take()) > 0 {
-					t.Errorf("gave up after %s", waited)
+					t.Errorf("failed after %s", waited)
 				}
 			})
 		})
@@ -280,65 +281,65 @@ func TestAccessIsWaitedFor(t *testing.T) {
 }
 
 func TestMissingDatabase(t *testing.T) {
-	gone := &client.Error{Class: client.ErrNotFound, Err: errors.New("Database 'RAW' does not exist or not authorized")}
-	a := &fakesnowflake.Account{Fail: func(string) error { return gone }}
+	missing := &client.Error{Class: client.ErrNotFound, Err: errors.New("Database 'RAW' does not exist or not authorized")}
+	a := &fakesnowflake.Account{Fail: func(string) error { return missing }}
 	if _, err := deploy.Objects(t.Context(), a, parts(), names()); !errors.Is(err, client.ErrNotFound) {
-		t.Errorf("make: %v", err)
+		t.Errorf("create: %v", err)
 	}
 	if err := deploy.DropObjects(t.Context(), a, parts(), names()); err != nil {
-		t.Errorf("drop: %v; what is in no schema needs no drop", err)
+		t.Errorf("drop: %v; objects of a missing schema need no drop", err)
 	}
 }
 
 func TestDrop(t *testing.T) {
 	spec := parts()
 	spec.Stream = true
-	a := made(t, spec)
+	a := deployed(t, spec)
 	a.Add(fakesnowflake.Object{Kind: "STAGE", Name: `"RAW"."OTHER"."ORDERS_STAGE"`, Comment: a.Object(snowflake.KindStage, stage).Comment})
 	if err := errors.Join(deploy.DropObjects(t.Context(), a, spec, names()), deploy.DropIntegration(t.Context(), a, spec, names())); err != nil {
 		t.Fatal(err)
 	}
 	inOrder(t, a.Take(), "DROP PIPE", "DROP VIEW", "DROP STREAM", "DROP STAGE", "DROP FILE FORMAT", "DROP STORAGE INTEGRATION")
 	if got, want := a.Objects(), []string{`STAGE "RAW"."OTHER"."ORDERS_STAGE"`, "TABLE " + table}; !slices.Equal(got, want) {
-		t.Errorf("left: %q, want %q", got, want)
+		t.Errorf("remaining: %q, want %q", got, want)
 	}
 	spec.DropTables = true
 	if err := deploy.DropObjects(t.Context(), a, spec, names()); err != nil || a.Object(snowflake.KindTable, table) != nil {
-		t.Errorf("drop with DropTables: %v, left %q", err, a.Objects())
+		t.Errorf("drop with DropTables: %v, remaining %q", err, a.Objects())
 	}
 }
 
-func TestDropLeavesWhatIsNotOurs(t *testing.T) {
-	a := made(t, parts())
+func TestDropKeepsObjectsOfOtherOwners(t *testing.T) {
+	a := deployed(t, parts())
 	n := names()
 	n.Owner = "111111111111/eu-central-1/Other"
 	if err := errors.Join(deploy.DropObjects(t.Context(), a, parts(), n), deploy.DropIntegration(t.Context(), a, parts(), n)); err != nil || len(a.Take()) > 0 {
-		t.Errorf("drop: %v; something of another owner was dropped", err)
+		t.Errorf("drop: %v; an object of another owner was dropped", err)
 	}
 }
 
-// A table of another name is a replacement: the new one is made, then the old
-// one is deleted, and the view that both name is the new one's by then.
+// Another table name replaces the custom resource: the new objects are created, then
+// the old ones are dropped. A view that both name belongs to the new ones by then.
 func TestRename(t *testing.T) {
-	old, now := parts(), parts()
-	old.View, now.View, now.Table = "V", "V", "ORDERS2"
-	a := made(t, old)
-	if _, err := apply(t, a, now, names()); err != nil {
+	old, renamed := parts(), parts()
+	old.View, renamed.View, renamed.Table = "V", "V", "ORDERS2"
+	a := deployed(t, old)
+	if _, err := apply(t, a, renamed, names()); err != nil {
 		t.Fatal(err)
 	}
 	if err := deploy.DropObjects(t.Context(), a, old, names()); err != nil {
 		t.Fatal(err)
 	}
 	if a.Object(snowflake.KindView, schema+`"V"`) == nil || a.Object(snowflake.KindPipe, pipe) != nil || a.Object(snowflake.KindPipe, schema+`"ORDERS2_PIPE"`) == nil {
-		t.Errorf("left: %q", a.Objects())
+		t.Errorf("remaining: %q", a.Objects())
 	}
-	renamed := now
-	renamed.View = "W"
-	if _, err := apply(t, a, renamed, names()); err != nil {
+	newView := renamed
+	newView.View = "W"
+	if _, err := apply(t, a, newView, names()); err != nil {
 		t.Fatal(err)
 	}
-	if err := deploy.DropRenamed(t.Context(), a, now, renamed, names()); err != nil || a.Object(snowflake.KindView, schema+`"V"`) != nil {
-		t.Errorf("the view's old name: %v, left %q", err, a.Objects())
+	if err := deploy.DropRenamed(t.Context(), a, renamed, newView, names()); err != nil || a.Object(snowflake.KindView, schema+`"V"`) != nil {
+		t.Errorf("the view's old name: %v, remaining %q", err, a.Objects())
 	}
 }
 

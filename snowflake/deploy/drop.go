@@ -12,7 +12,7 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// DropIntegration drops the integration, if it is the feed's own.
+// DropIntegration drops the integration if the feed owns it.
 func DropIntegration(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names) error {
 	spec = spec.WithDefaults()
 	if spec.ExistingIntegration {
@@ -26,7 +26,7 @@ func DropIntegration(ctx context.Context, db DB, spec snowflake.Spec, names snow
 	if err != nil {
 		return fmt.Errorf("storage integration %s: %w", integration.Name(), err)
 	}
-	if mark, ok := snowflake.ParseMark(properties["COMMENT"]); !ok || mark.Owner != names.Owner {
+	if comment, ok := snowflake.ParseComment(properties["COMMENT"]); !ok || comment.Owner != names.Owner {
 		return nil
 	}
 	if err := db.Exec(ctx, integration.Drop()); err != nil {
@@ -35,16 +35,17 @@ func DropIntegration(ctx context.Context, db DB, spec snowflake.Spec, names snow
 	return nil
 }
 
-// DropObjects drops what Objects made with that spec, in reverse, as far as it
-// is the feed's own. The table stays unless the spec has DropTables. It leaves
-// a view alone that shows another table by now: the feed's next table took it over.
+// DropObjects drops the objects that Objects created with the spec and that the
+// feed owns, in reverse order. The table is kept unless the spec has DropTables. A
+// view whose query uses another table is kept as well: it belongs to the feed's
+// new table.
 func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names) error {
 	spec = spec.WithDefaults()
-	objects := inventory(spec)
-	exist, err := look(ctx, db, objects...)
+	objects := possibleObjects(spec)
+	existing, err := lookup(ctx, db, objects...)
 	if errors.Is(err, client.ErrNotFound) {
-		// Somebody dropped the schema, and all that was in it; or took the role's
-		// right to see it, which Snowflake does not tell apart.
+		// The schema with its objects was dropped, or the role is not authorized to
+		// see it: Snowflake does not distinguish the two.
 		slog.WarnContext(ctx, "nothing dropped", "error", err.Error())
 		return nil
 	}
@@ -53,10 +54,10 @@ func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	}
 	var errs []error
 	for _, o := range slices.Backward(objects) {
-		if !exist.ours(o.Kind(), names.Owner) || o.Kind() == snowflake.KindTable && !spec.DropTables {
+		if !existing.owned(o.Kind(), names.Owner) || o.Kind() == snowflake.KindTable && !spec.DropTables {
 			continue
 		}
-		if o.Kind() == snowflake.KindView && !shows(exist[o.Kind()].row, place(spec, "").Name()) {
+		if o.Kind() == snowflake.KindView && !uses(existing[o.Kind()].row, objectName(spec, "").Name()) {
 			continue
 		}
 		if err := db.Exec(ctx, o.Drop()); err != nil {
@@ -66,23 +67,23 @@ func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	return errors.Join(errs...)
 }
 
-// DropRenamed drops the view of the old spec where the new one has another name
-// for it.
+// DropRenamed drops the view of the old spec if the new one names it differently.
 func DropRenamed(ctx context.Context, db DB, old, spec snowflake.Spec, names snowflake.Names) error {
 	old, spec = old.WithDefaults(), spec.WithDefaults()
 	view := viewOf(old)
 	if view.Name() == viewOf(spec).Name() {
 		return nil
 	}
-	exist, err := look(ctx, db, view)
-	if err != nil || !exist.ours(view.Kind(), names.Owner) || !shows(exist[view.Kind()].row, place(old, "").Name()) {
+	existing, err := lookup(ctx, db, view)
+	if err != nil || !existing.owned(view.Kind(), names.Owner) || !uses(existing[view.Kind()].row, objectName(old, "").Name()) {
 		return err
 	}
 	return db.Exec(ctx, view.Drop())
 }
 
-// shows tells whether the view's text, as far as the role may see it, has the table.
-func shows(view client.Row, table string) bool {
+// uses reports whether the view's query contains the table. The query is empty if
+// the role may not see it; the result is then true.
+func uses(view client.Row, table string) bool {
 	text := view.Text("text")
 	return text == "" || strings.Contains(text, table)
 }

@@ -19,9 +19,9 @@ func otherTopic() snowflake.Names {
 	return n
 }
 
-func TestChangedPipeIsExchanged(t *testing.T) {
+func TestReplacePipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := made(t, parts())
+		a := deployed(t, parts())
 		a.Pending = 3
 		if _, err := apply(t, a, parts(), otherTopic()); err != nil {
 			t.Fatal(err)
@@ -34,14 +34,14 @@ func TestChangedPipeIsExchanged(t *testing.T) {
 			t.Errorf("%d pending, %+v", a.Pending, a.Object(snowflake.KindPipe, pipe))
 		}
 		if _, err := apply(t, a, parts(), otherTopic()); err != nil || len(a.Take()) > 0 {
-			t.Errorf("the second time: %v", err)
+			t.Errorf("the second deployment: %v", err)
 		}
 	})
 }
 
-func TestPipeThatDoesNotDrainGoesOn(t *testing.T) {
+func TestPipeThatDoesNotDrainIsResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := made(t, parts())
+		a := deployed(t, parts())
 		a.Pending = 1e6
 		_, err := apply(t, a, parts(), otherTopic())
 		contains(t, err, "pending", "nothing was changed")
@@ -52,16 +52,16 @@ func TestPipeThatDoesNotDrainGoesOn(t *testing.T) {
 	})
 }
 
-// A run cut off between the new pipe and its refresh is made good by the next,
-// which must not take the pipe for finished.
+// If a run is interrupted between the creation of the new pipe and its refresh, the
+// next run repeats the refresh.
 func TestUnfinishedPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := made(t, parts())
+		a := deployed(t, parts())
 		replaced := false
 		a.Fail = func(statement string) error {
 			replaced = replaced || strings.HasPrefix(statement, "CREATE OR REPLACE PIPE")
 			if replaced && strings.Contains(statement, "REFRESH") {
-				return errors.New("cut off")
+				return errors.New("interrupted")
 			}
 			return nil
 		}
@@ -76,7 +76,7 @@ func TestUnfinishedPipe(t *testing.T) {
 		got := a.Take()
 		inOrder(t, got, "CREATE OR REPLACE PIPE", "ALTER PIPE "+pipe+" REFRESH", "ALTER PIPE "+pipe+" SET COMMENT=")
 		if strings.Contains(strings.Join(got, "\n"), "MODIFIED_AFTER") {
-			t.Errorf("bounded, though nobody knows since when: %q", got)
+			t.Errorf("refreshed since a time, though not all files before it were loaded: %q", got)
 		}
 	})
 }
@@ -90,7 +90,7 @@ func TestPausedAndBrokenPipes(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := made(t, parts())
+				a := deployed(t, parts())
 				a.Object(snowflake.KindPipe, pipe).State = test.state
 				_, err := apply(t, a, parts(), names())
 				if test.err != "" {
@@ -106,10 +106,10 @@ func TestPausedAndBrokenPipes(t *testing.T) {
 	}
 }
 
-func TestMovedLocation(t *testing.T) {
+func TestChangedPrefix(t *testing.T) {
 	tests := map[string]struct {
 		spec   snowflake.Spec
-		before []string // by Integration, while the role still reads the old location
+		before []string // by Integration, while the role still reads the old prefix
 		after  []string
 	}{
 		"pipe": {
@@ -127,7 +127,7 @@ func TestMovedLocation(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := made(t, test.spec)
+				a := deployed(t, test.spec)
 				spec := test.spec
 				spec.Prefix = "in/new/"
 				if _, err := deploy.Integration(t.Context(), a, spec, names()); err != nil {
@@ -140,7 +140,7 @@ func TestMovedLocation(t *testing.T) {
 				got := a.Take()
 				inOrder(t, got, test.after...)
 				if strings.Contains(strings.Join(got, "\n"), "MODIFIED_AFTER") {
-					t.Errorf("files that were in the new location before are passed over: %q", got)
+					t.Errorf("existing files of the new prefix are not loaded: %q", got)
 				}
 			})
 		})
@@ -160,34 +160,34 @@ func TestSwitchingLoad(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := made(t, test.from)
+				a := deployed(t, test.from)
 				if _, err := apply(t, a, test.to, names()); err != nil {
 					t.Fatal(err)
 				}
 				inOrder(t, a.Take(), test.want...)
 				if _, err := apply(t, a, test.to, names()); err != nil || len(a.Take()) > 0 {
-					t.Errorf("the second time: %v", err)
+					t.Errorf("the second deployment: %v", err)
 				}
 			})
 		})
 	}
 }
 
-func TestTableDoesNotBecomeExternal(t *testing.T) {
-	a := made(t, parts())
+func TestTableCannotBecomeExternal(t *testing.T) {
+	a := deployed(t, parts())
 	_, err := apply(t, a, external(parts()), names())
 	contains(t, err, "has rows", "choose another Snowflake.Table")
 	if got := a.Take(); len(got) > 0 {
-		t.Errorf("changed before it refused: %q", got)
+		t.Errorf("changed before the error: %q", got)
 	}
 }
 
-// The view would take the rows of the one kind for a single record of the other.
-func TestRowsOfAnotherKindAreRefused(t *testing.T) {
+// The view would return rows from another source as a single record.
+func TestRowsFromAnotherSource(t *testing.T) {
 	changes, ndjson := parts(), parts()
 	changes.From = snowflake.FromTable
 	ndjson.From, ndjson.Prefix, ndjson.Format.Kind = snowflake.FromFiles, "in/", feed.NDJSON
-	for name, test := range map[string]struct{ old, now snowflake.Spec }{
+	for name, test := range map[string]struct{ old, changed snowflake.Spec }{
 		"parts to table":       {parts(), changes},
 		"table to parts":       {bulk(changes), bulk(parts())},
 		"parts to files":       {parts(), ndjson},
@@ -196,22 +196,23 @@ func TestRowsOfAnotherKindAreRefused(t *testing.T) {
 		"table to other loads": {changes, bulk(parts())},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := made(t, test.old)
-			_, err := deploy.Objects(t.Context(), a, test.now, names())
-			contains(t, err, `the rows of From "`+string(test.old.From)+`"`, "choose another Snowflake.Table", "ALTER TABLE "+table+" RENAME TO")
+			a := deployed(t, test.old)
+			_, err := deploy.Objects(t.Context(), a, test.changed, names())
+			contains(t, err, `has rows of From "`+string(test.old.From)+`"`, "choose another Snowflake.Table", "ALTER TABLE "+table+" RENAME TO")
 			if got := a.Take(); len(got) > 0 {
-				t.Errorf("changed before it refused: %q", got)
+				t.Errorf("changed before the error: %q", got)
 			}
 		})
 	}
 }
 
-// A run is cut off between the stage and what reads it. Whoever comes next, on
-// the way back or onwards, must not take what is there for up to date.
-func TestMoveThatWasCutOff(t *testing.T) {
+// If a run is interrupted between the change of the stage and that of the pipe or
+// external table, the next run, with the old or the new spec, must not treat them as
+// up to date.
+func TestInterruptedChangeOfPrefix(t *testing.T) {
 	tests := map[string]struct {
-		spec        snowflake.Spec
-		cut, renews string
+		spec                 snowflake.Spec
+		interrupted, refresh string
 	}{
 		"pipe":           {files("id"), "CREATE OR REPLACE PIPE", "ALTER PIPE " + pipe + " REFRESH"},
 		"external table": {external(files("id")), "CREATE OR REPLACE EXTERNAL TABLE", "ALTER EXTERNAL TABLE " + table + " REFRESH"},
@@ -219,13 +220,13 @@ func TestMoveThatWasCutOff(t *testing.T) {
 	for name, test := range tests {
 		moved := test.spec
 		moved.Prefix = "in/new/"
-		for way, next := range map[string]snowflake.Spec{"back": test.spec, "onwards": moved} {
-			t.Run(name+" "+way, func(t *testing.T) {
+		for direction, next := range map[string]snowflake.Spec{"rollback": test.spec, "retry": moved} {
+			t.Run(name+" "+direction, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					a := made(t, test.spec)
+					a := deployed(t, test.spec)
 					a.Fail = func(statement string) error {
-						if strings.HasPrefix(statement, test.cut) {
-							return errors.New("cut off")
+						if strings.HasPrefix(statement, test.interrupted) {
+							return errors.New("interrupted")
 						}
 						return nil
 					}
@@ -238,12 +239,12 @@ func TestMoveThatWasCutOff(t *testing.T) {
 						t.Fatal(err)
 					}
 					got := a.Take()
-					inOrder(t, got, test.cut, test.renews)
+					inOrder(t, got, test.interrupted, test.refresh)
 					if strings.Contains(strings.Join(got, "\n"), "MODIFIED_AFTER") {
-						t.Errorf("bounded, though nobody knows since when: %q", got)
+						t.Errorf("refreshed since a time, though not all files before it were loaded: %q", got)
 					}
 					if _, err := apply(t, a, next, names()); err != nil || len(a.Take()) > 0 {
-						t.Errorf("the second time: %v", err)
+						t.Errorf("the second deployment: %v", err)
 					}
 				})
 			})
@@ -251,29 +252,29 @@ func TestMoveThatWasCutOff(t *testing.T) {
 	}
 }
 
-// An external table keeps the hidden ID of its format, which a format of another
-// type does not have.
-func TestExternalTableFollowsItsFormat(t *testing.T) {
+// An external table refers to its format by an internal ID, which changes when the
+// format is created again with another type.
+func TestExternalTableWithNewFormat(t *testing.T) {
 	ndjson := external(files())
 	ndjson.Format = feed.Format{Kind: feed.NDJSON}
-	a := made(t, external(files("id")))
+	a := deployed(t, external(files("id")))
 	if _, err := apply(t, a, ndjson, names()); err != nil {
 		t.Fatal(err)
 	}
 	inOrder(t, a.Take(), "DROP FILE FORMAT", "CREATE FILE FORMAT", "CREATE OR REPLACE EXTERNAL TABLE")
 }
 
-func TestTaskThatFailsKeepsItsFiles(t *testing.T) {
-	a := made(t, bulk(parts()))
+func TestFailedTaskIsNotDropped(t *testing.T) {
+	a := deployed(t, bulk(parts()))
 	a.RunState = "FAILED"
 	_, err := apply(t, a, parts(), names())
-	contains(t, err, "FAILED: as the test wants", "nothing was changed", "DROP TASK")
+	contains(t, err, "FAILED: error of the test", "nothing was changed", "DROP TASK")
 	if a.Object(snowflake.KindTask, task) == nil {
-		t.Error("the task was dropped with files that it has not loaded")
+		t.Error("the task was dropped before it loaded its remaining files")
 	}
 }
 
-func TestRoleIsWaitedForAgain(t *testing.T) {
+func TestRetryWhileRolePropagates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failures := 2
 		a := &fakesnowflake.Account{}

@@ -11,61 +11,63 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// Objects makes or alters everything of the feed but the integration, which has
-// to be there with a role that works or will within two minutes. What is as it
-// should be gets no statement.
-func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names) (Made, error) {
+// Objects creates or alters all objects of the feed except the integration, which
+// must exist. It waits up to two minutes until the integration's role works. An
+// unchanged object gets no statement. Where Load, prefix or definition of the
+// pipe changes, the files that are not loaded yet are loaded first.
+func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names) (Result, error) {
 	plan, err := spec.Plan(names)
 	if err != nil {
-		return Made{}, err
+		return Result{}, err
 	}
 	spec = spec.WithDefaults()
-	objects := inventory(spec)
-	exist, err := look(ctx, db, objects...)
+	objects := possibleObjects(spec)
+	existing, err := lookup(ctx, db, objects...)
 	if err != nil {
-		return Made{}, err
+		return Result{}, err
 	}
-	if err := errors.Join(exist.guard(names.Owner, objects), exist.clash(spec, plan)); err != nil {
-		return Made{}, err
+	if err := errors.Join(existing.checkOwner(names.Owner, objects), existing.checkTable(spec, plan)); err != nil {
+		return Result{}, err
 	}
 	if err := waitForAccess(ctx, db, spec, names, plan.StageURL()); err != nil {
-		return Made{}, err
+		return Result{}, err
 	}
-	a := apply{db: db, spec: spec, plan: plan, exist: exist, started: time.Now()}
-	if stage, ok := exist[snowflake.KindStage]; ok {
+	a := apply{db: db, spec: spec, plan: plan, existing: existing, started: time.Now()}
+	if stage, ok := existing[snowflake.KindStage]; ok {
 		a.moved = stage.row.Text("url") != plan.StageURL()
 	}
-	if err := a.retire(ctx); err != nil {
-		return Made{}, err
+	if err := a.dropObsolete(ctx); err != nil {
+		return Result{}, err
 	}
 	for _, o := range plan.Objects() {
 		if err := a.object(ctx, o); err != nil {
-			return Made{}, fmt.Errorf("%s %s: %w", describeKind(o), o.Name(), err)
+			return Result{}, fmt.Errorf("%s %s: %w", describeKind(o), o.Name(), err)
 		}
 	}
-	return a.made(ctx)
+	return a.result(ctx)
 }
 
 // apply is one run of Objects.
 type apply struct {
-	db      DB
-	spec    snowflake.Spec
-	plan    snowflake.Plan
-	exist   catalog
-	started time.Time
-	// moved: the stage showed another location before. What is there has been
-	// loaded by Integration.
+	db       DB
+	spec     snowflake.Spec
+	plan     snowflake.Plan
+	existing catalog
+	started  time.Time
+	// moved is set if the stage had another URL. Integration has loaded the files
+	// of that URL.
 	moved bool
-	// covered: until started, a task that this run retires has loaded everything.
-	covered bool
-	// rebased: the stream's table is another one than before.
-	rebased bool
+	// loadedByTask is set if a task that this run drops has loaded all files that
+	// existed at started.
+	loadedByTask bool
+	// newStreamTable is set if the table of the stream was replaced.
+	newStreamTable bool
 }
 
-// retire drops what loaded before and does not belong to the plan any more,
-// after it has loaded what it has still to load.
-func (a *apply) retire(ctx context.Context) error {
-	if _, ok := a.exist[snowflake.KindPipe]; ok && a.plan.Pipe == nil {
+// dropObsolete drops the pipe, task, external table and stream that are not part of
+// the plan, after the pipe or task has loaded the remaining files.
+func (a *apply) dropObsolete(ctx context.Context) error {
+	if _, ok := a.existing[snowflake.KindPipe]; ok && a.plan.Pipe == nil {
 		pipe := pipeOf(a.spec)
 		if !a.moved {
 			if err := drain(ctx, a.db, pipe, time.Now().Add(-lookBack)); err != nil {
@@ -76,70 +78,71 @@ func (a *apply) retire(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, ok := a.exist[snowflake.KindTask]; ok && a.plan.Task == nil {
+	if _, ok := a.existing[snowflake.KindTask]; ok && a.plan.Task == nil {
 		task := taskOf(a.spec)
 		if !a.moved {
 			if err := runOnce(ctx, a.db, task); err != nil {
 				return err
 			}
-			a.covered = true
+			a.loadedByTask = true
 		}
 		if err := a.drop(ctx, task); err != nil {
 			return err
 		}
 	}
-	if _, ok := a.exist[snowflake.KindExternalTable]; ok && a.plan.ExternalTable == nil {
-		a.rebased = true
-		if err := a.drop(ctx, snowflake.External{Place: place(a.spec, "")}); err != nil {
+	if _, ok := a.existing[snowflake.KindExternalTable]; ok && a.plan.ExternalTable == nil {
+		a.newStreamTable = true
+		if err := a.drop(ctx, snowflake.External{ObjectName: objectName(a.spec, "")}); err != nil {
 			return err
 		}
 	}
-	if _, ok := a.exist[snowflake.KindStream]; ok && a.plan.Stream == nil {
-		return a.drop(ctx, snowflake.Stream{Place: place(a.spec, "_STREAM")})
+	if _, ok := a.existing[snowflake.KindStream]; ok && a.plan.Stream == nil {
+		return a.drop(ctx, snowflake.Stream{ObjectName: objectName(a.spec, "_STREAM")})
 	}
 	return nil
 }
 
 func (a *apply) drop(ctx context.Context, o snowflake.Object) error {
-	delete(a.exist, o.Kind())
+	delete(a.existing, o.Kind())
 	return a.db.Exec(ctx, o.Drop())
 }
 
-// object brings one object to the plan.
+// object creates or alters one object.
 func (a *apply) object(ctx context.Context, o snowflake.Object) error {
-	f, exists := a.exist[o.Kind()]
-	same := exists && f.mark == o.Mark()
+	f, exists := a.existing[o.Kind()]
+	same := exists && f.comment == o.Comment()
 	switch o := o.(type) {
 	case snowflake.StorageIntegration:
-		return nil // made by Integration, before the role
+		return nil // created by Integration, before the role
 	case snowflake.Table:
 		if exists && !same {
 			return a.table(ctx, o, f)
 		}
 	case snowflake.Stage:
 		if exists && a.moved {
-			if err := a.unsettle(ctx); err != nil {
+			if err := a.markUnfinished(ctx); err != nil {
 				return err
 			}
 		}
 	case snowflake.Pipe:
 		return a.pipe(ctx, o, f, exists)
 	case snowflake.Task:
-		// Made but not started: a run was cut off in between.
+		// A run was interrupted after it created the task and before it resumed it.
 		if same && f.row.Text("state") == "suspended" {
 			return a.db.Exec(ctx, o.Resume())
 		}
 	case snowflake.External:
-		// On the way back from a move that was cut off, the old mark is there still.
+		// After an interrupted change of the prefix and a rollback, the comment has
+		// the current definition, but the stage had the other prefix meanwhile.
 		return a.externalTable(ctx, o, exists, same && !a.moved)
 	case snowflake.Stream:
-		if exists && (!same || a.rebased) {
-			// It follows a table that is no more. What it had collected is in the new one.
+		if exists && (!same || a.newStreamTable) {
+			// The stream refers to a dropped table. Its rows are in the new table.
 			return execAll(ctx, a.db, append([]string{o.Drop()}, o.Create()...))
 		}
 	case snowflake.FileFormat:
 		if exists && !same && f.row.Text("type") != o.Type {
-			// The type cannot be altered. What refers to the format does so by name.
+			// The type cannot be altered. Other objects refer to the format by name.
 			return execAll(ctx, a.db, append([]string{o.Drop()}, o.Create()...))
 		}
 	}
@@ -153,8 +156,8 @@ func (a *apply) object(ctx context.Context, o snowflake.Object) error {
 	}
 }
 
-// table adds the columns that are missing. One without a mark keeps its comment,
-// so that it never looks like the feed's own and is never dropped with it.
+// table adds missing columns. A table that this project did not create keeps its
+// comment, so that it is never dropped with the feed.
 func (a *apply) table(ctx context.Context, t snowflake.Table, f found) error {
 	rows, err := a.db.Query(ctx, t.DescribeColumns())
 	if err != nil {
@@ -162,54 +165,54 @@ func (a *apply) table(ctx context.Context, t snowflake.Table, f found) error {
 	}
 	var missing []snowflake.TableColumn
 	for _, column := range t.Columns {
-		there := func(r client.Row) bool {
+		exists := func(r client.Row) bool {
 			return snowflake.Identifier(r.Text("name")) == snowflake.Identifier(column.Name)
 		}
-		if !slices.ContainsFunc(rows, there) {
+		if !slices.ContainsFunc(rows, exists) {
 			missing = append(missing, column)
 		}
 	}
 	statements := t.AddColumns(missing...)
-	if f.mark != (snowflake.Mark{}) {
+	if f.comment != (snowflake.Comment{}) {
 		statements = append(statements, setComment(t))
 	}
 	return execAll(ctx, a.db, statements)
 }
 
-// setComment marks an object as having the plan's definition.
+// setComment returns the statement that sets an object's comment to that of the plan.
 func setComment(o snowflake.Object) string {
-	return "ALTER " + string(o.Kind()) + " " + o.Name() + " SET COMMENT=" + snowflake.Literal(o.Mark().String())
+	return "ALTER " + string(o.Kind()) + " " + o.Name() + " SET COMMENT=" + snowflake.Literal(o.Comment().String())
 }
 
-// unsettle marks the pipe as unfinished before its stage shows another location.
-// A run that is cut off after that cannot be told from the stage any more, and
-// whoever follows, onwards or back, has to announce all that is there.
-func (a *apply) unsettle(ctx context.Context) error {
-	f, exists := a.exist[snowflake.KindPipe]
+// markUnfinished sets the comment of the pipe to unfinished before the URL of its
+// stage changes. If the run is interrupted afterwards, the next one cannot see the
+// change from the stage, and has to refresh the pipe with all files.
+func (a *apply) markUnfinished(ctx context.Context) error {
+	f, exists := a.existing[snowflake.KindPipe]
 	if !exists || a.plan.Pipe == nil || f.unfinished() {
 		return nil
 	}
-	marked := *a.plan.Pipe
-	marked.Owner += unfinished
-	return a.db.Exec(ctx, setComment(marked))
+	pipe := *a.plan.Pipe
+	pipe.Owner += unfinished
+	return a.db.Exec(ctx, setComment(pipe))
 }
 
 func (a *apply) pipe(ctx context.Context, pipe snowflake.Pipe, f found, exists bool) error {
 	if !exists {
 		var since time.Time
-		if a.covered && !a.moved {
+		if a.loadedByTask && !a.moved {
 			since = a.started.Add(-lookBack)
 		}
-		return startPipe(ctx, a.db, pipe, false, since)
+		return createPipe(ctx, a.db, pipe, false, since)
 	}
 	s, err := statusOf(ctx, a.db, pipe)
 	if err != nil {
 		return err
 	}
-	if f.mark == pipe.Mark() && !s.broken() {
-		return run(ctx, a.db, pipe)
+	if f.comment == pipe.Comment() && !s.stopped() {
+		return ensureRunning(ctx, a.db, pipe)
 	}
-	return exchange(ctx, a.db, pipe, a.moved || f.unfinished())
+	return replacePipe(ctx, a.db, pipe, a.moved || f.unfinished())
 }
 
 func (a *apply) externalTable(ctx context.Context, e snowflake.External, exists, same bool) error {
@@ -220,27 +223,28 @@ func (a *apply) externalTable(ctx context.Context, e snowflake.External, exists,
 	if exists {
 		statements = []string{e.Replace()}
 	}
-	a.rebased = exists
-	// Once more after it listens: what came between its list and that is in neither.
+	a.newStreamTable = exists
+	// Files that arrive after CREATE listed the bucket and before the subscription
+	// works are only found by a refresh afterwards.
 	return retryAccess(ctx, a.db, append(statements, e.Refresh())...)
 }
 
-// made looks up where the feed's rows are and what announces its files.
-func (a *apply) made(ctx context.Context) (Made, error) {
-	m := Made{Table: place(a.spec, "").Name(), View: a.plan.View.Name()}
-	var listener snowflake.Object
+// result returns the names of the feed's objects and the notification channel.
+func (a *apply) result(ctx context.Context) (Result, error) {
+	r := Result{Table: objectName(a.spec, "").Name(), View: a.plan.View.Name()}
+	var subscriber snowflake.Object
 	switch {
 	case a.plan.Pipe != nil:
-		listener = *a.plan.Pipe
+		subscriber = *a.plan.Pipe
 	case a.plan.ExternalTable != nil:
-		listener = *a.plan.ExternalTable
+		subscriber = *a.plan.ExternalTable
 	default:
-		return m, nil
+		return r, nil
 	}
-	c, err := look(ctx, a.db, listener)
+	c, err := lookup(ctx, a.db, subscriber)
 	if err != nil {
-		return m, err
+		return r, err
 	}
-	m.NotificationChannel = c[listener.Kind()].row.Text("notification_channel")
-	return m, nil
+	r.NotificationChannel = c[subscriber.Kind()].row.Text("notification_channel")
+	return r, nil
 }

@@ -12,31 +12,30 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// lookBack is how far back files are announced again when a pipe is exchanged.
-// A new pipe knows nothing of what the old one loaded, so that those of this
-// time are in the raw table twice; the view keeps each record once. It is not
-// smaller because S3 dates an object that is uploaded in parts by when that
-// began: one that was an hour on its way is still found.
+// lookBack is how far before the replacement of a pipe the files are refreshed. The
+// new pipe has no load history, so that files of that time are in the raw table
+// twice; the view has each record once. S3 sets the modification time of a
+// multipart upload to its start: with an hour, uploads that took up to an hour are found.
 const lookBack = time.Hour
 
-// status is what SYSTEM$PIPE_STATUS answers. Pending says how many files the
-// pipe has still to load, also while it is paused (documentation:
-// "SYSTEM$PIPE_STATUS").
+// status is the result of SYSTEM$PIPE_STATUS. Pending is the number of files that
+// the pipe has still to load, also while it is paused.
+// https://docs.snowflake.com/en/sql-reference/functions/system_pipe_status
 type status struct {
 	State   string `json:"executionState"`
 	Pending int    `json:"pendingFileCount"`
 	Error   string `json:"error"`
 	Fault   any    `json:"fault"`
-	// LastError and LastFault are when loading last met one; OldestFile is when the
-	// file that has waited longest was announced.
+	// LastError and LastFault are the times of the last error and fault; OldestFile
+	// is the time of the notification of the oldest pending file.
 	LastError  timestamp `json:"lastPipeErrorTimestamp"`
 	LastFault  timestamp `json:"lastPipeFaultTimestamp"`
 	OldestFile timestamp `json:"oldestFileTimestamp"`
 	OldestPath string    `json:"oldestPendingFilePath"`
 }
 
-// timestamp is a time that is only told: one in a form that we do not know is
-// no reason to fail a deployment, and stays zero.
+// timestamp is a time that is only reported. A text in another format than RFC 3339
+// is no error and leaves it zero.
 type timestamp struct{ time.Time }
 
 func (t *timestamp) UnmarshalJSON(b []byte) error {
@@ -46,12 +45,12 @@ func (t *timestamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// works tells whether the pipe loads, or would if it were not paused.
+// works reports whether the pipe is able to load, once it is not paused.
 func (s status) works() bool { return s.State == "RUNNING" || s.State == "PAUSED" }
 
-// broken tells a pipe whose stage, format or table was changed under it. Only a
-// new one helps.
-func (s status) broken() bool { return strings.HasPrefix(s.State, "STOPPED_") }
+// stopped reports whether the pipe was stopped by a change of its stage, format or
+// table. Then it has to be replaced.
+func (s status) stopped() bool { return strings.HasPrefix(s.State, "STOPPED_") }
 
 func statusOf(ctx context.Context, db DB, pipe snowflake.Pipe) (status, error) {
 	text, err := scalar(ctx, db, pipe.Status())
@@ -60,24 +59,24 @@ func statusOf(ctx context.Context, db DB, pipe snowflake.Pipe) (status, error) {
 	}
 	var s status
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return s, fmt.Errorf("status of pipe %s: answer %q: %w", pipe.Name(), text, err)
+		return s, fmt.Errorf("status of pipe %s: result %q: %w", pipe.Name(), text, err)
 	}
 	return s, nil
 }
 
-// drain announces the files since then to the pipe, which passes over those it
-// has loaded, pauses it and waits until it has loaded the rest.
+// drain refreshes the pipe with the files since a time, of which it skips those that
+// it has loaded, pauses it, and waits until no file is pending.
 func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (err error) {
 	s, err := statusOf(ctx, db, pipe)
 	if err != nil {
 		return err
 	}
 	if !s.works() {
-		slog.WarnContext(ctx, "pipe cannot load what is left", "pipe", pipe.Name(), "state", s.State)
+		slog.WarnContext(ctx, "pipe cannot load the remaining files", "pipe", pipe.Name(), "state", s.State)
 		return nil
 	}
 	if s.State == "PAUSED" {
-		// What was announced to a paused pipe would stay pending for ever.
+		// A paused pipe does not load the files of a refresh.
 		if err := db.Exec(ctx, pipe.Resume()); err != nil {
 			return err
 		}
@@ -98,21 +97,22 @@ func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (er
 	if err == nil {
 		return nil
 	}
-	// Leave it as it was, also when the time is up.
-	err = fmt.Errorf("pipe %s: %w before its files were loaded: %s with %d pending; nothing was changed, deploy again when fewer files arrive", pipe.Name(), err, s.State, s.Pending)
+	// Resume the pipe, even after ctx has ended.
+	err = fmt.Errorf("pipe %s: %w before its files were loaded: state %s, %d files pending; nothing was changed, deploy again when fewer files arrive", pipe.Name(), err, s.State, s.Pending)
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, db.Exec(undo, pipe.Resume()))
 }
 
-// startPipe makes a pipe or replaces one, announces the files since then to it
-// and marks it as finished. A zero time announces all of the last seven days.
-func startPipe(ctx context.Context, db DB, pipe snowflake.Pipe, replace bool, since time.Time) error {
-	marked := pipe
-	marked.Owner += unfinished
-	statements := marked.Create()
+// createPipe creates or replaces a pipe, refreshes it with the files since a time,
+// and removes unfinished from its comment. With the zero time it refreshes all files of
+// the last seven days.
+func createPipe(ctx context.Context, db DB, pipe snowflake.Pipe, replace bool, since time.Time) error {
+	unfinishedPipe := pipe
+	unfinishedPipe.Owner += unfinished
+	statements := unfinishedPipe.Create()
 	if replace {
-		statements = []string{marked.Replace()}
+		statements = []string{unfinishedPipe.Replace()}
 	}
 	if err := retryAccess(ctx, db, append(statements, pipe.Refresh(since))...); err != nil {
 		return err
@@ -120,14 +120,15 @@ func startPipe(ctx context.Context, db DB, pipe snowflake.Pipe, replace bool, si
 	if err := db.Exec(ctx, setComment(pipe)); err != nil {
 		return err
 	}
-	return run(ctx, db, pipe)
+	return ensureRunning(ctx, db, pipe)
 }
 
-// exchange replaces a pipe by one of another definition. Every file is loaded
-// by one of the two: those until the pause by the old one, the time from before
-// the pause is announced to the new one. moved says that the new one reads
-// another location: then all that is there is new to the table.
-func exchange(ctx context.Context, db DB, pipe snowflake.Pipe, moved bool) error {
+// replacePipe replaces a pipe by one of another definition. Every file is loaded by
+// at least one of the two: by the old one if its notification arrives before the
+// pause, and otherwise by the new one, which is refreshed with the files since
+// lookBack before the pause. If moved is set, the new pipe reads another prefix, and
+// is refreshed with all files.
+func replacePipe(ctx context.Context, db DB, pipe snowflake.Pipe, moved bool) error {
 	s, err := statusOf(ctx, db, pipe)
 	if err != nil {
 		return err
@@ -139,8 +140,8 @@ func exchange(ctx context.Context, db DB, pipe snowflake.Pipe, moved bool) error
 			return err
 		}
 	}
-	if err := startPipe(ctx, db, pipe, true, since); err != nil {
-		// If it is the old one still, it must not stay paused.
+	if err := createPipe(ctx, db, pipe, true, since); err != nil {
+		// If the old pipe was not replaced, it must not stay paused.
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		return errors.Join(err, db.Exec(undo, pipe.Resume()))
@@ -148,8 +149,8 @@ func exchange(ctx context.Context, db DB, pipe snowflake.Pipe, moved bool) error
 	return nil
 }
 
-// run checks that the pipe runs, and resumes a paused one.
-func run(ctx context.Context, db DB, pipe snowflake.Pipe) error {
+// ensureRunning resumes a paused pipe, and returns an error unless the pipe runs.
+func ensureRunning(ctx context.Context, db DB, pipe snowflake.Pipe) error {
 	var s status
 	resumed := false
 	err := poll(ctx, startWait, func(ctx context.Context) (bool, error) {
@@ -157,14 +158,14 @@ func run(ctx context.Context, db DB, pipe snowflake.Pipe) error {
 		if err != nil {
 			return false, err
 		}
-		s = now // kept when the next look is cut off
+		s = now // for the error, if the next query fails
 		if s.State == "PAUSED" && !resumed {
 			resumed = true
 			return false, db.Exec(ctx, pipe.Resume())
 		}
 		return s.State == "RUNNING", nil
 	})
-	if errors.Is(err, errTimeUp) {
+	if errors.Is(err, errTimeout) {
 		return fmt.Errorf("pipe %s is %s instead of RUNNING: %s; see %s", pipe.Name(), s.State, strings.TrimSpace(s.Error+" "+text(s.Fault)), pipe.Status())
 	}
 	return err
@@ -177,8 +178,8 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// retryAccess runs statements of which the first to read the bucket may still
-// meet a part of AWS that has not heard of the role.
+// retryAccess runs statements and retries those that fail because the role has not
+// propagated everywhere in AWS yet.
 func retryAccess(ctx context.Context, db DB, statements ...string) error {
 	for _, statement := range statements {
 		var last error
@@ -189,7 +190,7 @@ func retryAccess(ctx context.Context, db DB, statements ...string) error {
 			}
 			return last == nil, nil
 		})
-		if errors.Is(err, errTimeUp) {
+		if errors.Is(err, errTimeout) {
 			return errors.Join(err, last)
 		}
 		if err != nil {

@@ -13,7 +13,8 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// validation is what SYSTEM$VALIDATE_STORAGE_INTEGRATION answers.
+// validation is the result of SYSTEM$VALIDATE_STORAGE_INTEGRATION.
+// https://docs.snowflake.com/en/sql-reference/functions/system_validate_storage_integration
 type validation struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
@@ -23,7 +24,7 @@ type validation struct {
 	} `json:"actions"`
 }
 
-// reason is what Snowflake said, action by action.
+// reason returns the messages of all actions.
 func (v validation) reason() string {
 	var reasons []string
 	for _, name := range slices.Sorted(maps.Keys(v.Actions)) {
@@ -37,18 +38,18 @@ func (v validation) reason() string {
 	return strings.Join(reasons, "; ")
 }
 
-// waitForAccess waits until Snowflake can list the stage's location: IAM takes
-// its time to show a new role or policy. To make a stage checks nothing, so
-// that without this a wrong role would show as a feed that never loads.
+// waitForAccess waits until Snowflake can list the stage's URL, because a new role
+// or policy needs time to propagate. Creating a stage does not check access:
+// without this, a wrong role would only show as a feed that never loads.
 func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names, url string) error {
 	integration := snowflake.StorageIntegration{Integration: spec.Integration}
 	reason, limit := "", accessWait
 	if spec.ExistingIntegration {
-		limit = knownWait
+		limit = existingWait
 	}
 	err := poll(ctx, limit, func(ctx context.Context) (bool, error) {
 		text, err := scalar(ctx, db, integration.Validate(url))
-		if final(err) || ctx.Err() != nil {
+		if permanent(err) || ctx.Err() != nil {
 			return false, err
 		}
 		if err != nil {
@@ -57,7 +58,7 @@ func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowfl
 		}
 		var v validation
 		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			return false, fmt.Errorf("answer %q: %w", text, err)
+			return false, fmt.Errorf("result %q: %w", text, err)
 		}
 		reason = v.reason()
 		return strings.EqualFold(v.Status, "success"), nil
@@ -65,19 +66,19 @@ func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowfl
 	if err == nil {
 		return nil
 	}
-	if reason == "" || final(err) {
+	if reason == "" || permanent(err) {
 		return fmt.Errorf("storage integration %s: check of %s: %w", integration.Name(), url, err)
 	}
 	role, externalID := "role "+names.RoleARN, fmt.Sprintf("external ID %q", spec.ExternalID)
 	if spec.ExistingIntegration {
 		role, externalID = "the integration's STORAGE_AWS_ROLE_ARN", "its STORAGE_AWS_EXTERNAL_ID"
 	}
-	return fmt.Errorf("storage integration %s cannot list %s: %w; Snowflake says: %s; check that %s exists, that its trust policy allows sts:AssumeRole to the integration's STORAGE_AWS_IAM_USER_ARN with %s (all in %s), "+
+	return fmt.Errorf("storage integration %s cannot list %s: %w; Snowflake reports: %s; check that %s exists, that its trust policy allows sts:AssumeRole to the integration's STORAGE_AWS_IAM_USER_ARN with %s (all in %s), "+
 		"and that its policy allows s3:ListBucket with that prefix and s3:GetBucketLocation on bucket %s", integration.Name(), url, err, reason, role, externalID, integration.Describe(), names.Bucket)
 }
 
-// final tells an error that waiting does not mend.
-func final(err error) bool {
+// permanent reports whether an error is not transient, so that a retry cannot help.
+func permanent(err error) bool {
 	return errors.Is(err, client.ErrNotFound) || errors.Is(err, client.ErrPrivilege) || errors.Is(err, client.ErrSyntax)
 }
 

@@ -4,47 +4,43 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"example.com/ingestion/internal/retry"
 )
 
-// Bounds of waiting. The function's own deadline may be nearer.
+// Timeouts. The deadline of the function may be earlier.
 const (
-	accessWait = 2 * time.Minute  // for IAM, which shows a new role within seconds, rarely later
-	knownWait  = 10 * time.Second // for a role that was there before
-	drainWait  = 5 * time.Minute  // for files that a pipe has taken on
-	runWait    = 10 * time.Minute // for one run of a task
-	startWait  = time.Minute      // for a pipe to report that it runs
+	accessWait   = 2 * time.Minute  // for a new role to propagate, which usually takes seconds
+	existingWait = 10 * time.Second // for an existing role
+	drainWait    = 5 * time.Minute  // for the pending files of a pipe
+	runWait      = 10 * time.Minute // for one run of a task
+	startWait    = time.Minute      // for a pipe to report that it runs
 )
 
+// The wait between two attempts starts with minBackoff and doubles up to maxBackoff.
 const (
-	firstPause = time.Second
-	maxPause   = 15 * time.Second
+	minBackoff = time.Second
+	maxBackoff = 15 * time.Second
 )
 
-// errTimeUp is why poll gave up.
-var errTimeUp = errors.New("time is up")
+// errTimeout is the error of poll when its limit has passed.
+var errTimeout = errors.New("timeout")
 
-// poll calls done until it says so or fails, with pauses that grow, for limit at
-// most and no longer than ctx.
+// poll calls done until it returns true or an error, with exponential backoff, for
+// at most limit and no longer than ctx.
 func poll(ctx context.Context, limit time.Duration, done func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeUp)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		ok, err := done(ctx)
 		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx) // the statement was cut off
+			return context.Cause(ctx) // the statement was cancelled
 		}
 		if ok || err != nil {
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		case <-timer.C:
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err := retry.For(ctx, backoff); err != nil {
+			return err
 		}
 	}
 }

@@ -1,5 +1,5 @@
 -- Feed "my-orders". Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.
--- What exists already is left as it is, so that it can be run again.
+-- Existing objects are not changed, so that it can be run again.
 
 -- 1. Access. Only this part needs ACCOUNTADMIN.
 USE ROLE ACCOUNTADMIN;
@@ -19,11 +19,11 @@ GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";
 -- 2. Trust. Compare with the feed's stack, and deploy it again where it differs:
 --   STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,
 --   STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.
--- The role's trust policy then lets exactly this user in, with exactly this ID.
+-- The role's trust policy then allows exactly this user, with exactly this ID.
 DESC STORAGE INTEGRATION "MY_ORDERS_INTEGRATION";
 
--- The answer has "status" : "success". If not, its message says why: a new role takes up to a minute
--- to be known everywhere, anything else is in the two values above. Don't go on before it does.
+-- The result must have "status" : "success". If not, its message gives the reason: a new role takes up
+-- to a minute to propagate; otherwise check the two values above. Continue when it succeeds.
 SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION('MY_ORDERS_INTEGRATION','s3://orders-bucket/incoming/','ingestion-probe.txt','list');
 
 -- 3. The objects, as the role that will own them.
@@ -84,7 +84,7 @@ CREATE TASK IF NOT EXISTS "RAW"."PUBLIC"."ORDERS_TASK"
   ON_ERROR=SKIP_FILE;
 ALTER TASK "RAW"."PUBLIC"."ORDERS_TASK" RESUME;
 
--- 4. Load what is there now, without waiting for the schedule. The history shows how it went.
+-- 4. Load existing objects now, without waiting for the schedule. The history has the result.
 EXECUTE TASK "RAW"."PUBLIC"."ORDERS_TASK";
 SELECT QUERY_ID, STATE, ERROR_CODE, ERROR_MESSAGE, SCHEDULED_TIME, COMPLETED_TIME
   FROM TABLE("RAW".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME=>'ORDERS_TASK',RESULT_LIMIT=>1000))

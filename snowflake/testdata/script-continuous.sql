@@ -1,5 +1,5 @@
 -- Feed "my-orders". Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.
--- What exists already is left as it is, so that it can be run again.
+-- Existing objects are not changed, so that it can be run again.
 
 -- 1. Access. Only this part needs ACCOUNTADMIN.
 USE ROLE ACCOUNTADMIN;
@@ -18,16 +18,16 @@ GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";
 -- 2. Trust. Compare with the feed's stack, and deploy it again where it differs:
 --   STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,
 --   STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.
--- The role's trust policy then lets exactly this user in, with exactly this ID.
+-- The role's trust policy then allows exactly this user, with exactly this ID.
 DESC STORAGE INTEGRATION "MY_ORDERS_INTEGRATION";
 
--- The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new
--- objects: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed whose topic
--- is its own, and deploy that before you go on.
+-- The result is a policy. Its Principal.AWS is another IAM user of Snowflake, which subscribes to the
+-- topic: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed with a dedicated
+-- topic, and deploy that before you continue.
 SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY('arn:aws:sns:us-east-1:111122223333:objects');
 
--- The answer has "status" : "success". If not, its message says why: a new role takes up to a minute
--- to be known everywhere, anything else is in the two values above. Don't go on before it does.
+-- The result must have "status" : "success". If not, its message gives the reason: a new role takes up
+-- to a minute to propagate; otherwise check the two values above. Continue when it succeeds.
 SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION('MY_ORDERS_INTEGRATION','s3://orders-bucket/landing/my-orders/','ingestion-probe.txt','list');
 
 -- 3. The objects, as the role that will own them.
@@ -87,7 +87,7 @@ CREATE PIPE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS_PIPE"
   FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
   ON_ERROR=SKIP_FILE;
 
--- 4. Load the objects of the last seven days that no event announced; the pipe knows those that it
--- has loaded. The status then has "executionState":"RUNNING".
+-- 4. Load the objects of the last seven days; the pipe skips those that it has loaded.
+-- The status then has "executionState":"RUNNING".
 ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" REFRESH;
 SELECT SYSTEM$PIPE_STATUS('"RAW"."PUBLIC"."ORDERS_PIPE"');

@@ -1,5 +1,5 @@
 -- Feed "my-orders". Run it top to bottom, as a user who has both ACCOUNTADMIN and the feed's role.
--- What exists already is left as it is, so that it can be run again.
+-- Existing objects are not changed, so that it can be run again.
 
 -- 1. Access. Only this part needs ACCOUNTADMIN.
 USE ROLE ACCOUNTADMIN;
@@ -18,16 +18,16 @@ GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";
 -- 2. Trust. Compare with the feed's stack, and deploy it again where it differs:
 --   STORAGE_AWS_IAM_USER_ARN  is Snowflake.Principal of the feed,
 --   STORAGE_AWS_EXTERNAL_ID   is Snowflake.ExternalID of the feed.
--- The role's trust policy then lets exactly this user in, with exactly this ID.
+-- The role's trust policy then allows exactly this user, with exactly this ID.
 DESC STORAGE INTEGRATION "MY_ORDERS_INTEGRATION";
 
--- The answer is a policy. Its Principal.AWS is another user of Snowflake's, which hears of new
--- objects: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed whose topic
--- is its own, and deploy that before you go on.
+-- The result is a policy. Its Principal.AWS is another IAM user of Snowflake, which subscribes to the
+-- topic: put it into Subscribers of the store, or into Snowflake.Subscriber of a feed with a dedicated
+-- topic, and deploy that before you continue.
 SELECT SYSTEM$GET_AWS_SNS_IAM_POLICY('arn:aws:sns:us-east-1:111122223333:objects');
 
--- The answer has "status" : "success". If not, its message says why: a new role takes up to a minute
--- to be known everywhere, anything else is in the two values above. Don't go on before it does.
+-- The result must have "status" : "success". If not, its message gives the reason: a new role takes up
+-- to a minute to propagate; otherwise check the two values above. Continue when it succeeds.
 SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION('MY_ORDERS_INTEGRATION','s3://orders-bucket/changes/my-orders/','ingestion-probe.txt','list');
 
 -- 3. The objects, as the role that will own them.
@@ -75,6 +75,6 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
   FROM "RAW"."PUBLIC"."ORDERS" AS "R"
   QUALIFY ROW_NUMBER() OVER (PARTITION BY "R"."VALUE":"pk"::VARCHAR,"R"."VALUE":"sk"::VARCHAR ORDER BY "R"."VALUE":"sequence"::VARCHAR DESC,"R"."_FILE_NAME" DESC,"R"."_FILE_ROW" DESC)=1 AND "R"."VALUE":"event"::VARCHAR<>'REMOVE';
 
--- 4. List the files again, which finds those that no event announced.
+-- 4. Register the files that no notification was received for.
 ALTER EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" REFRESH;
 SHOW EXTERNAL TABLES LIKE 'ORDERS' IN SCHEMA "RAW"."PUBLIC";

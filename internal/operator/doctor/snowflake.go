@@ -44,8 +44,8 @@ func login(ctx context.Context, x *exam) {
 // is missing, or what the message says.
 func (x *exam) snowflakeFailed(name string, err error) {
 	var told *client.Error
-	if errors.As(err, &told) && told.Hint != "" {
-		x.add(Unknown, name, told.Hint, "%v", told.Err)
+	if errors.As(err, &told) && told.Remedy != "" {
+		x.add(Unknown, name, told.Remedy, "%v", told.Err)
 		return
 	}
 	x.add(Unknown, name, "run the command again; if it stays, what Snowflake says is the way", "%v", err)
@@ -175,7 +175,7 @@ func objects(ctx context.Context, x *exam) {
 			x.snowflakeFailed(kind, err)
 			continue
 		}
-		mark, marked := snowflake.ParseMark(row.Text("comment"))
+		mark, marked := snowflake.ParseComment(row.Text("comment"))
 		owner := strings.TrimSuffix(mark.Owner, "#unfinished")
 		switch {
 		case !ok:
@@ -184,11 +184,11 @@ func objects(ctx context.Context, x *exam) {
 			good++ // one that somebody made for the feed keeps its comment
 		case !marked:
 			x.fail(kind, "somebody made or changed it by hand: drop it, "+o.Drop()+", and "+x.remake(), "%s has no mark of this project", o.Name())
-		case owner != o.Mark().Owner:
+		case owner != o.Comment().Owner:
 			x.fail(kind, "give the feed another name for it in its Snowflake prop, and deploy it", "%s belongs to %s", o.Name(), mark.Owner)
 		case owner != mark.Owner:
 			x.warn(kind, deploy+", which announces them", "a deployment was cut off before %s was told of the files that are there", o.Name())
-		case mark.Definition != o.Mark().Definition:
+		case mark.Definition != o.Comment().Definition:
 			x.warn(kind, deploy, "%s is not what the template says: it was deployed by another version", o.Name())
 		default:
 			good++

@@ -1,6 +1,7 @@
-// Package fakesnowflake is an account of Snowflake in memory, as far as package deploy
-// can tell: objects with comments, pipes with a state, tasks with runs. It is
-// for tests. Rows and files it has none.
+// Package fakesnowflake is a Snowflake account in memory, for tests of package
+// snowflake/deploy and of what uses it. It implements deploy.DB: it has objects with
+// comments, pipes with a state and tasks with runs, but neither rows nor files. For
+// these, see local/snowflake.
 package fakesnowflake
 
 import (
@@ -15,20 +16,21 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// Account is an account of Snowflake. Its fields may be set between calls.
+// Account is a Snowflake account. Its fields may be set between calls.
 type Account struct {
-	// Statements are those that Exec was given, each on one line.
+	// Statements are the statements passed to Exec, each on one line.
 	Statements []string
-	// Fail, if set, may refuse a statement of Exec or Query before it has any effect.
+	// Fail, if set, may return an error for a statement of Exec or Query, which then has
+	// no effect.
 	Fail func(statement string) error
-	// Validation answers SYSTEM$VALIDATE_STORAGE_INTEGRATION; nil: success.
+	// Validation returns the result of SYSTEM$VALIDATE_STORAGE_INTEGRATION. Default: success.
 	Validation func() string
-	// Pending is how many files a pipe that was paused has still to load; each
-	// look at its status loads one.
+	// Pending is the number of files that a paused pipe has still to load; each query of
+	// its status loads one.
 	Pending int
-	// Status answers SYSTEM$PIPE_STATUS for any pipe; nil: by the pipe's state and Pending.
+	// Status returns the result of SYSTEM$PIPE_STATUS. Default: the pipe's state and Pending.
 	Status func() string
-	// RunState is how runs of tasks end; empty: SUCCEEDED.
+	// RunState is the state with which runs of tasks end. Default: SUCCEEDED.
 	RunState string
 
 	objects []*Object
@@ -38,13 +40,13 @@ type Account struct {
 // Object is an object of an account.
 type Object struct {
 	Kind, Name, Comment string
-	// URL is a stage's; Type is a file format's.
+	// URL is set for a stage, Type for a file format.
 	URL, Type string
 	// State is a pipe's executionState or a task's state.
 	State string
-	// Columns are a table's.
+	// Columns are the columns of a table.
 	Columns []string
-	// Text is the statement that made it.
+	// Text is the statement that created it.
 	Text string
 }
 
@@ -91,10 +93,10 @@ func (a *Account) Objects() []string {
 	return all
 }
 
-// Add puts an object there, as if somebody else had made it.
+// Add adds an object that was not created by a statement of the test.
 func (a *Account) Add(o Object) { a.objects = append(a.objects, &o) }
 
-// Take returns the statements so far and forgets them.
+// Take returns the statements so far and clears the list.
 func (a *Account) Take() []string {
 	statements := a.Statements
 	a.Statements = nil
@@ -104,9 +106,10 @@ func (a *Account) Take() []string {
 // Close does nothing.
 func (a *Account) Close() error { return nil }
 
-// Exec runs a statement that changes something, if it is well-formed.
+// Exec runs a statement that changes something. It returns an error if
+// sqlparser.Check does.
 func (a *Account) Exec(ctx context.Context, statement string) error {
-	if err := a.refuse(ctx, statement); err != nil {
+	if err := a.fail(ctx, statement); err != nil {
 		return err
 	}
 	if err := sqlparser.Check(statement); err != nil {
@@ -135,13 +138,13 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 		if state == "" {
 			state = "SUCCEEDED"
 		}
-		a.runs = append(a.runs, client.Row{"query_id": fmt.Sprintf("run-%d", len(a.runs)), "state": state, "error_message": "as the test wants"})
+		a.runs = append(a.runs, client.Row{"query_id": fmt.Sprintf("run-%d", len(a.runs)), "state": state, "error_message": "error of the test"})
 		return nil
 	}
-	return fmt.Errorf("the account does not know %s", line)
+	return fmt.Errorf("the fake account does not support %s", line)
 }
 
-func (a *Account) refuse(ctx context.Context, statement string) error {
+func (a *Account) fail(ctx context.Context, statement string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -203,7 +206,7 @@ func (o *Object) set(line string) {
 	}
 }
 
-// missing is the error of an object that is not there.
+// missing returns the error that an object does not exist.
 func missing(kind, name string) error {
 	return &client.Error{Class: client.ErrNotFound, Statement: kind, Err: fmt.Errorf("002003 (02000): %s %s does not exist or not authorized", kind, name)}
 }

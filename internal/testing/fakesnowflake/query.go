@@ -9,16 +9,16 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// The identities of the account.
+// ARNs of the account in AWS.
 const (
 	IAMUserARN    = "arn:aws:iam::999999999999:user/snow-i"
 	SubscriberARN = "arn:aws:iam::999999999999:user/snow-n"
 	QueueARN      = "arn:aws:sqs:us-east-1:999999999999:snow-q"
 )
 
-// Query answers a statement that only looks.
+// Query runs a statement that only reads.
 func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, error) {
-	if err := a.refuse(ctx, statement); err != nil {
+	if err := a.fail(ctx, statement); err != nil {
 		return nil, err
 	}
 	line := strings.Join(strings.Fields(statement), " ")
@@ -33,21 +33,21 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 	}
 	switch {
 	case strings.Contains(line, "SYSTEM$VALIDATE_STORAGE_INTEGRATION"):
-		answer := `{"status":"success","actions":{"LIST":{"status":"success"}}}`
+		result := `{"status":"success","actions":{"LIST":{"status":"success"}}}`
 		if a.Validation != nil {
-			answer = a.Validation()
+			result = a.Validation()
 		}
-		return []client.Row{{"v": answer}}, nil
+		return []client.Row{{"v": result}}, nil
 	case strings.Contains(line, "SYSTEM$GET_AWS_SNS_IAM_POLICY"):
 		return []client.Row{{"p": fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":["sns:Subscribe"]}]}`, SubscriberARN)}}, nil
 	case strings.Contains(line, "TASK_HISTORY"):
-		// The next run is there before it has started.
+		// Snowflake lists the next run before it starts.
 		return append([]client.Row{{"query_id": nil, "state": "SCHEDULED"}}, a.runs...), nil
 	}
-	return nil, fmt.Errorf("the account does not know %s", line)
+	return nil, fmt.Errorf("the fake account does not support %s", line)
 }
 
-// show matches as LIKE does: case does not matter, and _ is any character.
+// show matches names as LIKE does: case-insensitively, and _ matches any character.
 func (a *Account) show(kind, pattern, schema string) []client.Row {
 	var rows []client.Row
 	for _, o := range a.objects {
@@ -112,7 +112,7 @@ func (a *Account) status(pipe string) ([]client.Row, error) {
 	if a.Status != nil {
 		return []client.Row{{"s": a.Status()}}, nil
 	}
-	answer := fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d}`, o.State, a.Pending)
+	result := fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d}`, o.State, a.Pending)
 	a.Pending = max(0, a.Pending-1)
-	return []client.Row{{"s": answer}}, nil
+	return []client.Row{{"s": result}}, nil
 }
