@@ -102,9 +102,9 @@ func TestQueryErrors(t *testing.T) {
 		err        error
 		want, lack string
 	}{
-		"syntax":    {&client.Error{Class: client.ErrSyntax, Hint: "of the deployment", Err: said}, "said by Snowflake", "deployment"},
-		"privilege": {&client.Error{Class: client.ErrPrivilege, Hint: "GRANT it", Err: said}, "GRANT it", "deployment"},
-		"warehouse": {&client.Error{Hint: "of the deployment", Err: errors.New("No active warehouse selected")}, "give --warehouse", "deployment"},
+		"syntax":    {&client.Error{Class: client.ErrSyntax, Remedy: "of the deployment", Err: said}, "said by Snowflake", "deployment"},
+		"privilege": {&client.Error{Class: client.ErrPrivilege, Remedy: "GRANT it", Err: said}, "GRANT it", "deployment"},
+		"warehouse": {&client.Error{Remedy: "of the deployment", Err: errors.New("No active warehouse selected")}, "give --warehouse", "deployment"},
 	} {
 		got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, &answer{err: test.err}, query{}) })
 		if !strings.Contains(got.errOut, test.want) || strings.Contains(got.errOut, test.lack) || got.out != "" {

@@ -198,7 +198,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"role may not read": {own, func(p *patient) { p.world.rolePolicies["ReadParts"] = readPolicy("landing", "other/") }, "role", Fail, "s3:GetObject, s3:ListBucket on s3://landing/landing/orders/", revert},
 		"trust":             {own, func(p *patient) { p.world.trust = trustPolicy("another") }, "role: trust", Fail, `external ID "orders-1"`, revert},
 		"login": {own, func(p *patient) {
-			p.world.loginFail = fmt.Errorf("feed: %w", &client.Error{Class: client.ErrLogin, Err: errors.New("JWT token is invalid"), Hint: "check the key"})
+			p.world.loginFail = fmt.Errorf("feed: %w", &client.Error{Class: client.ErrLogin, Err: errors.New("JWT token is invalid"), Remedy: "check the key"})
 		}, "login", Fail, "JWT token is invalid", "check the key"},
 		"secret denied": {own, func(p *patient) { p.world.loginFail = fmt.Errorf("secret: %w", accessDenied()) }, "login", Unknown, "secret", "secretsmanager:GetSecretValue"},
 		"disabled":      {own, func(p *patient) { p.world.desc["ENABLED"] = "false" }, "integration", Fail, "not ENABLED", "ALTER STORAGE INTEGRATION"},
@@ -235,7 +235,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"task failed": {nightly, func(p *patient) {
 			p.world.account.RunState = "FAILED"
 			_ = p.world.account.Exec(context.Background(), `EXECUTE TASK "RAW"."PUBLIC"."ORDERS_TASK"`)
-		}, "task: runs", Fail, "FAILED as the test wants", "EXECUTE TASK"},
+		}, "task: runs", Fail, "FAILED error of the test", "EXECUTE TASK"},
 		"refresh stalled": {outside, func(p *patient) { p.world.refresh = `{"executionState":"STALLED_INTERNAL_ERROR","error":"why"}` }, "external table: refresh", Fail, "STALLED_INTERNAL_ERROR, 0 files waiting: why", "mend"},
 		"stale": {outside, func(p *patient) {
 			p.world.refresh = `{"executionState":"RUNNING","lastReceivedMessageTimestamp":"2026-03-20T00:00:00Z","lastForwardedMessageTimestamp":"2026-03-01T00:00:00Z"}`
@@ -244,7 +244,7 @@ func TestWhatIsWrong(t *testing.T) {
 			p.world.refused = []client.Row{{"file_name": "a.gz", "first_error_message": "bad UTF-8"}, {"file_name": "b.gz"}}
 		}, "files refused", Fail, "2 in the last 14 days, the last a.gz: bad UTF-8", "ingest reconcile orders"},
 		"no warehouse": {own, func(p *patient) {
-			p.world.errs["COPY_HISTORY"] = &client.Error{Err: errors.New("No active warehouse"), Hint: "set Warehouse"}
+			p.world.errs["COPY_HISTORY"] = &client.Error{Err: errors.New("No active warehouse"), Remedy: "set Warehouse"}
 		}, "files refused", Unknown, "No active warehouse", "set Warehouse"},
 	}
 	for name, test := range tests {
