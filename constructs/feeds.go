@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"example.com/ingestion/constructs/internal/source"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
@@ -15,35 +16,35 @@ const StoreStack = "Store"
 
 // FeedStack is one feed and the name of its stack.
 type FeedStack struct {
-	// Stack begins the names of the stack's outputs too. Another name makes
-	// another feed of it, with a source bucket of its own. 1 to 128 letters, digits
+	// Stack is the name of the stack, with which the names of its outputs begin too.
+	// A feed whose stack is renamed is a new feed, with a new source bucket. 1 to 128 letters, digits
 	// and hyphens, starting with a letter.
 	Stack string
 	IngestionPipelineProps
 }
 
-// stackName is what CloudFormation takes, and maxStackName how long it may be.
+// stackName matches the names that CloudFormation allows, up to maxStackName long.
 var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
 
 const maxStackName = 128
 
 // ValidateFeeds reports everything that is wrong with a store and with feeds
 // that are to share it, each by itself and against the others. Each problem names
-// the stack, the feed, the field, the value given, the limit and the way out. It
-// does not need jsii, so a mistake in app.go shows before the CDK starts.
+// the stack, the feed, the field, the value given, the limit and the remedy. It
+// does not need jsii, so that a mistake is reported before the CDK starts.
 func ValidateFeeds(store StoreProps, feeds ...FeedStack) error {
 	errs := []error{store.Validate()}
 	stacks, names := map[string]bool{}, map[string]bool{}
 	for i, f := range feeds {
 		f.validateStack(&errs, stacks)
-		errs = append(errs, f.named(f.validate(store.offers()))...)
+		errs = append(errs, f.named(f.validate(store.capabilities()))...)
 		report := f.report(&errs)
 		if names[f.Feed] {
 			report("Feed", "several feeds of one store have this name: give each a name of its own")
 		}
 		names[f.Feed] = true
 		for _, other := range feeds[:i] {
-			f.validateBeside(report, other)
+			f.validateWith(report, other)
 		}
 	}
 	return errors.Join(errs...)
@@ -91,21 +92,21 @@ func (f FeedStack) validateStack(errs *[]error, taken map[string]bool) {
 	taken[f.Stack] = true
 }
 
-// validateBeside reports what f and another feed cannot both have.
-func (f FeedStack) validateBeside(report report, other FeedStack) {
+// validateWith reports what f and another feed cannot both have.
+func (f FeedStack) validateWith(report report, other FeedStack) {
 	for _, s := range f.sources() {
 		for _, o := range other.sources() {
-			if s.Kind == feed.OwnBucket || o.Kind == feed.OwnBucket || !meet(s.Source, o.Source) {
+			if s.Kind == feed.OwnBucket || o.Kind == feed.OwnBucket || !source.Overlap(s.Source, o.Source) {
 				continue
 			}
-			if !s.shared && !o.shared {
-				report("Source", "takes objects of bucket %q below %q that feed %q takes too, below %q: tell them apart by prefix or suffix, or say Shared() if both are to have them", s.Bucket, s.Prefix, other.Feed, o.Prefix)
+			if !s.Shared && !o.Shared {
+				report("Source", "takes objects of bucket %q below %q that feed %q takes too, below %q: separate them by prefix or suffix, or give both Shared() if both are to have them", s.Bucket, s.Prefix, other.Feed, o.Prefix)
 			} else if f.pipedFiles() && other.pipedFiles() && f.Snowflake.account() == other.Snowflake.account() {
 				report("Snowflake.From", "FromFiles with Continuous makes a pipe over s3://%s/%s, and feed %q has one over s3://%[1]s/%[4]s: give one of the two FromParts()", s.Bucket, s.Prefix, other.Feed, o.Prefix)
 			}
 		}
 	}
-	f.validateSnowflakeBeside(report, other)
+	f.validateSnowflakeWith(report, other)
 }
 
 // pipedFiles reports whether a pipe of Snowflake reads the feed's source files.

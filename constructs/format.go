@@ -2,8 +2,8 @@ package constructs
 
 import "example.com/ingestion/feed"
 
-// Format says how the files of a feed are split into records. Archives and
-// compressions are recognised by themselves and need no mention. Make one with
+// Format describes how the files of a feed are split into records. Archives and
+// compressions are recognised without it. Make one with
 // JSON, NDJSON or CSV.
 type Format struct{ spec feed.Format }
 
@@ -11,7 +11,7 @@ type Format struct{ spec feed.Format }
 // The records of an array inside a document are found with At.
 func JSON() Format { return Format{feed.Format{Kind: feed.JSON}} }
 
-// At tells where in each document the array of records is: object keys
+// At is the path of the array of records in each document: object keys
 // separated by dots, such as "features" or "result.items".
 func (f Format) At(path string) Format {
 	f.spec.Path = path
@@ -29,7 +29,7 @@ func CSV(delimiter rune, columns ...string) Format {
 }
 
 // Latin1 is for files in ISO 8859-1, of any of the formats. Files in UTF-8, or in
-// UTF-16 with a byte order mark, need no mention.
+// UTF-16 with a byte order mark, need no option.
 func (f Format) Latin1() Format {
 	f.spec.Encoding = feed.Latin1
 	return f

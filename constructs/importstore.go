@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"example.com/ingestion/constructs/internal/stackscope"
 )
 
 // StoreNames name a Store that exists already, in the same account and region.
@@ -35,7 +37,7 @@ var (
 func (n StoreNames) Validate() error {
 	var errs []error
 	check := func(field, value string, valid *regexp.Regexp, want string) {
-		if !isToken(value) && !valid.MatchString(value) {
+		if !stackscope.IsToken(value) && !valid.MatchString(value) {
 			errs = append(errs, fmt.Errorf("store: %s: %q is not %s", field, value, want))
 		}
 	}
@@ -60,9 +62,9 @@ func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, e
 		LandingBucket: awss3.Bucket_FromBucketName(this, jsii.String("LandingBucket"), &names.LandingBucket),
 		Topic:         awssns.Topic_FromTopicArn(this, jsii.String("Topic"), &names.TopicARN),
 		Table:         awsdynamodb.TableV2_FromTableName(this, jsii.String("Table"), &names.Table),
-		Key:           ExistingKey(names.KeyARN).resolve(this, false),
-		offers:        storeOffers{landing: names.LandingBucket, changes: names.Changes, alarms: names.AlarmTopicARN != "", unknown: true},
-		feeds:         map[string]string{},
+		Key:           ExistingKey(names.KeyARN).resolve(this, stackscope.Settings{}),
+		capabilities:  storeCapabilities{landing: names.LandingBucket, changes: names.Changes, alarms: names.AlarmTopicARN != "", imported: true},
+		feeds:         map[string]string{}, values: stackscope.NewValues(),
 	}
 	if names.AlarmTopicARN != "" {
 		s.AlarmTopic = awssns.Topic_FromTopicArn(this, jsii.String("AlarmTopic"), &names.AlarmTopicARN)

@@ -3,11 +3,14 @@ package constructs
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -15,6 +18,13 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/assets"
+	"example.com/ingestion/constructs/internal/buffer"
+	"example.com/ingestion/constructs/internal/eventsource"
+	"example.com/ingestion/constructs/internal/function"
+	"example.com/ingestion/constructs/internal/output"
+	"example.com/ingestion/constructs/internal/queue"
+	"example.com/ingestion/constructs/internal/snowflakeobjects"
+	"example.com/ingestion/constructs/internal/stackscope"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
@@ -24,48 +34,71 @@ import (
 //	source bucket ──► unpack ──► landing bucket ──► load ──► table
 //
 // and, with Snowflake props, from one of the three on to Snowflake.
-// It costs nothing while nothing arrives, unless it has Buffer: Queue or lists
+// It costs nothing while no files arrive, unless it has Buffer: Queue or lists
 // external buckets.
+//
+// Its fields are the resources that it is made of, so that an app can grant, tag,
+// monitor or override them; see the package documentation.
 type IngestionPipeline struct {
-	// Construct is the feed's node in the tree. It is no embedded field because
-	// jsii takes a struct that embeds a construct for a subclass of it.
+	// Construct is the feed's node in the construct tree. It is not an embedded field
+	// because jsii treats a struct that embeds a construct as a subclass of it.
 	Construct core.Construct
-	// Spec is what the functions were told of the feed.
+	// Spec is what the functions read from their environment.
 	Spec feed.Spec
-	// SourceBucket is the feed's own, for its files to arrive in. It is nil without
-	// NewBucket.
-	SourceBucket awss3.IBucket
 	// Store holds the parts and the records: the one given, or the feed's own.
 	Store *Store
+	// SourceBucket is the feed's own bucket for its files. It is nil without NewBucket.
+	SourceBucket awss3.IBucket
+	// SourceTopic announces the source objects to unpack and to Snowflake. It is nil
+	// unless Snowflake is notified of them: without it S3 invokes unpack itself.
+	SourceTopic awssns.ITopic
+	// Rules are rules of EventBridge: of each ExistingBucket, and the schedule of each
+	// ExternalBucket.
+	Rules []awsevents.CfnRule
 	// Unpack turns source objects into parts, Load parts into items of the table.
+	// Their roles are Unpack.Role() and Load.Role().
 	Unpack, Load awslambda.IFunction
+	// UnpackLogs and LoadLogs are the log groups of the two functions.
+	UnpackLogs, LoadLogs awslogs.ILogGroup
 	// Discover lists the external buckets. It is nil without ExternalBucket.
 	Discover awslambda.IFunction
-	// FailureQueue gets the events that a function failed on three times, or could
+	// UnpackQueue and LoadQueue are the queues before the two functions, and Drain the
+	// function that waits until they are empty. They are nil without Buffer: Queue.
+	UnpackQueue, LoadQueue awssqs.CfnQueue
+	Drain                  awslambda.IFunction
+	// FailureQueue has the events that a function failed on three times, or could
 	// not take within six hours; with Buffer: Queue what was received five times.
-	// Nobody polls it.
+	// Nothing receives from it; `ingest replay` does.
 	FailureQueue awssqs.IQueue
-	// SourceTopic announces the source objects to unpack and to Snowflake. It is
-	// nil unless Snowflake hears of them: then S3 invokes unpack itself.
-	SourceTopic awssns.ITopic
-	// SnowflakeRole is what Snowflake reads through: nil without Snowflake props,
-	// and with an existing integration.
+	// SnowflakeRole is the role that Snowflake reads through: nil without Snowflake
+	// props, and with an existing integration.
 	SnowflakeRole awsiam.IRole
-	// Snowflake is what the feed's objects there are made from, nil for none.
+	// SnowflakeFunction runs the SQL at deployment; all feeds of a stack share it. It
+	// is nil without a SnowflakeConnection.
+	SnowflakeFunction awslambda.IFunction
+	// Snowflake describes the feed's objects in Snowflake, nil for none.
 	Snowflake *snowflake.Spec
-	// Alarmed says that the feed has alarms, which tell Store.AlarmTopic.
-	Alarmed bool
+	// Alarms notify Store.AlarmTopic. There are none without a topic.
+	Alarms []awscloudwatch.CfnAlarm
+	// Metrics reports whether the functions emit the metrics of IngestionPipelineProps.Metrics.
+	Metrics bool
 
-	site *site
-	// path is that of Construct.
-	path                   string
-	load, unpack, discover function
-	failures               queue
+	scope    *stackscope.Scope
+	settings stackscope.Settings
+	path     string // of Construct
+	// common is what the functions of the feed have in common.
+	common                 function.Config
+	load, unpack, discover *function.Output
+	buffer                 *buffer.Output // nil for Direct
+	failures               *queue.Output
 }
 
 // NewIngestionPipeline makes a feed. Give each a stack of its own, which is
-// then deployed, compared and destroyed by itself. An error tells everything
+// then deployed, compared and destroyed by itself. An error reports everything
 // that is wrong with props at once; nothing is made then.
+//
+// Unless props name prebuilt binaries, it builds the functions with the go
+// command, see IngestionPipelineProps.Assets.
 func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipelineProps) (_ *IngestionPipeline, err error) {
 	props.Architecture = props.Architecture.orContext(scope)
 	if err := props.Validate(); err != nil {
@@ -90,126 +123,78 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	}
 	defer CatchPanic(&err)
 
-	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, site: newSite(scope), path: path}
+	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, Metrics: props.Metrics, path: path}
 	if p.Store == nil {
-		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.site, props.ownStore())
+		p.scope = stackscope.New(scope, nil)
+		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore())
+	} else {
+		p.scope = stackscope.New(scope, p.Store.values)
 	}
-	settings := newSettings(props.Assets, props.Architecture, props.LogRetentionDays)
-	settings.key, settings.deleteData, settings.site = p.Store.Key, deletesData(p.Construct, props.DeleteData), p.site
-	p.failures = newQueue(p.Construct, "FailureQueue", settings)
+	p.settings = newSettings(p.scope, props.Assets, props.Architecture, props.LogRetentionDays)
+	p.settings.Key, p.settings.DeleteData = p.Store.Key, deletesData(p.Construct, props.DeleteData)
+	p.failures = queue.New(p.Construct, "FailureQueue", queue.Config{Settings: p.settings})
 	p.FailureQueue = p.failures.Queue
 	alarms, alarmed := props.alarms(p.Store)
-	p.Alarmed = alarmed
-	common := functionConfig{
-		settings: settings,
-		of:       "of feed " + spec.Feed,
-		environment: map[string]string{
-			feed.EnvSpec:          env,
-			feed.EnvLandingBucket: p.Store.names.bucket,
-			feed.EnvTable:         p.Store.names.table,
-		},
-	}
-	if metrics := props.metrics(alarmed); metrics != "" {
-		common.environment[feed.EnvMetrics] = metrics
-	}
-	var buffer *buffer
-	if props.Buffer == Queue {
-		buffer = p.newBuffer(settings, props.Unpack, props.Load)
-	} else {
-		suppress(p.FailureQueue, "AwsSolutions-SQS3", "It is where failed events end; an alarm tells of them and nobody polls it")
-	}
-	p.load = p.newLoad(common, props.Load, buffer)
-	p.unpack = p.newUnpack(common, props.Unpack, buffer)
-	p.site.logs = p.unpack.logs
-	p.Load, p.Unpack = p.load.Function, p.unpack.Function
-	if buffer != nil {
-		buffer.feed(props)
-	}
-	in := &inlet{IngestionPipeline: p, common: common, buffer: buffer, others: props.sourceSubscribers(settings)}
-	in.connect(props.sources())
-	p.load.grant()
-	p.unpack.grant()
-	if in.topic != nil {
-		p.SourceTopic = in.topic.sns
-	}
+
+	p.addFunctions(props, env, props.metrics(alarmed))
+	sources := p.addSources(props)
 	if props.Snowflake != nil {
-		p.addSnowflake(id, settings, *props.Snowflake, in.topic, props.sources()[0].keyARN)
+		p.addSnowflake(id, props, sources.Topic, alarmed)
 	}
 	if alarmed {
 		p.addAlarms(alarms)
-		if props.watched() {
-			p.addWatch(settings, *props.Snowflake)
-		}
 	}
-	annotate(p.Construct, append(props.Warnings(), distant(props.connection(), spec.Feed, p.site.region)...))
-	alone := p.addMetadata(id, props.connection())
-	p.addOutputs(id, buffer)
+	annotate(p.Construct, append(props.Warnings(), warnOfOtherRegion(props.connection(), spec.Feed, p.scope.Region)...))
+	alone := output.AddMetadata(p.scope.Stack, id, output.Metadata{Spec: p.Spec, Snowflake: p.Snowflake, Connection: props.connection()})
+	p.addOutputs(id)
 	p.tag(alone)
-	p.site.grant()
+	snowflakeobjects.AttachPolicy(p.scope)
 	return p, nil
 }
 
-func (p *IngestionPipeline) newLoad(c functionConfig, props FunctionProps, b *buffer) function {
-	c.name, c.size = assets.Load, props
-	if b != nil {
-		c.queue = b.load
+// addSources makes and connects the sources, and gives the functions their policies.
+func (p *IngestionPipeline) addSources(props IngestionPipelineProps) *eventsource.Output {
+	sources := eventsource.New(p.Construct, eventsource.Config{
+		Settings: p.settings, Feed: p.Spec.Feed, Sources: props.sources(),
+		Unpack: p.unpack, Buffer: p.buffer, Failures: p.failures,
+		Subscribers: props.sourceSubscribers(), Function: p.common,
+		DiscoverName: p.functionName(assets.Discover), TableARN: p.Store.names.tableARN, Identity: p.identity(),
+	})
+	p.load.AttachPolicy()
+	p.unpack.AttachPolicy()
+	p.Rules = sources.Rules
+	if sources.Bucket != nil {
+		p.SourceBucket = sources.Bucket.Bucket
 	}
-	c.description = fmt.Sprintf("Feed %s: loads parts into the table", p.Spec.Feed)
-	f := newFeedFunction(p.Construct, "Load", c, p.failures)
-	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
-	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
-	// The ledger's transactions are updates; it queries where it has to count parts again.
-	p.allowTable(f, "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem")
-	f.allowKey(keyOfTable)
-	p.wildcards(f)
-	return f
-}
-
-func (p *IngestionPipeline) newUnpack(c functionConfig, props FunctionProps, b *buffer) function {
-	c.name, c.size = assets.Unpack, props
-	c.description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
-	c.environment = maps.Clone(c.environment)
-	if b != nil {
-		c.queue = b.unpack
-		c.environment[feed.EnvLoadQueueURL] = *b.load.Ref()
-	} else {
-		c.environment[feed.EnvLoadFunction] = p.load.arn()
+	if sources.Topic != nil {
+		p.SourceTopic = sources.Topic.Topic
 	}
-	f := newFeedFunction(p.Construct, "Unpack", c, p.failures)
-	f.allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload", "s3:PutObject")
-	// Replays read what is in quarantine, and delete it once it is stored elsewhere.
-	f.allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:DeleteObject", "s3:GetObject")
-	f.allow(map[string]any{"StringLike": map[string]any{"s3:prefix": p.Spec.QuarantinePrefix + p.Spec.Feed + "/*"}},
-		[]string{p.Store.names.bucketARN}, "s3:ListBucket")
-	p.allowTable(f, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-	if b != nil {
-		f.allow(nil, []string{*b.load.AttrArn()}, "sqs:SendMessage")
-	} else {
-		f.allow(nil, []string{p.load.arn()}, "lambda:InvokeFunction")
+	if sources.Discover != nil {
+		p.discover, p.Discover = sources.Discover, sources.Discover.Function
 	}
-	f.allowKey(keyOfTable)
-	p.wildcards(f)
-	return f
+	return sources
 }
 
-// wildcards says why the role of f has some.
-func (p *IngestionPipeline) wildcards(f function) {
-	f.wildcards("The feed's own prefixes of the landing bucket: the names below come with the data",
-		"/"+p.Spec.LandingPrefix+p.Spec.Feed+"/*", "/"+p.Spec.QuarantinePrefix+p.Spec.Feed+"/*")
+// identity distinguishes the feed from those of the same name in other apps or
+// environments.
+func (p *IngestionPipeline) identity() string {
+	return p.scope.ID() + "\x00" + p.path + "\x00" + p.Spec.Feed
 }
 
-// objects is the ARN of the feed's objects under a prefix of the landing bucket.
-func (p *IngestionPipeline) objects(prefix string) string {
-	return p.Store.names.bucketARN + "/" + prefix + p.Spec.Feed + "/*"
+// functionName is the name of a function that must be known before the function
+// is made: at most 40 + 10 + 8 of 64 characters.
+func (p *IngestionPipeline) functionName(of string) string {
+	return fmt.Sprintf("%.40s-%s-%s", p.Spec.Feed, of, stackscope.Digest(p.identity(), 4))
 }
 
-// allowTable lets f do actions on the items of this feed only: each of their
-// partition keys starts with its name. The index is left out, it is for operators.
-func (p *IngestionPipeline) allowTable(f function, actions ...string) {
-	f.allow(p.ownItems(), []string{p.Store.names.tableARN}, actions...)
-}
-
-// ownItems is the condition that a statement is for the items of this feed only.
-func (p *IngestionPipeline) ownItems() map[string]any {
-	return map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed + "#*"}}
+// tag tags resources with the feed, so that its cost can be told apart. The first
+// feed of a stack tags the stack itself, and with it what the feeds of a stack
+// share, such as the function that connects to Snowflake; but not where the stack
+// has the store too, whose cost belongs to every feed.
+func (p *IngestionPipeline) tag(first bool) {
+	var of core.IConstruct = p.Construct
+	if first && p.Store.stackPath != *p.scope.Node.Path() {
+		of = p.scope.Stack
+	}
+	awscdk.Tags_Of(of).Add(jsii.String("feed"), jsii.String(p.Spec.Feed), nil)
 }

@@ -20,23 +20,24 @@ type IngestionPipelineProps struct {
 	// letter. It is part of every key, so to change it is to start a new feed.
 	Feed string
 	// Source is where the files come from: NewBucket(), ExistingBucket("name"),
-	// ExternalBucket("theirs", time.Hour), or several: Sources(a, b).
+	// ExternalBucket("name", time.Hour), or several: Sources(a, b).
 	Source Source
 	// Format says how the files are split into records: JSON(), NDJSON() or CSV('|').
 	Format Format
-	// Store is where the records end. Left out, the feed makes one of its own.
+	// Store has the parts and the records. Without it the feed makes one of its own.
 	Store *Store
 	// Snowflake, when given, takes the feed's records to Snowflake.
 	Snowflake *SnowflakeProps
 
-	// Alarms sets the feed's alarms. Default: four, where the store has a topic for
+	// Alarms configures the feed's alarms. Default: four, if the store has a topic for
 	// them.
 	Alarms *AlarmProps
 	// Metrics has the functions emit uploads, records, bytes and seconds for
-	// dashboards: five custom metrics, $0.30 each in a month with files.
+	// dashboards and for MetricUploads and so on: five custom metrics, $0.30 each in a
+	// month with files.
 	Metrics bool
 	// Key encrypts everything at rest of a feed with a store of its own: NewKey() or
-	// ExistingKey(arn). One with a Store takes the key of the store.
+	// ExistingKey(arn). A feed with a Store uses the key of the store.
 	Key Key
 	// DeleteData deletes the source bucket, and a store of the feed's own, with the
 	// stack, if the CDK's context has deleteData=true too. Default: they are kept.
@@ -48,10 +49,10 @@ type IngestionPipelineProps struct {
 	// Limits guard against hostile or broken files.
 	Limits Limits
 
-	// Buffer is what stands before each of the two functions: Direct (default) or
-	// Queue. It may be changed at any time; nothing is lost or doubled. Back to
-	// Direct, a deployment waits until the queues are empty, and moves what is still
-	// there after 45 minutes to the failure queue, for `ingest replay`.
+	// Buffer keeps events before each of the two functions: Direct (default) or
+	// Queue. It may be changed at any time; nothing is lost or doubled. A deployment
+	// that changes it back to Direct waits until the queues are empty, and moves what
+	// is in them after 45 minutes to the failure queue, for `ingest replay`.
 	Buffer Buffer
 
 	// Architecture of the functions: ARM64 or X86. Default: "architecture" in the
@@ -59,8 +60,8 @@ type IngestionPipelineProps struct {
 	Architecture Architecture
 	// Unpack and Load size the two functions.
 	Unpack, Load FunctionProps
-	// LogRetentionDays is for how long the functions' logs are kept (default
-	// 30). CloudWatch Logs has 1, 3, 5, 7, 14, 30, 60, 90 … 3653.
+	// LogRetentionDays is for how many days the functions' logs are kept (default
+	// 30): 1, 3, 5, 7, 14, 30, 60, 90 and so on to 3653, as CloudWatch Logs allows.
 	LogRetentionDays int
 	// Assets is a folder with binaries of the functions that you have built:
 	// <Assets>/<goarch>/<function>/bootstrap. Default: NewIngestionPipeline builds
@@ -90,7 +91,7 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 	*logRetentionDays = cmp.Or(*logRetentionDays, defaultLogRetentionDays)
 }
 
-// spec returns what the functions will read from their environment.
+// spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
 	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits}
 	for _, source := range p.sources() {
@@ -111,21 +112,21 @@ const maxSpecBytes = 4096 - 512
 // neither jsii nor the built functions.
 func (p IngestionPipelineProps) Validate() error {
 	if p.Store != nil {
-		return p.validate(p.Store.offers)
+		return p.validate(p.Store.capabilities)
 	}
-	offers := p.ownStore().offers()
-	offers.own = true
-	return p.validate(offers)
+	own := p.ownStore().capabilities()
+	own.own = true
+	return p.validate(own)
 }
 
-// validate is Validate for a feed whose records end in a store that has offers.
-func (p IngestionPipelineProps) validate(offers storeOffers) error {
+// validate is Validate for a feed of a store with these capabilities.
+func (p IngestionPipelineProps) validate(store storeCapabilities) error {
 	p = p.withDefaults()
 	spec := p.spec()
 	errs := []error{spec.Validate()}
 	report := p.report(&errs)
 
-	validateSources(report, p.sources(), offers.landing)
+	validateSources(report, p.sources(), store.landing)
 	p.Buffer.validate(report)
 	p.Architecture.validate(report)
 	p.Unpack.validate(report, "Unpack", p.Buffer)
@@ -136,13 +137,13 @@ func (p IngestionPipelineProps) validate(offers storeOffers) error {
 	} else if len(env) > maxSpecBytes {
 		report("Format", "the feed's spec is %d bytes long, the limit is %d because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes", len(env), maxSpecBytes)
 	}
-	p.validateAlarms(report, offers)
+	p.validateAlarms(report, store)
 	p.Key.validate(report, "Key")
-	if p.Key.given() && !offers.own {
+	if p.Key.given() && !store.own {
 		report("Key", "belongs to a feed with a store of its own: give it to StoreProps.Key")
 	}
 	if p.Snowflake != nil {
-		p.Snowflake.validate(report, spec, offers)
+		p.Snowflake.validate(report, spec, store)
 		errs = append(errs, p.Snowflake.checkedSpec(spec).Validate())
 	}
 	return errors.Join(errs...)
@@ -189,7 +190,7 @@ func (p IngestionPipelineProps) ownStore() StoreProps {
 	}
 	spec := p.Snowflake.spec(p.spec())
 	props.Changes = spec.From == snowflake.FromTable
-	if announced(spec) && spec.From != snowflake.FromFiles {
+	if notified(spec) && spec.From != snowflake.FromFiles {
 		props.Snowflake, props.Subscribers = p.Snowflake.Connection, p.Snowflake.subscribers()
 	}
 	return props

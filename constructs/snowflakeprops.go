@@ -1,11 +1,12 @@
 package constructs
 
 import (
+	"example.com/ingestion/constructs/internal/topic"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 
-// SnowflakeConnection says how the deployment reaches an account of Snowflake.
+// SnowflakeConnection describes how the deployment connects to an account of Snowflake.
 // Secret is the name or the ARN of the Secrets Manager secret with the user's
 // key. One that is known at deployment only must be the whole ARN.
 type SnowflakeConnection = snowflake.Connection
@@ -19,7 +20,7 @@ type SnowflakeColumn = snowflake.Column
 // then Principal and ExternalID are required. Database, Schema and Table are
 // required, any other zero field means its default.
 type SnowflakeProps struct {
-	// Connection is the account, and who works there.
+	// Connection is the account, and the user and role that connect to it.
 	Connection *SnowflakeConnection
 	// Principal, without a Connection, is the ARN of the account's Snowflake IAM
 	// user: the same for all of its integrations, shown by DESC STORAGE
@@ -35,9 +36,9 @@ type SnowflakeProps struct {
 
 	// Database and Schema must exist. Table takes the rows, or is the external table.
 	Database, Schema, Table string
-	// From says what rows are made of: FromParts() (default), FromFiles() or FromTable().
+	// From is what rows are made of: FromParts() (default), FromFiles() or FromTable().
 	From SnowflakeFrom
-	// Load says how they get there: Continuous() (default), Bulk("17 2 * * *") or ExternalTable().
+	// Load is how they are loaded: Continuous() (default), Bulk("17 2 * * *") or ExternalTable().
 	Load SnowflakeLoad
 	// Columns are those of the view. Default: the whole record in DATA, for CSV
 	// the columns of the format.
@@ -46,16 +47,16 @@ type SnowflakeProps struct {
 	View string
 	// Integration is the storage integration (default <FEED>_INTEGRATION).
 	Integration string
-	// ExistingIntegration leaves integration and role to whoever made them. It
-	// must allow what the feed's stage shows.
+	// ExistingIntegration uses an integration, and its role, that the feed does not
+	// make. It must allow the location that the feed's stage shows.
 	ExistingIntegration bool
 	// Stream adds an append-only stream on the table.
 	Stream bool
-	// DropTables drops the table with the feed. Default: it is kept.
+	// DropTables drops the table when the feed is destroyed. Default: it is kept.
 	DropTables bool
 }
 
-// SnowflakeFrom says what the rows of a feed are made of. Make one with
+// SnowflakeFrom is what the rows of a feed are made of. Make one with
 // FromParts, FromFiles or FromTable.
 type SnowflakeFrom struct{ from snowflake.From }
 
@@ -70,7 +71,7 @@ func FromFiles() SnowflakeFrom { return SnowflakeFrom{snowflake.FromFiles} }
 // deleted there later. A Store that is given needs Changes.
 func FromTable() SnowflakeFrom { return SnowflakeFrom{snowflake.FromTable} }
 
-// SnowflakeLoad says how rows get into Snowflake. Make one with Continuous,
+// SnowflakeLoad is how rows are loaded into Snowflake. Make one with Continuous,
 // Bulk or ExternalTable.
 type SnowflakeLoad struct {
 	load               snowflake.Load
@@ -130,8 +131,8 @@ func (p SnowflakeProps) spec(s feed.Spec) snowflake.Spec {
 	return spec.WithDefaults()
 }
 
-// checkedSpec is spec with a stand-in for the external ID that is only made
-// with the construct, or that is reported as missing already.
+// checkedSpec is spec for validation, with a placeholder for the external ID,
+// which is made with the construct, or reported as missing already.
 func (p SnowflakeProps) checkedSpec(s feed.Spec) snowflake.Spec {
 	spec := p.spec(s)
 	if spec.ExternalID == "" {
@@ -140,27 +141,26 @@ func (p SnowflakeProps) checkedSpec(s feed.Spec) snowflake.Spec {
 	return spec
 }
 
-// announced reports whether a topic tells Snowflake of each object.
-func announced(s snowflake.Spec) bool { return s.Load != snowflake.Bulk }
+// notified reports whether a topic notifies Snowflake of each object.
+func notified(s snowflake.Spec) bool { return s.Load != snowflake.Bulk }
 
-// sourceSubscribers are who else wants to hear of the source objects, nil for nobody.
-func (p IngestionPipelineProps) sourceSubscribers(s settings) *subscribers {
+// sourceSubscribers are notified of the source objects too, nil for nobody.
+func (p IngestionPipelineProps) sourceSubscribers() *topic.Subscribers {
 	if p.Snowflake == nil {
 		return nil
 	}
 	spec := p.Snowflake.spec(p.spec())
-	if spec.From != snowflake.FromFiles || !announced(spec) {
+	if spec.From != snowflake.FromFiles || !notified(spec) {
 		return nil
 	}
-	all := &subscribers{
-		arns:       p.Snowflake.subscribers(),
-		connection: p.Snowflake.Connection,
-		settings:   s,
-		removals:   spec.Load == snowflake.ExternalTable,
+	all := &topic.Subscribers{
+		ARNs:       p.Snowflake.subscribers(),
+		Connection: p.Snowflake.Connection,
+		Removals:   spec.Load == snowflake.ExternalTable,
 	}
 	// An account has one such user for all topics. The store may have looked it up.
-	if c := all.connection; c != nil && p.Store != nil && p.Store.names.snowflakeUser != "" && p.Store.names.snowflakeAccount == c.Account {
-		all.arns, all.connection = []string{p.Store.names.snowflakeUser}, nil
+	if c := all.Connection; c != nil && p.Store != nil && p.Store.names.snowflakeUser != "" && p.Store.names.snowflakeAccount == c.Account {
+		all.ARNs, all.Connection = []string{p.Store.names.snowflakeUser}, nil
 	}
 	return all
 }
@@ -173,7 +173,7 @@ func (p SnowflakeProps) subscribers() []string {
 	return []string{p.Subscriber}
 }
 
-// connection is how the feed reaches Snowflake, nil for not at all.
+// connection is the feed's connection to Snowflake, nil for none.
 func (p IngestionPipelineProps) connection() *SnowflakeConnection {
 	if p.Snowflake == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/ingestion/constructs/internal/source"
 	"example.com/ingestion/feed"
 )
 
@@ -11,26 +12,12 @@ import (
 // ExistingBucket or ExternalBucket, and one of several with Sources.
 type Source interface {
 	// list returns the single sources, in the order given.
-	list() []source
+	list() []source.Source
 }
 
-// source is a single one: what the functions must know of it, and what only the
-// CDK needs.
-type source struct {
-	feed.Source
-	// options that were given, by name: not every kind of source has each.
-	options        []string
-	noncurrentDays int
-	keyARN         string
-	every          time.Duration
-	shared         bool
-}
+type sources []source.Source
 
-func (s source) list() []source { return []source{s} }
-
-type sources []source
-
-func (s sources) list() []source { return s }
+func (s sources) list() []source.Source { return s }
 
 // Sources are several sources of one feed: at most one NewBucket, and no object
 // in two of them.
@@ -45,55 +32,53 @@ func Sources(of ...Source) Source {
 }
 
 // SourceOption is an option of a Source.
-type SourceOption func(*source)
-
-func option(name string, apply func(*source)) SourceOption {
-	return func(s *source) {
-		s.options = append(s.options, name)
-		apply(s)
-	}
+type SourceOption struct {
+	name  string
+	apply func(*source.Source)
 }
+
+func option(name string, apply func(*source.Source)) SourceOption { return SourceOption{name, apply} }
 
 // WithPrefix limits the source to objects whose key starts with prefix, such as "incoming/".
 func WithPrefix(prefix string) SourceOption {
-	return option("WithPrefix", func(s *source) { s.Prefix = prefix })
+	return option("WithPrefix", func(s *source.Source) { s.Prefix = prefix })
 }
 
 // WithSuffixes limits the source to objects whose key ends with one of suffixes,
 // such as ".json.gz". At most 100, none the end of another.
 func WithSuffixes(suffixes ...string) SourceOption {
-	return option("WithSuffixes", func(s *source) { s.Suffixes = suffixes })
+	return option("WithSuffixes", func(s *source.Source) { s.Suffixes = suffixes })
 }
 
 // WithNoncurrentDays sets for how many days an overwritten or deleted object of
 // a NewBucket can still be read and replayed (default 30).
 func WithNoncurrentDays(days int) SourceOption {
-	return option("WithNoncurrentDays", func(s *source) { s.noncurrentDays = days })
+	return option("WithNoncurrentDays", func(s *source.Source) { s.NoncurrentDays = days })
 }
 
 // WithKey names the KMS key that the objects of an ExistingBucket or
-// ExternalBucket are encrypted with, by its ARN. The functions may decrypt with
-// it; that the key's own policy lets them is up to its owner.
+// ExternalBucket are encrypted with, by its ARN. The functions may then decrypt
+// with it; its owner must allow that in the key's own policy.
 func WithKey(arn string) SourceOption {
-	return option("WithKey", func(s *source) { s.keyARN = arn })
+	return option("WithKey", func(s *source.Source) { s.KeyARN = arn })
 }
 
-// RequesterPays is for an ExternalBucket whose owner has whoever reads it pay.
+// RequesterPays is for an ExternalBucket whose requesters pay for what they read.
 func RequesterPays() SourceOption {
-	return option("RequesterPays", func(s *source) { s.RequesterPays = true })
+	return option("RequesterPays", func(s *source.Source) { s.RequesterPays = true })
 }
 
 // AssumeRole reads an ExternalBucket through a role that its owner has made. The
 // role must trust this account, with the external ID if one is given, and may
 // read the bucket.
 func AssumeRole(arn, externalID string) SourceOption {
-	return option("AssumeRole", func(s *source) { s.RoleARN, s.ExternalID = arn, externalID })
+	return option("AssumeRole", func(s *source.Source) { s.RoleARN, s.ExternalID = arn, externalID })
 }
 
-// Shared says that another feed takes the same objects, on purpose: each then
-// has its own records of them. Without it that is taken for a mistake.
+// Shared allows another feed to take the same objects: each then has its own
+// records of them. Without it, validation reports such sources as a mistake.
 func Shared() SourceOption {
-	return option("Shared", func(s *source) { s.shared = true })
+	return option("Shared", func(s *source.Source) { s.Shared = true })
 }
 
 const defaultNoncurrentDays = 30
@@ -101,37 +86,39 @@ const defaultNoncurrentDays = 30
 // NewBucket is a bucket of the feed's own: encrypted, versioned, TLS only,
 // closed to the public and kept when the feed is destroyed.
 func NewBucket(options ...SourceOption) Source {
-	return newSource(source{Source: feed.Source{Kind: feed.OwnBucket}, noncurrentDays: defaultNoncurrentDays}, options)
+	return newSource(source.Source{Source: feed.Source{Kind: feed.OwnBucket}, NoncurrentDays: defaultNoncurrentDays}, options)
 }
 
-// ExistingBucket is a bucket of the same account and region that somebody else
-// looks after. It is heard through a rule of EventBridge, which must be turned
-// on in the bucket's properties; nothing of the bucket is changed.
+// ExistingBucket is a bucket of the same account and region that is not part of
+// the feed. A rule of EventBridge notifies the feed of its objects, for which
+// EventBridge must be turned on in the bucket's properties; nothing of the bucket is
+// changed.
 func ExistingBucket(name string, options ...SourceOption) Source {
-	return newSource(source{Source: feed.Source{Kind: feed.ExistingBucket, Bucket: name}}, options)
+	return newSource(source.Source{Source: feed.Source{Kind: feed.ExistingBucket, Bucket: name}}, options)
 }
 
-// ExternalBucket is someone else's bucket, of which nothing is needed but to
-// read it: it is listed every so often, 1 minute to 1 day in whole minutes.
-// Objects that are new or changed since the last time are taken. Its policy, or
+// ExternalBucket is a bucket of somebody else that the feed may read and nothing
+// more: it is listed at an interval, 1 minute to 1 day in whole minutes.
+// Objects that are new or changed since the last listing are taken. Its policy, or
 // that of the role to assume, must allow s3:ListBucket, s3:GetObject and, where it
 // has versions, s3:ListBucketVersions and s3:GetObjectVersion.
 func ExternalBucket(name string, every time.Duration, options ...SourceOption) Source {
-	return newSource(source{
+	return newSource(source.Source{
 		Source: feed.Source{Kind: feed.ExternalBucket, Bucket: name, EveryMinutes: int(every / time.Minute)},
-		every:  every,
+		Every:  every,
 	}, options)
 }
 
-func newSource(s source, options []SourceOption) Source {
-	for _, apply := range options {
-		apply(&s)
+func newSource(s source.Source, options []SourceOption) Source {
+	for _, o := range options {
+		s.Options = append(s.Options, o.name)
+		o.apply(&s)
 	}
-	return s
+	return sources{s}
 }
 
 // sources are those of the feed, none for a feed without Source.
-func (p IngestionPipelineProps) sources() []source {
+func (p IngestionPipelineProps) sources() []source.Source {
 	if p.Source == nil {
 		return nil
 	}
@@ -140,5 +127,5 @@ func (p IngestionPipelineProps) sources() []source {
 
 // has reports whether the feed has a source of a kind.
 func (p IngestionPipelineProps) has(kind feed.SourceKind) bool {
-	return slices.ContainsFunc(p.sources(), func(s source) bool { return s.Kind == kind })
+	return slices.ContainsFunc(p.sources(), func(s source.Source) bool { return s.Kind == kind })
 }

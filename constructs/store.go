@@ -5,39 +5,52 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/alarm"
 	"example.com/ingestion/constructs/internal/assets"
-	"example.com/ingestion/feed"
+	"example.com/ingestion/constructs/internal/bucket"
+	"example.com/ingestion/constructs/internal/dashboard"
+	"example.com/ingestion/constructs/internal/export"
+	"example.com/ingestion/constructs/internal/output"
+	"example.com/ingestion/constructs/internal/snowflakeobjects"
+	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/constructs/internal/table"
+	"example.com/ingestion/constructs/internal/topic"
 	"example.com/ingestion/snowflake"
 )
 
-// Store is where the records of one or many feeds end: a landing bucket for
-// the parts, a topic that announces them, and a table. Feeds only ever read its
-// names, so that none of them changes the template of the stack it is in.
+// Store is where the records of one or many feeds are kept: a landing bucket for
+// the parts, a topic that announces them, and a table. Feeds read its names only,
+// so that none of them changes the template of the stack it is in.
 type Store struct {
 	LandingBucket awss3.IBucket
 	// Topic announces every object that is created or removed under the landing
 	// prefix and, with StoreProps.Changes, under the prefix of the changes.
 	Topic awssns.ITopic
 	Table awsdynamodb.ITableV2
-	// Export writes the changes of the table to the landing bucket. It is nil
-	// without StoreProps.Changes, and for an imported store.
-	Export awslambda.IFunction
-	// AlarmTopic is told of what goes wrong with any feed. It is nil without
+	// Export writes the changes of the table to the landing bucket, and ExportLogs is
+	// its log group. They are nil without StoreProps.Changes, and for an imported store.
+	Export     awslambda.IFunction
+	ExportLogs awslogs.ILogGroup
+	// AlarmTopic is notified of the alarms of every feed. It is nil without
 	// StoreProps.Alarms.
 	AlarmTopic awssns.ITopic
+	// Dashboard is nil without StoreProps.Dashboard.
+	Dashboard awscloudwatch.CfnDashboard
 	// Key encrypts what is at rest, here and in the feeds. It is nil without StoreProps.Key.
 	Key awskms.IKey
 
-	offers storeOffers
-	// ready is what must be there before Snowflake subscribes to Topic.
+	capabilities storeCapabilities
+	// ready is what must exist before Snowflake subscribes to Topic.
 	ready []core.IDependable
 	// feeds maps each feed to the path of its pipeline.
 	feeds map[string]string
@@ -45,9 +58,11 @@ type Store struct {
 	// stackPath is the path of the stack that NewStore made it in, empty for a
 	// store of the feed's own and for an imported one.
 	stackPath string
+	// values are shared with the feeds.
+	values *stackscope.Values
 }
 
-// storeNames are what feeds need to know of a store, asked for once.
+// storeNames are what feeds need to know of a store. The CDK is asked once.
 type storeNames struct {
 	bucket, bucketARN, table, tableARN, topicARN string
 	// alarmTopicARN is empty without AlarmTopic.
@@ -82,7 +97,7 @@ type StoreProps struct {
 	// Changes writes every change of the table to the landing bucket, from now
 	// on, which FromTable needs.
 	Changes bool
-	// Alarms makes a topic and has every feed of the store watched, see AlarmProps.
+	// Alarms makes a topic and gives every feed of the store alarms, see AlarmProps.
 	Alarms *StoreAlarmProps
 	// Dashboard makes one of CloudWatch with every feed of the store, also those
 	// deployed later. It costs $3 a month.
@@ -104,10 +119,6 @@ type StoreProps struct {
 func (p StoreProps) withDefaults() StoreProps {
 	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays)
 	return p
-}
-
-func (p StoreProps) settings() settings {
-	return newSettings(p.Assets, p.Architecture, p.LogRetentionDays)
 }
 
 // storeReport returns a report whose problems are put into errs.
@@ -143,7 +154,7 @@ func (p StoreProps) Validate() error {
 	return errors.Join(errs...)
 }
 
-// functions are the names of those that p brings.
+// functions are the names of the functions that the store has.
 func (p StoreProps) functions() []string {
 	var names []string
 	if p.Snowflake != nil {
@@ -157,8 +168,11 @@ func (p StoreProps) functions() []string {
 
 // NewStore makes a Store that several feeds, in stacks of their own, can share.
 // What they need of it is exported from the start: otherwise the first feed
-// would add the exports and the last would take them away again. CloudFormation
-// then refuses to delete the store before the feeds that use it.
+// would add the exports and the last would remove them. CloudFormation then
+// refuses to delete the store before the feeds that use it.
+//
+// Unless props name prebuilt binaries, it builds its functions with the go
+// command, see IngestionPipelineProps.Assets.
 func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err error) {
 	props.Architecture = props.Architecture.orContext(scope)
 	if err := props.Validate(); err != nil {
@@ -173,133 +187,113 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	defer CatchPanic(&err)
 	this := core.NewConstruct(scope, &id)
 	annotate(this, props.Warnings())
-	site := newSite(this)
-	s := newStore(this, site, props)
-	s.stackPath = *site.node.Path()
+	stack := stackscope.New(this, nil)
+	s := newStore(this, stack, props)
+	s.stackPath = *stack.Node.Path()
+	s.export(this, stack.Stack, props)
+	if props.Dashboard {
+		s.Dashboard = dashboard.New(this, "Dashboard", dashboard.Config{Scope: stack, Table: s.names.table})
+	}
+	s.addOutputs(stack.Stack, id)
+	snowflakeobjects.AttachPolicy(stack)
+	return s, nil
+}
 
-	// Whatever the app's feature flags say: a weak reference adds an output to
+// export exports what feeds in other stacks refer to.
+func (s *Store) export(this core.Construct, stack awscdk.Stack, props StoreProps) {
+	// Whatever the app's feature flags are: a weak reference adds an output to
 	// the store's stack with the first feed that makes it.
 	for _, id := range []string{"LandingBucket", "Table", "Topic", "AlarmTopic", "Key", "SnowflakeSubscriber"} {
 		if made := this.Node().TryFindChild(&id); made != nil && made.Node().DefaultChild() != nil {
 			awscdk.CrossStackReferences_Of(made).Produce(awscdk.ReferenceStrength_STRONG)
 		}
 	}
-	stack := site.stack
-	s.exportAlarms(stack, props)
-	if props.Key.isNew {
-		stack.ExportValue(s.Key.KeyArn(), nil)
-	}
-	if user := s.names.snowflakeUser; user != "" {
-		stack.ExportValue(&user, nil)
-	}
-	if props.Dashboard {
-		s.newDashboard(this)
-	}
-	for _, value := range []*string{
+	values := []*string{
 		s.LandingBucket.BucketName(), s.LandingBucket.BucketArn(),
 		s.Table.TableName(), s.Table.TableArn(), s.Topic.TopicArn(),
-	} {
+	}
+	if props.Alarms != nil && props.Alarms.TopicARN == "" {
+		values = append(values, s.AlarmTopic.TopicArn())
+	}
+	if props.Key.isNew {
+		values = append(values, s.Key.KeyArn())
+	}
+	if s.names.snowflakeUser != "" {
+		values = append(values, &s.names.snowflakeUser)
+	}
+	for _, value := range values {
 		stack.ExportValue(value, nil)
 	}
-	output(stack, id, "LandingBucket", *s.LandingBucket.BucketName(), "the parts and the quarantine of every feed of this store")
-	output(stack, id, "Table", *s.Table.TableName(), "the records and the ledger of every feed of this store")
-	output(stack, id, "Topic", *s.Topic.TopicArn(), "announces every part")
-	if s.AlarmTopic != nil {
-		output(stack, id, "AlarmTopic", *s.AlarmTopic.TopicArn(), "is told of what goes wrong with any feed")
-	}
-	if s.Key != nil {
-		output(stack, id, "KeyArn", *s.Key.KeyArn(), "encrypts what is at rest")
-	}
-	if s.Export != nil {
-		output(stack, id, "ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
-	}
-	site.grant()
-	return s, nil
 }
 
-func newStore(this core.Construct, site *site, props StoreProps) *Store {
-	settings := props.settings()
-	settings.site = site
-	settings.deleteData = deletesData(this, props.DeleteData)
-	settings.key = props.Key.resolve(this, settings.deleteData)
-	bucket := newLandingBucket(this, settings, props)
-	topic := newTopic(this, bucket, "LandingBucket", subscribers{
-		arns: props.Subscribers, connection: props.Snowflake, settings: settings,
+func (s *Store) addOutputs(stack awscdk.Stack, id string) {
+	add := func(name, value, description string) { output.Add(stack, id, name, value, description) }
+	add("LandingBucket", s.names.bucket, "the parts and the quarantine of every feed of this store")
+	add("Table", s.names.table, "the records and the ledger of every feed of this store")
+	add("Topic", s.names.topicARN, "announces every part")
+	if s.AlarmTopic != nil {
+		add("AlarmTopic", s.names.alarmTopicARN, "is told of what goes wrong with any feed")
+	}
+	if s.Key != nil {
+		add("KeyArn", *s.Key.KeyArn(), "encrypts what is at rest")
+	}
+	if s.Export != nil {
+		add("ExportFunction", *s.Export.FunctionName(), "writes the changes of the table to the landing bucket")
+	}
+}
+
+func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *Store {
+	settings := newSettings(scope, props.Assets, props.Architecture, props.LogRetentionDays)
+	settings.DeleteData = deletesData(this, props.DeleteData)
+	settings.Key = props.Key.resolve(this, settings)
+	landing := newLandingBucket(this, settings, props)
+	announcements := topic.NewForBucket(this, landing, "LandingBucket", topic.Config{
+		Settings:    settings,
+		Subscribers: topic.Subscribers{ARNs: props.Subscribers, Connection: props.Snowflake},
 	})
 	announced := [][]*awss3.NotificationKeyFilter{{{Prefix: jsii.String(snowflake.PartsPrefix)}}}
 	if props.Changes {
 		announced = append(announced, []*awss3.NotificationKeyFilter{{Prefix: jsii.String(snowflake.ChangesPrefix)}})
 	}
-	topic.announce(awss3.EventType_OBJECT_CREATED, announced)
-	// External tables forget what is gone.
-	topic.announce(awss3.EventType_OBJECT_REMOVED, announced)
+	announcements.Announce(awss3.EventType_OBJECT_CREATED, announced)
+	// External tables remove the rows of objects that were deleted.
+	announcements.Announce(awss3.EventType_OBJECT_REMOVED, announced)
 	s := &Store{
-		LandingBucket: bucket, Topic: topic.sns, Table: newTable(this, settings, props.Changes),
-		AlarmTopic: newAlarmTopic(this, settings, props.Alarms), Key: settings.key,
-		offers: props.offers(), ready: topic.ready, feeds: map[string]string{},
+		LandingBucket: landing.Bucket, Topic: announcements.Topic, Key: settings.Key,
+		Table:        table.New(this, "Table", table.Config{Settings: settings, Stream: props.Changes}).Table,
+		capabilities: props.capabilities(), ready: announcements.Ready, feeds: map[string]string{}, values: scope.Values,
+	}
+	if a := props.Alarms; a != nil {
+		s.AlarmTopic = alarm.NewTopic(this, "AlarmTopic", alarm.TopicConfig{Settings: settings, Emails: a.Emails, TopicARN: a.TopicARN})
 	}
 	if props.Changes {
-		s.Export = newExport(this, settings, bucket, s.Table)
+		f := export.New(this, "Export", export.Config{Settings: settings, Bucket: landing, Table: s.Table})
+		s.Export, s.ExportLogs = f.Function, f.Logs
 	}
 	s.setNames()
-	if topic.user != "" {
-		s.names.snowflakeAccount, s.names.snowflakeUser = props.Snowflake.Account, topic.user
+	if announcements.SnowflakeUser != "" {
+		s.names.snowflakeAccount, s.names.snowflakeUser = props.Snowflake.Account, announcements.SnowflakeUser
 	}
 	return s
 }
 
-func newLandingBucket(this core.Construct, s settings, props StoreProps) awss3.Bucket {
-	rules := []*awss3.LifecycleRule{{AbortIncompleteMultipartUploadAfter: days(7)}}
+func newLandingBucket(this core.Construct, s stackscope.Settings, props StoreProps) *bucket.Output {
+	rules := []*awss3.LifecycleRule{{AbortIncompleteMultipartUploadAfter: s.Days(7)}}
 	if props.LandingExpirationDays > 0 {
 		expiring := []string{snowflake.PartsPrefix}
 		if props.Changes {
 			expiring = append(expiring, snowflake.ChangesPrefix)
 		}
 		for _, prefix := range expiring {
-			rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: days(props.LandingExpirationDays)})
+			rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: s.Days(props.LandingExpirationDays)})
 		}
 	}
 	// No versions: a part is never overwritten, so they would only cost.
-	return newDataBucket(this, "LandingBucket", s, awss3.BucketProps{LifecycleRules: &rules})
+	return bucket.New(this, "LandingBucket", bucket.Config{Settings: s, LifecycleRules: rules})
 }
 
-func newTable(this core.Construct, s settings, changes bool) awsdynamodb.TableV2 {
-	props := &awsdynamodb.TablePropsV2{
-		PartitionKey: stringAttribute(feed.PartitionKey),
-		SortKey:      stringAttribute(feed.SortKey),
-		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
-			IndexName:      jsii.String(feed.LedgerIndex),
-			PartitionKey:   stringAttribute(feed.LedgerIndexPartitionKey),
-			SortKey:        stringAttribute(feed.LedgerIndexSortKey),
-			ProjectionType: awsdynamodb.ProjectionType_ALL,
-		}},
-		Billing: awsdynamodb.Billing_OnDemand(nil),
-		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
-			PointInTimeRecoveryEnabled: jsii.Bool(true),
-		},
-		DeletionProtection: jsii.Bool(!s.deleteData),
-		RemovalPolicy:      removalPolicy(s.deleteData),
-	}
-	if changes {
-		// The keys, which are there in any case, tell of which record a deletion is.
-		props.DynamoStream = awsdynamodb.StreamViewType_NEW_IMAGE
-	}
-	table := awsdynamodb.NewTableV2(this, jsii.String("Table"), props)
-	if s.key != nil {
-		// The level-2 construct takes a key only where the stack names its region.
-		resource := resourceOf(table)
-		resource.AddPropertyOverride(jsii.String("SSESpecification"), map[string]any{"SSEEnabled": true, "SSEType": "KMS"})
-		resource.AddPropertyOverride(jsii.String("Replicas.0.SSESpecification.KMSMasterKeyId"), s.key.KeyArn())
-	}
-	return table
-}
-
-func stringAttribute(name string) *awsdynamodb.Attribute {
-	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
-}
-
-// attach enters a feed, unless the store has one of that name: they would
-// share keys, prefixes and ledger.
+// attach adds a feed, unless the store has one of that name: they would share
+// keys, prefixes and ledger.
 func (s *Store) attach(feedName, path string) error {
 	if other, taken := s.feeds[feedName]; taken {
 		return fmt.Errorf("feed %q: Feed: %s uses this name in the same store: give each feed a name of its own", feedName, other)

@@ -2,23 +2,22 @@ package constructs
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	core "github.com/aws/constructs-go/constructs/v10"
 
+	"example.com/ingestion/constructs/internal/stackscope"
 	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 
 const (
-	// replayDays is for how long the failure queue keeps what failed, and so how
-	// long what it is replayed from must be there.
+	// replayDays is for how many days the failure queue keeps events, and so for how
+	// long the objects that are replayed must exist.
 	replayDays = 14
-	// slowLoad is what load takes in a second at least, by docs/performance.md and
-	// with a table that is not throttled, of a part before its compression.
+	// slowLoad is how many bytes of a part, before compression, load writes in a
+	// second at least, by docs/performance.md and with a table that is not throttled.
 	slowLoad = 1 << 20
 	// accountConcurrency is Lambda's in an account unless it was raised, and
 	// unreserved what Lambda keeps of it for functions without a reservation.
@@ -29,9 +28,9 @@ const (
 	maxRules = 300
 )
 
-// Warnings are what is legal and unwise about feeds taken together, and what
-// nobody can see before the deployment. What is unwise about one feed, or about
-// the store, is an annotation of its construct. It does not need jsii.
+// Warnings are what is valid and unwise about feeds taken together, and what
+// cannot be checked before the deployment. What is unwise about one feed, or about
+// the store, is a warning of its construct. It does not need jsii.
 func Warnings(_ StoreProps, feeds ...FeedStack) []string {
 	var all []string
 	reserved, rules := 0, 0
@@ -43,7 +42,7 @@ func Warnings(_ StoreProps, feeds ...FeedStack) []string {
 		rules += p.rules()
 		for _, s := range p.sources() {
 			if s.Kind == feed.ExistingBucket {
-				all = append(all, fmt.Sprintf("stack %s: feed %q: Source: nothing arrives from bucket %q unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor %[2]s` tells", f.Stack, f.Feed, s.Bucket))
+				all = append(all, fmt.Sprintf("stack %s: feed %q: Source: nothing arrives from bucket %q unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor %[2]s` does", f.Stack, f.Feed, s.Bucket))
 			}
 		}
 	}
@@ -73,7 +72,7 @@ func (p IngestionPipelineProps) rules() int {
 	return n
 }
 
-// Warnings are what is legal and unwise about the store.
+// Warnings are what is valid and unwise about the store.
 func (p StoreProps) Warnings() []string {
 	if days := p.LandingExpirationDays; days > 0 && days < replayDays {
 		return []string{fmt.Sprintf("LandingExpirationDays: parts are deleted after %d days, and what failed can be replayed for %d: give %[2]d or more", days, replayDays)}
@@ -81,7 +80,7 @@ func (p StoreProps) Warnings() []string {
 	return nil
 }
 
-// Warnings are what is legal and unwise about the feed.
+// Warnings are what is valid and unwise about the feed.
 func (p IngestionPipelineProps) Warnings() []string {
 	p = p.withDefaults()
 	spec := p.spec()
@@ -90,8 +89,8 @@ func (p IngestionPipelineProps) Warnings() []string {
 		all = append(all, fmt.Sprintf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
 	}
 	for _, s := range p.sources() {
-		if s.Kind == feed.OwnBucket && s.noncurrentDays < replayDays {
-			warn("Source", "an overwritten object is deleted after %d days, and what failed can be replayed for %d: give WithNoncurrentDays(%[2]d) or more", s.noncurrentDays, replayDays)
+		if s.Kind == feed.OwnBucket && s.NoncurrentDays < replayDays {
+			warn("Source", "an overwritten object is deleted after %d days, and what failed can be replayed for %d: give WithNoncurrentDays(%[2]d) or more", s.NoncurrentDays, replayDays)
 		}
 	}
 	if need := time.Duration(spec.PartBytes/slowLoad) * time.Second; need > p.Load.Timeout {
@@ -100,38 +99,25 @@ func (p IngestionPipelineProps) Warnings() []string {
 	return all
 }
 
-// annotate has the CDK show warnings wherever what is made at this is deployed
-// or compared.
+// annotate has the CDK show warnings wherever a construct is synthesized or deployed.
 func annotate(this core.Construct, warnings []string) {
 	for _, w := range warnings {
-		addWarning(this, "ingestion:"+digest(w, 4), w)
+		stackscope.AddWarning(this, "ingestion:"+stackscope.Digest(w, 4), w)
 	}
-}
-
-// addWarning calls Annotations.AddWarningV2, which takes a third parameter,
-// options, from some version of the CDK between 2.260 and 2.275 on. By reflection
-// this module compiles with the versions before and after.
-func addWarning(scope core.IConstruct, id, message string) {
-	add := reflect.ValueOf(awscdk.Annotations_Of(scope)).MethodByName("AddWarningV2")
-	args := []reflect.Value{reflect.ValueOf(&id), reflect.ValueOf(&message)}
-	for i := len(args); i < add.Type().NumIn(); i++ {
-		args = append(args, reflect.Zero(add.Type().In(i)))
-	}
-	add.Call(args)
 }
 
 // locator is an account of Snowflake by its old name, with its region where that
 // is one of AWS: "xy12345.eu-central-1".
 var locator = regexp.MustCompile(`^[A-Za-z0-9_]+\.([a-z]{2}(?:-[a-z]+)+-[0-9])(?:\.aws)?$`)
 
-// distant warns of an account of Snowflake in another region than the stack,
-// which is only known where both are written down.
-func distant(c *SnowflakeConnection, feedName string, regionOf func() string) []string {
+// warnOfOtherRegion warns of an account of Snowflake in another region than the
+// stack, where both regions are known at synthesis.
+func warnOfOtherRegion(c *SnowflakeConnection, feedName string, regionOf func() string) []string {
 	if c == nil {
 		return nil
 	}
 	region := regionOf()
-	if isToken(region) {
+	if stackscope.IsToken(region) {
 		return nil
 	}
 	in := locator.FindStringSubmatch(c.Account)

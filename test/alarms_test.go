@@ -35,8 +35,9 @@ func TestAlarms(t *testing.T) {
 	for name, alarms := range map[string]*constructs.AlarmProps{"usual": nil, "eager": {NothingFor: 36 * time.Hour}, "off": {Off: true}} {
 		props := minimal(name)
 		props.Store, props.Alarms = store, alarms
-		if p := newFeed(t, app, props); p.Alarmed == (name == "off") {
-			t.Errorf("feed %s: alarmed %t", name, p.Alarmed)
+		want := map[string]int{"usual": 4, "eager": 5, "off": 0}[name]
+		if p := newFeed(t, app, props); len(p.Alarms) != want {
+			t.Errorf("feed %s: %d alarms, want %d", name, len(p.Alarms), want)
 		}
 	}
 	templates := synth(t, app)

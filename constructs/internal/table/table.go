@@ -1,0 +1,59 @@
+// Package table makes the table of records and ledger.
+package table
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"example.com/ingestion/constructs/internal/nag"
+	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/feed"
+)
+
+// Config describes the table.
+type Config struct {
+	stackscope.Settings
+	// Stream has the changes of the table, with the new image of each item.
+	Stream bool
+}
+
+// Output is the table.
+type Output struct{ Table awsdynamodb.TableV2 }
+
+// New makes a table that is billed on demand, has point-in-time recovery, and is
+// kept and protected from deletion unless the settings say otherwise.
+func New(scope core.Construct, id string, c Config) *Output {
+	props := &awsdynamodb.TablePropsV2{
+		PartitionKey: stringAttribute(feed.PartitionKey),
+		SortKey:      stringAttribute(feed.SortKey),
+		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
+			IndexName:      jsii.String(feed.LedgerIndex),
+			PartitionKey:   stringAttribute(feed.LedgerIndexPartitionKey),
+			SortKey:        stringAttribute(feed.LedgerIndexSortKey),
+			ProjectionType: awsdynamodb.ProjectionType_ALL,
+		}},
+		Billing: awsdynamodb.Billing_OnDemand(nil),
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
+			PointInTimeRecoveryEnabled: jsii.Bool(true),
+		},
+		DeletionProtection: jsii.Bool(!c.DeleteData),
+		RemovalPolicy:      c.RemovalPolicy(),
+	}
+	if c.Stream {
+		// A deletion is identified by its keys, which every image has.
+		props.DynamoStream = awsdynamodb.StreamViewType_NEW_IMAGE
+	}
+	table := awsdynamodb.NewTableV2(scope, &id, props)
+	if c.Key != nil {
+		// The level-2 construct takes a key only where the stack names its region.
+		resource := nag.ResourceOf(table)
+		resource.AddPropertyOverride(jsii.String("SSESpecification"), map[string]any{"SSEEnabled": true, "SSEType": "KMS"})
+		resource.AddPropertyOverride(jsii.String("Replicas.0.SSESpecification.KMSMasterKeyId"), c.Key.KeyArn())
+	}
+	return &Output{table}
+}
+
+func stringAttribute(name string) *awsdynamodb.Attribute {
+	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
+}

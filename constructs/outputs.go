@@ -1,0 +1,57 @@
+package constructs
+
+import (
+	"example.com/ingestion/constructs/internal/output"
+	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/snowflake"
+)
+
+func (p *IngestionPipeline) addOutputs(id string) {
+	s := p.Spec
+	add := func(name, value, description string) { output.Add(p.scope.Stack, id, name, value, description) }
+	add("Feed", s.Feed, "the name of the feed")
+	if p.SourceBucket != nil {
+		add("SourceBucket", *p.SourceBucket.BucketName(), "put the files of the feed here")
+	}
+	add("LandingBucket", p.Store.names.bucket, "the parts, and what could not be loaded")
+	add("LandingPrefix", s.LandingPrefix+s.Feed+"/", "the parts of the feed")
+	add("QuarantinePrefix", s.QuarantinePrefix+s.Feed+"/", "what could not be loaded, with the reason")
+	add("Table", p.Store.names.table, "the records and the ledger")
+	add("Topic", p.Store.names.topicARN, "announces every part")
+	add("UnpackFunction", p.unpack.Name(), "turns source objects into parts")
+	add("LoadFunction", p.load.Name(), "turns parts into items of the table")
+	add("FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that the functions gave up on")
+	if p.Alarms != nil {
+		add("AlarmTopic", p.Store.names.alarmTopicARN, "is told of what goes wrong")
+	}
+	if p.discover != nil {
+		add("DiscoverFunction", p.discover.Name(), "lists the external buckets")
+	}
+	if p.buffer != nil {
+		add("UnpackQueueUrl", *p.buffer.Unpack.Ref(), "events of source objects, on the way to unpack")
+		add("LoadQueueUrl", *p.buffer.Load.Ref(), "parts, on the way to load")
+	}
+	if p.SourceTopic != nil {
+		add("SourceTopic", *p.SourceTopic.TopicArn(), "announces every source object")
+	}
+}
+
+// addSnowflakeOutputs adds what the objects in Snowflake are made with, as far
+// as it is known at deployment only, and what to query.
+func (p *IngestionPipeline) addSnowflakeOutputs(id string, s snowflake.Spec, n snowflake.Names) {
+	add := func(name, value, description string) { output.Add(p.scope.Stack, id, name, value, description) }
+	add("SnowflakeView", snowflake.Qualified(s.Database, s.Schema, s.View), "query this: each record once, in its latest state")
+	add("SnowflakeTable", snowflake.Qualified(s.Database, s.Schema, s.Table), "takes the rows as they come")
+	add("SnowflakeBucket", n.Bucket, "has what the stage shows")
+	add("SnowflakeOwner", n.Owner, "marks the objects of this feed in their comments")
+	// CloudFormation does not deploy a template of which only the metadata changed. In
+	// the template of a feed without a connection a column is nowhere else, and
+	// `ingest sql` would print the one before.
+	add("SnowflakeDefinition", stackscope.Digest(stackscope.JSON(s), 8), "changes with what the objects are made from")
+	if n.TopicARN != "" {
+		add("SnowflakeTopic", n.TopicARN, "tells Snowflake of new objects")
+	}
+	if p.SnowflakeRole != nil {
+		add("SnowflakeRoleArn", *p.SnowflakeRole.RoleArn(), "STORAGE_AWS_ROLE_ARN of the storage integration")
+	}
+}
