@@ -15,18 +15,19 @@ import (
 )
 
 const (
-	// nothingMade is the physical ID of a create that failed before it made
-	// anything. CloudFormation deletes it on its way back, which must not fail
-	// for the very reason that the create did, a wrong key for one.
-	nothingMade = "nothing-made"
-	// incomplete ends the physical ID of a create that failed half-way. Its
-	// delete leaves the table, which may have been there before.
+	// nothingCreated is the physical ID of a create that failed before it created
+	// anything. The delete during the rollback does nothing, so that it does not fail
+	// for the same reason as the create, such as a wrong key.
+	nothingCreated = "nothing-created"
+	// incomplete is appended to the physical ID of a create that failed half-way. Its
+	// delete keeps the table, which may have existed before.
 	incomplete = " (incomplete)"
-	// margin is left of the invocation to answer: without an answer
-	// CloudFormation waits for an hour.
-	margin = 15 * time.Second
-	// maxReason bounds the reason as JSON, in bytes. CloudFormation takes 4,096
-	// for the whole answer.
+	// responseTime is reserved at the end of the invocation for the response: without
+	// a response CloudFormation waits for an hour.
+	responseTime = 15 * time.Second
+	// maxReason is the maximum length of the reason as JSON, in bytes. CloudFormation
+	// accepts 4,096 bytes for the whole response.
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 	maxReason = 2800
 )
 
@@ -36,15 +37,15 @@ type handler struct {
 	open func(context.Context, snowflake.Connection) (session, error)
 }
 
-// handle is a cfn.CustomResourceFunction.
+// handle handles a request of CloudFormation. It is a cfn.CustomResourceFunction.
 func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data map[string]any, err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
+		ctx, cancel = context.WithDeadlineCause(ctx, deadline.Add(-responseTime), errDeadline)
 		defer cancel()
 	}
 	log := slog.With("resource", event.ResourceType, "request", event.RequestType, "logicalId", event.LogicalResourceID)
-	id, data, err = h.answer(ctx, event)
+	id, data, err = h.process(ctx, event)
 	if err != nil {
 		log.ErrorContext(ctx, "failed", "physicalId", id, "error", err.Error())
 		return id, nil, shorten(err)
@@ -53,17 +54,17 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data m
 	return id, data, nil
 }
 
-func (h handler) answer(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+func (h handler) process(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	if event.RequestType == cfn.RequestDelete {
 		return event.PhysicalResourceID, nil, h.delete(ctx, event)
 	}
 	failed := event.PhysicalResourceID
 	if event.RequestType == cfn.RequestCreate {
-		failed = nothingMade
+		failed = nothingCreated
 	}
 	r, ok := resources[event.ResourceType]
 	if !ok {
-		return failed, nil, fmt.Errorf("resource type %q is none of %s, %s, %s", event.ResourceType, typeIntegration, typeObjects, typeSubscriber)
+		return failed, nil, fmt.Errorf("resource type %q is not one of %s, %s, %s", event.ResourceType, typeIntegration, typeObjects, typeSubscriber)
 	}
 	p, err := decode(event.ResourceProperties)
 	if err != nil {
@@ -74,45 +75,45 @@ func (h handler) answer(ctx context.Context, event cfn.Event) (string, map[strin
 		return failed, nil, err
 	}
 	defer closeSession(ctx, db)
-	seen := &recorder{DB: db}
-	data, err := r.apply(ctx, seen, p)
+	changes := &recorder{DB: db}
+	data, err := r.apply(ctx, changes, p)
 	if err != nil {
-		if event.RequestType == cfn.RequestCreate && seen.made {
+		if event.RequestType == cfn.RequestCreate && changes.changed {
 			failed = r.id(p) + incomplete
 		}
 		return failed, nil, err
 	}
 	if event.RequestType == cfn.RequestUpdate {
-		h.tidy(ctx, seen, r, event, p)
+		h.cleanUp(ctx, changes, r, event, p)
 	}
 	return r.id(p), data, nil
 }
 
-// tidy drops what only the properties before had. What cannot be dropped is
-// no reason to undo an update that has been made.
-func (h handler) tidy(ctx context.Context, db deploy.DB, r resource, event cfn.Event, now properties) {
+// cleanUp drops objects of the old properties after an update. An object that cannot
+// be dropped is logged and does not fail the update.
+func (h handler) cleanUp(ctx context.Context, db deploy.DB, r resource, event cfn.Event, updated properties) {
 	old, err := decode(event.OldResourceProperties)
 	if err == nil {
 		switch r.id(old) {
-		case r.id(now):
-			err = r.tidy(ctx, db, old, now)
+		case r.id(updated):
+			err = r.cleanUp(ctx, db, old, updated)
 		case event.PhysicalResourceID:
-			// A replacement: CloudFormation deletes the old one when all went well.
+			// A replacement: CloudFormation deletes the old resource after the update.
 		default:
-			// The properties before are of a replacement that failed: CloudFormation
-			// goes back to the resource that it still has, and never heard of the other.
+			// The rollback of a replacement that failed: CloudFormation does not know the
+			// physical ID of the failed resource, and does not delete it.
 			old.Spec.DropTables = false
 			err = r.drop(ctx, db, old)
 		}
 	}
 	if err != nil {
-		slog.WarnContext(ctx, "left behind", "error", err.Error())
+		slog.WarnContext(ctx, "object not dropped", "error", err.Error())
 	}
 }
 
 func (h handler) delete(ctx context.Context, event cfn.Event) error {
 	r, ok := resources[event.ResourceType]
-	if !ok || event.PhysicalResourceID == nothingMade || event.ResourceType == typeSubscriber {
+	if !ok || event.PhysicalResourceID == nothingCreated || event.ResourceType == typeSubscriber {
 		return nil
 	}
 	p, err := decode(event.ResourceProperties)
@@ -136,34 +137,34 @@ func closeSession(ctx context.Context, db session) {
 	}
 }
 
-// recorder knows whether anything was changed.
+// recorder records whether a statement changed anything.
 type recorder struct {
 	deploy.DB
-	made bool
+	changed bool
 }
 
 // Exec runs the statement.
 func (r *recorder) Exec(ctx context.Context, statement string) error {
 	err := r.DB.Exec(ctx, statement)
-	// One that was cut off may have been run all the same.
-	r.made = r.made || err == nil || ctx.Err() != nil
+	// A statement that was cancelled may have been executed.
+	r.changed = r.changed || err == nil || ctx.Err() != nil
 	return err
 }
 
-// shorten makes an error fit into the answer. The log has all of it.
+// shorten truncates the text of an error to maxReason. The log has all of it.
 func shorten(err error) error {
-	const rest = " … (the function's log has the rest)"
+	const suffix = " … (see the function's log for the rest)"
 	text := []rune(err.Error())
 	if size(string(text)) <= maxReason {
 		return err
 	}
-	for size(string(text))+len(rest) > maxReason {
-		text = text[:len(text)-max(1, (size(string(text))+len(rest)-maxReason)/12)]
+	for size(string(text))+len(suffix) > maxReason {
+		text = text[:len(text)-max(1, (size(string(text))+len(suffix)-maxReason)/12)]
 	}
-	return errors.New(string(text) + rest)
+	return errors.New(string(text) + suffix)
 }
 
-// size is the number of bytes of s in JSON, where some characters take six.
+// size returns the length of s in JSON, where some characters need six bytes.
 func size(s string) int {
 	text, err := json.Marshal(s)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// props is what CloudFormation hands on: every scalar is a string.
+// props returns properties as CloudFormation passes them: every scalar is a string.
 func props(change map[string]any) map[string]any {
 	spec := map[string]any{
 		"feed": "orders", "database": "raw", "schema": "PUBLIC", "table": "orders", "externalId": "stack-orders",
@@ -42,8 +42,8 @@ func on(a *fakesnowflake.Account) handler {
 	return handler{open: func(context.Context, snowflake.Connection) (session, error) { return a, nil }}
 }
 
-func request(kind cfn.RequestType, resource, id string, now, old map[string]any) cfn.Event {
-	return cfn.Event{RequestType: kind, ResourceType: resource, PhysicalResourceID: id, ResourceProperties: now, OldResourceProperties: old}
+func request(kind cfn.RequestType, resource, id string, updated, old map[string]any) cfn.Event {
+	return cfn.Event{RequestType: kind, ResourceType: resource, PhysicalResourceID: id, ResourceProperties: updated, OldResourceProperties: old}
 }
 
 func handle(t *testing.T, a *fakesnowflake.Account, event cfn.Event, wantID string) map[string]any {
@@ -55,7 +55,7 @@ func handle(t *testing.T, a *fakesnowflake.Account, event cfn.Event, wantID stri
 	return data
 }
 
-func TestLife(t *testing.T) {
+func TestLifecycle(t *testing.T) {
 	a := &fakesnowflake.Account{}
 	data := handle(t, a, request(cfn.RequestCreate, typeSubscriber, "", props(nil), nil), "subscriber")
 	if data["PrincipalArn"] != fakesnowflake.SubscriberARN {
@@ -72,23 +72,23 @@ func TestLife(t *testing.T) {
 	renamed := props(map[string]any{"view": "seen"})
 	handle(t, a, request(cfn.RequestUpdate, typeObjects, "RAW.PUBLIC.ORDERS", renamed, props(nil)), "RAW.PUBLIC.ORDERS")
 	if got := a.Objects(); slices.Contains(got, `VIEW "RAW"."PUBLIC"."ORDERS_LATEST"`) || !slices.Contains(got, `VIEW "RAW"."PUBLIC"."SEEN"`) {
-		t.Errorf("after the view got another name: %q", got)
+		t.Errorf("after renaming the view: %q", got)
 	}
 	handle(t, a, request(cfn.RequestDelete, typeObjects, "RAW.PUBLIC.ORDERS", renamed, nil), "RAW.PUBLIC.ORDERS")
 	handle(t, a, request(cfn.RequestDelete, typeIntegration, "ORDERS_INTEGRATION", props(nil), nil), "ORDERS_INTEGRATION")
 	handle(t, a, request(cfn.RequestDelete, typeSubscriber, "subscriber", props(nil), nil), "subscriber")
 	if got := a.Objects(); len(got) > 0 {
-		t.Errorf("left: %q", got)
+		t.Errorf("remaining: %q", got)
 	}
 }
 
-func TestCreateThatMadeNothing(t *testing.T) {
-	shut := handler{open: func(context.Context, snowflake.Connection) (session, error) { return nil, errors.New("wrong key") }}
+func TestFailedCreateWithoutObjects(t *testing.T) {
+	unreachable := handler{open: func(context.Context, snowflake.Connection) (session, error) { return nil, errors.New("wrong key") }}
 	tests := map[string]struct {
 		handler handler
 		event   cfn.Event
 	}{
-		"wrong key":     {shut, request(cfn.RequestCreate, typeObjects, "", props(nil), nil)},
+		"wrong key":     {unreachable, request(cfn.RequestCreate, typeObjects, "", props(nil), nil)},
 		"wrong spec":    {on(&fakesnowflake.Account{}), request(cfn.RequestCreate, typeObjects, "", props(map[string]any{"load": "never"}), nil)},
 		"wrong type":    {on(&fakesnowflake.Account{}), request(cfn.RequestCreate, "Custom::Other", "", props(nil), nil)},
 		"no privilege":  {on(&fakesnowflake.Account{Fail: func(string) error { return errors.New("insufficient privileges") }}), request(cfn.RequestCreate, typeIntegration, "", props(nil), nil)},
@@ -97,20 +97,21 @@ func TestCreateThatMadeNothing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			id, data, err := test.handler.handle(t.Context(), test.event)
-			if err == nil || id != nothingMade || data != nil {
+			if err == nil || id != nothingCreated || data != nil {
 				t.Fatalf("id %q, data %v, error %v", id, data, err)
 			}
 			event := test.event
 			event.RequestType, event.PhysicalResourceID = cfn.RequestDelete, id
-			if _, _, err := shut.handle(t.Context(), event); err != nil {
+			if _, _, err := unreachable.handle(t.Context(), event); err != nil {
 				t.Errorf("its delete: %v", err)
 			}
 		})
 	}
 }
 
-// What failed half-way is dropped, but never the table, which may be older.
-func TestCreateThatFailedHalfWay(t *testing.T) {
+// The objects of a failed create are dropped, except for the table, which may have
+// existed before.
+func TestFailedCreateWithObjects(t *testing.T) {
 	a := &fakesnowflake.Account{Fail: func(statement string) error {
 		if strings.HasPrefix(statement, "CREATE PIPE") {
 			return errors.New("no")
@@ -123,12 +124,13 @@ func TestCreateThatFailedHalfWay(t *testing.T) {
 	}
 	handle(t, a, request(cfn.RequestDelete, typeObjects, id, props(nil), nil), id)
 	if got := a.Objects(); len(got) != 1 || got[0] != `TABLE "RAW"."PUBLIC"."ORDERS"` {
-		t.Errorf("left: %q", got)
+		t.Errorf("remaining: %q", got)
 	}
 }
 
-// A statement that was cut off may have been run: its delete has to look.
-func TestCreateThatWasCutOff(t *testing.T) {
+// A cancelled statement may have been executed, so that the delete has to drop its
+// object.
+func TestCancelledCreate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	a := &fakesnowflake.Account{Fail: func(statement string) error {
 		if strings.HasPrefix(statement, "CREATE STORAGE INTEGRATION") {
@@ -161,7 +163,7 @@ func TestReplacementAndItsRollback(t *testing.T) {
 	a.Fail = nil
 	handle(t, a, request(cfn.RequestUpdate, typeObjects, id, props(nil), other), "RAW.PUBLIC.ORDERS")
 	if got, want := a.Objects(), append(slices.Clone(before), `TABLE "RAW"."PUBLIC"."OTHER"`); len(got) != len(want) {
-		t.Errorf("after the way back: %q", got)
+		t.Errorf("after the rollback: %q", got)
 	}
 	handle(t, a, request(cfn.RequestUpdate, typeObjects, "RAW.PUBLIC.ORDERS", other, props(nil)), "RAW.PUBLIC.OTHER")
 	handle(t, a, request(cfn.RequestDelete, typeObjects, "RAW.PUBLIC.ORDERS", props(nil), nil), "RAW.PUBLIC.ORDERS")
@@ -170,20 +172,20 @@ func TestReplacementAndItsRollback(t *testing.T) {
 	}
 }
 
-func TestAnswerComesBeforeTheTimeout(t *testing.T) {
+func TestResponseBeforeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &fakesnowflake.Account{Validation: func() string { return `{"status":"failure","message":"no role"}` }}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
 		_, _, err := on(a).handle(ctx, request(cfn.RequestCreate, typeObjects, "", props(nil), nil))
-		if took := time.Since(start); took != time.Minute-margin || err == nil || !strings.Contains(err.Error(), "no role") || !errors.Is(err, errDeadline) {
+		if took := time.Since(start); took != time.Minute-responseTime || err == nil || !strings.Contains(err.Error(), "no role") || !errors.Is(err, errDeadline) {
 			t.Errorf("after %s: %v", took, err)
 		}
 	})
 }
 
-func TestReasonFits(t *testing.T) {
+func TestShorten(t *testing.T) {
 	for _, text := range []string{strings.Repeat("a", 10_000), strings.Repeat("<\"\n", 5_000), strings.Repeat("ü€", 4_000)} {
 		got := shorten(errors.New(text))
 		encoded, err := json.Marshal(got.Error())
@@ -205,7 +207,7 @@ func (s secrets) GetSecretValue(context.Context, *secretsmanager.GetSecretValueI
 	return &secretsmanager.GetSecretValueOutput{SecretString: s.value}, s.err
 }
 
-func TestLoginNamesTheSecretAndKeepsIt(t *testing.T) {
+func TestLoginErrorHasNoSecretValue(t *testing.T) {
 	value := "hunter2"
 	for name, s := range map[string]secrets{"no key": {value: &value}, "no access": {err: errors.New("AccessDenied")}} {
 		_, err := login{secrets: s}.open(t.Context(), snowflake.Connection{User: "U", Secret: "the-secret"})

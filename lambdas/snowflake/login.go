@@ -16,7 +16,7 @@ import (
 	"example.com/ingestion/snowflake/deploy"
 )
 
-// session is an open connection to Snowflake; *client.Client is one.
+// session is an open connection to Snowflake. *client.Client implements it.
 type session interface {
 	deploy.DB
 	Close() error
@@ -37,14 +37,14 @@ func (l login) open(ctx context.Context, c snowflake.Connection) (session, error
 	if !c.WorkloadIdentity {
 		var err error
 		if key, err = l.key(ctx, c.Secret); err != nil {
-			return nil, fmt.Errorf("key of Snowflake user %q: secret %q: %w", c.User, c.Secret, err)
+			return nil, fmt.Errorf("private key of Snowflake user %q: secret %q: %w", c.User, c.Secret, err)
 		}
 	}
 	return client.Open(ctx, c, key, l.endpoint)
 }
 
-// newSecrets returns a client that waits, for half a minute at most, until the
-// policy that the same deployment gave the function is known everywhere.
+// newSecrets returns a client that retries AccessDenied for up to half a minute,
+// until the policy that the same deployment created has propagated.
 func newSecrets(cfg aws.Config) *secretsmanager.Client {
 	return secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
 		r := retry.AddWithErrorCodes(retry.NewStandard(), "AccessDeniedException")
@@ -52,8 +52,8 @@ func newSecrets(cfg aws.Config) *secretsmanager.Client {
 	})
 }
 
-// inRegionOf has a secret that is given by its ARN looked up in the ARN's
-// region: elsewhere Secrets Manager does not know it.
+// inRegionOf sets the region of a request to that of the secret's ARN. A secret that
+// is given by name is in the function's region.
 func inRegionOf(secret string) func(*secretsmanager.Options) {
 	return func(o *secretsmanager.Options) {
 		if a, err := arn.Parse(secret); err == nil {

@@ -14,7 +14,7 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// region is a Secrets Manager that notes where it was asked.
+// region is a client of Secrets Manager that records the region of the request.
 type region string
 
 func (r *region) GetSecretValue(_ context.Context, _ *secretsmanager.GetSecretValueInput, options ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
@@ -26,30 +26,30 @@ func (r *region) GetSecretValue(_ context.Context, _ *secretsmanager.GetSecretVa
 	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String("no key")}, nil
 }
 
-func TestSecretInItsRegion(t *testing.T) {
+func TestSecretRegion(t *testing.T) {
 	for secret, want := range map[string]region{
 		"ingestion/snowflake": "eu-central-1",
 		"arn:aws:secretsmanager:us-east-1:123456789012:secret:key-Ab12Cd":            "us-east-1",
 		"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:key-Ab12Cd": "us-gov-west-1",
 	} {
-		var asked region
-		if _, err := (login{secrets: &asked}).open(t.Context(), snowflake.Connection{User: "U", Secret: secret}); err == nil {
-			t.Errorf("%s: a text that is no key was taken", secret)
+		var requested region
+		if _, err := (login{secrets: &requested}).open(t.Context(), snowflake.Connection{User: "U", Secret: secret}); err == nil {
+			t.Errorf("%s: a secret without a key was accepted", secret)
 		}
-		if asked != want {
-			t.Errorf("%s: asked in %q, want %q", secret, asked, want)
+		if requested != want {
+			t.Errorf("%s: requested in %q, want %q", secret, requested, want)
 		}
 	}
 }
 
-// The policy is as new as the function: what is denied at first may be allowed.
-func TestSecretIsWaitedFor(t *testing.T) {
-	asked := 0
+// The policy is created in the same deployment, so that access may be denied at first.
+func TestSecretRetriesAccessDenied(t *testing.T) {
+	requested := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		requested++
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		body := `{"SecretString":"key"}`
-		if asked == 1 {
+		if requested == 1 {
 			w.WriteHeader(http.StatusBadRequest)
 			body = `{"__type":"AccessDeniedException","Message":"not yet"}`
 		}
@@ -63,10 +63,10 @@ func TestSecretIsWaitedFor(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 	})
 	out, err := client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")})
-	if err != nil || aws.ToString(out.SecretString) != "key" || asked != 2 {
-		t.Errorf("secret %v after %d requests, error %v", out, asked, err)
+	if err != nil || aws.ToString(out.SecretString) != "key" || requested != 2 {
+		t.Errorf("secret %v after %d requests, error %v", out, requested, err)
 	}
-	// And what stays denied is told while the function can still answer.
+	// If access stays denied, the function must still be able to respond.
 	r := client.Options().Retryer
 	var longest time.Duration
 	for attempt := range r.MaxAttempts() - 1 {
@@ -77,6 +77,6 @@ func TestSecretIsWaitedFor(t *testing.T) {
 		longest += delay
 	}
 	if longest > time.Minute {
-		t.Errorf("waits for %s", longest)
+		t.Errorf("retries for %s", longest)
 	}
 }

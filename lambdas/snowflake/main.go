@@ -1,6 +1,6 @@
-// Command snowflake is the function behind the custom resources that bring an
-// account of Snowflake to what a feed says. Every four hours it looks whether the pipes
-// of feeds with alarms still work.
+// Command snowflake is the function behind the custom resources that create a
+// feed's objects in Snowflake. For feeds with alarms a schedule invokes it every four
+// hours, to check the Snowpipe and to notify an SNS topic when it stops working.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	if err := prepare(getenv); err != nil {
+	if err := setDriverEnvironment(getenv); err != nil {
 		return err
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
@@ -38,13 +38,13 @@ func run(ctx context.Context, getenv func(string) string) error {
 	l := login{secrets: newSecrets(cfg), endpoint: getenv(client.EnvEndpoint)}
 	h := handler{open: l.open}
 	w := watcher{open: l.open, table: dynamodb.NewFromConfig(cfg), topic: sns.NewFromConfig(cfg), now: time.Now}
-	lambda.StartWithOptions(dispatch(w, cfn.LambdaWrap(h.handle)), lambda.WithContext(ctx))
+	lambda.StartWithOptions(route(w, cfn.LambdaWrap(h.handle)), lambda.WithContext(ctx))
 	return nil
 }
 
-// prepare gives the driver what it looks for in the environment: the one place
-// where a function may write, for its caches of certificate checks.
-func prepare(getenv func(string) string) error {
+// setDriverEnvironment sets environment variables that the driver reads: /tmp, the
+// only directory to which a function may write, for its cache of certificate checks.
+func setDriverEnvironment(getenv func(string) string) error {
 	for _, v := range [][2]string{
 		{"HOME", "/tmp"},
 		{"SF_OCSP_RESPONSE_CACHE_DIR", "/tmp"},

@@ -9,14 +9,14 @@ import (
 	"example.com/ingestion/snowflake/deploy"
 )
 
-// The types of custom resource.
+// The types of custom resources.
 const (
 	typeIntegration = "Custom::SnowflakeIntegration"
 	typeObjects     = "Custom::SnowflakeObjects"
 	typeSubscriber  = "Custom::SnowflakeSubscriber"
 )
 
-// properties are those of all three types.
+// properties has the properties of all three types.
 type properties struct {
 	Connection snowflake.Connection
 	Spec       snowflake.Spec
@@ -36,16 +36,16 @@ func decode(values map[string]any) (properties, error) {
 	return p, nil
 }
 
-// resource is what one type of custom resource does.
+// resource implements one type of custom resource.
 type resource interface {
-	// id is the physical ID: another one is another resource to CloudFormation,
-	// which then deletes the one before.
+	// id returns the physical ID. If it changes in an update, CloudFormation treats
+	// it as a replacement and deletes the old resource.
 	id(p properties) string
-	// apply makes the resource or alters it and returns its attributes.
+	// apply creates or alters the resource and returns its attributes.
 	apply(ctx context.Context, db deploy.DB, p properties) (map[string]any, error)
-	// tidy drops what only the old properties of the same resource had.
-	tidy(ctx context.Context, db deploy.DB, old, now properties) error
-	// drop drops it.
+	// cleanUp drops objects that only the old properties of the resource name.
+	cleanUp(ctx context.Context, db deploy.DB, old, updated properties) error
+	// drop drops the resource.
 	drop(ctx context.Context, db deploy.DB, p properties) error
 }
 
@@ -53,7 +53,7 @@ var resources = map[string]resource{
 	typeIntegration: integration{}, typeObjects: objects{}, typeSubscriber: subscriber{},
 }
 
-// stored is a name as the catalog keeps it: what is the same there is the same resource.
+// stored returns a name as Snowflake's catalog has it, which identifies the object.
 func stored(name string) string { return snowflake.ObjectName{Object: name}.StoredName() }
 
 type integration struct{}
@@ -65,7 +65,7 @@ func (integration) apply(ctx context.Context, db deploy.DB, p properties) (map[s
 	return map[string]any{"Name": access.Name, "IamUserArn": access.IAMUserARN, "ExternalId": access.ExternalID}, err
 }
 
-func (integration) tidy(context.Context, deploy.DB, properties, properties) error { return nil }
+func (integration) cleanUp(context.Context, deploy.DB, properties, properties) error { return nil }
 
 func (integration) drop(ctx context.Context, db deploy.DB, p properties) error {
 	return deploy.DropIntegration(ctx, db, p.Spec, p.Names)
@@ -78,19 +78,19 @@ func (objects) id(p properties) string {
 }
 
 func (objects) apply(ctx context.Context, db deploy.DB, p properties) (map[string]any, error) {
-	made, err := deploy.Objects(ctx, db, p.Spec, p.Names)
-	return map[string]any{"Table": made.Table, "View": made.View, "NotificationChannel": made.NotificationChannel}, err
+	result, err := deploy.Objects(ctx, db, p.Spec, p.Names)
+	return map[string]any{"Table": result.Table, "View": result.View, "NotificationChannel": result.NotificationChannel}, err
 }
 
-func (objects) tidy(ctx context.Context, db deploy.DB, old, now properties) error {
-	return deploy.DropRenamed(ctx, db, old.Spec, now.Spec, now.Names)
+func (objects) cleanUp(ctx context.Context, db deploy.DB, old, updated properties) error {
+	return deploy.DropRenamed(ctx, db, old.Spec, updated.Spec, updated.Names)
 }
 
 func (objects) drop(ctx context.Context, db deploy.DB, p properties) error {
 	return deploy.DropObjects(ctx, db, p.Spec, p.Names)
 }
 
-// subscriber only looks something up.
+// subscriber reads the user that subscribes to topics; it creates nothing.
 type subscriber struct{}
 
 func (subscriber) id(properties) string { return "subscriber" }
@@ -100,6 +100,6 @@ func (subscriber) apply(ctx context.Context, db deploy.DB, p properties) (map[st
 	return map[string]any{"PrincipalArn": arn}, err
 }
 
-func (subscriber) tidy(context.Context, deploy.DB, properties, properties) error { return nil }
+func (subscriber) cleanUp(context.Context, deploy.DB, properties, properties) error { return nil }
 
 func (subscriber) drop(context.Context, deploy.DB, properties) error { return nil }

@@ -18,17 +18,17 @@ import (
 	"example.com/ingestion/snowflake/deploy"
 )
 
-// watch is what the rule of a feed sends every four hours.
+// watch is the input of the check of a feed's pipe, which a rule sends every four hours.
 type watch struct {
 	Connection snowflake.Connection
-	// Spec has what the pipe's name is made from.
+	// Spec has the names from which the pipe's name is derived.
 	Spec snowflake.Spec
-	// Table keeps what was found, TopicARN is told of a change.
+	// Table stores the last state; changes are published to TopicARN.
 	Table    string
 	TopicARN string `json:"TopicArn"`
 }
 
-// table and topic are the parts of DynamoDB and SNS that watching needs.
+// table and topic are the parts of the clients of DynamoDB and SNS that are used.
 type (
 	table interface {
 		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
@@ -39,16 +39,16 @@ type (
 	}
 )
 
-// The states of a pipe. One that could not be looked at is told of the second
-// time in a row: a login that fails once is no reason to wake somebody.
+// The states of a pipe. If the check itself fails, the state is unknown at first and
+// failing if it fails again, so that a single failed login does not raise an alarm.
 const (
-	good   = "good"
-	bad    = "bad"
-	unseen = "unseen"
+	working = "working"
+	failing = "failing"
+	unknown = "unknown"
 )
 
-// The item that keeps the state, and its attributes. No upload has such a key:
-// their IDs have 26 characters.
+// The key of the item with the state, and its attributes. It cannot be the key of an
+// upload, whose ID has 26 characters.
 const (
 	watchKey  = "#watch"
 	watchSort = "pipe"
@@ -65,48 +65,48 @@ type watcher struct {
 	now   func() time.Time
 }
 
-// look looks at the pipe of a feed and tells the topic when it has stopped
-// working, or works again. The state is kept after the message is sent: one
-// that is cut off in between tells again, rather than never.
-func (w watcher) look(ctx context.Context, of watch) error {
+// check checks the pipe of a feed and publishes a notification if it has stopped
+// working or works again. The state is stored after the notification, so that after
+// an interruption the notification is sent twice rather than not at all.
+func (w watcher) check(ctx context.Context, of watch) error {
 	name := of.Spec.Feed
-	before, err := w.state(ctx, of)
+	last, err := w.state(ctx, of)
 	if err != nil {
-		return fmt.Errorf("feed %q: what was found the last time: %w", name, err)
+		return fmt.Errorf("feed %q: read the last state of the pipe: %w", name, err)
 	}
-	trouble, err := w.trouble(ctx, of)
-	now := good
+	problem, err := w.problem(ctx, of)
+	state := working
 	switch {
-	case err != nil && (before == unseen || before == bad):
-		now, trouble = bad, "it cannot be looked at: "+err.Error()
+	case err != nil && (last == unknown || last == failing):
+		state, problem = failing, "it cannot be checked: "+err.Error()
 	case err != nil:
-		now, trouble = unseen, err.Error()
-	case trouble != "":
-		now = bad
+		state, problem = unknown, err.Error()
+	case problem != "":
+		state = failing
 	}
-	slog.InfoContext(ctx, "pipe", "feed", name, "state", now, "before", before, "trouble", trouble)
-	if now == before {
+	slog.InfoContext(ctx, "pipe", "feed", name, "state", state, "last", last, "problem", problem)
+	if state == last {
 		return nil
 	}
 	pipe := snowflake.Pipe{ObjectName: of.Spec.PipeName()}
 	switch {
-	case now == bad:
-		err = w.tell(ctx, of, "does not work", fmt.Sprintf("Feed %s: pipe %s: %s.\n\nWhat to do: bin/ingest doctor %[1]s. When it runs again it loads what has waited for up to 14 days.", name, pipe.Name(), trouble))
-	case now == good && before == bad:
-		err = w.tell(ctx, of, "works again", fmt.Sprintf("Feed %s: pipe %s is RUNNING.\n\nWhether anything is missing: bin/ingest reconcile %[1]s.", name, pipe.Name()))
+	case state == failing:
+		err = w.notify(ctx, of, "does not work", fmt.Sprintf("Feed %s: pipe %s: %s.\n\nTo diagnose it: bin/ingest doctor %[1]s. When it runs again, it loads the files of the last 14 days that are pending.", name, pipe.Name(), problem))
+	case state == working && last == failing:
+		err = w.notify(ctx, of, "works again", fmt.Sprintf("Feed %s: pipe %s is RUNNING.\n\nTo check that no file is missing: bin/ingest reconcile %[1]s.", name, pipe.Name()))
 	default:
 		err = nil
 	}
 	if err != nil {
-		return fmt.Errorf("feed %q: tell %s: %w", name, of.TopicARN, err)
+		return fmt.Errorf("feed %q: notify %s: %w", name, of.TopicARN, err)
 	}
-	if err := w.keep(ctx, of, now, trouble); err != nil {
-		return fmt.Errorf("feed %q: keep what was found: %w", name, err)
+	if err := w.store(ctx, of, state, problem); err != nil {
+		return fmt.Errorf("feed %q: store the state of the pipe: %w", name, err)
 	}
 	return nil
 }
 
-func (w watcher) trouble(ctx context.Context, of watch) (string, error) {
+func (w watcher) problem(ctx context.Context, of watch) (string, error) {
 	db, err := w.open(ctx, of.Connection)
 	if err != nil {
 		return "", err
@@ -122,7 +122,7 @@ func (w watcher) key(of watch) map[string]types.AttributeValue {
 	}
 }
 
-// state returns what was found the last time: good for a pipe that is new.
+// state returns the last state; working for a new pipe.
 func (w watcher) state(ctx context.Context, of watch) (string, error) {
 	out, err := w.table.GetItem(ctx, &dynamodb.GetItemInput{TableName: &of.Table, Key: w.key(of), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -131,10 +131,10 @@ func (w watcher) state(ctx context.Context, of watch) (string, error) {
 	if s, ok := out.Item[stateAttribute].(*types.AttributeValueMemberS); ok {
 		return s.Value, nil
 	}
-	return good, nil
+	return working, nil
 }
 
-func (w watcher) keep(ctx context.Context, of watch, state, message string) error {
+func (w watcher) store(ctx context.Context, of watch, state, message string) error {
 	item := w.key(of)
 	item[stateAttribute] = &types.AttributeValueMemberS{Value: state}
 	item[messageAttribute] = &types.AttributeValueMemberS{Value: message}
@@ -143,9 +143,9 @@ func (w watcher) keep(ctx context.Context, of watch, state, message string) erro
 	return err
 }
 
-// tell publishes a message. A subject has at most 100 characters of ASCII, a
-// message 256 KB (SNS, Publish).
-func (w watcher) tell(ctx context.Context, of watch, what, message string) error {
+// notify publishes a message. A subject may have 100 ASCII characters, a message 256 KB.
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+func (w watcher) notify(ctx context.Context, of watch, what, message string) error {
 	_, err := w.topic.Publish(ctx, &sns.PublishInput{
 		TopicArn: &of.TopicARN,
 		Subject:  aws.String("Snowpipe of feed " + of.Spec.Feed + " " + what),
@@ -154,20 +154,20 @@ func (w watcher) tell(ctx context.Context, of watch, what, message string) error
 	return err
 }
 
-// dispatch takes what the function is invoked with: a rule's {"watch": …}, or
+// route returns the function's handler. Its input is {"watch": …} from the rule, or
 // the event of a custom resource.
-func dispatch(w watcher, custom cfn.CustomResourceLambdaFunction) func(context.Context, json.RawMessage) (any, error) {
+func route(w watcher, custom cfn.CustomResourceLambdaFunction) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, payload json.RawMessage) (any, error) {
 		var scheduled struct{ Watch *watch }
 		if err := json.Unmarshal(payload, &scheduled); err != nil {
-			return nil, fmt.Errorf("payload: %w", err)
+			return nil, fmt.Errorf("read the input of the function: %w", err)
 		}
 		if scheduled.Watch != nil {
-			return nil, w.look(ctx, *scheduled.Watch)
+			return nil, w.check(ctx, *scheduled.Watch)
 		}
 		var event cfn.Event
 		if err := json.Unmarshal(payload, &event); err != nil {
-			return nil, fmt.Errorf("event of a custom resource: %w", err)
+			return nil, fmt.Errorf("read the event of a custom resource: %w", err)
 		}
 		return custom(ctx, event)
 	}

@@ -50,13 +50,13 @@ func (o *oneItem) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sn
 	return &sns.PublishOutput{}, nil
 }
 
-// step is one look: what the pipe's status is, or why there is none, and the
-// state and the message that come of it.
+// step is one check: the pipe's status or the error, and the state and notification
+// that are expected.
 type step struct {
-	status string
-	err    error
-	state  string
-	told   string
+	status  string
+	err     error
+	state   string
+	message string
 }
 
 const (
@@ -64,55 +64,55 @@ const (
 	paused  = `{"executionState":"PAUSED"}`
 )
 
-func TestWatchTellsOfChanges(t *testing.T) {
+func TestNotifications(t *testing.T) {
 	refused := errors.New("JWT is invalid")
 	for name, steps := range map[string][]step{
-		"always fine":       {{status: running}, {status: running}},
-		"stops and returns": {{status: running}, {status: paused, state: bad, told: "does not work"}, {status: paused, state: bad}, {status: running, state: good, told: "works again"}, {status: running, state: good}},
+		"always works":      {{status: running}, {status: running}},
+		"stops and returns": {{status: running}, {status: paused, state: failing, message: "does not work"}, {status: paused, state: failing}, {status: running, state: working, message: "works again"}, {status: running, state: working}},
 		"broken from the first": {
-			{status: paused, state: bad, told: "it is PAUSED instead of RUNNING"},
+			{status: paused, state: failing, message: "it is PAUSED instead of RUNNING"},
 		},
-		"one failed login":  {{err: refused, state: unseen}, {status: running, state: good}, {err: refused, state: unseen}},
-		"no login":          {{err: refused, state: unseen}, {err: refused, state: bad, told: "it cannot be looked at: JWT is invalid"}, {err: refused, state: bad}, {status: running, state: good, told: "works again"}},
-		"bad, then no look": {{status: paused, state: bad, told: "PAUSED"}, {err: refused, state: bad}, {status: paused, state: bad}},
+		"one failed login":       {{err: refused, state: unknown}, {status: running, state: working}, {err: refused, state: unknown}},
+		"no login":               {{err: refused, state: unknown}, {err: refused, state: failing, message: "it cannot be checked: JWT is invalid"}, {err: refused, state: failing}, {status: running, state: working, message: "works again"}},
+		"failing, then no check": {{status: paused, state: failing, message: "PAUSED"}, {err: refused, state: failing}, {status: paused, state: failing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			aws := &oneItem{}
 			for i, s := range steps {
 				before := len(aws.messages)
-				look(t, aws, s)
-				told := strings.Join(aws.messages[before:], "\n")
-				if (told == "") != (s.told == "") || !strings.Contains(told, s.told) {
-					t.Errorf("look %d: told %q, want %q", i, told, s.told)
+				check(t, aws, s)
+				got := strings.Join(aws.messages[before:], "\n")
+				if (got == "") != (s.message == "") || !strings.Contains(got, s.message) {
+					t.Errorf("check %d: message %q, want %q", i, got, s.message)
 				}
-				if told != "" && (!strings.HasPrefix(told, "arn:aws:sns:us-east-1:1:alarms Snowpipe of feed orders ") || !strings.Contains(told, "bin/ingest ")) {
-					t.Errorf("look %d: told %q", i, told)
+				if got != "" && (!strings.HasPrefix(got, "arn:aws:sns:us-east-1:1:alarms Snowpipe of feed orders ") || !strings.Contains(got, "bin/ingest ")) {
+					t.Errorf("check %d: message %q", i, got)
 				}
-				if got := kept(aws); got != s.state {
-					t.Errorf("look %d: state %q, want %q", i, got, s.state)
+				if got := storedState(aws); got != s.state {
+					t.Errorf("check %d: state %q, want %q", i, got, s.state)
 				}
 			}
 		})
 	}
 }
 
-// What could not be told is told at the next look.
-func TestWatchKeepsNothingThatWasNotTold(t *testing.T) {
+// A notification that fails is repeated by the next check.
+func TestFailedNotification(t *testing.T) {
 	aws := &oneItem{refuse: errors.New("throttled")}
-	if err := watcherOn(aws, step{status: paused}).look(t.Context(), orders()); err == nil || !strings.Contains(err.Error(), `feed "orders": tell arn:aws:sns:us-east-1:1:alarms: throttled`) {
+	if err := watcherOn(aws, step{status: paused}).check(t.Context(), orders()); err == nil || !strings.Contains(err.Error(), `feed "orders": notify arn:aws:sns:us-east-1:1:alarms: throttled`) {
 		t.Errorf("error %v", err)
 	}
 	aws.refuse = nil
-	look(t, aws, step{status: paused})
+	check(t, aws, step{status: paused})
 	if len(aws.messages) != 1 {
-		t.Errorf("told %q", aws.messages)
+		t.Errorf("messages %q", aws.messages)
 	}
 }
 
-func TestDispatch(t *testing.T) {
+func TestRoute(t *testing.T) {
 	aws := &oneItem{}
 	var custom []cfn.Event
-	handle := dispatch(watcherOn(aws, step{status: paused}), func(_ context.Context, event cfn.Event) (string, error) {
+	handle := route(watcherOn(aws, step{status: paused}), func(_ context.Context, event cfn.Event) (string, error) {
 		custom = append(custom, event)
 		return "reason", nil
 	})
@@ -121,13 +121,13 @@ func TestDispatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := handle(t.Context(), text); err != nil || len(aws.messages) != 1 || len(custom) != 0 {
-		t.Errorf("watch: %v, told %q, %d custom resources", err, aws.messages, len(custom))
+		t.Errorf("watch: %v, messages %q, %d custom resources", err, aws.messages, len(custom))
 	}
 	if got, err := handle(t.Context(), json.RawMessage(`{"RequestType":"Delete","ResourceType":"Custom::SnowflakeObjects"}`)); err != nil || got != "reason" || len(custom) != 1 || custom[0].RequestType != cfn.RequestDelete {
 		t.Errorf("custom resource: %v, %v, %+v", got, err, custom)
 	}
 	if _, err := handle(t.Context(), json.RawMessage(`[]`)); err == nil {
-		t.Error("a list was taken for an event")
+		t.Error("a list was accepted as an event")
 	}
 }
 
@@ -148,19 +148,19 @@ func watcherOn(aws *oneItem, s step) watcher {
 	}
 }
 
-func look(t *testing.T, aws *oneItem, s step) {
+func check(t *testing.T, aws *oneItem, s step) {
 	t.Helper()
-	if err := watcherOn(aws, s).look(t.Context(), orders()); err != nil {
+	if err := watcherOn(aws, s).check(t.Context(), orders()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func kept(aws *oneItem) string {
+func storedState(aws *oneItem) string {
 	if aws.item == nil {
 		return ""
 	}
 	if pk := aws.item["pk"].(*types.AttributeValueMemberS).Value; pk != "orders#watch" {
-		return "kept under " + pk
+		return "stored under " + pk
 	}
 	return aws.item["state"].(*types.AttributeValueMemberS).Value
 }
