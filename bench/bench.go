@@ -15,43 +15,45 @@ import (
 	"time"
 
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/testing/fake"
 )
 
-// bench is one run: the stubs, and where things are.
+// bench is one run: the AWS services in its process, and its directories.
 type bench struct {
 	repo, out, dir string
-	url            string
-	s3             s3Stub
-	dynamo         dynamoStub
-	handed         handedOn
-	delay          delayed
+	url            string // of all services
+	s3             fake.S3
+	table          tableServer
+	dispatched     dispatched
+	latency        latency
 	log            io.Writer
 }
 
-// handedOn is what unpack invoked load for.
-type handedOn struct {
+// dispatched records the parts for which unpack has invoked load.
+type dispatched struct {
 	mu    sync.Mutex
 	parts []ids.PartRef
 }
 
-func (h *handedOn) take() []ids.PartRef {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	parts := h.parts
-	h.parts = nil
+// take returns and removes the recorded parts.
+func (d *dispatched) take() []ids.PartRef {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	parts := d.parts
+	d.parts = nil
 	return parts
 }
 
-// ServeHTTP implements Lambda's Invoke, for asynchronous invocations.
-func (h *handedOn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements Lambda's Invoke for asynchronous invocations.
+func (d *dispatched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var p ids.PartRef
 	if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	h.mu.Lock()
-	h.parts = append(h.parts, p)
-	h.mu.Unlock()
+	d.mu.Lock()
+	d.parts = append(d.parts, p)
+	d.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -75,39 +77,45 @@ func newBench(ctx context.Context, log io.Writer) (*bench, error) {
 		return nil, err
 	}
 	b.url = "http://" + listener.Addr().String()
-	b.delay.next = http.HandlerFunc(b.route)
-	server := &http.Server{Handler: &b.delay, ReadHeaderTimeout: time.Minute}
+	b.latency.next = http.HandlerFunc(b.route)
+	server := &http.Server{Handler: &b.latency, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // it ends with the program
 	return b, nil
 }
 
 func (b *bench) close() error { return os.RemoveAll(b.dir) }
 
-// route tells the services apart, which have one address.
+// route distinguishes the services, which share one address.
 func (b *bench) route(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("X-Amz-Target") != "":
-		b.dynamo.ServeHTTP(w, r)
+		b.table.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
-		b.handed.ServeHTTP(w, r)
+		b.dispatched.ServeHTTP(w, r)
 	default:
 		b.s3.ServeHTTP(w, r)
 	}
 }
 
-func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }
+func (b *bench) clearLandingBucket() {
+	for _, key := range b.s3.Keys(landingBucket, "") {
+		b.s3.Delete(landingBucket, key)
+	}
+}
 
-var errUnequal = errors.New("what was written is not what was read")
+func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }
 
-// loading runs one contender against a table, and compares what it wrote.
-func (b *bench) loading(latency time.Duration, want digest, payload func(any) (any, error), run func() (outcome, error)) (outcome, error) {
-	b.delay.set(latency)
-	defer b.delay.set(0)
+var errUnequal = errors.New("the output is not equal to the input")
+
+// measureLoad runs one implementation of loading and compares what it wrote with the input.
+func (b *bench) measureLoad(delay time.Duration, want digest, payload func(any) (any, error), run func() (outcome, error)) (outcome, error) {
+	b.latency.set(delay)
+	defer b.latency.set(0)
 	o, err := run()
 	if err != nil {
 		return o, err
 	}
-	o.bodies, o.Calls = b.dynamo.end()
+	o.bodies, o.Calls = b.table.take()
 	o.CallsPerSecond = float64(o.Calls) / o.WallSeconds
 	got, err := digestItems(o.bodies, payload)
 	o.bodies = nil

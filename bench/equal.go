@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
@@ -19,11 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// digest stands for a set of payloads, in whatever order they came: how many
-// there are and the sum of their hashes. Payloads are compared as values: the
-// order of an object's members, white space and the way in which a string is
-// escaped or a number is written do not count. 1, 1.0 and 10e-1 are one number;
-// the number 1 and the string "1" are two values.
+// digest identifies a set of payloads, in any order, by their number and the sum
+// of their hashes. Payloads are compared as values: the order of an object's
+// members, white space, the escapes of a string and the notation of a number do
+// not matter. 1, 1.0 and 10e-1 are equal; the number 1 and the string "1" are not.
 type digest struct {
 	Records int64
 	Sum     [4]uint64
@@ -43,7 +41,7 @@ func (d *digest) merge(o digest) {
 	}
 }
 
-// digestLines digests NDJSON, on all processors; payload tells what of a line counts.
+// digestLines digests NDJSON, on all processors; payload selects the payload of a line.
 func digestLines(lines []byte, payload func(any) (any, error)) (digest, error) {
 	var group errgroup.Group
 	n := runtime.GOMAXPROCS(0)
@@ -54,10 +52,10 @@ func digestLines(lines []byte, payload func(any) (any, error)) (digest, error) {
 			cut /= n - i
 			cut += bytes.IndexByte(lines[cut:], '\n') + 1
 		}
-		mine := lines[:cut]
+		share := lines[:cut]
 		lines = lines[cut:]
 		group.Go(func() error {
-			for line := range bytes.Lines(mine) {
+			for line := range bytes.Lines(share) {
 				v, err := decode(line)
 				if err != nil {
 					return err
@@ -109,8 +107,8 @@ func decode(b []byte) (any, error) {
 	return v, err
 }
 
-// digestItems digests the payloads of what was written, by key: an item that
-// was written twice counts once, and the last write counts.
+// digestItems digests the payloads of the items of BatchWriteItem requests. Of
+// several items with one key, the last one counts.
 func digestItems(bodies [][]byte, payload func(any) (any, error)) (digest, error) {
 	type written struct {
 		key  string
@@ -141,7 +139,7 @@ func digestItems(bodies [][]byte, payload func(any) (any, error)) (digest, error
 						item := map[string]any{}
 						for name, v := range p.PutRequest.Item {
 							var err error
-							if item[name], err = plainValue(v); err != nil {
+							if item[name], err = jsonValue(v); err != nil {
 								return fmt.Errorf("attribute %q: %w", name, err)
 							}
 						}
@@ -173,11 +171,11 @@ func digestItems(bodies [][]byte, payload func(any) (any, error)) (digest, error
 	return d, nil
 }
 
-// plainValue turns an attribute value into the JSON value that it stands for.
-func plainValue(v any) (any, error) {
+// jsonValue converts an attribute value to a JSON value.
+func jsonValue(v any) (any, error) {
 	m, ok := v.(map[string]any)
 	if !ok || len(m) != 1 {
-		return nil, fmt.Errorf("%v is no attribute value", v)
+		return nil, fmt.Errorf("%v is not an attribute value", v)
 	}
 	for kind, v := range m {
 		switch kind {
@@ -186,7 +184,7 @@ func plainValue(v any) (any, error) {
 		case "N":
 			s, ok := v.(string)
 			if !ok {
-				return nil, fmt.Errorf("number %v is no string", v)
+				return nil, fmt.Errorf("number %v is not a string", v)
 			}
 			return json.Number(s), nil
 		case "NULL":
@@ -196,7 +194,7 @@ func plainValue(v any) (any, error) {
 			out := make([]any, len(list))
 			for i, e := range list {
 				var err error
-				if out[i], err = plainValue(e); err != nil {
+				if out[i], err = jsonValue(e); err != nil {
 					return nil, err
 				}
 			}
@@ -206,17 +204,17 @@ func plainValue(v any) (any, error) {
 			out := make(map[string]any, len(members))
 			for name, e := range members {
 				var err error
-				if out[name], err = plainValue(e); err != nil {
+				if out[name], err = jsonValue(e); err != nil {
 					return nil, err
 				}
 			}
 			return out, nil
 		}
 	}
-	return nil, fmt.Errorf("%v: a type of attribute that no contender should write", m)
+	return nil, fmt.Errorf("%v: no implementation should write attributes of this type", m)
 }
 
-// canonical appends the one form in which all equal values are written.
+// canonical appends a form that is the same for all equal values.
 func canonical(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -241,16 +239,16 @@ func canonical(b []byte, v any) []byte {
 		}
 		return append(b, '}')
 	}
-	panic(fmt.Sprintf("decode never makes a %T", v))
+	panic(fmt.Sprintf("decode never returns a %T", v))
 }
 
-// number appends a number as sign, digits without zeros at their ends, and exponent.
+// number appends a number as sign, digits without leading and trailing zeros, and exponent.
 func number(b []byte, s string) []byte {
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(s, "-")
 	exponent := 0
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		exponent, _ = strconv.Atoi(strings.TrimPrefix(s[i+1:], "+")) // the decoder has checked it
+		exponent, _ = strconv.Atoi(strings.TrimPrefix(s[i+1:], "+")) // the decoder has checked the syntax
 		s = s[:i]
 	}
 	integer, fraction, _ := strings.Cut(s, ".")
@@ -268,17 +266,17 @@ func number(b []byte, s string) []byte {
 	return strconv.AppendInt(b, int64(exponent), 10)
 }
 
-// lines returns the lines of all parts, decompressed.
-func (s *s3Stub) lines(prefix string) ([]byte, error) {
+// landedLines returns the lines of all parts, decompressed.
+func (b *bench) landedLines() ([]byte, error) {
 	var out bytes.Buffer
-	for _, name := range s.names(prefix) {
-		o, _ := s.get(name)
-		gz, err := gzip.NewReader(bufio.NewReader(o.open()))
+	for _, key := range b.s3.Keys(landingBucket, "landing/") {
+		part, _ := b.s3.Get(landingBucket, key)
+		gz, err := gzip.NewReader(bytes.NewReader(part))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		if _, err := io.Copy(&out, gz); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return out.Bytes(), nil

@@ -17,7 +17,7 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// formatOf tells from a name what a file's records look like.
+// formatOf returns the format of a file by its name.
 func formatOf(name string) feed.Format {
 	name, _, _ = strings.Cut(name+".", ".gz.")
 	switch filepath.Ext(strings.TrimSuffix(name, ".")) {
@@ -33,21 +33,21 @@ func formatOf(name string) feed.Format {
 	return feed.Format{Kind: feed.JSON}
 }
 
-// realFile takes a file of the user's through both functions. What was stored
-// is compared with what was landed.
+// realFile unpacks and loads one of the files given as arguments, and compares
+// what was stored with what was landed.
 func (b *bench) realFile(ctx context.Context, file string, r *results) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	name := filepath.Base(file)
-	b.s3.putBytes(sourceBucket+"/"+name, content)
-	b.dynamo.start()
+	b.s3.Set(sourceBucket, name, content)
+	b.table.reset()
 	u, err := b.unpack(ctx, name)
 	if err != nil {
 		return err
 	}
-	landed, err := b.s3.lines(landingBucket + "/landing/")
+	landed, err := b.landedLines()
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,11 @@ func (b *bench) realFile(ctx context.Context, file string, r *results) error {
 		return err
 	}
 	sortParts(u.parts)
-	l, err := b.loading(near, want, member, func() (outcome, error) { return b.load(ctx, u.parts) })
+	l, err := b.measureLoad(0, want, member, func() (outcome, error) { return b.load(ctx, "load", u.parts) })
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	r.Files = append(r.Files, fileResult{name, float64(b.dynamo.ledgerSum("bytes_unpacked")) / 1e6, want.Records, u.usage, l})
+	r.Files = append(r.Files, fileResult{name, float64(b.table.ledgerSum("bytes_unpacked")) / 1e6, want.Records, u.usage, l})
 	return nil
 }
 
@@ -95,5 +95,3 @@ func digestRows(text []byte) (digest, error) {
 		d.add(sha256.Sum256(canonical(nil, object)))
 	}
 }
-
-func readAll(o s3Object) ([]byte, error) { return io.ReadAll(o.open()) }

@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-// function is one of the project's Lambda functions at work: its own binary,
-// as it is deployed, which gets its events through the Lambda Runtime API.
+// function is a process that runs the binary of a Lambda function as it is
+// deployed. It receives its events through the Lambda Runtime API.
 type function struct {
 	*process
 	server *http.Server
 	events chan []byte
 	result chan error
-	asked  chan time.Time
-	// Init is the time from the start of the process to when it asks for work.
+	ready  chan time.Time
+	// Init is the time from the start of the process to its first request for an event.
 	Init time.Duration
 }
 
 // invocationTimeout is Lambda's own maximum.
 const invocationTimeout = 15 * time.Minute
 
-// startFunction starts the binary and waits until it asks for its first event.
+// startFunction starts the binary and waits until it requests its first event.
 func startFunction(ctx context.Context, binary string, env []string) (*function, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	f := &function{events: make(chan []byte), result: make(chan error, 1), asked: make(chan time.Time, 1)}
+	f := &function{events: make(chan []byte), result: make(chan error, 1), ready: make(chan time.Time, 1)}
 	f.server = &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
 	go func() { _ = f.server.Serve(listener) }() // ends with http.ErrServerClosed
 	f.process, err = start(ctx, append(env, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String()), binary)
@@ -41,7 +41,7 @@ func startFunction(ctx context.Context, binary string, env []string) (*function,
 		return nil, errors.Join(err, f.server.Close())
 	}
 	select {
-	case at := <-f.asked:
+	case at := <-f.ready:
 		f.Init = at.Sub(f.started)
 		return f, nil
 	case err := <-f.result:
@@ -49,7 +49,7 @@ func startFunction(ctx context.Context, binary string, env []string) (*function,
 		return nil, errors.Join(err, killErr)
 	case <-time.After(time.Minute):
 		_, err := f.stopFunction()
-		return nil, errors.Join(fmt.Errorf("%s asked for no work within a minute: %s", binary, tail(f.stderr.String())), err)
+		return nil, errors.Join(fmt.Errorf("%s requested no event within a minute: %s", binary, tail(f.stderr.String())), err)
 	}
 }
 
@@ -79,7 +79,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok && path == "invocation/next":
 		select {
-		case f.asked <- time.Now():
+		case f.ready <- time.Now():
 		default:
 		}
 		select {
@@ -87,7 +87,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "00000000-0000-0000-0000-000000000000")
 			w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(invocationTimeout).UnixMilli(), 10))
 			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f")
-			_, _ = w.Write(payload) // a process that has ended is told of by kill
+			_, _ = w.Write(payload) // kill reports a process that has ended
 		case <-r.Context().Done():
 		}
 	case ok && strings.HasSuffix(path, "/response"):

@@ -8,9 +8,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// generator makes the same records in every run: nested maps, arrays, unicode,
-// escapes, about 533 bytes each. Numbers have no more than 15 digits, so that
-// contenders which go through a float64 have them right too.
+// generator makes the same records in every run, with nested objects, arrays,
+// Unicode and escapes, of about 533 bytes each. Numbers have at most 15 digits, so
+// that an implementation which converts them to float64 keeps their value.
 type generator struct {
 	r       *rand.Rand
 	ordinal int
@@ -96,8 +96,8 @@ var columns = []string{
 	"order", "created", "customer_id", "name", "street", "city", "latitude", "longitude", "status", "total", "paid", "coupon", "sku", "qty", "price", "note",
 }
 
-// row appends the next row of delimited text, with its line break, and to
-// fields its values. Every eighth note is quoted and has a delimiter in it.
+// row appends the next row of delimited text, with its line break. Every eighth
+// note is quoted and contains a delimiter.
 func (g *generator) row(b []byte, delimiter byte) []byte {
 	r := g.r
 	start := len(b)
@@ -136,7 +136,7 @@ func (g *generator) row(b []byte, delimiter byte) []byte {
 	return append(b, '\n')
 }
 
-// The forms in which unpack is measured. The kinds are those of feed.Format.
+// The forms of input with which unpack is measured.
 const (
 	formNDJSON = "ndjson.gz"
 	formArray  = "json.gz"
@@ -146,14 +146,14 @@ const (
 
 var forms = []string{formNDJSON, formArray, formZip, formPipe}
 
-// plain is what the forms hold, uncompressed. Array and zip have the records of ndjson.
-type plain struct {
+// content is the uncompressed input. The forms array and zip have the records of ndjson.
+type content struct {
 	ndjson, pipe []byte
 	records      int
 }
 
-func generate(records int) plain {
-	p := plain{records: records}
+func generate(records int) content {
+	p := content{records: records}
 	g := newGenerator()
 	for range records {
 		p.ndjson = append(g.record(p.ndjson), '\n')
@@ -172,7 +172,7 @@ func generate(records int) plain {
 	return p
 }
 
-// array makes of lines the elements of one array.
+// array returns the lines as the elements of one JSON array.
 func array(lines []byte) []byte {
 	out := make([]byte, 0, len(lines)+1)
 	out = append(out, '[')
@@ -188,7 +188,7 @@ func array(lines []byte) []byte {
 }
 
 func gzipped(b []byte) ([]byte, error) {
-	var out rope
+	var out pieces
 	z, err := gzip.NewWriterLevel(&out, gzip.DefaultCompression)
 	if err != nil {
 		return nil, err
@@ -200,10 +200,9 @@ func gzipped(b []byte) ([]byte, error) {
 	return out.bytes(), err
 }
 
-// deflated compresses b so that more of the same kind can follow, or, with
-// last, so that nothing does.
+// deflated compresses b. Unless it is last, more compressed data may follow.
 func deflated(b []byte, last bool) ([]byte, error) {
-	var out rope
+	var out pieces
 	z, err := flate.NewWriter(&out, flate.DefaultCompression)
 	if err != nil {
 		return nil, err

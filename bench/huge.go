@@ -5,11 +5,11 @@ import (
 	"context"
 )
 
-// repeated is how much content a huge object is made of: the same again and again.
+// repeatedRecords is the number of different records in a huge object, which repeats them.
 const repeatedRecords = 120_000
 
-// hugeFiles takes objects of size bytes, uncompressed, through unpack, and the
-// parts of the last through load: what grows with the object, shows.
+// hugeFiles unpacks objects of size uncompressed bytes in each form and loads the
+// parts of the last one, to show what grows with the size of the object.
 func (b *bench) hugeFiles(ctx context.Context, size int64, r *results) error {
 	content := generate(repeatedRecords).ndjson
 	times := int(size/int64(len(content))) + 1
@@ -20,32 +20,32 @@ func (b *bench) hugeFiles(ctx context.Context, size int64, r *results) error {
 		if err != nil {
 			return err
 		}
-		b.s3.put(sourceBucket+"/huge."+form, s3Object{object.open, object.size()})
-		b.dynamo.start()
+		b.s3.SetContent(sourceBucket, "huge."+form, object.size(), "huge", object.open)
+		b.table.reset()
 		o, err := b.unpack(ctx, "huge."+form)
 		if err != nil {
 			return err
 		}
-		h := hugeResult{"unpack", form, mb, records, o.usage, b.dynamo.ledgerSum("records") == records}
+		h := hugeResult{"unpack", form, mb, records, o.usage, b.table.ledgerSum("records") == records}
 		r.Huge = append(r.Huge, h)
-		b.say("unpack of %.0f MB %s: %.1f CPU s, %.1f MB peak, complete: %v", mb, form, h.CPUSeconds, h.PeakMB, h.Complete)
+		b.logf("unpack of %.0f MB %s: %.1f CPU s, %.1f MB peak, complete: %v", mb, form, h.CPUSeconds, h.PeakMB, h.Complete)
 		if form != formNDJSON {
 			continue
 		}
-		b.dynamo.countOnly()
-		l, err := b.load(ctx, o.parts)
+		b.table.countOnly()
+		l, err := b.load(ctx, "load", o.parts)
 		if err != nil {
 			return err
 		}
-		h = hugeResult{"load", form, mb, records, l.usage, b.dynamo.ledgerSum("stored") == records}
+		h = hugeResult{"load", form, mb, records, l.usage, b.table.ledgerSum("stored") == records}
 		r.Huge = append(r.Huge, h)
-		b.say("load of %.0f MB: %.1f CPU s, %.1f MB peak, complete: %v", mb, h.CPUSeconds, h.PeakMB, h.Complete)
+		b.logf("load of %.0f MB: %.1f CPU s, %.1f MB peak, complete: %v", mb, h.CPUSeconds, h.PeakMB, h.Complete)
 	}
-	b.s3.clear(landingBucket + "/")
+	b.clearLandingBucket()
 	return nil
 }
 
-func hugeObject(form string, content []byte, times int) (*rope, error) {
+func hugeObject(form string, content []byte, times int) (*pieces, error) {
 	if form == formZip {
 		return zipped("records.ndjson", content, times)
 	}
@@ -58,8 +58,8 @@ func hugeObject(form string, content []byte, times int) (*rope, error) {
 		middle[0] = ','
 		end = []byte{']'}
 	}
-	// Members of their own: the format's way to add to a file.
-	out := &rope{}
+	// A gzip file may have several members.
+	out := &pieces{}
 	for i, piece := range [][]byte{first, middle, end} {
 		z, err := gzipped(piece)
 		if err != nil {

@@ -11,14 +11,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// The physical limit of unpack: what decompressing the input and compressing
-// the output take, and nothing else. A process of its own reads the very input
-// from a file, decompresses it with the decoder that unpack has, and compresses
-// the very lines that unpack has made of it, read from another file, with the
-// encoder and the level that unpack has. There is no network, no scanning and
-// no copy of a record in it.
+// The physical limit of unpack is what decompressing its input and compressing
+// its output take. A separate process decompresses the same input, read from a
+// file, with the decoder that unpack uses, and compresses the lines that unpack
+// made of it, read from another file, with the encoder and the level that unpack
+// uses. It has no network, scans nothing and copies no record.
 
-// limitArgument makes of this program the contender: LIMIT FORM INPUT LINES.
+// limitArgument makes this program the process that is measured: limit FORM INPUT LINES.
 const limitArgument = "limit"
 
 const limitBuffer = 64 << 10
@@ -57,14 +56,14 @@ func runLimit(form, input, lines string) (err error) {
 	return z.Close()
 }
 
-// onlyWriter and onlyReader hide the short cuts that io.Copy looks for.
+// onlyWriter and onlyReader hide the methods with which io.Copy avoids its buffer.
 type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }
 )
 
-// rawEntry returns the content of the first entry of a zip without checking
-// what it is: to find where it begins, its local header is enough.
+// rawEntry returns the content of the first entry of a zip, without checks: its
+// local header is enough to find the start.
 func rawEntry(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, limitBuffer)
 	var header [30]byte

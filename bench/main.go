@@ -1,7 +1,7 @@
-// Command bench measures unpack and load, as they are deployed, beside what
-// else there is: the SDK's path, Python's, Bento's, and the physical limit. It
-// is run by `make bench`, in the root of the repository; docs/performance.md
-// says how to read what it prints.
+// Command bench measures the functions unpack and load, as they are deployed, and
+// compares them with the SDK, Bento, Python and the physical limit. It must run in
+// the root of the repository, as with `make bench`; docs/performance.md explains
+// its output.
 package main
 
 import (
@@ -35,14 +35,14 @@ func main() {
 	}
 	var o options
 	flag.IntVar(&o.records, "records", 375_463, "records of the generated input; as many as by default are 200 MB")
-	flag.IntVar(&o.python, "python", 40_000, "of which Python gets the first so many: all take it minutes")
-	flag.IntVar(&o.repeat, "repeat", 3, "how often to run what is quick; the median counts")
-	flag.Float64Var(&o.huge, "huge", 0, "also take an array, a zip and NDJSON of so many GB through unpack, and one through load")
-	flag.StringVar(&o.only, "only", "", "do one step alone: unpack, load, others, files or huge")
+	flag.IntVar(&o.python, "python", 40_000, "the first records of it that Python loads; all of them take minutes")
+	flag.IntVar(&o.repeat, "repeat", 3, "runs of the functions and of the limit, of which the median counts")
+	flag.Float64Var(&o.huge, "huge", 0, "also unpack an array, a zip and NDJSON of so many GB, and load the last")
+	flag.StringVar(&o.only, "only", "", "run one step alone: unpack, load, others, files or huge")
 	flag.Parse()
 	o.files = flag.Args()
 	if !slices.Contains([]string{"", "unpack", "load", "others", "files", "huge"}, o.only) {
-		log.Fatalf("-only %q: it is unpack, load, others, files or huge", o.only)
+		log.Fatalf("-only %q: must be unpack, load, others, files or huge", o.only)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := measure(ctx, o)
@@ -75,7 +75,12 @@ func measure(ctx context.Context, o options) (err error) {
 		}
 	}
 	if wanted("load") {
-		if err := b.ours(ctx, o, in, r); err != nil {
+		if err := b.ours(ctx, oursName, "load", o, in, r); err != nil {
+			return err
+		}
+		if err := b.buildFasthttp(ctx); err != nil {
+			r.skip(b, "%s: %v", fasthttpName, err)
+		} else if err := b.ours(ctx, fasthttpName, "load-fasthttp", o, in, r); err != nil {
 			return err
 		}
 	}
@@ -102,7 +107,7 @@ func measure(ctx context.Context, o options) (err error) {
 	return r.print(os.Stdout)
 }
 
-// inputs is what is in the bucket, and what must come out.
+// inputs describes the input in the source bucket, and the output that must result.
 type inputs struct {
 	records, pythonRecords     int
 	bytes, pythonBytes         int // as NDJSON, uncompressed
@@ -116,7 +121,7 @@ const pythonKey = "few." + formNDJSON
 func key(form string) string { return "d." + form }
 
 func (b *bench) prepare(o options) (inputs, error) {
-	b.say("generating %d records", o.records)
+	b.logf("generating %d records", o.records)
 	p := generate(o.records)
 	in := inputs{records: o.records, pythonRecords: min(o.python, o.records), bytes: len(p.ndjson), pipeBytes: len(p.pipe)}
 	few := p.ndjson[:endOfLine(p.ndjson, in.pythonRecords)]
@@ -128,7 +133,7 @@ func (b *bench) prepare(o options) (inputs, error) {
 		if err != nil {
 			return in, err
 		}
-		b.s3.putBytes(sourceBucket+"/"+name, z)
+		b.s3.Set(sourceBucket, name, z)
 		if name == key(formNDJSON) {
 			in.compressedBytes = len(z)
 		}
@@ -137,7 +142,7 @@ func (b *bench) prepare(o options) (inputs, error) {
 	if err != nil {
 		return in, err
 	}
-	b.s3.putBytes(sourceBucket+"/"+key(formZip), z.bytes())
+	b.s3.Set(sourceBucket, key(formZip), z.bytes())
 
 	if in.want, err = digestLines(p.ndjson, whole); err != nil {
 		return in, err
@@ -160,7 +165,7 @@ func endOfLine(b []byte, lines int) int {
 	return len(b)
 }
 
-// unpacking measures unpack in every form, and the physical limit right after it.
+// unpacking measures unpack with every form of input, each time followed by the physical limit.
 func (b *bench) unpacking(ctx context.Context, o options, in inputs, r *results) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -171,7 +176,7 @@ func (b *bench) unpacking(ctx context.Context, o options, in inputs, r *results)
 		input := filepath.Join(b.dir, key(form))
 		lines := filepath.Join(b.dir, "lines")
 		for i := range o.repeat {
-			b.dynamo.start()
+			b.table.reset()
 			o, err := b.unpack(ctx, key(form))
 			if err != nil {
 				return err
@@ -190,15 +195,15 @@ func (b *bench) unpacking(ctx context.Context, o options, in inputs, r *results)
 			limits = append(limits, l)
 		}
 		u := r.addUnpack(form, in, median(ours), median(limits), peak(ours))
-		b.say("unpack %-9s %6.2f CPU s, limit %5.2f: %.2f", form, u.Ours.CPUSeconds, u.Limit.CPUSeconds, u.OfLimit)
-		r.init("unpack", ours)
+		b.logf("unpack %-9s %6.2f CPU s, limit %5.2f: %.2f", form, u.Ours.CPUSeconds, u.Limit.CPUSeconds, u.OfLimit)
+		r.addInits("unpack", ours)
 	}
 	return nil
 }
 
-// checkParts compares what unpack has landed with the input, and leaves files of both for the limit.
+// checkParts compares what unpack has landed with the input, and writes both to files for the limit.
 func (b *bench) checkParts(form string, in inputs, input, lines string) error {
-	landed, err := b.s3.lines(landingBucket + "/")
+	landed, err := b.landedLines()
 	if err != nil {
 		return err
 	}
@@ -213,45 +218,41 @@ func (b *bench) checkParts(form string, in inputs, input, lines string) error {
 	if got != want {
 		return fmt.Errorf("unpack of %s: %w: %d records in, %d out", form, errUnequal, want.Records, got.Records)
 	}
-	source, _ := b.s3.get(sourceBucket + "/" + key(form))
-	content, err := readAll(source)
-	if err != nil {
-		return err
-	}
+	content, _ := b.s3.Get(sourceBucket, key(form))
 	return errors.Join(os.WriteFile(input, content, 0o600), os.WriteFile(lines, landed, 0o600))
 }
 
-const (
-	near = 0
-	far  = 10 * time.Millisecond
-)
+// delays are the latencies with which loading is measured.
+var delays = []time.Duration{0, 10 * time.Millisecond}
 
-// ours measures load on the parts of the 200 MB.
-func (b *bench) ours(ctx context.Context, o options, in inputs, r *results) error {
-	for _, latency := range []time.Duration{near, far} {
+// ours measures the load function of a binary on the parts of the input.
+func (b *bench) ours(ctx context.Context, name, binary string, o options, in inputs, r *results) error {
+	for _, delay := range delays {
 		var all []outcome
 		for range o.repeat {
-			b.dynamo.start()
+			b.table.reset()
 			u, err := b.unpack(ctx, key(formNDJSON))
 			if err != nil {
 				return err
 			}
 			sortParts(u.parts)
-			l, err := b.loading(latency, in.want, member, func() (outcome, error) { return b.load(ctx, u.parts) })
+			l, err := b.measureLoad(delay, in.want, member, func() (outcome, error) { return b.load(ctx, binary, u.parts) })
 			if err != nil {
-				return fmt.Errorf("ours: %w", err)
+				return fmt.Errorf("%s: %w", name, err)
 			}
 			all = append(all, l)
 		}
-		b.tell(r.addLoad(oursName, latency, in.records, in.bytes, median(all), peak(all)))
-		r.init("load", all)
+		b.logLoad(r.addLoad(name, delay, in.records, in.bytes, median(all), peak(all)))
+		if binary == "load" {
+			r.addInits(binary, all)
+		}
 	}
 	return nil
 }
 
-// others measures whoever else is here.
+// others measures the other implementations that are installed.
 func (b *bench) others(ctx context.Context, in inputs, r *results) error {
-	type contender struct {
+	type implementation struct {
 		name    string
 		payload func(any) (any, error)
 		records int
@@ -264,13 +265,13 @@ func (b *bench) others(ctx context.Context, in inputs, r *results) error {
 	if pythonErr == nil {
 		pythonErr = exec.CommandContext(ctx, python, "-c", "import boto3").Run()
 	}
-	for _, c := range []contender{
+	for _, c := range []implementation{
 		{
-			sdkName, member, in.records, in.bytes, in.want, b.foreign(ctx, "sdk"),
+			sdkName, member, in.records, in.bytes, in.want, b.goBuild(ctx, ".", b.program("sdk"), "./bench/sdk"),
 			func() (outcome, error) { return b.run(ctx, b.program("sdk"), sourceBucket, key(formNDJSON), tableName) },
 		},
 		{
-			bentoName, withoutKeys, in.records, in.bytes, in.want, b.foreign(ctx, "bento"),
+			bentoName, withoutKeys, in.records, in.bytes, in.want, b.buildBento(ctx),
 			func() (outcome, error) { return b.bento(ctx, key(formNDJSON)) },
 		},
 		{
@@ -284,22 +285,22 @@ func (b *bench) others(ctx context.Context, in inputs, r *results) error {
 			r.skip(b, "%s: %v", c.name, c.ready)
 			continue
 		}
-		for _, latency := range []time.Duration{near, far} {
-			b.dynamo.start()
-			o, err := b.loading(latency, c.want, c.payload, c.run)
+		for _, delay := range delays {
+			b.table.reset()
+			o, err := b.measureLoad(delay, c.want, c.payload, c.run)
 			if errors.Is(err, errUnequal) {
-				r.skip(b, "%s: %v", c.name, err) // told in the table too
+				r.skip(b, "%s: %v", c.name, err) // the table shows it too
 			} else if err != nil {
 				r.skip(b, "%s: %v", c.name, err)
 				break
 			}
-			b.tell(r.addLoad(c.name, latency, c.records, c.bytes, o, o.PeakMB))
+			b.logLoad(r.addLoad(c.name, delay, c.records, c.bytes, o, o.PeakMB))
 		}
 	}
 	return nil
 }
 
-func (b *bench) tell(l loadResult) {
-	b.say("load %-13s %2d ms: %7.2f CPU s (%.2f in the kernel), %6.2f MB per CPU s, %3.0f MB peak, equal: %v",
-		l.Contender, l.LatencyMilliseconds, l.CPUSeconds, l.SystemSeconds, l.MBPerCPUSecond, l.PeakMB, l.Equal)
+func (b *bench) logLoad(l loadResult) {
+	b.logf("load %-14s %2d ms: %7.2f CPU s (%.2f in the kernel), %6.2f MB per CPU s, %3.0f MB peak, equal: %v",
+		l.Implementation, l.LatencyMilliseconds, l.CPUSeconds, l.SystemSeconds, l.MBPerCPUSecond, l.PeakMB, l.Equal)
 }

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// usage is what a process of its own took. CPU is user and system time of the
-// whole process, from its start to its end.
+// usage is what a process used. CPU is user and system time of the whole
+// process, from its start to its end.
 type usage struct {
 	CPUSeconds    float64 `json:"cpu_seconds"`
-	SystemSeconds float64 `json:"system_seconds"` // of the CPU seconds, those in the kernel
+	SystemSeconds float64 `json:"system_seconds"` // the part of CPUSeconds in the kernel
 	WallSeconds   float64 `json:"wall_seconds"`
 	PeakMB        float64 `json:"peak_mb"` // resident, in 10^6 bytes
 }
 
-// process is a contender at work.
+// process is a running program that is measured.
 type process struct {
 	cmd     *exec.Cmd
 	started time.Time
@@ -32,7 +32,7 @@ type process struct {
 	peak    int64
 }
 
-// start runs a program with env alone as its environment.
+// start runs a program with no other environment variables than env.
 func start(ctx context.Context, env []string, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), stop: make(chan struct{})}
 	p.cmd.Env = env
@@ -45,8 +45,8 @@ func start(ctx context.Context, env []string, program string, args ...string) (*
 	return p, nil
 }
 
-// watch follows the process's peak memory. The rusage of a child will not do:
-// its maximum begins with what the parent had resident when it forked.
+// watch samples the process's peak memory. The rusage of a child is not usable:
+// its maximum includes the resident memory of the parent at the fork.
 func (p *process) watch() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -55,12 +55,12 @@ func (p *process) watch() {
 		case <-p.stop:
 			return
 		case <-tick.C:
-			p.look()
+			p.sample()
 		}
 	}
 }
 
-func (p *process) look() {
+func (p *process) sample() {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
 	if err != nil {
 		return // it has ended
@@ -73,27 +73,27 @@ func (p *process) look() {
 	}
 }
 
-// wait waits for the end of a program that ends by itself.
+// wait waits until the program ends.
 func (p *process) wait() (usage, error) {
 	err := p.cmd.Wait()
-	u := p.taken()
+	u := p.usage()
 	if err != nil {
 		return u, fmt.Errorf("%s: %w: %s", p.cmd.Path, err, tail(p.stderr.String()))
 	}
 	return u, nil
 }
 
-// kill ends a program that waits for more to do.
+// kill ends a program that would wait for further work.
 func (p *process) kill() (usage, error) {
 	err := p.cmd.Process.Kill()
 	var killed *exec.ExitError
 	if waitErr := p.cmd.Wait(); waitErr != nil && !errors.As(waitErr, &killed) {
 		err = errors.Join(err, waitErr)
 	}
-	return p.taken(), err
+	return p.usage(), err
 }
 
-func (p *process) taken() usage {
+func (p *process) usage() usage {
 	wall := time.Since(p.started)
 	close(p.stop)
 	p.watched.Wait()

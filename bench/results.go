@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// results is bench/out/results.json. MB are 10^6 bytes.
+// results is the content of bench/out/results.json. MB are 10^6 bytes.
 type results struct {
 	Date    string             `json:"date"`
 	Machine string             `json:"machine"`
@@ -25,7 +25,7 @@ type results struct {
 	Unpack  []unpackResult     `json:"unpack"`
 	Huge    []hugeResult       `json:"huge,omitempty"`
 	Files   []fileResult       `json:"files,omitempty"`
-	// Functions are what is deployed.
+	// Functions are the binaries that are deployed.
 	Functions []functionResult `json:"functions"`
 	Skipped   []string         `json:"skipped,omitempty"`
 
@@ -40,7 +40,7 @@ type inputResult struct {
 }
 
 type loadResult struct {
-	Contender           string `json:"contender"`
+	Implementation      string `json:"implementation"`
 	LatencyMilliseconds int64  `json:"latency_ms"`
 	Records             int    `json:"records"`
 	outcome
@@ -52,7 +52,7 @@ type unpackResult struct {
 	MB      float64 `json:"mb"` // uncompressed
 	Ours    outcome `json:"ours"`
 	Limit   usage   `json:"limit"`
-	OfLimit float64 `json:"of_limit"` // CPU seconds of the limit by ours
+	OfLimit float64 `json:"of_limit"` // CPU seconds of the limit divided by ours
 }
 
 type hugeResult struct {
@@ -66,7 +66,7 @@ type hugeResult struct {
 
 type fileResult struct {
 	Name string `json:"name"`
-	// MB are of the payloads.
+	// MB is the size of the payloads.
 	MB      float64 `json:"mb"`
 	Records int64   `json:"records"`
 	Unpack  usage   `json:"unpack"`
@@ -106,7 +106,7 @@ func median(all []outcome) outcome {
 	return slices.SortedFunc(slices.Values(all), func(a, b outcome) int { return cmp.Compare(a.CPUSeconds, b.CPUSeconds) })[len(all)/2]
 }
 
-// peak returns the most memory that any of the runs took.
+// peak returns the highest peak memory of the runs.
 func peak(all []outcome) float64 {
 	var most float64
 	for _, o := range all {
@@ -115,7 +115,7 @@ func peak(all []outcome) float64 {
 	return most
 }
 
-func (r *results) init(name string, all []outcome) {
+func (r *results) addInits(name string, all []outcome) {
 	for _, o := range all {
 		r.inits[name] = append(r.inits[name], o.InitMilliseconds)
 	}
@@ -123,7 +123,7 @@ func (r *results) init(name string, all []outcome) {
 
 func (r *results) skip(b *bench, format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
-	b.say("skipped: %s", s)
+	b.logf("skipped: %s", s)
 	r.Skipped = append(r.Skipped, s)
 }
 
@@ -145,13 +145,13 @@ func (r *results) addUnpack(form string, in inputs, ours, limit outcome, peakMB 
 	return u
 }
 
-// Files in bench/out. Only a whole run replaces the results of the last whole run.
+// Files in bench/out. Only a complete run replaces the results of the last complete run.
 const (
 	resultsFile = "results.json"
 	partialFile = "partial.json"
 )
 
-func (r *results) finish(b *bench, whole bool) error {
+func (r *results) finish(b *bench, complete bool) error {
 	for _, name := range []string{"unpack", "load"} {
 		info, err := os.Stat(b.program(name))
 		if err != nil {
@@ -168,30 +168,30 @@ func (r *results) finish(b *bench, whole bool) error {
 		return err
 	}
 	name := partialFile
-	if whole {
+	if complete {
 		name = resultsFile
 	}
-	b.say("writing bench/out/%s", name)
+	b.logf("writing bench/out/%s", name)
 	return os.WriteFile(filepath.Join(b.out, name), append(out, '\n'), 0o644)
 }
 
-// ratios fills in those whose both sides were measured.
+// ratios adds the ratios of which both sides were measured.
 func (r *results) ratios() {
 	var ours float64
 	atLeast := func(name string, v float64) { r.Ratios[name] = max(r.Ratios[name], v) }
 	for _, l := range r.Load {
 		switch {
-		case l.Contender == oursName && l.LatencyMilliseconds == 0:
+		case l.Implementation == oursName && l.LatencyMilliseconds == 0:
 			ours = l.MBPerCPUSecond
 			r.Ratios["load_mb_per_cpu_second"] = ours
-		case l.Contender == oursName:
+		case l.Implementation == oursName:
 			r.Ratios["load_calls_per_second_at_10ms"] = l.CallsPerSecond
 		case l.LatencyMilliseconds == 0:
 			r.Ratios[map[string]string{
-				sdkName: "load_vs_sdk", bentoName: "load_vs_bento", pythonName: "load_vs_python",
-			}[l.Contender]] = ours / l.MBPerCPUSecond
+				fasthttpName: "load_vs_fasthttp", sdkName: "load_vs_sdk", bentoName: "load_vs_bento", pythonName: "load_vs_python",
+			}[l.Implementation]] = ours / l.MBPerCPUSecond
 		}
-		if l.Contender == oursName {
+		if l.Implementation == oursName {
 			atLeast("load_peak_mb", l.PeakMB)
 		}
 	}
@@ -217,7 +217,7 @@ func (r *results) print(w io.Writer) error {
 		r.Date, r.Machine, r.Input.Records, r.Input.MB, r.Input.CompressedMB)
 	fmt.Fprint(&b, "\n| load | latency | records | CPU s | MB per CPU s | wall s | calls/s | peak MB | equal |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
 	for _, l := range r.Load {
-		fmt.Fprintf(&b, "| %s | %d ms | %d | %.2f | %.2f | %.1f | %.0f | %.1f | %s |\n", l.Contender, l.LatencyMilliseconds, l.Records,
+		fmt.Fprintf(&b, "| %s | %d ms | %d | %.2f | %.2f | %.1f | %.0f | %.1f | %s |\n", l.Implementation, l.LatencyMilliseconds, l.Records,
 			l.CPUSeconds, l.MBPerCPUSecond, l.WallSeconds, l.CallsPerSecond, l.PeakMB, yes(l.Equal))
 	}
 	fmt.Fprint(&b, "\n| unpack | MB | CPU s | MB per CPU s | limit, CPU s | of the limit | wall s | peak MB | equal |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
@@ -245,7 +245,7 @@ func (r *results) print(w io.Writer) error {
 	}
 	fmt.Fprint(&b, "\n| ratio | |\n|---|--:|\n")
 	for _, name := range []string{
-		"load_vs_bento", "load_vs_sdk", "load_vs_python", "unpack_vs_limit", "load_mb_per_cpu_second", "load_peak_mb",
+		"load_vs_bento", "load_vs_sdk", "load_vs_python", "load_vs_fasthttp", "unpack_vs_limit", "load_mb_per_cpu_second", "load_peak_mb",
 		"unpack_peak_mb", "load_calls_per_second_at_10ms",
 	} {
 		if v, ok := r.Ratios[name]; ok {

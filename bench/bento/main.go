@@ -1,5 +1,5 @@
-// Command bento is Bento with only the components that the comparison needs.
-// It is a module of its own, so that the project does not depend on it.
+// Command bento is Bento with only the components that the comparison needs. It
+// is a module of its own, so that the project does not require Bento.
 package main
 
 import (

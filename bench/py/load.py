@@ -1,5 +1,5 @@
-"""Loads a .ndjson.gz object into DynamoDB the way of the article that this
-project started from: lines streamed and decompressed, json.loads, batch_writer.
+"""Loads a .ndjson.gz object into DynamoDB with boto3: lines are streamed and
+decompressed, then json.loads and batch_writer.
 
 Usage: load.py BUCKET KEY TABLE
 """

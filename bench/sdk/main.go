@@ -1,6 +1,5 @@
-// Command sdk loads a .ndjson.gz object into DynamoDB the way an SDK user
-// would: encoding/json, attributevalue, BatchWriteItem, 32 workers. It is a
-// module of its own, because the project does not need attributevalue.
+// Command sdk loads a .ndjson.gz object into DynamoDB with the SDK's client:
+// encoding/json, attributevalue, BatchWriteItem, 32 workers.
 //
 // Usage: sdk BUCKET KEY TABLE
 package main
@@ -31,7 +30,7 @@ import (
 const (
 	workers    = 32
 	batchItems = 25
-	// lineBuffer is the longest line.
+	// lineBuffer is the length of the longest line.
 	lineBuffer = 1 << 20
 )
 
@@ -134,7 +133,7 @@ func write(ctx context.Context, db *dynamodb.Client, table, key string, batch []
 		}
 		requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 	}
-	for pause := 50 * time.Millisecond; len(requests) > 0; pause *= 2 {
+	for wait := 50 * time.Millisecond; len(requests) > 0; wait *= 2 {
 		out, err := db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
 			RequestItems: map[string][]types.WriteRequest{table: requests},
 		})
@@ -142,7 +141,7 @@ func write(ctx context.Context, db *dynamodb.Client, table, key string, batch []
 			return err
 		}
 		if requests = out.UnprocessedItems[table]; len(requests) > 0 {
-			time.Sleep(pause)
+			time.Sleep(wait)
 		}
 	}
 	return nil

@@ -53,23 +53,42 @@ type S3 struct {
 }
 
 type object struct {
-	body     []byte
+	open     func() io.ReadSeeker
+	size     int64
 	etag     string
 	modified time.Time
 }
 
-// Set puts an object and returns its ETag, without quotes.
+// Set puts an object and returns its ETag, without quotes. The body must not be
+// changed afterwards.
 func (f *S3) Set(bucket, key string, body []byte) string {
+	sum := md5.Sum(body)
+	etag := hex.EncodeToString(sum[:])
+	f.SetContent(bucket, key, int64(len(body)), etag, func() io.ReadSeeker { return bytes.NewReader(body) })
+	return etag
+}
+
+// SetContent puts an object whose content is not in memory: open returns a new
+// reader of its size bytes.
+func (f *S3) SetContent(bucket, key string, size int64, etag string, open func() io.ReadSeeker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.objects == nil {
 		f.objects, f.Puts = map[string]object{}, map[string]int{}
 	}
-	sum := md5.Sum(body)
-	etag := hex.EncodeToString(sum[:])
-	f.objects[bucket+"/"+key] = object{bytes.Clone(body), etag, cmp.Or(f.Modified, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	f.objects[bucket+"/"+key] = object{open, size, etag, cmp.Or(f.Modified, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	f.Puts[bucket+"/"+key]++
-	return etag
+}
+
+// read returns the bytes from (inclusive) to (exclusive) of an object.
+func (o object) read(from, to int64) ([]byte, error) {
+	r := o.open()
+	if _, err := r.Seek(from, io.SeekStart); err != nil {
+		return nil, err
+	}
+	body := make([]byte, to-from)
+	_, err := io.ReadFull(r, body)
+	return body, err
 }
 
 // Delete removes an object.
@@ -84,7 +103,11 @@ func (f *S3) Get(bucket, key string) ([]byte, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o, ok := f.objects[bucket+"/"+key]
-	return o.body, ok
+	if !ok {
+		return nil, false
+	}
+	body, err := o.read(0, o.size)
+	return body, err == nil
 }
 
 // Keys lists the keys of a bucket under a prefix, in order.
@@ -132,7 +155,7 @@ func (f *S3) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*s3
 		return nil, err
 	}
 	return &s3.HeadObjectOutput{
-		ContentLength: aws.Int64(int64(len(o.body))), ETag: aws.String(`"` + o.etag + `"`), LastModified: &o.modified,
+		ContentLength: aws.Int64(o.size), ETag: aws.String(`"` + o.etag + `"`), LastModified: &o.modified,
 	}, nil
 }
 
@@ -142,7 +165,7 @@ func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.O
 	if err != nil {
 		return nil, err
 	}
-	from, to := int64(0), int64(len(o.body))
+	from, to := int64(0), o.size
 	if in.Range != nil {
 		low, high, _ := strings.Cut(strings.TrimPrefix(*in.Range, "bytes="), "-")
 		from, err = strconv.ParseInt(low, 10, 64)
@@ -158,9 +181,13 @@ func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.O
 	if from > to {
 		return nil, responseError(http.StatusRequestedRangeNotSatisfiable)
 	}
-	body := io.Reader(bytes.NewReader(o.body[from:to]))
+	content, err := o.read(from, to)
+	if err != nil {
+		return nil, err
+	}
+	body := io.Reader(bytes.NewReader(content))
 	if f.BreakGet != nil {
-		if kept := f.BreakGet(*in.Key, from, o.body[from:to]); int64(len(kept)) < to-from {
+		if kept := f.BreakGet(*in.Key, from, content); int64(len(kept)) < to-from {
 			body = io.MultiReader(bytes.NewReader(kept), broken{})
 		}
 	}
@@ -173,7 +200,7 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // PutObject implements the method of the SDK\'s client.
 func (f *S3) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	body, err := io.ReadAll(in.Body)
+	body, err := readBody(in.Body, in.ContentLength)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +233,7 @@ func (f *S3) CopyObject(_ context.Context, in *s3.CopyObjectInput, _ ...func(*s3
 	if f.RefuseCopy != 0 {
 		return nil, responseError(f.RefuseCopy)
 	}
-	f.Set(*in.Bucket, *in.Key, o.body)
+	f.SetContent(*in.Bucket, *in.Key, o.size, o.etag, o.open)
 	return &s3.CopyObjectOutput{}, nil
 }
 

@@ -49,7 +49,7 @@ func (f *S3) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ...fu
 			continue // deleted meanwhile
 		}
 		out.Contents = append(out.Contents, types.Object{
-			Key: escaped(key), ETag: aws.String(`"` + o.etag + `"`), Size: aws.Int64(int64(len(o.body))), LastModified: &o.modified,
+			Key: escaped(key), ETag: aws.String(`"` + o.etag + `"`), Size: aws.Int64(o.size), LastModified: &o.modified,
 		})
 	}
 	if more {
@@ -75,7 +75,7 @@ func (f *S3) ListObjectVersions(_ context.Context, in *s3.ListObjectVersionsInpu
 			continue // deleted meanwhile
 		}
 		out.Versions = append(out.Versions, types.ObjectVersion{
-			Key: escaped(key), ETag: aws.String(`"` + o.etag + `"`), Size: aws.Int64(int64(len(o.body))), LastModified: &o.modified,
+			Key: escaped(key), ETag: aws.String(`"` + o.etag + `"`), Size: aws.Int64(o.size), LastModified: &o.modified,
 			IsLatest: aws.Bool(true), VersionId: aws.String("null"),
 		})
 	}

@@ -9,22 +9,22 @@ import (
 	"slices"
 )
 
-// rope is an object made of pieces, some of which may be the same bytes many
-// times: 10 GB of content in a few megabytes of memory.
-type rope struct {
-	pieces [][]byte
-	ends   []int64
+// pieces is content in pieces, which may share memory: 10 GB of repeated content
+// take a few megabytes.
+type pieces struct {
+	list [][]byte
+	ends []int64 // ends[i] is the end of piece i in the content
 }
 
-// keepFrom is the size from which Write keeps the caller's slice. What is
-// smaller it copies: that is how buffered writers pass on their buffer.
+// keepFrom is the size from which Write keeps the caller's slice. Smaller ones it
+// copies, because buffered writers reuse their buffer.
 const keepFrom = 1 << 20
 
-// Write implements io.Writer. A slice of keepFrom bytes or more is not to be changed after.
-func (r *rope) Write(p []byte) (int, error) {
+// Write implements io.Writer. A slice of keepFrom bytes or more must not be changed afterwards.
+func (r *pieces) Write(p []byte) (int, error) {
 	if len(p) < keepFrom {
-		if n := len(r.pieces) - 1; n >= 0 && len(r.pieces[n]) < keepFrom {
-			r.pieces[n] = append(r.pieces[n], p...)
+		if n := len(r.list) - 1; n >= 0 && len(r.list[n]) < keepFrom {
+			r.list[n] = append(r.list[n], p...)
 			r.ends[n] += int64(len(p))
 			return len(p), nil
 		}
@@ -34,48 +34,48 @@ func (r *rope) Write(p []byte) (int, error) {
 		piece = bytes.Clone(p)
 	}
 	r.ends = append(r.ends, r.size()+int64(len(p)))
-	r.pieces = append(r.pieces, piece)
+	r.list = append(r.list, piece)
 	return len(p), nil
 }
 
-func (r *rope) size() int64 {
+func (r *pieces) size() int64 {
 	if len(r.ends) == 0 {
 		return 0
 	}
 	return r.ends[len(r.ends)-1]
 }
 
-func (r *rope) bytes() []byte { return bytes.Join(r.pieces, nil) }
+func (r *pieces) bytes() []byte { return bytes.Join(r.list, nil) }
 
-// open returns a reader of its own on the rope.
-func (r *rope) open() io.ReadSeeker { return &ropeReader{rope: r} }
+// open returns a new reader of the content.
+func (r *pieces) open() io.ReadSeeker { return &piecesReader{of: r} }
 
-type ropeReader struct {
-	rope *rope
-	at   int64
+type piecesReader struct {
+	of *pieces
+	at int64
 }
 
-func (r *ropeReader) Read(p []byte) (int, error) {
-	if r.at >= r.rope.size() {
+func (r *piecesReader) Read(p []byte) (int, error) {
+	if r.at >= r.of.size() {
 		return 0, io.EOF
 	}
-	i, found := slices.BinarySearch(r.rope.ends, r.at)
+	i, found := slices.BinarySearch(r.of.ends, r.at)
 	if found {
 		i++
 	}
-	piece := r.rope.pieces[i]
-	n := copy(p, piece[int64(len(piece))-(r.rope.ends[i]-r.at):])
+	piece := r.of.list[i]
+	n := copy(p, piece[int64(len(piece))-(r.of.ends[i]-r.at):])
 	r.at += int64(n)
 	return n, nil
 }
 
 // Seek implements io.Seeker.
-func (r *ropeReader) Seek(offset int64, whence int) (int64, error) {
+func (r *piecesReader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
 		offset += r.at
 	case io.SeekEnd:
-		offset += r.rope.size()
+		offset += r.of.size()
 	}
 	if offset < 0 {
 		return r.at, errors.New("seek before the start")
@@ -84,9 +84,9 @@ func (r *ropeReader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// zipped makes a zip of one entry from content, which is repeated, and of whose
-// compressed form the last piece ends the stream.
-func zipped(name string, content []byte, times int) (*rope, error) {
+// zipped makes a zip with one entry that contains content several times. The
+// content is compressed once; a last piece ends the compressed stream.
+func zipped(name string, content []byte, times int) (*pieces, error) {
 	piece, err := deflated(content, false)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func zipped(name string, content []byte, times int) (*rope, error) {
 	for range times {
 		_, _ = sum.Write(content) // a hash never fails
 	}
-	out := &rope{}
+	out := &pieces{}
 	w := zip.NewWriter(out)
 	entry, err := w.CreateRaw(&zip.FileHeader{
 		Name: name, Method: zip.Deflate, CRC32: sum.Sum32(),

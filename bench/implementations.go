@@ -5,17 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
 
-// Names of what is in the stubs.
+// Names of buckets, table and feed.
 const (
 	sourceBucket  = "source"
 	landingBucket = "landing"
@@ -23,15 +21,16 @@ const (
 	feedName      = "bench"
 )
 
-// Names of the contenders.
+// Names of the implementations that are compared.
 const (
-	oursName   = "ours"
-	sdkName    = "SDK for Go"
-	bentoName  = "Bento 1.19.0"
-	pythonName = "Python, boto3"
+	oursName     = "ours"
+	fasthttpName = "ours, fasthttp"
+	sdkName      = "SDK for Go"
+	bentoName    = "Bento 1.19.0"
+	pythonName   = "Python, boto3"
 )
 
-// environment is all that a contender sees of the machine.
+// environment returns all environment variables of a process that is measured.
 func (b *bench) environment(more ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir,
@@ -62,7 +61,7 @@ func (b *bench) functionEnvironment(format feed.Format, memory int) ([]string, e
 	), nil
 }
 
-// outcome is one run of one contender.
+// outcome is the result of one run of one implementation.
 type outcome struct {
 	usage
 	InitMilliseconds float64       `json:"init_ms,omitempty"`
@@ -70,7 +69,7 @@ type outcome struct {
 	CallsPerSecond   float64       `json:"calls_per_second,omitempty"`
 	Equal            bool          `json:"equal"`
 	bodies           [][]byte      // of BatchWriteItem
-	parts            []ids.PartRef // that unpack handed on
+	parts            []ids.PartRef // dispatched by unpack
 }
 
 // unpack runs the unpack function on one object.
@@ -80,8 +79,8 @@ func (b *bench) unpack(ctx context.Context, key string) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	b.s3.clear(landingBucket + "/")
-	b.handed.take()
+	b.clearLandingBucket()
+	b.dispatched.take()
 	f, err := startFunction(ctx, b.program("unpack"), env)
 	if err != nil {
 		return o, err
@@ -93,22 +92,22 @@ func (b *bench) unpack(ctx context.Context, key string) (outcome, error) {
 	o.usage, err = f.stopFunction()
 	o.WallSeconds = wall.Seconds()
 	o.InitMilliseconds = float64(f.Init.Microseconds()) / 1e3
-	o.parts = b.handed.take()
+	o.parts = b.dispatched.take()
 	if invokeErr != nil {
 		return o, fmt.Errorf("unpack of %s: %w", key, invokeErr)
 	}
 	return o, err
 }
 
-// load runs the load function on parts, one after another in one process, as
-// the service does when events come one by one.
-func (b *bench) load(ctx context.Context, parts []ids.PartRef) (outcome, error) {
+// load runs the binary of a load function on parts, one after another in one
+// process, as Lambda does when events come one by one.
+func (b *bench) load(ctx context.Context, binary string, parts []ids.PartRef) (outcome, error) {
 	var o outcome
 	env, err := b.functionEnvironment(feed.Format{Kind: feed.NDJSON}, loadMemory)
 	if err != nil {
 		return o, err
 	}
-	f, err := startFunction(ctx, b.program("load"), env)
+	f, err := startFunction(ctx, b.program(binary), env)
 	if err != nil {
 		return o, err
 	}
@@ -133,7 +132,7 @@ func (b *bench) load(ctx context.Context, parts []ids.PartRef) (outcome, error) 
 	return o, err
 }
 
-// run runs a contender that ends by itself.
+// run runs a program until it ends.
 func (b *bench) run(ctx context.Context, program string, args ...string) (outcome, error) {
 	p, err := start(ctx, b.environment(), program, args...)
 	if err != nil {
@@ -175,34 +174,3 @@ func (b *bench) bento(ctx context.Context, key string) (outcome, error) {
 	}
 	return b.run(ctx, b.program("bento"), "-c", config)
 }
-
-// build compiles what is measured into the folder of programs, as the Makefile does.
-func (b *bench) build(ctx context.Context) error {
-	for _, name := range []string{"unpack", "load"} {
-		err := b.goBuild(ctx, ".", b.program(name), "-tags", "lambda.norpc,nethttpomithttp2", "./lambdas/"+name)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *bench) goBuild(ctx context.Context, folder, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{
-		"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program,
-	}, args...)...)
-	cmd.Dir = filepath.Join(b.repo, folder)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, tail(string(out)))
-	}
-	return nil
-}
-
-// foreign compiles a program that is a module of its own. The first time, Bento takes minutes.
-func (b *bench) foreign(ctx context.Context, name string) error {
-	b.say("building %s", name)
-	return b.goBuild(ctx, "bench/"+name, b.program(name), ".")
-}
-
-func (b *bench) program(name string) string { return filepath.Join(b.out, name) }
