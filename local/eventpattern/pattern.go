@@ -193,7 +193,8 @@ func (p parser) test(operator string, argument any) (test, error) {
 
 // anythingBut is the negation of one or more values or comparisons.
 func (p parser) anythingBut(argument any) (test, error) {
-	operator, inner, err := "", argument, error(nil)
+	operator, inner := "", argument
+	var err error
 	if _, ok := argument.(map[string]any); ok {
 		if operator, inner, err = comparison(argument); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ import (
 // architectures translates Lambda's names into Go's.
 var architectures = map[string]string{"x86_64": "amd64", "arm64": "arm64"}
 
-// codeStore keeps deployment packages unpacked, each in a folder named by its hash.
+// codeStore has the unpacked deployment packages, each in a directory named by its hash.
 type codeStore struct {
 	dir string
 	mu  sync.Mutex
@@ -28,9 +28,9 @@ type codeStore struct {
 
 func newCodeStore(dir string) *codeStore { return &codeStore{dir: dir} }
 
-// folder returns the folder that f's package is unpacked in, unpacking it at first use.
-func (s *codeStore) folder(ctx context.Context, c cloud, f *function) (string, error) {
-	if err := runnable(f); err != nil {
+// directory returns the directory with the package of f, which it unpacks at first use.
+func (s *codeStore) directory(ctx context.Context, c awsClient, f *function) (string, error) {
+	if err := checkRunnable(f); err != nil {
 		return "", err
 	}
 	want, err := base64.StdEncoding.DecodeString(f.CodeSHA256)
@@ -48,14 +48,15 @@ func (s *codeStore) folder(ctx context.Context, c cloud, f *function) (string, e
 		return "", err
 	}
 	if got := sha256.Sum256(pkg); !bytes.Equal(got[:], want) {
-		return "", fmt.Errorf("function %s: the package fetched has another hash than CodeSha256 %s", f.Name, f.CodeSHA256)
+		return "", fmt.Errorf("function %s: the hash of its package is not CodeSha256 %s", f.Name, f.CodeSHA256)
 	}
-	// Unpacked beside and renamed, so that a folder is whole or not there.
+	// Unpacked to a temporary directory and renamed, so that a directory is complete
+	// if it exists.
 	temp, err := os.MkdirTemp(s.dir, "unpack-")
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = os.RemoveAll(temp) }() // it is gone if it was renamed
+	defer func() { _ = os.RemoveAll(temp) }() // after the rename it no longer exists
 	if err := unzip(pkg, temp); err != nil {
 		return "", fmt.Errorf("function %s: unpack its code: %w", f.Name, err)
 	}
@@ -68,18 +69,18 @@ func (s *codeStore) folder(ctx context.Context, c cloud, f *function) (string, e
 	return dir, nil
 }
 
-// runnable refuses what this host cannot run.
-func runnable(f *function) error {
+// checkRunnable returns an error for a function that this host cannot run.
+func checkRunnable(f *function) error {
 	if !strings.HasPrefix(f.Runtime, "provided") {
-		return fmt.Errorf("function %s: the local run has no runtime %q, only provided.al2023 and provided.al2", f.Name, f.Runtime)
+		return fmt.Errorf("function %s: the Lambda host does not support the runtime %q, only provided.al2023 and provided.al2", f.Name, f.Runtime)
 	}
 	if architectures[f.Architecture] != runtime.GOARCH {
-		return fmt.Errorf("function %s is built for %s, this machine is %s: deploy with -c architecture=%s", f.Name, f.Architecture, runtime.GOARCH, Architecture())
+		return fmt.Errorf("function %s is built for %s, but this machine runs %s only: deploy with `make local-deploy`, which builds the functions for this machine", f.Name, f.Architecture, Architecture())
 	}
 	return nil
 }
 
-// Architecture is Lambda's name for this machine's processor.
+// Architecture is Lambda's name for the processor of this machine: x86_64 or arm64.
 func Architecture() string {
 	for lambda, goarch := range architectures {
 		if goarch == runtime.GOARCH {
@@ -98,7 +99,7 @@ func unzip(pkg []byte, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer drop(root)
+	defer closeQuietly(root)
 	for _, f := range r.File {
 		if err := unzipFile(root, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
@@ -119,12 +120,12 @@ func unzipFile(root *os.Root, f *zip.File) (err error) {
 	if err != nil {
 		return err
 	}
-	defer drop(in)
+	defer closeQuietly(in)
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in) //nolint:gosec // the package is the project's own
+	_, err = io.Copy(out, in) //nolint:gosec // deployment packages of the project are trusted
 	return err
 }

@@ -2,7 +2,7 @@ package lambdahost
 
 import "sync"
 
-// faults are the failures that a test has asked for, by function.
+// faults are the failures that a test has requested, by function.
 type faults struct {
 	mu    sync.Mutex
 	armed map[fault]int
@@ -30,7 +30,7 @@ func (f *faults) arm(kind faultKind, function string, n int) {
 	f.armed[fault{kind, function}] = n
 }
 
-// take uses up one fault of that kind, if there is one.
+// take consumes one fault of a kind and returns whether there was one.
 func (f *faults) take(kind faultKind, function string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -43,16 +43,16 @@ func (f *faults) take(kind faultKind, function string) bool {
 }
 
 // FailNext makes the next n invocations of a function, by its physical name,
-// fail before its code sees the event. It replaces what an earlier call left over.
+// fail before its code receives the event. It replaces the number of an earlier call.
 func (h *Host) FailNext(function string, n int) { h.faults.arm(faultFail, function, n) }
 
-// LoseNext lets the next n invocations of a function run, and then reports each
-// as failed, as when a function dies after its work is done: what it did must
-// be harmless to do again.
+// LoseNext runs the next n invocations of a function and then reports each as
+// failed, as if the function had crashed after its work: tests use it to check
+// that the function is idempotent.
 func (h *Host) LoseNext(function string, n int) { h.faults.arm(faultLose, function, n) }
 
-// ThrottleNext refuses the next n invocations of a function for lack of
-// concurrency: a synchronous caller is told so (TooManyRequestsException), an
-// asynchronous event waits and is tried again without using up a retry, and the
-// messages of a queue go back to it.
+// ThrottleNext throttles the next n invocations of a function: a synchronous
+// caller receives TooManyRequestsException, an asynchronous event is invoked
+// again later without counting as a retry, and the messages of a queue become
+// visible again.
 func (h *Host) ThrottleNext(function string, n int) { h.faults.arm(faultThrottle, function, n) }

@@ -1,8 +1,3 @@
-// Package host runs Lambda functions on this machine: the very bootstrap of a
-// function's deployment package, over the Lambda Runtime API, with the
-// environment, timeout and memory of the function's configuration. It invokes
-// asynchronously as AWS does (a queue, two retries, then the on-failure
-// destination) and polls the queues and DynamoDB streams of event source mappings.
 package lambdahost
 
 import (
@@ -26,34 +21,35 @@ import (
 const (
 	// DefaultConcurrency is how many processes a function may have at once.
 	DefaultConcurrency = 4
-	// DefaultRetryDelay stands for the one minute after which AWS retries an
-	// asynchronous invocation first; the second delay is twice as long, as in AWS.
+	// DefaultRetryDelay replaces the minute after which Lambda retries an
+	// asynchronous invocation first; the second delay is twice as long, as in Lambda.
 	DefaultRetryDelay = time.Second
-	// DefaultVisibilityTimeout is how long a message that a function failed on
-	// stays hidden at most.
+	// DefaultVisibilityTimeout is the maximum time until a message that a function
+	// failed on is visible again.
 	DefaultVisibilityTimeout = time.Second
-	// DefaultBatchingWindow is how long a stream's batch waits at most to be filled.
+	// DefaultBatchingWindow is the maximum time that a batch of a stream waits for
+	// more records.
 	DefaultBatchingWindow = time.Second
 )
 
 // Options of a Host.
 type Options struct {
-	// Dir takes the logs (logs/<function>.log) and the unpacked functions.
+	// Dir is the directory of the logs (logs/<function>.log) and the unpacked functions.
 	Dir string
 	// Concurrency is how many processes a function may have at once; zero means
-	// DefaultConcurrency. A lower reserved concurrency of the function holds.
+	// DefaultConcurrency. A lower reserved concurrency of the function applies.
 	Concurrency int
 	// RetryDelay is the delay before the first retry of an asynchronous
 	// invocation; the second waits twice as long. Zero means DefaultRetryDelay.
 	RetryDelay time.Duration
-	// BatchingWindow cuts the MaximumBatchingWindowInSeconds of streams, so that
-	// nobody waits for minutes. Zero means DefaultBatchingWindow.
+	// BatchingWindow limits the MaximumBatchingWindowInSeconds of streams, which may
+	// be minutes. Zero means DefaultBatchingWindow.
 	BatchingWindow time.Duration
-	// VisibilityTimeout cuts the visibility timeout of queues for messages that a
-	// function failed on, so that nobody waits for hours until they appear again.
-	// It is rounded up to seconds; zero means DefaultVisibilityTimeout.
+	// VisibilityTimeout limits the visibility timeout of messages that a function
+	// failed on, which may be hours. It is rounded up to seconds; zero means
+	// DefaultVisibilityTimeout.
 	VisibilityTimeout time.Duration
-	// Log takes what goes wrong in the host itself; nil discards it.
+	// Log receives the errors of the host itself; nil discards them.
 	Log io.Writer
 }
 
@@ -64,25 +60,25 @@ type Host struct {
 	server   *http.Server
 	code     *codeStore
 	faults   faults
-	work     work
+	inFlight inFlight
 	pollers  pollers
 	log      *logger
 
-	// base ends when the host is closed, and with it whatever it runs.
+	// base is the context of everything that the host runs; Close cancels it.
 	base context.Context
 	stop context.CancelFunc
 	jobs sync.WaitGroup
 
 	mu      sync.Mutex
-	cloud   cloud
+	client  awsClient
 	pools   map[string]*pool
 	cursors map[string]*cursor // of stream mappings, by their IDs
 	environ map[string]string  // set by Setenv
-	gate    chan struct{}      // closed while the host is not paused
+	resumed chan struct{}      // closed while the host is not paused
 }
 
-// New makes a host that listens on a free loopback port. It runs nothing before
-// Connect has told it where the functions are.
+// New returns a host that listens on a free loopback port. It runs functions
+// after Connect.
 func New(o Options) (*Host, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
@@ -122,7 +118,7 @@ func New(o Options) (*Host, error) {
 		pools:    map[string]*pool{},
 		cursors:  map[string]*cursor{},
 		environ:  map[string]string{},
-		gate:     open,
+		resumed:  open,
 	}
 	h.server = &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second}
 	h.jobs.Go(func() {
@@ -133,42 +129,42 @@ func New(o Options) (*Host, error) {
 	return h, nil
 }
 
-// URL is where the host answers Lambda's Invoke API.
+// URL is the address of the host's HTTP API, which has Lambda's Invoke.
 func (h *Host) URL() string {
 	return "http://" + h.listener.Addr().String()
 }
 
-// Connect tells the host which AWS holds its functions, queues and
-// destinations, and starts polling the event source mappings.
+// Connect sets the AWS that has the functions, queues, streams and destinations,
+// and starts to poll for the event source mappings.
 func (h *Host) Connect(cfg aws.Config) {
-	h.connect(newAWSCloud(cfg))
+	h.connect(newSDKClient(cfg))
 }
 
-func (h *Host) connect(c cloud) {
+func (h *Host) connect(c awsClient) {
 	h.mu.Lock()
-	h.cloud = c
+	h.client = c
 	h.mu.Unlock()
 	h.jobs.Go(func() { h.pollMappings(h.base) })
 }
 
-func (h *Host) connected() (cloud, error) {
+func (h *Host) connected() (awsClient, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.cloud == nil {
+	if h.client == nil {
 		return nil, errors.New("lambda host: not connected to an AWS endpoint yet")
 	}
-	return h.cloud, nil
+	return h.client, nil
 }
 
-// Pause keeps asynchronous invocations (and their retries) waiting, and stops
-// the polling of queues and streams, until Resume. What runs already runs on; synchronous
-// invocations are not held back.
+// Pause delays asynchronous invocations and their retries, and stops the polling
+// of queues and streams, until Resume. It affects neither running nor synchronous
+// invocations.
 func (h *Host) Pause() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
-	case <-h.gate:
-		h.gate = make(chan struct{})
+	case <-h.resumed:
+		h.resumed = make(chan struct{})
 	default:
 	}
 }
@@ -178,16 +174,16 @@ func (h *Host) Resume() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
-	case <-h.gate:
+	case <-h.resumed:
 	default:
-		close(h.gate)
+		close(h.resumed)
 	}
 }
 
 // passGate waits while the host is paused.
-func (h *Host) passGate(ctx context.Context) error {
+func (h *Host) waitWhilePaused(ctx context.Context) error {
 	h.mu.Lock()
-	gate := h.gate
+	gate := h.resumed
 	h.mu.Unlock()
 	select {
 	case <-gate:
@@ -197,20 +193,20 @@ func (h *Host) passGate(ctx context.Context) error {
 	}
 }
 
-// Idle waits until no invocation is queued, running or waiting for a retry, no
-// queue of an event source mapping holds a message, and every stream of one is
-// read to its end. It returns ctx's error if that does not come about in time;
-// a paused host with work never is idle.
+// Idle waits until no invocation is queued, running or waiting for a retry, the
+// queues of all event source mappings are empty, and their streams are read to
+// the end. It returns the error of ctx if that takes too long; a paused host with
+// queued invocations never becomes idle.
 func (h *Host) Idle(ctx context.Context) error {
 	for {
-		if err := h.work.wait(ctx); err != nil {
-			return fmt.Errorf("lambda host: still busy with %s: %w", h.work.String(), err)
+		if err := h.inFlight.wait(ctx); err != nil {
+			return fmt.Errorf("lambda host: invocations in flight: %s: %w", h.inFlight.String(), err)
 		}
 		left, err := h.backlog(ctx)
 		if err != nil {
 			return err
 		}
-		if left == 0 && h.work.none() {
+		if left == 0 && h.inFlight.none() {
 			return nil
 		}
 		select {
@@ -223,12 +219,12 @@ func (h *Host) Idle(ctx context.Context) error {
 
 // Stats are the figures of one function since the host was made.
 type Stats struct {
-	// Invocations counts every attempt that reached a process or an injected fault.
+	// Invocations counts every attempt, including those that fail by FailNext.
 	Invocations int
 	// Errors counts the attempts that ended in a function error.
 	Errors int
-	// PeakMemoryMB is the highest resident memory of any of its processes, in
-	// MB as Lambda's REPORT line has it; zero where the system does not tell.
+	// PeakMemoryMB is the highest resident memory of any of its processes, in MB
+	// as in the REPORT line of Lambda; zero on systems other than Linux.
 	PeakMemoryMB int
 	// Busy is the sum of the billed durations.
 	Busy time.Duration
@@ -245,16 +241,16 @@ func (h *Host) Stats() map[string]Stats {
 	return all
 }
 
-// Setenv gives every function one more environment variable. Processes that run
-// already are replaced at their next invocation; a function's own variable of
-// that name takes precedence.
+// Setenv adds an environment variable to every function. Running processes are
+// replaced at their next invocation; a variable of that name in the configuration
+// of a function takes precedence.
 func (h *Host) Setenv(name, value string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.environ[name] = value
 }
 
-// extraEnviron is what Setenv has set, in order.
+// extraEnviron has the variables of Setenv, sorted.
 func (h *Host) extraEnviron() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -270,7 +266,7 @@ func (h *Host) LogFile(function string) string {
 	return filepath.Join(h.options.Dir, "logs", function+".log")
 }
 
-// Close ends every process and poller. Queued events are dropped.
+// Close kills every process and stops every poller. Queued events are discarded.
 func (h *Host) Close() error {
 	h.stop()
 	errs := []error{h.server.Close()}
@@ -285,7 +281,7 @@ func (h *Host) Close() error {
 	return errors.Join(errs...)
 }
 
-// poolOf returns the pool of a function, making it at first use.
+// poolOf returns the pool of a function, which it creates at first use.
 func (h *Host) poolOf(name string) (*pool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-func invoke(t *testing.T, h *Host, payload string) (Result, reply) {
+func invoke(t *testing.T, h *Host, payload string) (Result, output) {
 	t.Helper()
 	res, err := h.Invoke(t.Context(), "f", []byte(payload))
 	if err != nil {
 		t.Fatalf("invoke %s: %v", payload, err)
 	}
-	var r reply
+	var r output
 	if res.FunctionError == "" {
 		if err := json.Unmarshal(res.Payload, &r); err != nil {
-			t.Fatalf("answer %s: %v", res.Payload, err)
+			t.Fatalf("response %s: %v", res.Payload, err)
 		}
 	}
 	return res, r
@@ -37,7 +37,7 @@ func idle(t *testing.T, h *Host) {
 	}
 }
 
-func TestInvokeGivesWhatLambdaGives(t *testing.T) {
+func TestInvokeSetsEnvironmentAndContext(t *testing.T) {
 	h, _ := newHost(t, Options{})
 	for name, want := range map[string]string{
 		"COLOUR":                          "green",
@@ -70,7 +70,7 @@ func TestFailures(t *testing.T) {
 	h, c := newHost(t, Options{})
 	c.change(func(f *function) { f.Timeout = time.Second })
 	for _, tc := range []struct{ payload, kind, message string }{
-		{`{"do":"fail"}`, "errorString", "as told"},
+		{`{"do":"fail"}`, "errorString", "as requested"},
 		{`{"do":"exit"}`, "Runtime.ExitError", "exit status 7"},
 		{`{"do":"sleep","millis":5000}`, "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
 	} {
@@ -91,15 +91,15 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeStartedIsNamed(t *testing.T) {
+func TestFunctionThatCannotBeStarted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		edit func(*function)
 		want string
 	}{
-		"architecture": {func(f *function) { f.Architecture = otherArchitecture() }, "deploy with -c architecture=" + Architecture()},
-		"runtime":      {func(f *function) { f.Runtime = "python3.13" }, `no runtime \"python3.13\"`},
-		"hash":         {func(f *function) { f.CodeSHA256 = strings.Repeat("A", 43) + "=" }, "another hash"},
-		"start":        {func(f *function) { f.Environment[asFunction] = "dead" }, "exit status 3"},
+		"architecture": {func(f *function) { f.Architecture = otherArchitecture() }, "this machine runs " + Architecture() + " only: deploy with `make local-deploy`"},
+		"runtime":      {func(f *function) { f.Runtime = "python3.13" }, `does not support the runtime \"python3.13\"`},
+		"hash":         {func(f *function) { f.CodeSHA256 = strings.Repeat("A", 43) + "=" }, "its package is not CodeSha256"},
+		"start":        {func(f *function) { f.Environment[asFunction] = "crash" }, "exit status 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, c := newHost(t, Options{})
@@ -119,7 +119,7 @@ func otherArchitecture() string {
 	return "arm64"
 }
 
-func TestConcurrencyIsBounded(t *testing.T) {
+func TestConcurrencyIsLimited(t *testing.T) {
 	h, _ := newHost(t, Options{Concurrency: 2})
 	var (
 		mu   sync.Mutex
@@ -129,7 +129,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	for range 6 {
 		wg.Go(func() {
 			res, err := h.Invoke(t.Context(), "f", []byte(`{"do":"sleep","millis":100}`))
-			var r reply
+			var r output
 			if err == nil {
 				err = json.Unmarshal(res.Payload, &r)
 			}
@@ -147,7 +147,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	}
 }
 
-func TestAsyncRetriesThenSendsToTheDestination(t *testing.T) {
+func TestAsyncRetriesThenSendsToDestination(t *testing.T) {
 	const queue = "arn:aws:sqs:us-east-1:123456789012:failures"
 	for _, tc := range []struct {
 		failures, retries, invocations int
@@ -192,7 +192,7 @@ func TestAsyncRetriesThenSendsToTheDestination(t *testing.T) {
 	}
 }
 
-func TestAsyncEventOlderThanItsMaximumAgeIsNotRetried(t *testing.T) {
+func TestAsyncEventIsNotRetriedAfterMaximumAge(t *testing.T) {
 	h, c := newHost(t, Options{RetryDelay: time.Minute})
 	c.config = invokeConfig{retries: 2, maxAge: time.Second, onFailure: "arn:aws:sns:us-east-1:123456789012:failures"}
 	if _, err := h.InvokeAsync(t.Context(), "f", []byte(`{"do":"fail"}`)); err != nil {
@@ -204,14 +204,14 @@ func TestAsyncEventOlderThanItsMaximumAgeIsNotRetried(t *testing.T) {
 	}
 }
 
-func TestLostResultsAreDoneAgain(t *testing.T) {
+func TestLoseNextRetriesTheInvocation(t *testing.T) {
 	h, _ := newHost(t, Options{})
 	h.LoseNext("f", 1)
 	if _, err := h.InvokeAsync(t.Context(), "f", []byte(`{"do":"echo"}`)); err != nil {
 		t.Fatal(err)
 	}
 	idle(t, h)
-	// What the function itself prints comes through a pipe, and may come after its answer.
+	// The output of the function is read from a pipe, possibly after its response.
 	var log []byte
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		var err error
@@ -233,7 +233,7 @@ func TestLostResultsAreDoneAgain(t *testing.T) {
 	}
 }
 
-func TestPauseHoldsEventsBack(t *testing.T) {
+func TestPauseDelaysEvents(t *testing.T) {
 	h, _ := newHost(t, Options{})
 	h.Pause()
 	h.Pause()
@@ -268,7 +268,7 @@ func TestThrottling(t *testing.T) {
 	}
 	idle(t, h)
 	if s := h.Stats()["f"]; s.Invocations != 1 || s.Errors != 0 {
-		t.Errorf("asynchronous: %+v, want one good invocation", s)
+		t.Errorf("asynchronous: %+v, want one successful invocation", s)
 	}
 }
 

@@ -13,16 +13,16 @@ import (
 	"example.com/ingestion/internal/retry"
 )
 
-// Errors that Invoke and InvokeAsync return; the HTTP API answers them with
-// Lambda's status codes.
+// Errors of Invoke and InvokeAsync; the HTTP API converts them to the status codes
+// of Lambda.
 var (
-	// ErrThrottled is returned for a synchronous invocation that ThrottleNext refused.
+	// ErrThrottled is returned for a synchronous invocation that ThrottleNext throttled.
 	ErrThrottled = errors.New("rate exceeded")
 	// ErrTooLarge is returned for a payload above Lambda's limit.
 	ErrTooLarge = errors.New("request payload too large")
 )
 
-// Invoke runs a function, by name or ARN, and waits for its answer. A function
+// Invoke runs a function, by name or ARN, and waits for its result. A function
 // that fails is not an error: see Result.FunctionError.
 func (h *Host) Invoke(ctx context.Context, function string, payload []byte) (Result, error) {
 	if len(payload) > maxSyncPayload {
@@ -32,7 +32,7 @@ func (h *Host) Invoke(ctx context.Context, function string, payload []byte) (Res
 	if h.faults.take(faultThrottle, name) {
 		return Result{}, fmt.Errorf("function %s: %w", name, ErrThrottled)
 	}
-	defer h.work.begin(name)()
+	defer h.inFlight.start(name)()
 	return h.attempt(ctx, name, newRequestID(), payload)
 }
 
@@ -54,7 +54,7 @@ func (h *Host) InvokeAsync(ctx context.Context, function string, payload []byte)
 		return "", errors.New("lambda host: closed")
 	}
 	e := event{id: newRequestID(), function: name, payload: payload, received: time.Now()}
-	end := h.work.begin(name)
+	end := h.inFlight.start(name)
 	h.jobs.Go(func() {
 		defer end()
 		if err := h.deliver(h.base, c, e); err != nil && h.base.Err() == nil {
@@ -64,7 +64,7 @@ func (h *Host) InvokeAsync(ctx context.Context, function string, payload []byte)
 	return e.id, nil
 }
 
-// attempt runs a function once with the configuration that it has now.
+// attempt runs a function once with its current configuration.
 func (h *Host) attempt(ctx context.Context, name, requestID string, payload []byte) (Result, error) {
 	c, err := h.connected()
 	if err != nil {
@@ -89,13 +89,13 @@ type event struct {
 	received time.Time
 }
 
-// deliver brings an event to its function as Lambda does: a failure is retried
-// after a while, and an event that fails for good goes to the destination.
+// deliver invokes the function of an event as Lambda does: it retries a failure
+// with a delay, and sends an event that failed every time to the destination.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-func (h *Host) deliver(ctx context.Context, c cloud, e event) error {
+func (h *Host) deliver(ctx context.Context, c awsClient, e event) error {
 	attempts := 0
 	for {
-		if err := h.passGate(ctx); err != nil {
+		if err := h.waitWhilePaused(ctx); err != nil {
 			return err
 		}
 		if h.faults.take(faultThrottle, e.function) {
@@ -129,7 +129,7 @@ func (h *Host) deliver(ctx context.Context, c cloud, e event) error {
 	}
 }
 
-// failureRecord is what a destination is sent.
+// failureRecord is the record that a destination receives.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 type failureRecord struct {
 	Version         string          `json:"version"`
@@ -153,10 +153,10 @@ type responseContext struct {
 	FunctionError   string `json:"functionError"`
 }
 
-// timestampFormat is that of Lambda's records, in UTC.
+// timestampFormat is the format of times in Lambda's records, in UTC.
 const timestampFormat = "2006-01-02T15:04:05.000Z"
 
-func (h *Host) sendFailure(ctx context.Context, c cloud, cfg invokeConfig, e event, res Result, condition string, attempts int) error {
+func (h *Host) sendFailure(ctx context.Context, c awsClient, cfg invokeConfig, e event, res Result, condition string, attempts int) error {
 	if cfg.onFailure == "" {
 		return fmt.Errorf("%s after %d attempts, and %s has no on-failure destination: %s", condition, attempts, e.function, res.Payload)
 	}
@@ -185,7 +185,7 @@ func (h *Host) sendFailure(ctx context.Context, c cloud, cfg invokeConfig, e eve
 	if destination.Service == "lambda" {
 		_, err = h.InvokeAsync(ctx, cfg.onFailure, record)
 	} else {
-		err = c.send(ctx, destination, record)
+		err = c.sendToDestination(ctx, destination, record)
 	}
 	if err != nil {
 		return fmt.Errorf("on-failure destination %s: %w", cfg.onFailure, err)
@@ -205,7 +205,7 @@ func rawJSON(b []byte) json.RawMessage {
 	return s
 }
 
-// functionName is the name in a function's name, ARN or partial ARN, without qualifier.
+// functionName is the name in the name, ARN or partial ARN of a function, without qualifier.
 func functionName(s string) string {
 	if _, after, ok := strings.Cut(s, ":function:"); ok {
 		s = after

@@ -1,75 +1,23 @@
 package lambdahost
 
 import (
-	"bytes"
 	"fmt"
-	"os"
+	"io"
 	"sync"
 	"time"
 )
 
-// logFile is the log of one function, shared by its processes.
-type logFile struct {
+// logger writes the messages of the host itself, one line each.
+type logger struct {
 	mu sync.Mutex
-	f  *os.File
+	w  io.Writer
 }
 
-func openLog(path string) (*logFile, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lambda host: log: %w", err)
-	}
-	return &logFile{f: f}, nil
-}
-
-// printf writes a line of the host's own, stamped as CloudWatch Logs would.
-func (l *logFile) printf(format string, args ...any) {
-	l.write(fmt.Appendf(nil, format+"\n", args...))
-}
-
-func (l *logFile) write(line []byte) {
+func (l *logger) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A log that cannot be written must not fail the function.
-	_, _ = fmt.Fprintf(l.f, "%s %s", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), line)
+	_, _ = fmt.Fprintf(l.w, time.Now().UTC().Format("15:04:05.000")+" lambda host: "+format+"\n", args...)
 }
 
-func (l *logFile) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.f.Close()
-}
-
-// lineWriter passes a process's output on in whole lines, so that those of
-// several processes do not mix.
-type lineWriter struct {
-	log  *logFile
-	tail *tail
-	mu   sync.Mutex
-	part []byte
-}
-
-// Write implements io.Writer.
-func (w *lineWriter) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.part = append(w.part, b...)
-	for {
-		i := bytes.IndexByte(w.part, '\n')
-		if i < 0 {
-			return len(b), nil
-		}
-		w.log.write(w.part[:i+1])
-		w.tail.add(w.part[:i+1])
-		w.part = w.part[i+1:]
-	}
-}
-
-func (w *lineWriter) flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.part) > 0 {
-		w.log.write(append(w.part, '\n'))
-		w.part = nil
-	}
-}
+// closeQuietly closes c where an error has no consequence.
+func closeQuietly(c io.Closer) { _ = c.Close() }

@@ -12,34 +12,34 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// mapping is an enabled event source mapping. Pollers are kept by its value, so
-// that a change of any setting starts a new one.
+// mapping is an enabled event source mapping. It is the key of its poller, so that
+// a change of any setting starts a new one.
 type mapping struct {
 	id             string
 	source         string // ARN of the queue or stream
 	stream         bool   // a DynamoDB stream; else an SQS queue
 	function       string
 	batchSize      int
-	concurrency    int // of a queue: batches at once; zero for no limit of its own
+	concurrency    int // of a queue: maximum number of concurrent batches; zero if not set
 	partialBatches bool
 	streamSettings
 }
 
-// streamSettings are those of DynamoDB streams alone.
+// streamSettings are the settings that only mappings of DynamoDB streams have.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 type streamSettings struct {
-	position  lambdatypes.EventSourcePosition
-	window    time.Duration
-	lanes     int           // ParallelizationFactor
-	retries   int           // negative: until the records are too old
-	maxAge    time.Duration // zero: no limit
-	bisect    bool
-	onFailure string // ARN; empty for none
-	filters   string // patterns, a JSON array of texts; empty for none
+	position        lambdatypes.EventSourcePosition
+	window          time.Duration
+	parallelization int           // ParallelizationFactor
+	retries         int           // negative: until the records expire
+	maxAge          time.Duration // zero: no limit
+	bisect          bool
+	onFailure       string // ARN; empty for none
+	filters         string // patterns, a JSON array of texts; empty for none
 }
 
 // mappings returns the enabled event source mappings.
-func (c *awsCloud) mappings(ctx context.Context) ([]mapping, error) {
+func (c *sdkClient) mappings(ctx context.Context) ([]mapping, error) {
 	var all []mapping
 	pages := lambda.NewListEventSourceMappingsPaginator(c.lambda, &lambda.ListEventSourceMappingsInput{})
 	for pages.HasMorePages() {
@@ -86,17 +86,17 @@ func newMapping(c lambdatypes.EventSourceMappingConfiguration) (mapping, error) 
 		m.streamSettings, err = newStreamSettings(c)
 		return m, err
 	default:
-		return mapping{}, fmt.Errorf("the local run polls SQS queues and DynamoDB streams only, not %s", source)
+		return mapping{}, fmt.Errorf("the Lambda host polls SQS queues and DynamoDB streams only, not %s", source)
 	}
 }
 
 func newStreamSettings(c lambdatypes.EventSourceMappingConfiguration) (streamSettings, error) {
 	s := streamSettings{
-		position: c.StartingPosition,
-		window:   time.Duration(aws.ToInt32(c.MaximumBatchingWindowInSeconds)) * time.Second,
-		lanes:    max(1, int(aws.ToInt32(c.ParallelizationFactor))),
-		retries:  -1,
-		bisect:   aws.ToBool(c.BisectBatchOnFunctionError),
+		position:        c.StartingPosition,
+		window:          time.Duration(aws.ToInt32(c.MaximumBatchingWindowInSeconds)) * time.Second,
+		parallelization: max(1, int(aws.ToInt32(c.ParallelizationFactor))),
+		retries:         -1,
+		bisect:          aws.ToBool(c.BisectBatchOnFunctionError),
 	}
 	if c.MaximumRetryAttempts != nil {
 		s.retries = int(*c.MaximumRetryAttempts)

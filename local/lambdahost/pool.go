@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Result is what an invocation came to.
+// Result is the result of an invocation.
 type Result struct {
-	// RequestID names the invocation, in the log as well.
+	// RequestID identifies the invocation, also in the log.
 	RequestID string
-	// Payload is the function's answer or, if FunctionError is set, its error as JSON.
+	// Payload is the response of the function or, if FunctionError is set, its error as JSON.
 	Payload []byte
 	// FunctionError is "Unhandled" if the function failed, else empty.
 	FunctionError string
-	// Log is the end of what the invocation logged, at most 4 KB, base64-encoded.
+	// Log is the end of the log of the invocation, at most 4 KB, base64-encoded.
 	Log string
 }
 
@@ -32,8 +32,8 @@ const (
 	maxTail         = 4 << 10
 )
 
-// pool holds the processes of one function: idle ones are reused, further ones
-// are started as needed, up to the function's concurrency.
+// pool has the processes of one function: idle ones are reused, others are started
+// as needed, up to the concurrency of the function.
 type pool struct {
 	host *Host
 	name string
@@ -54,20 +54,20 @@ func (p *pool) snapshot() Stats {
 	return p.stats
 }
 
-// run invokes the function once, whatever its configuration is now. Its error
-// is the host's own; a failing function shows in the Result.
+// run invokes the function once with the configuration f. An error is one of the
+// host; that of the function is in the Result.
 func (p *pool) run(ctx context.Context, f *function, requestID string, payload []byte) (Result, error) {
 	if p.host.faults.take(faultFail, p.name) {
-		res := failure(requestID, "Local.InjectedFault", "this invocation was made to fail")
+		res := failure(requestID, "Local.InjectedFault", "FailNext made this invocation fail")
 		p.log.printf("START RequestId: %s Version: $LATEST", requestID)
 		p.log.printf("%s", res.Payload)
 		p.count(res, 0, 0)
 		return res, nil
 	}
-	if err := p.enter(ctx, f); err != nil {
+	if err := p.acquireSlot(ctx, f); err != nil {
 		return Result{}, err
 	}
-	defer p.leave()
+	defer p.releaseSlot()
 	proc, cold, res := p.process(ctx, f, requestID)
 	if proc == nil {
 		p.count(res, 0, 0)
@@ -81,7 +81,7 @@ func (p *pool) run(ctx context.Context, f *function, requestID string, payload [
 		res = failure(requestID, "Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size (%d bytes) exceeded maximum allowed payload size (%d bytes).", len(res.Payload), maxSyncPayload))
 	}
 	if p.host.faults.take(faultLose, p.name) {
-		res = failure(requestID, "Local.InjectedFault", "this invocation ran, and was then made to look as if it had failed")
+		res = failure(requestID, "Local.InjectedFault", "LoseNext discarded the result of this invocation")
 	}
 	peak := proc.peakMemoryMB()
 	p.report(f, requestID, took, cold, peak, proc)
@@ -89,7 +89,7 @@ func (p *pool) run(ctx context.Context, f *function, requestID string, payload [
 		res.Log = base64.StdEncoding.EncodeToString(tail)
 	}
 	p.count(res, took, peak)
-	p.giveBack(proc)
+	p.release(proc)
 	return res, nil
 }
 
@@ -117,8 +117,8 @@ func (p *pool) count(res Result, took time.Duration, peak int) {
 	p.stats.Busy += took
 }
 
-// enter waits until the function may have one more invocation running.
-func (p *pool) enter(ctx context.Context, f *function) error {
+// acquireSlot waits until the concurrency of the function allows another invocation.
+func (p *pool) acquireSlot(ctx context.Context, f *function) error {
 	limit := p.host.options.Concurrency
 	if f.Reserved > 0 {
 		limit = min(limit, f.Reserved)
@@ -143,15 +143,15 @@ func (p *pool) enter(ctx context.Context, f *function) error {
 	return nil
 }
 
-func (p *pool) leave() {
+func (p *pool) releaseSlot() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy--
 	p.cond.Signal()
 }
 
-// process takes an idle process of this configuration, or starts one. If none
-// can be started, the result is what the invocation came to.
+// process returns an idle process with the configuration f, or starts one. If that
+// fails, the result is that of the invocation.
 func (p *pool) process(ctx context.Context, f *function, requestID string) (proc *process, cold bool, res Result) {
 	extra := p.host.extraEnviron()
 	key := f.key(extra)
@@ -160,7 +160,7 @@ func (p *pool) process(ctx context.Context, f *function, requestID string) (proc
 	for len(p.idle) > 0 && proc == nil {
 		last := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
-		if last.key == key && last.alive() {
+		if last.key == key && last.isRunning() {
 			proc = last
 		} else {
 			stale = append(stale, last)
@@ -189,13 +189,13 @@ func (p *pool) process(ctx context.Context, f *function, requestID string) (proc
 	return proc, true, Result{}
 }
 
-// start starts a process, which may not be ready for an invocation yet.
+// start starts a process, which is initialized asynchronously: see waitReady.
 func (p *pool) start(ctx context.Context, f *function, extra []string) (*process, error) {
 	c, err := p.host.connected()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := p.host.code.folder(ctx, c, f)
+	dir, err := p.host.code.directory(ctx, c, f)
 	if err != nil {
 		return nil, err
 	}
@@ -215,9 +215,9 @@ func (p *pool) start(ctx context.Context, f *function, extra []string) (*process
 	return proc, nil
 }
 
-func (p *pool) giveBack(proc *process) {
+func (p *pool) release(proc *process) {
 	p.mu.Lock()
-	if proc.alive() && !p.closed {
+	if proc.isRunning() && !p.closed {
 		p.idle = append(p.idle, proc)
 		p.mu.Unlock()
 		return
@@ -249,7 +249,7 @@ func (p *pool) close() error {
 	return p.log.close()
 }
 
-// failure is the result of an invocation that failed, in Lambda's form.
+// failure is the result of an invocation that failed, in the form of Lambda.
 func failure(requestID, kind, message string) Result {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

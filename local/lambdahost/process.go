@@ -16,19 +16,19 @@ import (
 	"time"
 )
 
-// initTimeout is how long a function may take before it asks for its first
+// initTimeout is how long a function may take until it requests its first
 // invocation. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 const initTimeout = 10 * time.Second
 
-// invocation is one event on its way to a process.
+// invocation is one event for a process.
 type invocation struct {
 	id       string
 	payload  []byte
 	deadline time.Time
 }
 
-// process is one running bootstrap and the Runtime API that it talks to. It
-// handles one invocation at a time.
+// process is one running bootstrap and the Runtime API that it uses. It handles one
+// invocation at a time.
 type process struct {
 	function *function
 	key      string
@@ -39,20 +39,20 @@ type process struct {
 	initTook time.Duration
 	tail     *tail
 
-	next   chan invocation // to the process, which asks for it
-	answer chan Result     // from the process
-	ready  chan struct{}   // closed at the first request for an invocation
-	exited chan struct{}   // closed when the process has ended
-	exit   error           // how it ended; set before exited is closed
+	next     chan invocation // to the process, which requests it
+	response chan Result     // from the process
+	ready    chan struct{}   // closed at the first request for an invocation
+	exited   chan struct{}   // closed when the process has exited
+	exit     error           // the error of its exit; set before exited is closed
 
 	once    sync.Once
 	mu      sync.Mutex
-	current string // ID of the invocation in the process's hands
-	initErr []byte // what it posted to init/error
+	current string // ID of the invocation that the process handles
+	initErr []byte // the body that it posted to init/error
 }
 
 // startProcess starts the bootstrap in dir.
-func startProcess(f *function, dir string, cloudEnv, extra []string, log *logFile) (*process, error) {
+func startProcess(f *function, dir string, awsEnv, extra []string, log *logFile) (*process, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("function %s: runtime API: %w", f.Name, err)
@@ -68,7 +68,7 @@ func startProcess(f *function, dir string, cloudEnv, extra []string, log *logFil
 		started:  time.Now(),
 		tail:     &tail{},
 		next:     make(chan invocation),
-		answer:   make(chan Result, 1),
+		response: make(chan Result, 1),
 		ready:    make(chan struct{}),
 		exited:   make(chan struct{}),
 	}
@@ -77,7 +77,7 @@ func startProcess(f *function, dir string, cloudEnv, extra []string, log *logFil
 	out := &lineWriter{log: log, tail: p.tail}
 	p.cmd = exec.Command(filepath.Join(dir, "bootstrap"))
 	p.cmd.Dir = dir
-	p.cmd.Env = p.environment(dir, l.Addr().String(), slices.Concat(cloudEnv, extra))
+	p.cmd.Env = p.environment(dir, l.Addr().String(), slices.Concat(awsEnv, extra))
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = processAttributes()
 	// Descendants of a killed bootstrap may hold its output open.
@@ -89,16 +89,16 @@ func startProcess(f *function, dir string, cloudEnv, extra []string, log *logFil
 		p.exit = p.cmd.Wait()
 		out.flush()
 		close(p.exited)
-		drop(p.api)
-		_ = os.RemoveAll(temp) // a process that left something behind may still be writing
+		closeQuietly(p.api)
+		_ = os.RemoveAll(temp) // fails if a descendant of the process still writes files
 	}()
 	return p, nil
 }
 
-// environment is what Lambda gives a function. Nothing of the host's own
-// environment is passed on, and GOMEMLIMIT is not set: Lambda does not either.
+// environment has the variables that Lambda sets for a function, and none of the
+// host's environment. As in Lambda, GOMEMLIMIT is not set.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func (p *process) environment(dir, api string, cloudEnv []string) []string {
+func (p *process) environment(dir, api string, awsEnv []string) []string {
 	f := p.function
 	env := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + api,
@@ -116,15 +116,15 @@ func (p *process) environment(dir, api string, cloudEnv []string) []string {
 		"TMPDIR=" + p.temp,
 		"TZ=:UTC",
 	}
-	env = append(env, cloudEnv...)
+	env = append(env, awsEnv...)
 	for k, v := range f.Environment {
 		env = append(env, k+"="+v)
 	}
 	return env
 }
 
-// waitReady waits for the end of the process's initialization. If it fails, the
-// result is that of the invocation it was started for.
+// waitReady waits for the end of the initialization. If that fails, the result is
+// that of the invocation which the process was started for.
 func (p *process) waitReady(ctx context.Context, requestID string) (Result, bool) {
 	timeout := time.NewTimer(initTimeout)
 	defer timeout.Stop()
@@ -146,8 +146,8 @@ func (p *process) waitReady(ctx context.Context, requestID string) (Result, bool
 	return p.exitFailure(requestID), false
 }
 
-// invoke hands an invocation to the process and waits for its answer. A process
-// that did not answer in time is killed.
+// invoke sends an invocation to the process and waits for its response. A process
+// that does not respond before the deadline is killed.
 func (p *process) invoke(ctx context.Context, in invocation) Result {
 	p.tail.Reset()
 	timeout := time.NewTimer(time.Until(in.deadline))
@@ -163,12 +163,12 @@ func (p *process) invoke(ctx context.Context, in invocation) Result {
 		return failure(in.id, "Runtime.ExitError", fmt.Sprintf("RequestId: %s Error: %v", in.id, ctx.Err()))
 	}
 	select {
-	case res := <-p.answer:
+	case res := <-p.response:
 		return res
 	case <-p.exited:
-		// The answer may have come just before the end.
+		// The process may have responded just before its exit.
 		select {
-		case res := <-p.answer:
+		case res := <-p.response:
 			return res
 		default:
 			return p.exitFailure(in.id)
@@ -194,7 +194,7 @@ func (p *process) exitFailure(id string) Result {
 	return failure(id, "Runtime.ExitError", fmt.Sprintf("RequestId: %s Error: Runtime exited with error: %s", id, how))
 }
 
-func (p *process) alive() bool {
+func (p *process) isRunning() bool {
 	select {
 	case <-p.exited:
 		return false
@@ -203,9 +203,9 @@ func (p *process) alive() bool {
 	}
 }
 
-// kill ends the process and what it has started, and waits for its end.
+// kill kills the process with its descendants and waits for its exit.
 func (p *process) kill() {
-	if p.alive() {
+	if p.isRunning() {
 		killGroup(p.cmd.Process.Pid)
 	}
 	<-p.exited
@@ -213,13 +213,13 @@ func (p *process) kill() {
 
 // peakMemoryMB is the highest resident memory so far, in MB; zero if unknown.
 func (p *process) peakMemoryMB() int {
-	if !p.alive() {
+	if !p.isRunning() {
 		return exitPeakMB(p.cmd.ProcessState)
 	}
-	return livePeakMB(p.cmd.Process.Pid)
+	return runningPeakMB(p.cmd.Process.Pid)
 }
 
-// tail keeps the end of what was written since the last Reset.
+// tail has the last bytes that were written since the last Reset.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte
@@ -241,7 +241,7 @@ func (t *tail) Reset() {
 	t.buf = nil
 }
 
-// Bytes returns a copy of what t holds.
+// Bytes returns a copy of the contents of t.
 func (t *tail) Bytes() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()

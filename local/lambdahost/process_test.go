@@ -15,28 +15,28 @@ func TestProcessesAreReusedUntilTheFunctionChanges(t *testing.T) {
 	c.change(func(f *function) { f.Environment["COLOUR"] = "red" })
 	_, third := invoke(t, h, `{"name":"COLOUR"}`)
 	if third.PID == first.PID || third.Value != "red" {
-		t.Errorf("after the change: process %d (before %d) says %q, want a new one that says red", third.PID, first.PID, third.Value)
+		t.Errorf("after the change: process %d (before %d) has %q, want a new one with red", third.PID, first.PID, third.Value)
 	}
 }
 
 func TestSetenvReachesRunningFunctions(t *testing.T) {
 	h, _ := newHost(t, Options{})
 	if _, r := invoke(t, h, `{"name":"ENDPOINT"}`); r.Value != "" {
-		t.Errorf("before Setenv ENDPOINT is %q", r.Value)
+		t.Errorf("before Setenv, ENDPOINT is %q", r.Value)
 	}
 	h.Setenv("ENDPOINT", "http://127.0.0.1:1")
 	h.Setenv("COLOUR", "blue")
 	if _, r := invoke(t, h, `{"name":"ENDPOINT"}`); r.Value != "http://127.0.0.1:1" {
-		t.Errorf("after Setenv ENDPOINT is %q", r.Value)
+		t.Errorf("after Setenv, ENDPOINT is %q", r.Value)
 	}
 	if _, r := invoke(t, h, `{"name":"COLOUR"}`); r.Value != "green" {
-		t.Errorf("COLOUR is %q; the function's own variable is green", r.Value)
+		t.Errorf("COLOUR is %q; that of the function is green", r.Value)
 	}
 }
 
-func TestPeakMemoryIsTold(t *testing.T) {
+func TestPeakMemory(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("this system does not tell a process's peak memory")
+		t.Skip("the peak memory of a process is measured on Linux only")
 	}
 	h, _ := newHost(t, Options{})
 	invoke(t, h, `{}`)

@@ -15,39 +15,39 @@ import (
 )
 
 const (
-	// streamInterval is how often a stream is read; Lambda does so four times a second.
+	// streamInterval is the time between two reads of a stream: as in Lambda, four per second.
 	streamInterval = 250 * time.Millisecond
-	// maxStreamRead is how many records one request reads at most.
+	// maxStreamRead is the maximum number of records of one request.
 	maxStreamRead = 1000
 )
 
-// cursor is how far a stream mapping has got. It stays when the mapping's
-// settings change, and while it is disabled.
+// cursor is the position of a mapping in its stream. It is kept when the settings of
+// the mapping change, and while it is disabled.
 type cursor struct {
-	turn chan struct{} // the poller at work has taken what is in it
+	available chan struct{} // has one element unless a poller uses the cursor
 
 	mu       sync.Mutex
 	shard    string
-	iterator string         // of what is not read yet; empty before the first poller
-	waiting  []streamRecord // read and to be delivered
+	iterator string         // of the next unread record; empty before the first poller
+	waiting  []streamRecord // read, but not delivered
 }
 
-// cursor returns the cursor of a mapping, making it at first use.
+// cursor returns the cursor of a mapping, which it creates at first use.
 func (h *Host) cursor(id string) *cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c, ok := h.cursors[id]
 	if !ok {
-		c = &cursor{turn: make(chan struct{}, 1)}
-		c.turn <- struct{}{}
+		c = &cursor{available: make(chan struct{}, 1)}
+		c.available <- struct{}{}
 		h.cursors[id] = c
 	}
 	return c
 }
 
-// left counts the records that are not delivered yet; those that are not even
-// read count as one, and so does a stream that no poller has seen.
-func (c *cursor) left(ctx context.Context, from cloud) (int, error) {
+// undelivered counts the records that are not delivered yet; the unread ones count
+// as one, as does a stream without a poller until now.
+func (c *cursor) undelivered(ctx context.Context, from awsClient) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.iterator == "" {
@@ -60,37 +60,37 @@ func (c *cursor) left(ctx context.Context, from cloud) (int, error) {
 	return len(unread), err
 }
 
-// streamPoller delivers the records of one stream to one function, in the order
-// of the stream. A batch that fails holds up those after it.
+// streamPoller delivers the records of one stream to one function, in the order of
+// the stream. A batch that fails delays the following ones.
 // https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 type streamPoller struct {
 	*cursor
-	host   *Host
-	cloud  cloud
-	m      mapping
-	filter filter
-	told   string
+	host       *Host
+	client     awsClient
+	m          mapping
+	filter     filter
+	lastLogged string
 }
 
-// pollStream runs until ctx ends. A batch in hand is then left to the next
-// poller of the mapping.
-func (h *Host) pollStream(ctx context.Context, c cloud, m mapping) {
-	s := &streamPoller{cursor: h.cursor(m.id), host: h, cloud: c, m: m}
+// pollStream runs until ctx ends. The next poller of the mapping then continues
+// with the current batch.
+func (h *Host) pollStream(ctx context.Context, c awsClient, m mapping) {
+	s := &streamPoller{cursor: h.cursor(m.id), host: h, client: c, m: m}
 	select {
-	case <-s.turn:
-		defer func() { s.turn <- struct{}{} }()
+	case <-s.available:
+		defer func() { s.available <- struct{}{} }()
 	case <-ctx.Done():
 		return
 	}
 	var err error
 	if s.filter, err = newFilter(m.filters); err != nil {
-		s.complain(err)
+		s.logOnce(err)
 		return
 	}
 	for ctx.Err() == nil {
-		delivered, err := s.round(ctx)
+		delivered, err := s.poll(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.complain(err)
+			s.logOnce(err)
 		}
 		if delivered == 0 {
 			_ = retry.For(ctx, streamInterval)
@@ -98,27 +98,27 @@ func (h *Host) pollStream(ctx context.Context, c cloud, m mapping) {
 	}
 }
 
-// complain logs an error, but not over and over.
-func (s *streamPoller) complain(err error) {
-	if text := err.Error(); text != s.told {
-		s.told = text
+// logOnce logs an error unless it is the one that was logged last.
+func (s *streamPoller) logOnce(err error) {
+	if text := err.Error(); text != s.lastLogged {
+		s.lastLogged = text
 		s.host.log.printf("mapping %s of %s: %v", s.m.id, s.m.function, err)
 	}
 }
 
-// round reads and delivers as much as is processed at once.
-func (s *streamPoller) round(ctx context.Context) (delivered int, err error) {
-	if err := s.begin(ctx); err != nil {
+// poll reads and delivers the records that are processed concurrently.
+func (s *streamPoller) poll(ctx context.Context) (delivered int, err error) {
+	if err := s.seek(ctx); err != nil {
 		return 0, err
 	}
-	if err := s.host.passGate(ctx); err != nil {
+	if err := s.host.waitWhilePaused(ctx); err != nil {
 		return 0, err
 	}
-	batch, err := s.fill(ctx)
+	batch, err := s.collect(ctx)
 	if err != nil || len(batch) == 0 {
 		return 0, err
 	}
-	defer s.host.work.begin(s.m.function)()
+	defer s.host.inFlight.start(s.m.function)()
 	if err := s.deliver(ctx, batch); err != nil {
 		return 0, err
 	}
@@ -128,22 +128,23 @@ func (s *streamPoller) round(ctx context.Context) (delivered int, err error) {
 	return len(batch), nil
 }
 
-// begin goes to the starting position, if no poller has before.
-func (s *streamPoller) begin(ctx context.Context) error {
+// seek sets the cursor to the starting position unless an earlier poller has.
+func (s *streamPoller) seek(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.iterator != "" {
 		return nil
 	}
 	var err error
-	s.shard, s.iterator, err = s.cloud.shard(ctx, s.m.source, s.m.position)
+	s.shard, s.iterator, err = s.client.shard(ctx, s.m.source, s.m.position)
 	return err
 }
 
-// fill reads until there is enough for a batch in every lane. It returns with
-// less when the batching window is over, or nothing if the stream is at its end.
-func (s *streamPoller) fill(ctx context.Context) ([]streamRecord, error) {
-	want := s.m.batchSize * s.m.lanes
+// collect reads until there are records for as many batches as are processed
+// concurrently, or until the batching window ends. It returns none at the end of
+// the stream.
+func (s *streamPoller) collect(ctx context.Context) ([]streamRecord, error) {
+	want := s.m.batchSize * s.m.parallelization
 	var opened time.Time
 	for {
 		waiting, more, err := s.read(ctx, want)
@@ -169,14 +170,14 @@ func (s *streamPoller) fill(ctx context.Context) ([]streamRecord, error) {
 	}
 }
 
-// read adds what the next request yields to what is waiting, which it returns.
+// read adds the records of one request to the waiting ones, which it returns.
 func (s *streamPoller) read(ctx context.Context, want int) (waiting []streamRecord, more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= want {
 		return s.waiting, false, nil
 	}
-	records, next, err := s.cloud.records(ctx, s.iterator, want-len(s.waiting))
+	records, next, err := s.client.records(ctx, s.iterator, want-len(s.waiting))
 	if err != nil {
 		return nil, false, err
 	}
@@ -241,24 +242,24 @@ func (f filter) matches(record any) bool {
 	return len(f) == 0 || slices.ContainsFunc(f, func(p eventpattern.Pattern) bool { return p.Matches(record) })
 }
 
-// deliver brings records to their end, the lanes side by side. The records of
-// one item share a lane, so they stay in order.
+// deliver delivers records in ParallelizationFactor concurrent sequences of
+// batches. The records of one item are in the same sequence, in order.
 func (s *streamPoller) deliver(ctx context.Context, records []streamRecord) error {
-	lanes := make([][]streamRecord, s.m.lanes)
+	sequences := make([][]streamRecord, s.m.parallelization)
 	for _, r := range records {
 		hash := fnv.New32a()
 		_, _ = hash.Write([]byte(r.item)) // never fails
-		lane := int(hash.Sum32() % uint32(len(lanes)))
-		lanes[lane] = append(lanes[lane], r)
+		i := int(hash.Sum32() % uint32(len(sequences)))
+		sequences[i] = append(sequences[i], r)
 	}
-	errs := make([]error, len(lanes))
+	errs := make([]error, len(sequences))
 	var wg sync.WaitGroup
-	for i, lane := range lanes {
+	for i, sequence := range sequences {
 		wg.Go(func() {
-			for len(lane) > 0 && errs[i] == nil {
-				n := batchLength(lane, s.m.batchSize)
-				errs[i] = s.settle(ctx, lane[:n])
-				lane = lane[n:]
+			for len(sequence) > 0 && errs[i] == nil {
+				n := batchLength(sequence, s.m.batchSize)
+				errs[i] = s.deliverBatch(ctx, sequence[:n])
+				sequence = sequence[n:]
 			}
 		})
 	}
@@ -266,7 +267,7 @@ func (s *streamPoller) deliver(ctx context.Context, records []streamRecord) erro
 	return errors.Join(errs...)
 }
 
-// batchLength is how many of the records fit into one invocation.
+// batchLength is the number of records that fit into one invocation.
 func batchLength(records []streamRecord, most int) int {
 	const wrapping = len(`{"Records":[]}`)
 	bytes := wrapping

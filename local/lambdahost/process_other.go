@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// processAttributes put a process into a group of its own.
+// processAttributes put a process into a new process group.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
 
 func killGroup(pid int) {
-	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended meanwhile
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may already have exited
 }
 
-func livePeakMB(int) int { return 0 }
+func runningPeakMB(int) int { return 0 }
 
 func exitPeakMB(*os.ProcessState) int { return 0 }

@@ -24,8 +24,8 @@ func (h *Host) routes() http.Handler {
 	return mux
 }
 
-// handleSyncMappings answers when the pollers are those of the event source mappings
-// as they are now. No API of AWS's: there, a mapping tells its state.
+// handleSyncMappings responds once the pollers match the event source mappings
+// that exist now. AWS has no such API: there, a mapping has a state.
 func (h *Host) handleSyncMappings(w http.ResponseWriter, r *http.Request) {
 	if err := h.syncMappings(r.Context()); err != nil {
 		writeError(w, err)
@@ -65,7 +65,7 @@ func (h *Host) handleInvoke(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Amz-Log-Type") == "Tail" && res.Log != "" {
 			w.Header().Set("X-Amz-Log-Result", res.Log)
 		}
-		w.Write(res.Payload) //nolint:errcheck // the caller may be gone
+		w.Write(res.Payload) //nolint:errcheck // the caller may have closed the connection
 	case "Event":
 		id, err := h.InvokeAsync(r.Context(), name, payload)
 		if err != nil {
@@ -81,7 +81,7 @@ func (h *Host) handleInvoke(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// writeError answers as Lambda does, so that an SDK makes its own error of it.
+// writeError responds in the form of Lambda, which the SDKs convert to their error types.
 func writeError(w http.ResponseWriter, err error) {
 	kind, status := "ServiceException", http.StatusInternalServerError
 	switch {
@@ -95,5 +95,5 @@ func writeError(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-Errortype", kind)
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": err.Error()}) //nolint:errcheck // the caller may be gone
+	json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": err.Error()}) //nolint:errcheck // the caller may have closed the connection
 }

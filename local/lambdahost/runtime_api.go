@@ -13,10 +13,10 @@ func (p *process) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+base+"/invocation/next", p.handleNext)
 	mux.HandleFunc("POST "+base+"/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) {
-		p.handleAnswer(w, r, "")
+		p.handleResponse(w, r, "")
 	})
 	mux.HandleFunc("POST "+base+"/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
-		p.handleAnswer(w, r, "Unhandled")
+		p.handleResponse(w, r, "Unhandled")
 	})
 	mux.HandleFunc("POST "+base+"/init/error", p.handleInitError)
 	return mux
@@ -41,10 +41,10 @@ func (p *process) handleNext(w http.ResponseWriter, r *http.Request) {
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(in.deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", p.function.ARN)
 	h.Set("Lambda-Runtime-Trace-Id", "Root=1-"+strconv.FormatInt(in.deadline.Unix(), 16)+"-000000000000000000000000;Sampled=0")
-	w.Write(in.payload) //nolint:errcheck // a process that is gone shows by its exit
+	w.Write(in.payload) //nolint:errcheck // the exit of the process is noticed elsewhere
 }
 
-func (p *process) handleAnswer(w http.ResponseWriter, r *http.Request, functionError string) {
+func (p *process) handleResponse(w http.ResponseWriter, r *http.Request, functionError string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -58,10 +58,10 @@ func (p *process) handleAnswer(w http.ResponseWriter, r *http.Request, functionE
 	}
 	p.mu.Unlock()
 	if !known {
-		http.Error(w, `{"errorType":"InvalidRequestID","errorMessage":"not the invocation in hand"}`, http.StatusBadRequest)
+		http.Error(w, `{"errorType":"InvalidRequestID","errorMessage":"the request ID is not that of the current invocation"}`, http.StatusBadRequest)
 		return
 	}
-	p.answer <- Result{RequestID: id, Payload: body, FunctionError: functionError}
+	p.response <- Result{RequestID: id, Payload: body, FunctionError: functionError}
 	w.WriteHeader(http.StatusAccepted)
 }
 

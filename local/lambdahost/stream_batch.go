@@ -11,28 +11,28 @@ import (
 	"example.com/ingestion/internal/retry"
 )
 
-// maxDoublings bounds how far the delay between two tries of a batch grows.
+// maxDoublings limits the growth of the delay between two attempts of a batch.
 const maxDoublings = 5
 
-// settle brings a batch to its end: the function took it, or it was discarded.
-// A failed batch is tried again, in halves if the mapping says so, until its
-// tries or its records' age run out. The error is that of ctx.
+// deliverBatch invokes the function until it processes the batch or the batch is
+// discarded: a failed batch is retried, in halves if the mapping has bisect, up to
+// the maximum number of retries or age of its records. The error is that of ctx.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-func (s *streamPoller) settle(ctx context.Context, batch []streamRecord) error {
+func (s *streamPoller) deliverBatch(ctx context.Context, batch []streamRecord) error {
 	var last Result
 	invoked := 0
 	for {
-		young := s.young(batch)
-		if old := batch[:len(batch)-len(young)]; len(old) > 0 {
-			s.discard(old, "RecordAgeExceeded", invoked, last)
+		unexpired := s.unexpired(batch)
+		if expired := batch[:len(batch)-len(unexpired)]; len(expired) > 0 {
+			s.discard(expired, "RecordAgeExceeded", invoked, last)
 		}
-		if batch = young; len(batch) == 0 {
+		if batch = unexpired; len(batch) == 0 {
 			return nil
 		}
-		if err := s.host.passGate(ctx); err != nil {
+		if err := s.host.waitWhilePaused(ctx); err != nil {
 			return err
 		}
-		res, ran := s.try(batch)
+		res, ran := s.invoke(batch)
 		switch {
 		case ran && res.FunctionError == "":
 			return nil
@@ -40,7 +40,7 @@ func (s *streamPoller) settle(ctx context.Context, batch []streamRecord) error {
 			invoked++
 			last = res
 		}
-		// Splitting does not use up a retry.
+		// A bisected batch does not count as a retry.
 		splits := ran && s.m.bisect && len(batch) > 1
 		if ran && !splits && s.m.retries >= 0 && invoked > s.m.retries {
 			s.discard(batch, "RetryAttemptsExhausted", invoked, last)
@@ -51,7 +51,7 @@ func (s *streamPoller) settle(ctx context.Context, batch []streamRecord) error {
 		}
 		if splits {
 			half := len(batch) / 2
-			if err := s.settle(ctx, batch[:half]); err != nil {
+			if err := s.deliverBatch(ctx, batch[:half]); err != nil {
 				return err
 			}
 			batch, invoked, last = batch[half:], 0, Result{}
@@ -59,9 +59,9 @@ func (s *streamPoller) settle(ctx context.Context, batch []streamRecord) error {
 	}
 }
 
-// young is the batch without the records that are too old to be delivered. They
-// come first: a stream is in the order of time.
-func (s *streamPoller) young(batch []streamRecord) []streamRecord {
+// unexpired is the batch without the records that exceed the maximum age. These are
+// the first ones: a stream is ordered by time.
+func (s *streamPoller) unexpired(batch []streamRecord) []streamRecord {
 	if s.m.maxAge == 0 {
 		return batch
 	}
@@ -71,9 +71,9 @@ func (s *streamPoller) young(batch []streamRecord) []streamRecord {
 	return batch
 }
 
-// try invokes the function once; ran is false if it could not be invoked. An
-// invocation that has begun ends even if the mapping goes away meanwhile.
-func (s *streamPoller) try(batch []streamRecord) (res Result, ran bool) {
+// invoke invokes the function once; ran is false if it could not be invoked. A
+// running invocation is completed even if the mapping is deleted.
+func (s *streamPoller) invoke(batch []streamRecord) (res Result, ran bool) {
 	if s.host.faults.take(faultThrottle, s.m.function) {
 		return Result{}, false
 	}
@@ -87,7 +87,7 @@ func (s *streamPoller) try(batch []streamRecord) (res Result, ran bool) {
 	return res, err == nil
 }
 
-// batchInfo says which records a discarded batch had.
+// batchInfo identifies the records of a discarded batch.
 type batchInfo struct {
 	ShardID       string `json:"shardId"`
 	StartSequence string `json:"startSequenceNumber"`
@@ -98,8 +98,8 @@ type batchInfo struct {
 	StreamARN     string `json:"streamArn"`
 }
 
-// streamFailure is what a destination is sent. Payload, the event as a text, is
-// for buckets only: a queue or topic gets no records.
+// streamFailure is the record that a destination receives. Only that of a bucket has
+// a Payload, the event as a string.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 type streamFailure struct {
 	RequestContext  requestContext   `json:"requestContext"`
@@ -110,7 +110,7 @@ type streamFailure struct {
 	Payload         string           `json:"payload,omitempty"`
 }
 
-// discard gives records up, telling the on-failure destination if there is one.
+// discard sends records that are not retried to the on-failure destination, if any.
 func (s *streamPoller) discard(batch []streamRecord, condition string, invoked int, last Result) {
 	first, end := batch[0], batch[len(batch)-1]
 	err := s.sendFailure(batch, condition, invoked, last)
@@ -123,13 +123,13 @@ func (s *streamPoller) discard(batch []streamRecord, condition string, invoked i
 func (s *streamPoller) sendFailure(batch []streamRecord, condition string, invoked int, last Result) error {
 	ctx := s.host.base
 	if s.m.onFailure == "" {
-		return fmt.Errorf("there is no on-failure destination: %s", last.Payload)
+		return fmt.Errorf("the mapping has no on-failure destination; the last error was %s", last.Payload)
 	}
 	destination, err := arn.Parse(s.m.onFailure)
 	if err != nil {
 		return fmt.Errorf("on-failure destination %q: %w", s.m.onFailure, err)
 	}
-	f, err := s.cloud.function(ctx, s.m.function)
+	f, err := s.client.function(ctx, s.m.function)
 	if err != nil {
 		return err
 	}
@@ -166,9 +166,9 @@ func (s *streamPoller) sendFailure(batch []streamRecord, condition string, invok
 		return err
 	}
 	if destination.Service == "s3" {
-		err = s.cloud.put(ctx, destination.Resource, s.failureKey(now), record)
+		err = s.client.putObject(ctx, destination.Resource, s.failureKey(now), record)
 	} else {
-		err = s.cloud.send(ctx, destination, record)
+		err = s.client.sendToDestination(ctx, destination, record)
 	}
 	if err != nil {
 		return fmt.Errorf("on-failure destination %s: %w", s.m.onFailure, err)
@@ -176,7 +176,7 @@ func (s *streamPoller) sendFailure(batch []streamRecord, condition string, invok
 	return nil
 }
 
-// failureKey is where Lambda puts the record of a discarded batch in a bucket.
+// failureKey is the key of the record of a discarded batch in a bucket, as Lambda names it.
 func (s *streamPoller) failureKey(now time.Time) string {
 	return fmt.Sprintf("aws/lambda/%s/%s/%s-%s", s.m.id, s.shard, now.Format("2006/01/02/2006-01-02T15.04.05"), newRequestID())
 }

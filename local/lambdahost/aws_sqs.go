@@ -14,7 +14,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-func (c *awsCloud) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
+func (c *sdkClient) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
 	url, err := c.queueURL(ctx, queueARN)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (c *awsCloud) receive(ctx context.Context, queueARN string, most int) ([]sq
 	return out.Messages, nil
 }
 
-func (c *awsCloud) remove(ctx context.Context, queueARN string, receipts []string) error {
+func (c *sdkClient) deleteMessages(ctx context.Context, queueARN string, receipts []string) error {
 	url, err := c.queueURL(ctx, queueARN)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (c *awsCloud) remove(ctx context.Context, queueARN string, receipts []strin
 	return errors.Join(errs...)
 }
 
-func (c *awsCloud) hide(ctx context.Context, queueARN string, receipts []string, most time.Duration) error {
+func (c *sdkClient) shortenVisibility(ctx context.Context, queueARN string, receipts []string, most time.Duration) error {
 	own, err := c.queueNumbers(ctx, queueARN, sqstypes.QueueAttributeNameVisibilityTimeout)
 	if err != nil {
 		return err
@@ -63,13 +63,13 @@ func (c *awsCloud) hide(ctx context.Context, queueARN string, receipts []string,
 	for _, receipt := range receipts {
 		in := &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: &receipt, VisibilityTimeout: int32(seconds)} //nolint:gosec // below the queue's own, which is an int32
 		if _, err := c.sqs.ChangeMessageVisibility(ctx, in); err != nil {
-			errs = append(errs, fmt.Errorf("give back a message of %s: %w", queueARN, err))
+			errs = append(errs, fmt.Errorf("make a message of %s visible: %w", queueARN, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (c *awsCloud) messages(ctx context.Context, queueARN string) (int, error) {
+func (c *sdkClient) countMessages(ctx context.Context, queueARN string) (int, error) {
 	return c.queueNumbers(ctx, queueARN,
 		sqstypes.QueueAttributeNameApproximateNumberOfMessages,
 		sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
@@ -77,8 +77,8 @@ func (c *awsCloud) messages(ctx context.Context, queueARN string) (int, error) {
 	)
 }
 
-// queueNumbers is the sum of a queue's attributes.
-func (c *awsCloud) queueNumbers(ctx context.Context, queueARN string, names ...sqstypes.QueueAttributeName) (int, error) {
+// queueNumbers is the sum of attributes of a queue.
+func (c *sdkClient) queueNumbers(ctx context.Context, queueARN string, names ...sqstypes.QueueAttributeName) (int, error) {
 	url, err := c.queueURL(ctx, queueARN)
 	if err != nil {
 		return 0, err
@@ -98,7 +98,7 @@ func (c *awsCloud) queueNumbers(ctx context.Context, queueARN string, names ...s
 	return total, nil
 }
 
-func (c *awsCloud) queueURL(ctx context.Context, queueARN string) (string, error) {
+func (c *sdkClient) queueURL(ctx context.Context, queueARN string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if url, ok := c.urls[queueARN]; ok {

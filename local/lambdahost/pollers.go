@@ -8,10 +8,10 @@ import (
 	"example.com/ingestion/internal/retry"
 )
 
-// mappingInterval is how often the host looks for new and gone mappings.
+// mappingInterval is the time between two checks for changed event source mappings.
 const mappingInterval = 500 * time.Millisecond
 
-// pollers are those that run, by their mappings.
+// pollers are the running pollers by their mappings.
 type pollers struct {
 	mu      sync.Mutex
 	running map[mapping]poller
@@ -24,17 +24,17 @@ type poller struct {
 
 // pollMappings keeps a poller running for every enabled event source mapping.
 func (h *Host) pollMappings(ctx context.Context) {
-	told := ""
+	lastLogged := ""
 	for retry.For(ctx, mappingInterval) == nil {
-		if err := h.syncMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != told {
-			told = err.Error()
+		if err := h.syncMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != lastLogged {
+			lastLogged = err.Error()
 			h.log.printf("%v", err)
 		}
 	}
 }
 
-// syncMappings starts the pollers of new mappings, and returns when those of
-// mappings that are gone, or that are another now, have ended.
+// syncMappings starts the pollers of new and changed mappings, and stops those of
+// deleted and changed ones; it returns when these have ended.
 func (h *Host) syncMappings(ctx context.Context) error {
 	c, err := h.connected()
 	if err != nil {
@@ -69,7 +69,7 @@ func (h *Host) syncMappings(ctx context.Context) error {
 	return nil
 }
 
-func (h *Host) poll(ctx context.Context, c cloud, m mapping) {
+func (h *Host) poll(ctx context.Context, c awsClient, m mapping) {
 	if m.stream {
 		h.pollStream(ctx, c, m)
 	} else {
@@ -77,8 +77,8 @@ func (h *Host) poll(ctx context.Context, c cloud, m mapping) {
 	}
 }
 
-// backlog counts what is left in the queues and streams of the mappings. A
-// stream may count as one record, however many are left.
+// backlog counts the messages and records in the queues and streams of the
+// mappings. The unread records of a stream count as one.
 func (h *Host) backlog(ctx context.Context) (int, error) {
 	c, err := h.connected()
 	if err != nil {
@@ -90,9 +90,9 @@ func (h *Host) backlog(ctx context.Context) (int, error) {
 	}
 	total := 0
 	for _, m := range found {
-		count := c.messages
+		count := c.countMessages
 		if m.stream {
-			count = func(ctx context.Context, _ string) (int, error) { return h.cursor(m.id).left(ctx, c) }
+			count = func(ctx context.Context, _ string) (int, error) { return h.cursor(m.id).undelivered(ctx, c) }
 		}
 		n, err := count(ctx, m.source)
 		if err != nil {

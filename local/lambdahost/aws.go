@@ -24,36 +24,36 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// cloud is what the host asks of AWS.
-type cloud interface {
-	// function returns a function's configuration; ErrNoFunction if there is none.
+// awsClient has the requests of the host to AWS.
+type awsClient interface {
+	// function returns the configuration of a function; ErrNoFunction if it does not exist.
 	function(ctx context.Context, name string) (*function, error)
-	// code returns a function's deployment package.
+	// code returns the deployment package of a function.
 	code(ctx context.Context, f *function) ([]byte, error)
 	invokeConfig(ctx context.Context, name string) (invokeConfig, error)
-	// send delivers a destination's record to a queue or topic.
-	send(ctx context.Context, destination arn.ARN, record []byte) error
-	// put stores a destination's record in a bucket.
-	put(ctx context.Context, bucket, key string, record []byte) error
+	// sendToDestination sends the record of a failure to a queue or topic.
+	sendToDestination(ctx context.Context, destination arn.ARN, record []byte) error
+	// putObject stores the record of a failure in a bucket.
+	putObject(ctx context.Context, bucket, key string, record []byte) error
 	mappings(ctx context.Context) ([]mapping, error)
-	// shard returns the name of a stream's one shard, and an iterator that begins at position.
+	// shard returns the name of the only shard of a stream, and an iterator at position.
 	shard(ctx context.Context, streamARN string, position lambdatypes.EventSourcePosition) (name, iterator string, err error)
-	// records reads a shard from an iterator on, and returns the iterator to go on with.
+	// records reads a shard from an iterator on, and returns the next iterator.
 	records(ctx context.Context, iterator string, most int) (read []streamtypes.Record, next string, err error)
 	receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error)
-	remove(ctx context.Context, queueARN string, receipts []string) error
-	// hide lets received messages appear again after most, or after the queue's
-	// visibility timeout if that is shorter.
-	hide(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
-	messages(ctx context.Context, queueARN string) (int, error)
-	// environment is what every function is given to reach this AWS.
+	deleteMessages(ctx context.Context, queueARN string, receipts []string) error
+	// shortenVisibility makes received messages visible again after most, or after
+	// the visibility timeout of the queue if that is shorter.
+	shortenVisibility(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
+	countMessages(ctx context.Context, queueARN string) (int, error)
+	// environment has the variables with which a function reaches this AWS.
 	environment() []string
 }
 
 // ErrNoFunction is returned for a function that does not exist.
 var ErrNoFunction = errors.New("function not found")
 
-// function is the configuration of a function, as far as the host heeds it.
+// function is the part of the configuration of a function that the host uses.
 type function struct {
 	Name         string
 	ARN          string
@@ -64,12 +64,12 @@ type function struct {
 	Location     string `json:"-"`
 	Timeout      time.Duration
 	MemoryMB     int
-	Reserved     int // reserved concurrency; zero means none is set
+	Reserved     int // reserved concurrency; zero if none is set
 	Environment  map[string]string
 }
 
-// key names this very configuration, with the extra environment: a process
-// started for another is not reused.
+// key identifies the configuration together with extra environment variables: a
+// process is reused for the same key only.
 func (f *function) key(extra []string) string {
 	b, err := json.Marshal([]any{f, extra})
 	if err != nil {
@@ -78,7 +78,7 @@ func (f *function) key(extra []string) string {
 	return fmt.Sprintf("%x", sha256.Sum256(b))
 }
 
-// invokeConfig says what becomes of an asynchronous invocation that fails.
+// invokeConfig has the settings for asynchronous invocations that fail.
 type invokeConfig struct {
 	retries   int
 	maxAge    time.Duration
@@ -92,7 +92,7 @@ const (
 	defaultMaxAge  = 6 * time.Hour
 )
 
-type awsCloud struct {
+type sdkClient struct {
 	cfg     aws.Config
 	lambda  *lambda.Client
 	sqs     *sqs.Client
@@ -105,8 +105,8 @@ type awsCloud struct {
 	urls map[string]string // queue ARN -> URL
 }
 
-func newAWSCloud(cfg aws.Config) *awsCloud {
-	return &awsCloud{
+func newSDKClient(cfg aws.Config) *sdkClient {
+	return &sdkClient{
 		cfg:     cfg,
 		lambda:  lambda.NewFromConfig(cfg),
 		sqs:     sqs.NewFromConfig(cfg),
@@ -118,7 +118,7 @@ func newAWSCloud(cfg aws.Config) *awsCloud {
 	}
 }
 
-func (c *awsCloud) function(ctx context.Context, name string) (*function, error) {
+func (c *sdkClient) function(ctx context.Context, name string) (*function, error) {
 	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 	var missing *lambdatypes.ResourceNotFoundException
 	if errors.As(err, &missing) {
@@ -153,7 +153,7 @@ func (c *awsCloud) function(ctx context.Context, name string) (*function, error)
 	return f, nil
 }
 
-func (c *awsCloud) code(ctx context.Context, f *function) ([]byte, error) {
+func (c *sdkClient) code(ctx context.Context, f *function) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.Location, nil)
 	if err != nil {
 		return nil, fmt.Errorf("code of function %s: %w", f.Name, err)
@@ -162,9 +162,9 @@ func (c *awsCloud) code(ctx context.Context, f *function) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("code of function %s: %w", f.Name, err)
 	}
-	defer drop(resp.Body)
+	defer closeQuietly(resp.Body)
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("code of function %s: %s answered %s", f.Name, f.Location, resp.Status)
+		return nil, fmt.Errorf("code of function %s: %s returned %s", f.Name, f.Location, resp.Status)
 	}
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -173,7 +173,7 @@ func (c *awsCloud) code(ctx context.Context, f *function) ([]byte, error) {
 	return b, nil
 }
 
-func (c *awsCloud) invokeConfig(ctx context.Context, name string) (invokeConfig, error) {
+func (c *sdkClient) invokeConfig(ctx context.Context, name string) (invokeConfig, error) {
 	cfg := invokeConfig{retries: defaultRetries, maxAge: defaultMaxAge}
 	out, err := c.lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name})
 	var missing *lambdatypes.ResourceNotFoundException
@@ -195,7 +195,7 @@ func (c *awsCloud) invokeConfig(ctx context.Context, name string) (invokeConfig,
 	return cfg, nil
 }
 
-func (c *awsCloud) send(ctx context.Context, destination arn.ARN, record []byte) error {
+func (c *sdkClient) sendToDestination(ctx context.Context, destination arn.ARN, record []byte) error {
 	body := string(record)
 	switch destination.Service {
 	case "sqs":
@@ -210,16 +210,16 @@ func (c *awsCloud) send(ctx context.Context, destination arn.ARN, record []byte)
 		_, err := c.sns.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &body})
 		return err
 	default:
-		return fmt.Errorf("destination %s: the local run delivers to SQS, SNS, S3 and Lambda only", destination)
+		return fmt.Errorf("destination %s: the Lambda host supports SQS, SNS, S3 and Lambda only", destination)
 	}
 }
 
-func (c *awsCloud) put(ctx context.Context, bucket, key string, record []byte) error {
+func (c *sdkClient) putObject(ctx context.Context, bucket, key string, record []byte) error {
 	_, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(record)})
 	return err
 }
 
-func (c *awsCloud) environment() []string {
+func (c *sdkClient) environment() []string {
 	return []string{
 		"AWS_REGION=" + c.cfg.Region,
 		"AWS_DEFAULT_REGION=" + c.cfg.Region,

@@ -21,9 +21,9 @@ func messagesOf(bodies ...string) []sqstypes.Message {
 	return all
 }
 
-// waitHidden waits until the host has let go of so many messages, and returns
-// them with the bodies of those that the queue still holds.
-func (c *fakeCloud) waitHidden(t *testing.T, n int) (hidden, left []string) {
+// waitHidden waits until the host has changed the visibility of n messages, and returns
+// them with the bodies of those that are still in the queue.
+func (c *fakeAWS) waitHidden(t *testing.T, n int) (hidden, left []string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		c.mu.Lock()
@@ -41,15 +41,15 @@ func (c *fakeCloud) waitHidden(t *testing.T, n int) (hidden, left []string) {
 	}
 }
 
-func TestQueueMappingDeletesWhatWasDealtWith(t *testing.T) {
-	every := []string{"receipt-good 2s", "receipt-bad 2s", "receipt-fine 2s"}
+func TestQueueMappingDeletesProcessedMessages(t *testing.T) {
+	all := []string{"receipt-good 2s", "receipt-bad 2s", "receipt-fine 2s"}
 	for name, tc := range map[string]struct {
 		prepare      func(*Host)
 		hidden, left []string
 	}{
-		"one refused": {func(*Host) {}, []string{"receipt-bad 2s"}, []string{"bad"}},
-		"all failed":  {func(h *Host) { h.FailNext("f", 1) }, every, []string{"good", "bad", "fine"}},
-		"throttled":   {func(h *Host) { h.ThrottleNext("f", 1) }, every, []string{"good", "bad", "fine"}},
+		"one failed": {func(*Host) {}, []string{"receipt-bad 2s"}, []string{"bad"}},
+		"all failed": {func(h *Host) { h.FailNext("f", 1) }, all, []string{"good", "bad", "fine"}},
+		"throttled":  {func(h *Host) { h.ThrottleNext("f", 1) }, all, []string{"good", "bad", "fine"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, c := newHost(t, Options{VisibilityTimeout: 2 * time.Second})
@@ -66,8 +66,8 @@ func TestQueueMappingDeletesWhatWasDealtWith(t *testing.T) {
 }
 
 func TestPartialBatchResponses(t *testing.T) {
-	whole := testQueue
-	whole.partialBatches = false
+	withoutPartial := testQueue
+	withoutPartial.partialBatches = false
 	for name, tc := range map[string]struct {
 		mapping  mapping
 		response string
@@ -80,7 +80,7 @@ func TestPartialBatchResponses(t *testing.T) {
 		"empty identifier": {testQueue, `{"batchItemFailures":[{"itemIdentifier":""}]}`, nil, `names ""`},
 		"unknown":          {testQueue, `{"batchItemFailures":[{"itemIdentifier":"id-a"},{"itemIdentifier":"id-d"}]}`, nil, `names "id-d"`},
 		"another form":     {testQueue, `"done"`, nil, "partial batch response"},
-		"not asked for":    {whole, `{"batchItemFailures":[{"itemIdentifier":"id-a"}]}`, nil, ""},
+		"not configured":   {withoutPartial, `{"batchItemFailures":[{"itemIdentifier":"id-a"}]}`, nil, ""},
 	} {
 		failed, err := failedItems(tc.mapping, []byte(tc.response), messagesOf("a", "b", "c"))
 		if got := receipts(failed); !slices.Equal(got, tc.failed) {
@@ -92,47 +92,47 @@ func TestPartialBatchResponses(t *testing.T) {
 	}
 }
 
-// leavingCloud ends a mapping while its poller waits for messages.
-type leavingCloud struct {
-	*fakeCloud
-	leave context.CancelFunc
+// cancelingAWS cancels a poller while it waits for messages.
+type cancelingAWS struct {
+	*fakeAWS
+	cancel context.CancelFunc
 }
 
-func (c *leavingCloud) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
-	c.leave()
-	return c.fakeCloud.receive(ctx, queueARN, most)
+func (c *cancelingAWS) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
+	c.cancel()
+	return c.fakeAWS.receive(ctx, queueARN, most)
 }
 
-func TestMappingThatGoesAwayGivesMessagesBack(t *testing.T) {
+func TestDeletedMappingMakesMessagesVisible(t *testing.T) {
 	h, c := newHost(t, Options{})
 	c.mu.Lock()
 	c.queue = messagesOf("one", "two")
 	c.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
-	h.pollQueue(ctx, &leavingCloud{c, cancel}, testQueue)
+	h.pollQueue(ctx, &cancelingAWS{c, cancel}, testQueue)
 	if hidden, left := c.waitHidden(t, 2); !slices.Equal(hidden, []string{"receipt-one 0s", "receipt-two 0s"}) || len(left) != 2 {
-		t.Errorf("hidden %q, left %q, want both for no time", hidden, left)
+		t.Errorf("hidden %q, left %q, want both visible at once", hidden, left)
 	}
 	if n := h.Stats()["f"].Invocations; n != 0 {
-		t.Errorf("%d invocations of a mapping that is gone", n)
+		t.Errorf("%d invocations of a deleted mapping", n)
 	}
 }
 
-// countingCloud tells how many batches are in hand at most when more is asked for.
-type countingCloud struct {
-	*fakeCloud
+// countingAWS records the maximum number of batches in flight during a receive.
+type countingAWS struct {
+	*fakeAWS
 	host *Host
 	most int
 }
 
-func (c *countingCloud) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
-	c.host.work.mu.Lock()
-	c.most = max(c.most, c.host.work.n)
-	c.host.work.mu.Unlock()
-	return c.fakeCloud.receive(ctx, queueARN, most)
+func (c *countingAWS) receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error) {
+	c.host.inFlight.mu.Lock()
+	c.most = max(c.most, c.host.inFlight.total)
+	c.host.inFlight.mu.Unlock()
+	return c.fakeAWS.receive(ctx, queueARN, most)
 }
 
-func TestMaximumConcurrencyHolds(t *testing.T) {
+func TestMaximumConcurrency(t *testing.T) {
 	for limit, want := range map[int]int{1: 0, 3: 2} {
 		h, c := newHost(t, Options{})
 		c.mu.Lock()
@@ -140,7 +140,7 @@ func TestMaximumConcurrencyHolds(t *testing.T) {
 		c.mu.Unlock()
 		m := testQueue
 		m.batchSize, m.concurrency = 1, limit
-		counting := &countingCloud{fakeCloud: c, host: h}
+		counting := &countingAWS{fakeAWS: c, host: h}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -151,7 +151,7 @@ func TestMaximumConcurrencyHolds(t *testing.T) {
 		cancel()
 		<-ended
 		if counting.most > want {
-			t.Errorf("with a maximum of %d, more was asked for with %d batches in hand", limit, counting.most)
+			t.Errorf("with a maximum of %d, messages were received with %d batches in flight", limit, counting.most)
 		}
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// processAttributes put a process into a group of its own, and end it with this one.
+// processAttributes put a process into a new process group, and kill it when this one exits.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 func killGroup(pid int) {
-	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended meanwhile
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may already have exited
 }
 
-// livePeakMB reads the peak resident memory of a running process; zero if it is gone.
-func livePeakMB(pid int) int {
+// runningPeakMB reads the peak resident memory of a running process; zero if it has exited.
+func runningPeakMB(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

@@ -24,8 +24,8 @@ const (
 	batchesLog = "BATCHES" // variable that names the file of the delivered batches
 )
 
-// handleChanges notes the sequence numbers of a batch, and fails it if an item
-// of it says "bad".
+// handleChanges writes the sequence numbers of a batch to a file, and fails if the
+// batch has an item with the text "bad".
 func handleChanges(raw json.RawMessage) error {
 	var e events.DynamoDBEvent
 	if err := json.Unmarshal(fmt.Appendf(nil, `{"Records":%s}`, raw), &e); err != nil {
@@ -35,7 +35,7 @@ func handleChanges(raw json.RawMessage) error {
 	bad := false
 	for _, r := range e.Records {
 		sequences = append(sequences, r.Change.SequenceNumber)
-		bad = bad || r.Change.NewImage["say"].String() == "bad"
+		bad = bad || r.Change.NewImage["text"].String() == "bad"
 	}
 	f, err := os.OpenFile(os.Getenv(batchesLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -48,33 +48,33 @@ func handleChanges(raw json.RawMessage) error {
 	return errors.Join(err, f.Close())
 }
 
-// stream is a host with one stream mapping, and what its function was handed.
-type stream struct {
+// streamTest is a host with one stream mapping, and the file of the delivered batches.
+type streamTest struct {
 	*testing.T
 	host    *Host
-	cloud   *fakeCloud
+	aws     *fakeAWS
 	batches string
 }
 
-func newStream(t *testing.T, settings streamSettings, says ...string) *stream {
+func newStream(t *testing.T, settings streamSettings, texts ...string) *streamTest {
 	t.Helper()
 	h, c := newHost(t, Options{})
-	s := &stream{t, h, c, filepath.Join(t.TempDir(), "batches")}
+	s := &streamTest{t, h, c, filepath.Join(t.TempDir(), "batches")}
 	c.change(func(f *function) { f.Environment[batchesLog] = s.batches })
-	s.change(says...)
-	s.mapTo(settings)
+	s.change(texts...)
+	s.setMapping(settings)
 	return s
 }
 
-// change appends changes to the stream, one of each item.
-func (s *stream) change(says ...string) {
-	s.cloud.mu.Lock()
-	defer s.cloud.mu.Unlock()
-	for _, say := range says {
-		n := strconv.Itoa(len(s.cloud.stream) + 1)
+// change appends records to the stream, each of another item.
+func (s *streamTest) change(texts ...string) {
+	s.aws.mu.Lock()
+	defer s.aws.mu.Unlock()
+	for _, text := range texts {
+		n := strconv.Itoa(len(s.aws.stream) + 1)
 		key := map[string]streamtypes.AttributeValue{"pk": &streamtypes.AttributeValueMemberS{Value: "item" + n}}
-		image := map[string]streamtypes.AttributeValue{"pk": key["pk"], "say": &streamtypes.AttributeValueMemberS{Value: say}}
-		s.cloud.stream = append(s.cloud.stream, streamtypes.Record{
+		image := map[string]streamtypes.AttributeValue{"pk": key["pk"], "text": &streamtypes.AttributeValueMemberS{Value: text}}
+		s.aws.stream = append(s.aws.stream, streamtypes.Record{
 			EventID: aws.String("id" + n), EventName: streamtypes.OperationTypeInsert, AwsRegion: aws.String("us-east-1"),
 			Dynamodb: &streamtypes.StreamRecord{
 				Keys: key, NewImage: image, SequenceNumber: &n, SizeBytes: aws.Int64(20),
@@ -84,18 +84,18 @@ func (s *stream) change(says ...string) {
 	}
 }
 
-func (s *stream) mapTo(settings streamSettings) {
-	settings.lanes = max(1, settings.lanes)
+func (s *streamTest) setMapping(settings streamSettings) {
+	settings.parallelization = max(1, settings.parallelization)
 	if settings.position == "" {
 		settings.position = lambdatypes.EventSourcePositionTrimHorizon
 	}
-	s.cloud.mu.Lock()
-	defer s.cloud.mu.Unlock()
-	s.cloud.mapped = []mapping{{id: "m", source: testStream, stream: true, function: "f", batchSize: 4, streamSettings: settings}}
+	s.aws.mu.Lock()
+	defer s.aws.mu.Unlock()
+	s.aws.mapped = []mapping{{id: "m", source: testStream, stream: true, function: "f", batchSize: 4, streamSettings: settings}}
 }
 
-// delivered waits until the stream is read to its end.
-func (s *stream) delivered() []string {
+// delivered waits until the stream is read to its end, and returns the batches.
+func (s *streamTest) delivered() []string {
 	s.Helper()
 	idle(s.T, s.host)
 	b, err := os.ReadFile(s.batches)
@@ -108,31 +108,31 @@ func (s *stream) delivered() []string {
 func TestStreamDelivery(t *testing.T) {
 	for name, tc := range map[string]struct {
 		settings streamSettings
-		says     []string
+		texts    []string
 		fail     int
 		want     []string
 	}{
-		"batches in order":        {streamSettings{retries: -1}, []string{"a", "b", "c", "d", "e"}, 0, []string{"1,2,3,4", "5"}},
-		"tried until it succeeds": {streamSettings{retries: -1}, []string{"a"}, 4, []string{"1"}},
-		"given up, then onwards":  {streamSettings{retries: 1}, []string{"a", "bad", "c", "d", "e"}, 0, []string{"1,2,3,4", "1,2,3,4", "5"}},
-		"split around the bad one": {
+		"batches in order":          {streamSettings{retries: -1}, []string{"a", "b", "c", "d", "e"}, 0, []string{"1,2,3,4", "5"}},
+		"retried until it succeeds": {streamSettings{retries: -1}, []string{"a"}, 4, []string{"1"}},
+		"discarded, then the next":  {streamSettings{retries: 1}, []string{"a", "bad", "c", "d", "e"}, 0, []string{"1,2,3,4", "1,2,3,4", "5"}},
+		"bisected around the failing record": {
 			streamSettings{retries: 0, bisect: true},
 			[]string{"a", "b", "bad", "d", "e"},
 			0,
 			[]string{"1,2,3,4", "1,2", "3,4", "3", "4", "5"},
 		},
 		"filtered": {
-			streamSettings{retries: -1, filters: `["{\"dynamodb\":{\"NewImage\":{\"say\":{\"S\":[{\"prefix\":\"yes\"}]}}}}"]`},
+			streamSettings{retries: -1, filters: `["{\"dynamodb\":{\"NewImage\":{\"text\":{\"S\":[{\"prefix\":\"yes\"}]}}}}"]`},
 			[]string{"yes", "no", "yes, too"},
 			0,
 			[]string{"1,3"},
 		},
-		"too old": {streamSettings{retries: -1, maxAge: time.Nanosecond}, []string{"a"}, 0, nil},
+		"expired": {streamSettings{retries: -1, maxAge: time.Nanosecond}, []string{"a"}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStream(t, tc.settings)
 			s.host.FailNext("f", tc.fail)
-			s.change(tc.says...)
+			s.change(tc.texts...)
 			if got := s.delivered(); !slices.Equal(got, tc.want) {
 				t.Errorf("batches %q, want %q", got, tc.want)
 			}
@@ -145,17 +145,17 @@ func TestStreamFailureRecord(t *testing.T) {
 	for _, destination := range []string{queue, bucket} {
 		s := newStream(t, streamSettings{retries: 1, onFailure: destination}, "bad", "b")
 		if got := s.delivered(); len(got) != 2 {
-			t.Errorf("batches %q, want two tries", got)
+			t.Errorf("batches %q, want two attempts", got)
 		}
 		var record, payload string
 		if destination == queue {
-			sent := s.cloud.deliveries()
+			sent := s.aws.deliveries()
 			if len(sent) != 1 {
 				t.Fatalf("sent %q", sent)
 			}
 			record = strings.TrimPrefix(sent[0], queue+" ")
 		} else {
-			for key, body := range s.cloud.objects {
+			for key, body := range s.aws.objects {
 				if want := "failures aws/lambda/m/shard/" + time.Now().UTC().Format("2006/01/"); !strings.HasPrefix(key, want) {
 					t.Errorf("record at %q, want %q…", key, want)
 				}
@@ -177,44 +177,44 @@ func TestStreamFailureRecord(t *testing.T) {
 		var e events.DynamoDBEvent
 		switch err := json.Unmarshal([]byte(payload), &e); {
 		case destination == queue && payload != "":
-			t.Errorf("a queue is sent the records: %s", payload)
+			t.Errorf("the record of a queue has a payload: %s", payload)
 		case destination == bucket && (err != nil || len(e.Records) != 2):
 			t.Errorf("payload %s: %v", payload, err)
 		}
 	}
 }
 
-// TestStreamGoesOnAfterAChange changes a mapping's settings between two changes
-// of the table, and while a batch fails.
-func TestStreamGoesOnAfterAChange(t *testing.T) {
+// TestStreamContinuesAfterUpdateOfMapping changes the settings of a mapping between two
+// records, and while a batch fails.
+func TestStreamContinuesAfterUpdateOfMapping(t *testing.T) {
 	s := newStream(t, streamSettings{retries: -1}, "a")
 	s.delivered()
-	s.mapTo(streamSettings{retries: -1, bisect: true})
+	s.setMapping(streamSettings{retries: -1, bisect: true})
 	s.change("bad")
-	// It fails until the retries are bounded.
+	// The record fails until the number of retries is limited.
 	for deadline := time.Now().Add(10 * time.Second); s.host.Stats()["f"].Errors == 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the bad change was not delivered")
+			t.Fatal("the bad record was not delivered")
 		}
 	}
-	s.mapTo(streamSettings{retries: 0})
+	s.setMapping(streamSettings{retries: 0})
 	s.change("c")
 	got := s.delivered()
 	if got[0] != "1" || slices.Contains(got[1:], "1") || !strings.Contains(got[len(got)-1], "3") {
-		t.Errorf("batches %q, want change 1 once and 3 at the end", got)
+		t.Errorf("batches %q, want record 1 once and 3 at the end", got)
 	}
 }
 
-func TestLanesKeepTheOrderOfAnItem(t *testing.T) {
-	s := newStream(t, streamSettings{retries: -1, lanes: 4})
-	s.cloud.mu.Lock()
+func TestConcurrentBatchesKeepTheOrderOfAnItem(t *testing.T) {
+	s := newStream(t, streamSettings{retries: -1, parallelization: 4})
+	s.aws.mu.Lock()
 	for n := range 40 {
 		id := fmt.Sprintf("%03d", n)
-		s.cloud.stream = append(s.cloud.stream, streamtypes.Record{Dynamodb: &streamtypes.StreamRecord{
+		s.aws.stream = append(s.aws.stream, streamtypes.Record{Dynamodb: &streamtypes.StreamRecord{
 			SequenceNumber: &id, Keys: map[string]streamtypes.AttributeValue{"pk": &streamtypes.AttributeValueMemberN{Value: strconv.Itoa(n % 5)}},
 		}})
 	}
-	s.cloud.mu.Unlock()
+	s.aws.mu.Unlock()
 	byItem := map[int][]int{}
 	for _, batch := range s.delivered() {
 		for _, id := range strings.Split(batch, ",") {
@@ -232,7 +232,7 @@ func TestLanesKeepTheOrderOfAnItem(t *testing.T) {
 	}
 }
 
-func TestStreamRecordIsLambdas(t *testing.T) {
+func TestStreamRecordHasTheFormOfLambda(t *testing.T) {
 	r, err := newStreamRecord(streamtypes.Record{
 		EventID: aws.String("e"), EventName: streamtypes.OperationTypeModify, AwsRegion: aws.String("us-east-1"),
 		Dynamodb: &streamtypes.StreamRecord{
@@ -270,7 +270,7 @@ func decode(t *testing.T, text string) map[string]any {
 	return v
 }
 
-func TestBatchesFitIntoAnInvocation(t *testing.T) {
+func TestBatchLength(t *testing.T) {
 	big := streamRecord{json: json.RawMessage(strings.Repeat("1", maxSyncPayload/2))}
 	for _, tc := range []struct {
 		records []streamRecord

@@ -28,29 +28,29 @@ import (
 	"example.com/ingestion/internal/retry"
 )
 
-// The test binary is its own function: started with this variable set, it is a
-// bootstrap that does what its event says.
+// The test binary is also the bootstrap of the function: with this variable set, it
+// executes the command in its event.
 const asFunction = "HOST_TEST_FUNCTION"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asFunction) == "" {
 		os.Exit(m.Run())
 	}
-	if os.Getenv(asFunction) == "dead" {
-		fmt.Println("dying before the first invocation")
+	if os.Getenv(asFunction) == "crash" {
+		fmt.Println("exiting before the first invocation")
 		os.Exit(3)
 	}
 	lambda.Start(handle)
 }
 
-type order struct {
+type command struct {
 	Do      string          `json:"do"`
 	Millis  int             `json:"millis"`
 	Name    string          `json:"name"`
 	Records json.RawMessage `json:"Records,omitempty"`
 }
 
-type reply struct {
+type output struct {
 	PID       int    `json:"pid"`
 	Value     string `json:"value"`
 	ARN       string `json:"arn"`
@@ -58,24 +58,24 @@ type reply struct {
 	LeftMS    int64  `json:"leftMs"`
 }
 
-func handle(ctx context.Context, o order) (any, error) {
-	fmt.Println("handling", o.Do)
-	if o.Records != nil {
-		return handleRecords(o.Records)
+func handle(ctx context.Context, c command) (any, error) {
+	fmt.Println("handling", c.Do)
+	if c.Records != nil {
+		return handleRecords(c.Records)
 	}
-	switch o.Do {
+	switch c.Do {
 	case "fail":
-		return nil, errors.New("as told")
+		return nil, errors.New("as requested")
 	case "exit":
 		os.Exit(7)
 	case "sleep":
-		time.Sleep(time.Duration(o.Millis) * time.Millisecond)
+		time.Sleep(time.Duration(c.Millis) * time.Millisecond)
 	}
 	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
-	return reply{
+	return output{
 		PID:       os.Getpid(),
-		Value:     os.Getenv(o.Name),
+		Value:     os.Getenv(c.Name),
 		ARN:       lc.InvokedFunctionArn,
 		RequestID: lc.AwsRequestID,
 		LeftMS:    time.Until(deadline).Milliseconds(),
@@ -104,8 +104,8 @@ func handleRecords(raw json.RawMessage) (any, error) {
 	return map[string]any{"batchItemFailures": failures}, nil
 }
 
-// fakeCloud is an AWS with functions made of this test binary.
-type fakeCloud struct {
+// fakeAWS is an awsClient with functions that run this test binary.
+type fakeAWS struct {
 	mu        sync.Mutex
 	functions map[string]*function
 	pkg       []byte
@@ -115,10 +115,10 @@ type fakeCloud struct {
 	hidden    []string // "receipt duration"
 	mapped    []mapping
 	stream    []streamtypes.Record
-	objects   map[string]string // "bucket key" -> what was put there
+	objects   map[string]string // "bucket key" -> body
 }
 
-func newFakeCloud(t *testing.T) *fakeCloud {
+func newFakeAWS(t *testing.T) *fakeAWS {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -137,7 +137,7 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(b.Bytes())
-	c := &fakeCloud{pkg: b.Bytes(), functions: map[string]*function{}, config: invokeConfig{retries: 2, maxAge: time.Hour}}
+	c := &fakeAWS{pkg: b.Bytes(), functions: map[string]*function{}, config: invokeConfig{retries: 2, maxAge: time.Hour}}
 	c.functions["f"] = &function{
 		Name:         "f",
 		ARN:          "arn:aws:lambda:us-east-1:123456789012:function:f",
@@ -153,7 +153,7 @@ func newFakeCloud(t *testing.T) *fakeCloud {
 }
 
 // change edits the configuration of the function.
-func (c *fakeCloud) change(edit func(*function)) {
+func (c *fakeAWS) change(edit func(*function)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := *c.functions["f"]
@@ -165,7 +165,7 @@ func (c *fakeCloud) change(edit func(*function)) {
 	c.functions["f"] = &f
 }
 
-func (c *fakeCloud) function(_ context.Context, name string) (*function, error) {
+func (c *fakeAWS) function(_ context.Context, name string) (*function, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f, ok := c.functions[name]; ok {
@@ -174,22 +174,22 @@ func (c *fakeCloud) function(_ context.Context, name string) (*function, error) 
 	return nil, fmt.Errorf("%w: %s", ErrNoFunction, name)
 }
 
-func (c *fakeCloud) code(context.Context, *function) ([]byte, error) { return c.pkg, nil }
+func (c *fakeAWS) code(context.Context, *function) ([]byte, error) { return c.pkg, nil }
 
-func (c *fakeCloud) invokeConfig(context.Context, string) (invokeConfig, error) {
+func (c *fakeAWS) invokeConfig(context.Context, string) (invokeConfig, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.config, nil
 }
 
-func (c *fakeCloud) send(_ context.Context, destination arn.ARN, record []byte) error {
+func (c *fakeAWS) sendToDestination(_ context.Context, destination arn.ARN, record []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent = append(c.sent, destination.String()+" "+string(record))
 	return nil
 }
 
-func (c *fakeCloud) put(_ context.Context, bucket, key string, record []byte) error {
+func (c *fakeAWS) putObject(_ context.Context, bucket, key string, record []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.objects == nil {
@@ -200,7 +200,7 @@ func (c *fakeCloud) put(_ context.Context, bucket, key string, record []byte) er
 }
 
 // shard has iterators that are indexes into the stream.
-func (c *fakeCloud) shard(_ context.Context, _ string, position lambdatypes.EventSourcePosition) (string, string, error) {
+func (c *fakeAWS) shard(_ context.Context, _ string, position lambdatypes.EventSourcePosition) (string, string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if position == lambdatypes.EventSourcePositionLatest {
@@ -209,7 +209,7 @@ func (c *fakeCloud) shard(_ context.Context, _ string, position lambdatypes.Even
 	return "shard", "0", nil
 }
 
-func (c *fakeCloud) records(_ context.Context, iterator string, most int) ([]streamtypes.Record, string, error) {
+func (c *fakeAWS) records(_ context.Context, iterator string, most int) ([]streamtypes.Record, string, error) {
 	from, err := strconv.Atoi(iterator)
 	if err != nil {
 		return nil, "", err
@@ -220,20 +220,20 @@ func (c *fakeCloud) records(_ context.Context, iterator string, most int) ([]str
 	return c.stream[from:end], strconv.Itoa(end), nil
 }
 
-func (c *fakeCloud) deliveries() []string {
+func (c *fakeAWS) deliveries() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.sent...)
 }
 
-func (c *fakeCloud) mappings(context.Context) ([]mapping, error) {
+func (c *fakeAWS) mappings(context.Context) ([]mapping, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]mapping(nil), c.mapped...), nil
 }
 
-// receive hands the queue out once: the fake has no visibility timeout.
-func (c *fakeCloud) receive(ctx context.Context, _ string, most int) ([]sqstypes.Message, error) {
+// receive returns each message once: the fake has no visibility timeout.
+func (c *fakeAWS) receive(ctx context.Context, _ string, most int) ([]sqstypes.Message, error) {
 	c.mu.Lock()
 	var out []sqstypes.Message
 	for i := range c.queue {
@@ -249,13 +249,13 @@ func (c *fakeCloud) receive(ctx context.Context, _ string, most int) ([]sqstypes
 	return out, nil
 }
 
-func (c *fakeCloud) remove(_ context.Context, _ string, receipts []string) error {
+func (c *fakeAWS) deleteMessages(_ context.Context, _ string, receipts []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	gone := strings.Join(receipts, " ")
+	deleted := strings.Join(receipts, " ")
 	var left []sqstypes.Message
 	for _, m := range c.queue {
-		if !strings.Contains(gone, aws.ToString(m.ReceiptHandle)) {
+		if !strings.Contains(deleted, aws.ToString(m.ReceiptHandle)) {
 			left = append(left, m)
 		}
 	}
@@ -263,8 +263,8 @@ func (c *fakeCloud) remove(_ context.Context, _ string, receipts []string) error
 	return nil
 }
 
-// hide gives messages back if it is for no time at all: the fake has no clock.
-func (c *fakeCloud) hide(_ context.Context, _ string, receipts []string, most time.Duration) error {
+// shortenVisibility makes messages visible if the time is zero: the fake has no clock.
+func (c *fakeAWS) shortenVisibility(_ context.Context, _ string, receipts []string, most time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.queue {
@@ -278,16 +278,16 @@ func (c *fakeCloud) hide(_ context.Context, _ string, receipts []string, most ti
 	return nil
 }
 
-func (c *fakeCloud) messages(context.Context, string) (int, error) {
+func (c *fakeAWS) countMessages(context.Context, string) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.queue), nil
 }
 
-func (c *fakeCloud) environment() []string { return []string{"AWS_REGION=us-east-1"} }
+func (c *fakeAWS) environment() []string { return []string{"AWS_REGION=us-east-1"} }
 
-// newHost returns a host on a fake cloud, closed at the end of the test.
-func newHost(t *testing.T, o Options) (*Host, *fakeCloud) {
+// newHost returns a host with a fake AWS, which is closed at the end of the test.
+func newHost(t *testing.T, o Options) (*Host, *fakeAWS) {
 	t.Helper()
 	o.Dir = t.TempDir()
 	if o.RetryDelay == 0 {
@@ -303,7 +303,7 @@ func newHost(t *testing.T, o Options) (*Host, *fakeCloud) {
 			t.Errorf("close: %v", err)
 		}
 	})
-	c := newFakeCloud(t)
+	c := newFakeAWS(t)
 	h.connect(c)
 	return h, c
 }
