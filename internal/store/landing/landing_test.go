@@ -18,7 +18,7 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-func up() ids.Upload {
+func testUpload() ids.Upload {
 	return ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: `we"ird,"data":<&>.json`, ETag: "e"})
 }
 
@@ -28,7 +28,7 @@ func land(t *testing.T, s3 *fake.S3, n int) (map[string]landing.Part, error) {
 	var mu sync.Mutex
 	parts := map[string]landing.Part{}
 	w, err := landing.NewWriter(t.Context(), landing.Config{
-		API: s3, Bucket: "landing", Prefix: "landing/", Upload: up(), PartBytes: 1000,
+		API: s3, Bucket: "landing", Prefix: "landing/", Upload: testUpload(), PartBytes: 1000,
 		Landed: func(_ context.Context, p landing.Part) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -55,7 +55,7 @@ func land(t *testing.T, s3 *fake.S3, n int) (map[string]landing.Part, error) {
 	}
 	count, size, err := w.Close()
 	if err == nil && count != int64(len(parts)) {
-		t.Errorf("Close tells %d parts of %d bytes, %d were landed", count, size, len(parts))
+		t.Errorf("Close returned %d parts of %d bytes, %d were landed", count, size, len(parts))
 	}
 	return parts, errors.Join(recordErr, err)
 }
@@ -81,14 +81,14 @@ func TestPartsHoldEveryRecordOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(parts) < 6 {
-		t.Errorf("%d parts, PartBytes asks for more", len(parts))
+		t.Errorf("%d parts, PartBytes requires more", len(parts))
 	}
 	next := map[string]int64{}
 	for _, key := range s3.Keys("landing", "") {
 		object, _ := s3.Get("landing", key)
 		got := lines(t, object)
 		if p := parts[key]; p.Records != int64(len(got)) || p.Bytes != int64(len(object)) {
-			t.Errorf("%s: told as %+v, has %d lines, %d bytes", key, p, len(got), len(object))
+			t.Errorf("%s: notified as %+v, has %d lines, %d bytes", key, p, len(got), len(object))
 		}
 		for _, line := range got {
 			l, err := landing.ParseLine([]byte(line))
@@ -100,7 +100,7 @@ func TestPartsHoldEveryRecordOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			if l.Ordinal != next[o.Entry] || o.Ordinal != l.Ordinal || o.ID != string(l.ID) || !strings.HasSuffix(o.ID, string(l.Sort)) ||
-				string(l.Data) != fmt.Sprintf(`{"n":%d}`, l.Ordinal) || o.Source != up().Source() {
+				string(l.Data) != fmt.Sprintf(`{"n":%d}`, l.Ordinal) || o.Source != testUpload().Source() {
 				t.Fatalf("line %s is %+v of %+v", line, l, o)
 			}
 			next[o.Entry]++
@@ -111,7 +111,7 @@ func TestPartsHoldEveryRecordOnce(t *testing.T) {
 	}
 }
 
-func TestASecondRunWritesNothing(t *testing.T) {
+func TestWritingIsIdempotent(t *testing.T) {
 	s3 := &fake.S3{}
 	first, err := land(t, s3, 100)
 	if err != nil {
@@ -128,7 +128,7 @@ func TestASecondRunWritesNothing(t *testing.T) {
 	}
 }
 
-func TestAFailedUploadEndsTheWriting(t *testing.T) {
+func TestFailedUploadEndsTheWriter(t *testing.T) {
 	broken := errors.New("S3 is down")
 	s3 := &fake.S3{FailPut: func(string) (bool, error) { return false, broken }}
 	if _, err := land(t, s3, 10_000); !errors.Is(err, broken) || !strings.Contains(err.Error(), "landing/orders/") {
@@ -136,15 +136,15 @@ func TestAFailedUploadEndsTheWriting(t *testing.T) {
 	}
 }
 
-func TestParseLineRefuses(t *testing.T) {
+func TestParseLineErrors(t *testing.T) {
 	for _, line := range []string{"", "{}", `{"id":"short"}`, strings.Repeat("x", 100)} {
 		if _, err := landing.ParseLine([]byte(line)); err == nil {
-			t.Errorf("ParseLine(%q) took it", line)
+			t.Errorf("ParseLine(%q) accepted it", line)
 		}
 	}
 }
 
-// The line is a contract of load's and of the statements in Snowflake.
+// load and the statements in Snowflake depend on the form of a line.
 func TestLine(t *testing.T) {
 	s3 := &fake.S3{}
 	if _, err := land(t, s3, 1); err != nil {
@@ -153,7 +153,7 @@ func TestLine(t *testing.T) {
 	keys := s3.Keys("landing", "")
 	slices.Sort(keys)
 	object, _ := s3.Get("landing", keys[1])
-	want := `{"id":"` + up().ID + `/0000001/000000000000","feed":"orders","source":"s3://src/we\"ird,\"data\":\u003c\u0026\u003e.json","version":"e","entry":"x\"/é.json","ordinal":0,"data":{"n":0}}`
+	want := `{"id":"` + testUpload().ID + `/0000001/000000000000","feed":"orders","source":"s3://src/we\"ird,\"data\":\u003c\u0026\u003e.json","version":"e","entry":"x\"/é.json","ordinal":0,"data":{"n":0}}`
 	if got := lines(t, object)[0]; got != want {
 		t.Errorf("line is\n%s, want\n%s", got, want)
 	}

@@ -1,6 +1,3 @@
-// Package landing writes records to the landing bucket, as parts: gzipped
-// NDJSON objects that are never changed once they are written. The same
-// records come out as the same parts, byte for byte, however often they are unpacked.
 package landing
 
 import (
@@ -16,21 +13,21 @@ import (
 //
 //	{"id":"<upload>/<entry>/<ordinal>","feed":…,"source":…,"version":…,"entry":…,"ordinal":…,"data":<payload>}
 //
-// Its members and their order are a contract: load finds the ID and the payload
-// by their place, and Snowflake's statements by their names.
+// Its members and their order must not change: load finds the ID and the payload
+// by their position, and Snowflake's statements by their names.
 
-// envelope is what the lines of one entry have in common.
+// envelope is what the lines of an entry have in common around their payloads.
 type envelope struct {
 	idHead []byte // {"id":"<upload>/<entry>/
 	middle []byte // ","feed":…,"entry":…,"ordinal":
 
 	ordinal int64 // of the last line
 	digits  [ids.OrdinalDigits]byte
-	zeros   int // before the ordinal in digits
+	zeros   int // leading zeros in digits
 }
 
 func newEnvelope(u ids.Upload, entry int, path string) (envelope, error) {
-	rest, err := json.Marshal(struct {
+	origin, err := json.Marshal(struct {
 		Feed    string `json:"feed"`
 		Source  string `json:"source"`
 		Version string `json:"version"`
@@ -42,14 +39,14 @@ func newEnvelope(u ids.Upload, entry int, path string) (envelope, error) {
 	id := ids.RecordID(u.ID, entry, 0)
 	e := envelope{ordinal: -2, idHead: []byte(`{"id":"` + id[:len(id)-ids.OrdinalDigits])}
 	e.middle = append(e.middle, `",`...)
-	e.middle = append(e.middle, rest[1:len(rest)-1]...)
+	e.middle = append(e.middle, origin[1:len(origin)-1]...)
 	e.middle = append(e.middle, `,"ordinal":`...)
 	return e, nil
 }
 
 const dataName = `,"data":`
 
-// appendHead appends a line up to its payload.
+// appendHead appends the beginning of a line, before its payload.
 func (e *envelope) appendHead(dst []byte, ordinal int64) []byte {
 	e.count(ordinal)
 	dst = append(dst, e.idHead...)
@@ -59,7 +56,7 @@ func (e *envelope) appendHead(dst []byte, ordinal int64) []byte {
 	return append(dst, dataName...)
 }
 
-// count writes the ordinal in digits. Nearly always it is the one after the last.
+// count writes the ordinal to digits. Usually it is the last one plus 1.
 func (e *envelope) count(ordinal int64) {
 	next := ordinal == e.ordinal+1
 	e.ordinal = ordinal
@@ -81,12 +78,12 @@ func (e *envelope) count(ordinal int64) {
 	}
 }
 
-// Line is one line of a part, taken apart. Its fields are slices of the line.
+// Line is a parsed line of a part. Its fields are slices of the line.
 type Line struct {
 	ID      []byte // the record's ID
-	Sort    []byte // <entry>/<ordinal>, the ID's tail: the table's sort key
+	Sort    []byte // <entry>/<ordinal>, the end of the ID: the sort key in the table
 	Ordinal int64
-	// Origin has the members that the lines of one entry share, "feed" to
+	// Origin are the members that the lines of one entry have in common, "feed" to
 	// "entry", without braces around them.
 	Origin []byte
 	Data   []byte // the payload
@@ -96,7 +93,8 @@ const ordinalName = `,"ordinal":`
 
 var errNotALine = errors.New("not a line of a part")
 
-// ParseLine takes a line apart, without its line break.
+// ParseLine parses a line, given without its line break. It checks no more than it
+// needs: lines are written by this package.
 func ParseLine(line []byte) (Line, error) {
 	const head = `{"id":"`
 	const idLength = ids.RecordIDLength
@@ -111,8 +109,8 @@ func ParseLine(line []byte) (Line, error) {
 		}
 		l.Ordinal = l.Ordinal*10 + int64(c-'0')
 	}
-	// Before the payload stand only strings that were escaped and a number, so
-	// the first match is the member: a quote inside a string has a backslash before it.
+	// The first match is the member, because only escaped strings and a number
+	// precede it: a quote inside a string has a backslash before it.
 	rest := line[len(head)+idLength:]
 	ordinal := bytes.Index(rest, []byte(ordinalName))
 	if ordinal < len(`",`) || rest[0] != '"' || rest[1] != ',' {
@@ -120,7 +118,7 @@ func ParseLine(line []byte) (Line, error) {
 	}
 	l.Origin = rest[len(`",`):ordinal]
 	rest = rest[ordinal:]
-	// No ordinal has more than OrdinalDigits.
+	// An ordinal has at most OrdinalDigits.
 	at := bytes.Index(rest[:min(len(rest), len(ordinalName)+ids.OrdinalDigits+len(dataName))], []byte(dataName))
 	if at < 0 || rest[len(rest)-1] != '}' {
 		return Line{}, fmt.Errorf("%w: ID %q has no data", errNotALine, l.ID)
@@ -129,7 +127,7 @@ func ParseLine(line []byte) (Line, error) {
 	return l, nil
 }
 
-// Origin is what a line says of where its record came from.
+// Origin identifies a record and where it came from.
 type Origin struct {
 	ID      string `json:"id"`
 	Feed    string `json:"feed"`
@@ -139,7 +137,7 @@ type Origin struct {
 	Ordinal int64  `json:"ordinal"`
 }
 
-// ParseOrigin decodes the members of a line that stand before its payload.
+// ParseOrigin decodes the members of a line that precede its payload.
 func ParseOrigin(line []byte) (Origin, error) {
 	var o Origin
 	at := bytes.Index(line, []byte(dataName))

@@ -7,7 +7,8 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// TestOrdinals: nearly every ordinal is made from the one before it.
+// TestOrdinals counts up and jumps, because an ordinal is usually derived from the
+// one before it.
 func TestOrdinals(t *testing.T) {
 	e, err := newEnvelope(ids.New(ids.Upload{Feed: "f", Bucket: "b", Key: "k", ETag: "e"}), 7, "")
 	if err != nil {
@@ -27,10 +28,10 @@ func check(t *testing.T, e *envelope, ordinal int64) {
 	t.Helper()
 	line, err := ParseLine(append(e.appendHead(nil, ordinal), `{}}`...))
 	if err != nil || line.Ordinal != ordinal || string(line.Sort) != fmt.Sprintf("%07d/%012d", 7, ordinal) {
-		t.Fatalf("ordinal %d came out as %q, error %v", ordinal, line.ID, err)
+		t.Fatalf("ordinal %d was written as %q, error %v", ordinal, line.ID, err)
 	}
 	origin, err := ParseOrigin(append(e.appendHead(nil, ordinal), `{}}`...))
 	if err != nil || origin.Ordinal != ordinal {
-		t.Fatalf("ordinal %d came out as %d, error %v", ordinal, origin.Ordinal, err)
+		t.Fatalf("ordinal %d was written as %d, error %v", ordinal, origin.Ordinal, err)
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// ReplayWriter lands records that were in quarantine, after their entry was
-// landed: in parts of their own, one after the other. Their keys go by their
-// content, so nothing is landed, and announced, twice. It is for one goroutine.
+// ReplayWriter lands records that were in quarantine, in separate parts, one after
+// the other. The keys of the parts contain a hash of their content, so repeating a
+// replay lands, and announces, nothing twice. Its methods must be called by one
+// goroutine at a time.
 type ReplayWriter struct {
 	ctx    context.Context
 	c      Config
@@ -28,9 +29,9 @@ type ReplayWriter struct {
 	payload int64
 	line    []byte
 	sum     hash.Hash
-	buf     *chunks
+	buf     *partBuffer
 	gz      *gzip.Writer
-	store   store
+	chunks  chunkPool
 	part    ReplayPart
 	parts   []ReplayPart
 	records int64
@@ -38,14 +39,14 @@ type ReplayWriter struct {
 
 // ReplayPart is a part of a ReplayWriter.
 type ReplayPart struct {
-	Name    string `json:"name"` // see upload.ReplayPartName
+	Name    string `json:"name"` // see ids.ReplayPartName
 	Entry   int    `json:"entry"`
 	Key     string `json:"key"`
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"` // compressed
 }
 
-// NewReplayWriter returns the writer of one replay of an upload, by its number.
+// NewReplayWriter returns the writer of the replay with that number of an upload.
 // Config.Landed is not used.
 func NewReplayWriter(ctx context.Context, c Config, number int64) (*ReplayWriter, error) {
 	gz, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
@@ -68,7 +69,7 @@ func (w *ReplayWriter) Record(entry int, path string, ordinal int64, data []byte
 			return err
 		}
 		w.open, w.env, w.entry, w.path = true, env, entry, path
-		w.buf = &chunks{from: &w.store}
+		w.buf = &partBuffer{pool: &w.chunks}
 		w.gz.Reset(w.buf)
 		w.sum.Reset()
 		w.payload = 0
@@ -107,13 +108,13 @@ func (w *ReplayWriter) close() error {
 	return nil
 }
 
-// Records is how many were added.
+// Records returns how many records were added.
 func (w *ReplayWriter) Records() int64 { return w.records }
 
-// Closed is how many parts were landed, without the one that is being made.
+// Closed returns how many parts were landed, without the one being written.
 func (w *ReplayWriter) Closed() int { return len(w.parts) }
 
-// Close lands what is left and returns all parts.
+// Close lands the last part and returns all parts.
 func (w *ReplayWriter) Close() ([]ReplayPart, error) {
 	if !w.open {
 		return w.parts, nil

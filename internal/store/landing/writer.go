@@ -13,18 +13,19 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// ContentType is that of parts. There is no Content-Encoding: clients that see
-// one decompress on their own, and then the name is wrong.
+// ContentType is the content type of parts. They have no Content-Encoding, because
+// clients decompress such objects, and then their names are wrong.
 const ContentType = "application/gzip"
 
 const (
-	// maxBytesUnderWay bounds the compressed parts that wait for S3. One more is being made.
-	maxBytesUnderWay = 16 << 20
-	// maxPartsUnderWay bounds their number, for archives of many small entries.
-	maxPartsUnderWay = 16
+	// maxBytesInFlight bounds the compressed parts being uploaded, in bytes. One
+	// more part is being written.
+	maxBytesInFlight = 16 << 20
+	// maxPartsInFlight bounds their number, for archives of many small entries.
+	maxPartsInFlight = 16
 )
 
-// Part is a part that was written.
+// Part is a part that was closed.
 type Part struct {
 	Entry, Number int
 	Key           string
@@ -32,22 +33,22 @@ type Part struct {
 	Bytes         int64 // compressed
 }
 
-// Config is what a Writer needs to know.
+// Config is the configuration of a Writer.
 type Config struct {
 	API    s3source.API
 	Bucket string
 	// Prefix is the feed spec's LandingPrefix.
 	Prefix string
 	Upload ids.Upload
-	// PartBytes is the size of the payloads at which a part is closed.
+	// PartBytes is the uncompressed size of the payloads at which a part is closed.
 	PartBytes int64
 	// Landed is called, concurrently and in no order, for each part once it is in the bucket.
 	Landed func(context.Context, Part) error
 }
 
-// Writer cuts records into parts at record boundaries and uploads a part while
-// the next is being made. It is for one goroutine. After an error it is of no
-// use but for Close.
+// Writer divides records into parts and uploads a part while it writes the next.
+// Its methods must be called by one goroutine at a time. After an error only
+// Close may be called.
 type Writer struct {
 	c      Config
 	ctx    context.Context
@@ -60,9 +61,9 @@ type Writer struct {
 	part    Part
 	payload int64 // bytes of payload in the open part
 	line    []byte
-	buf     *chunks
+	buf     *partBuffer
 	gz      *gzip.Writer
-	store   store
+	chunks  chunkPool
 
 	parts, landed int64
 }
@@ -70,7 +71,7 @@ type Writer struct {
 // NewWriter returns a Writer whose uploads end with ctx.
 func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 	w := &Writer{
-		c: c, slots: semaphore.NewWeighted(maxPartsUnderWay), bytes: semaphore.NewWeighted(maxBytesUnderWay),
+		c: c, slots: semaphore.NewWeighted(maxPartsInFlight), bytes: semaphore.NewWeighted(maxBytesInFlight),
 		line: make([]byte, 0, lineBuffer+lineBuffer/4),
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
@@ -81,11 +82,11 @@ func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 	return w, nil
 }
 
-// lineBuffer is how much goes to the compressor at a time.
+// lineBuffer is how many bytes are given to the compressor at a time.
 const lineBuffer = 64 << 10
 
-// StartEntry begins an entry: its records' ordinals start again, its parts at
-// firstPart, which is not 0 where an earlier invocation landed the ones before.
+// StartEntry begins an entry. Its parts are numbered from firstPart, which is not 0
+// where an earlier invocation landed the parts before.
 func (w *Writer) StartEntry(entry int, path string, firstPart int) error {
 	env, err := newEnvelope(w.c.Upload, entry, path)
 	if err != nil {
@@ -96,8 +97,8 @@ func (w *Writer) StartEntry(entry int, path string, firstPart int) error {
 	return nil
 }
 
-// NextPart is the number of the entry's open or next part, and whether it is
-// still without a record: then everything before it is in closed parts.
+// NextPart returns the number of the entry's open or next part, and whether it has
+// no record yet: then all records so far are in closed parts.
 func (w *Writer) NextPart() (number int, empty bool) { return w.part.Number, w.buf == nil }
 
 // Record adds one record to the entry. It copies data.
@@ -106,7 +107,7 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 		if err := context.Cause(w.ctx); err != nil {
 			return err
 		}
-		w.buf = &chunks{from: &w.store}
+		w.buf = &partBuffer{pool: &w.chunks}
 		w.gz.Reset(w.buf)
 		w.payload = 0
 	}
@@ -120,7 +121,7 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 			return err
 		}
 	}
-	// The envelope does not count, so that the cut hangs on the source alone.
+	// The envelope is not counted, so that the parts depend on the source only.
 	if w.payload >= w.c.PartBytes {
 		return w.closePart()
 	}
@@ -136,7 +137,7 @@ func (w *Writer) flush() error {
 	return nil
 }
 
-// EndEntry closes the entry's last part: no part has records of two entries.
+// EndEntry closes the entry's last part, because no part has records of two entries.
 func (w *Writer) EndEntry() error {
 	if w.buf == nil {
 		return nil
@@ -159,7 +160,7 @@ func (w *Writer) closePart() error {
 	w.parts++
 	w.landed += part.Bytes
 
-	weight := min(part.Bytes, maxBytesUnderWay)
+	weight := min(part.Bytes, maxBytesInFlight)
 	if err := errors.Join(w.slots.Acquire(w.ctx, 1), w.bytes.Acquire(w.ctx, weight)); err != nil {
 		return context.Cause(w.ctx)
 	}
@@ -180,8 +181,8 @@ func (w *Writer) closePart() error {
 	return nil
 }
 
-// Close waits for the uploads and returns how many parts there are and their
-// compressed size, or the first error. The last entry must have been ended.
+// Close waits for the uploads and returns the number of parts and their compressed
+// size in bytes, or the first error. EndEntry must have been called for the last entry.
 func (w *Writer) Close() (parts, landedBytes int64, err error) {
 	w.wg.Wait()
 	err = context.Cause(w.ctx)

@@ -19,22 +19,22 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// ListAPI is what listing quarantine needs of an S3 client.
+// ListAPI is the part of the S3 client that Groups uses.
 type ListAPI interface {
 	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 }
 
-// Group is the quarantine of one writer: of an upload's unpacking, or of the
-// loading of one part. No record is in two groups. Within one it may be in
-// several objects, where the writer was interrupted and repeated.
+// Group is what one writer put in quarantine: unpack for an upload, or load for one
+// part. No record is in two groups. Within a group it may be in several objects,
+// where the writer was interrupted and retried.
 type Group struct {
-	// Name is the writer's: unpack, or load-<part>.
+	// Name is unpack or load-<part>.
 	Name string
 	Keys []string // in order
 }
 
-// Part is the name of the part that the group's records were refused of by load;
-// empty where unpack refused them.
+// Part returns the name of the part whose records load rejected; empty where unpack
+// rejected them.
 func (g Group) Part() string {
 	part, _ := strings.CutPrefix(g.Name, "load-")
 	if part == g.Name {
@@ -45,21 +45,21 @@ func (g Group) Part() string {
 
 const (
 	extension = ".ndjson.gz"
-	// replayMark, behind a group's name, says which replay wrote an object.
+	// replayMark follows the group's name in the key of an object that a replay wrote.
 	replayMark = "-r%06d"
 )
 
 var replayed = regexp.MustCompile(`-r(\d{6,})$`)
 
-// ReplayOf returns the number of the replay that wrote the object of a key, 0
-// for one that unpack or load wrote when they refused its records first.
+// ReplayOf returns the number of the replay that wrote the object with that key, 0
+// for an object that unpack or load wrote.
 func ReplayOf(key string) int64 {
 	name, _, _ := cutHash(key)
 	_, number := cutReplay(name)
 	return number
 }
 
-// cutHash divides an object's key at the hash of its content.
+// cutHash splits an object's key at the hash of its content.
 func cutHash(key string) (name, hash string, ok bool) {
 	name, ok = strings.CutSuffix(key, extension)
 	dash := strings.LastIndexByte(name, '-')
@@ -86,8 +86,8 @@ func cutReplay(name string) (group string, number int64) {
 	return name[:at[0]], number
 }
 
-// Groups lists the quarantine of an upload as it was at a time; copied reports
-// whether there is a copy of its source object.
+// Groups lists the quarantine of an upload as it was before a time; copied reports
+// whether it includes a copy of the source object.
 func Groups(ctx context.Context, api ListAPI, bucket, prefix string, u ids.Upload, before time.Time) (groups []Group, copied bool, err error) {
 	folder := u.Folder(prefix)
 	pages := s3.NewListObjectsV2Paginator(api, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &folder})
@@ -122,17 +122,17 @@ func Groups(ctx context.Context, api ListAPI, bucket, prefix string, u ids.Uploa
 	return groups, copied, nil
 }
 
-// Batch is a set of objects that have no record in common with any other of
-// their group.
+// Batch is a set of objects of a group that has no record in common with the
+// group's other objects.
 type Batch struct {
 	Keys []string
-	// Count is how many records there are, each counted once.
+	// Count is the number of different records.
 	Count int64
-	// Reasons counts them.
+	// Reasons is the number of different records by reason.
 	Reasons map[string]int64
 }
 
-// span is an object's first and last ID.
+// span is the range of the record IDs in an object.
 type span struct {
 	key         string
 	first, last string
@@ -140,7 +140,7 @@ type span struct {
 	reasons     map[string]int64
 }
 
-// Batches reads a group and divides it into batches.
+// Batches reads the objects of a group and divides them into batches.
 func (g Group) Batches(ctx context.Context, api s3source.API, bucket string) ([]Batch, error) {
 	var spans []span
 	for _, key := range g.Keys {
@@ -188,13 +188,13 @@ func (g Group) Batches(ctx context.Context, api s3source.API, bucket string) ([]
 	return batches, nil
 }
 
-// Each calls yield for each record of the batch, once.
+// Each calls yield once for each different record of the batch.
 func (b Batch) Each(ctx context.Context, api s3source.API, bucket string, yield func(Record) error) error {
-	type place struct {
+	type position struct {
 		entry   int
 		ordinal int64
 	}
-	seen := map[place]struct{}{}
+	seen := map[position]struct{}{}
 	for _, key := range b.Keys {
 		err := ReadObject(ctx, api, bucket, key, func(r Record) error {
 			if len(b.Keys) > 1 {
@@ -202,10 +202,10 @@ func (b Batch) Each(ctx context.Context, api s3source.API, bucket string, yield 
 				if err != nil {
 					return err
 				}
-				if _, twice := seen[place{entry, ordinal}]; twice {
+				if _, duplicate := seen[position{entry, ordinal}]; duplicate {
 					return nil
 				}
-				seen[place{entry, ordinal}] = struct{}{}
+				seen[position{entry, ordinal}] = struct{}{}
 			}
 			return yield(r)
 		})

@@ -1,5 +1,3 @@
-// Package quarantine keeps what cannot be loaded, whole, with the reason: as
-// gzipped NDJSON objects beside the parts. Each line is a Record.
 package quarantine
 
 import (
@@ -22,32 +20,32 @@ import (
 
 // Record is one line of a quarantine object.
 type Record struct {
-	// ID, Feed, Source, Version, Entry and Ordinal say where the record came
-	// from, as in a part.
+	// ID, Feed, Source, Version, Entry and Ordinal identify the record and where it
+	// came from, as in a part.
 	ID      string `json:"id"`
 	Feed    string `json:"feed"`
 	Source  string `json:"source"`
 	Version string `json:"version"`
 	Entry   string `json:"entry"`
 	Ordinal int64  `json:"ordinal"`
-	// Offset is where the record began in its decompressed entry, in bytes; -1 where it is not known.
+	// Offset is the position of the record in its decompressed entry, in bytes; -1 where it is unknown.
 	Offset int64 `json:"offset"`
-	// Stage is the function that refused the record: unpack or load.
+	// Stage is the function that rejected the record: unpack or load.
 	Stage string `json:"stage"`
-	// Reason is one word to count by, Detail a sentence to act on.
+	// Reason is a constant to count by, Detail a description for people.
 	Reason string `json:"reason"`
 	Detail string `json:"detail"`
-	// Rest says that the record stands for all of its entry from Offset on.
+	// Rest means that the record represents the rest of its entry, from Offset on.
 	Rest bool `json:"rest,omitempty"`
-	// Raw holds the bytes, as text or, where they are not UTF-8, in base64.
+	// Raw contains the original bytes, as text or, where they are not UTF-8, in base64.
 	Raw         string `json:"raw"`
 	RawEncoding string `json:"raw_encoding,omitempty"`
-	// Copy is the key of a copy of the whole source object in the landing
-	// bucket, where Raw is not all that was refused.
+	// Copy is the key of a copy of the whole source object in the landing bucket,
+	// where Raw does not contain everything that was rejected.
 	Copy string `json:"copy,omitempty"`
 }
 
-// SetRaw fills Raw and RawEncoding from the bytes as they came.
+// SetRaw sets Raw and RawEncoding from the original bytes.
 func (r *Record) SetRaw(raw []byte) {
 	if utf8.Valid(raw) {
 		r.Raw, r.RawEncoding = string(raw), ""
@@ -56,7 +54,7 @@ func (r *Record) SetRaw(raw []byte) {
 	r.Raw, r.RawEncoding = base64.StdEncoding.EncodeToString(raw), "base64"
 }
 
-// Bytes returns the raw bytes as they came.
+// Bytes returns the original bytes.
 func (r *Record) Bytes() ([]byte, error) {
 	if r.RawEncoding != "base64" {
 		return []byte(r.Raw), nil
@@ -68,13 +66,13 @@ func (r *Record) Bytes() ([]byte, error) {
 	return b, nil
 }
 
-// objectBytes is the compressed size at which an object is closed.
+// objectBytes is the compressed size at which an object is closed, in bytes.
 const objectBytes = 4 << 20
 
-// Writer writes one invocation's quarantine. Its objects are named by what is in
-// them, so that no invocation, repeated or beside another, writes over what
-// another has kept. The same record may then be in several objects: its ID
-// tells, and the ledger counts it once.
+// Writer writes the quarantine of one invocation. The keys of its objects contain
+// a hash of their content, so that no other invocation, be it a retry or concurrent,
+// overwrites them with different content. A record may then be in several
+// objects: it has the same ID in each, and the ledger counts it once.
 type Writer struct {
 	ctx     context.Context
 	api     s3source.API
@@ -87,7 +85,7 @@ type Writer struct {
 	count   int64
 	reasons map[string]int64
 	keys    []string
-	known   map[string]string // keys by the hash in them
+	known   map[string]string // keys of existing objects by the hash in them
 }
 
 // NewWriter returns a Writer of objects
@@ -98,19 +96,19 @@ func NewWriter(ctx context.Context, api s3source.API, bucket, prefix string, u i
 	}
 }
 
-// NewReplayWriter returns a Writer of what a replay of an upload, by its number,
-// refuses again of a group. What comes out as one of the objects that are there
-// stays that object.
-func NewReplayWriter(ctx context.Context, api s3source.API, bucket, prefix string, u ids.Upload, group string, replay int64, there []string) *Writer {
+// NewReplayWriter returns a Writer for what the replay with that number of an
+// upload rejects again of a group. Where an object would have the same content as
+// one of the existing keys, the existing one is kept instead.
+func NewReplayWriter(ctx context.Context, api s3source.API, bucket, prefix string, u ids.Upload, group string, replay int64, existing []string) *Writer {
 	w := NewWriter(ctx, api, bucket, prefix, u, group+fmt.Sprintf(replayMark, replay))
 	w.known = map[string]string{}
-	for _, key := range there {
+	for _, key := range existing {
 		w.known[hashOf(key)] = key
 	}
 	return w
 }
 
-// CopyKey is the key of the copy of an upload's source object.
+// CopyKey returns the key of the copy of an upload's source object.
 func CopyKey(prefix string, u ids.Upload) string { return u.Folder(prefix) + "source" }
 
 // Add puts one record in quarantine.
@@ -155,7 +153,7 @@ func (w *Writer) put() error {
 	return nil
 }
 
-// Close writes what is left and returns how many records there are, in all and by reason.
+// Close writes the last object and returns the number of records added, in total and by reason.
 func (w *Writer) Close() (count int64, reasons map[string]int64, err error) {
 	if w.gz != nil {
 		err = w.put()
@@ -163,18 +161,18 @@ func (w *Writer) Close() (count int64, reasons map[string]int64, err error) {
 	return w.count, w.reasons, err
 }
 
-// Keys are those of the objects that hold what was added.
+// Keys returns the keys of the objects that contain the records added.
 func (w *Writer) Keys() []string { return w.keys }
 
-// ErrNotQuarantine means that an object is not one of quarantine's.
+// ErrNotQuarantine means that an object is not a quarantine object.
 var ErrNotQuarantine = errors.New("not a quarantine object")
 
-// Read calls yield for each record of a quarantine object's bytes.
+// Read calls yield for each record in the bytes of a quarantine object.
 func Read(object []byte, yield func(Record) error) error {
 	return ReadFrom(bytes.NewReader(object), yield)
 }
 
-// ReadFrom is Read of an object's body.
+// ReadFrom is like Read, for the body of an object.
 func ReadFrom(body io.Reader, yield func(Record) error) error {
 	gz, err := gzip.NewReader(body)
 	if err != nil {

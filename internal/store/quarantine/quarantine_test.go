@@ -12,7 +12,7 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-func TestRecordsComeBackAsTheyWent(t *testing.T) {
+func TestRecordsAreReadAsWritten(t *testing.T) {
 	s3 := &fake.S3{}
 	u := ids.New(ids.Upload{Feed: "orders", Bucket: "b", Key: "k", ETag: "e", Time: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)})
 	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", u, "unpack")
@@ -46,7 +46,7 @@ func TestRecordsComeBackAsTheyWent(t *testing.T) {
 	}
 }
 
-func TestAnEmptyQuarantineWritesNothing(t *testing.T) {
+func TestEmptyWriterPutsNoObject(t *testing.T) {
 	s3 := &fake.S3{}
 	w := quarantine.NewWriter(t.Context(), s3, "landing", "quarantine/", ids.Upload{}, "unpack")
 	if n, _, err := w.Close(); n != 0 || err != nil || len(s3.Keys("landing", "")) != 0 {
@@ -54,7 +54,7 @@ func TestAnEmptyQuarantineWritesNothing(t *testing.T) {
 	}
 }
 
-func TestReadRefusesOtherObjects(t *testing.T) {
+func TestReadErrors(t *testing.T) {
 	if err := quarantine.Read([]byte("hello"), func(quarantine.Record) error { return nil }); !errors.Is(err, quarantine.ErrNotQuarantine) {
 		t.Errorf("error %v", err)
 	}

@@ -8,15 +8,15 @@ import (
 	"testing/iotest"
 )
 
-func TestChunksReadAsTheyWereWritten(t *testing.T) {
+func TestBufferReadsWhatWasWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var from store
+	var pool chunkPool
 	for _, size := range []int{0, 1, chunkBytes - 1, chunkBytes, chunkBytes + 1, 3*chunkBytes + 17} {
 		want := make([]byte, size)
 		for i := range want {
 			want[i] = byte(random.Uint32())
 		}
-		c := chunks{from: &from}
+		c := partBuffer{pool: &pool}
 		for rest := want; len(rest) > 0; {
 			n := min(len(rest), 1+random.IntN(chunkBytes*2))
 			if written, err := c.Write(rest[:n]); written != n || err != nil {
@@ -27,12 +27,12 @@ func TestChunksReadAsTheyWereWritten(t *testing.T) {
 		if c.total != int64(size) {
 			t.Errorf("%d bytes of %d", c.total, size)
 		}
-		for range 2 { // a second reader begins at the start
+		for range 2 { // each reader begins at the start
 			if err := iotest.TestReader(c.reader(), want); size < chunkBytes && err != nil {
 				t.Error(err)
 			}
 			if got, err := io.ReadAll(c.reader()); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("size %d: %d bytes came back, or others, error %v", size, len(got), err)
+				t.Errorf("size %d: %d bytes were read, or different ones, error %v", size, len(got), err)
 			}
 		}
 		rest := c.reader()
@@ -41,22 +41,22 @@ func TestChunksReadAsTheyWereWritten(t *testing.T) {
 		}
 		var copied bytes.Buffer
 		if n, err := io.Copy(&copied, rest); n != int64(size-size/2) || err != nil || !bytes.Equal(copied.Bytes(), want[size/2:]) {
-			t.Errorf("size %d: %d bytes were copied from the middle on, or others, error %v", size, n, err)
+			t.Errorf("size %d: %d bytes were copied from the middle on, or different ones, error %v", size, n, err)
 		}
 		end, err := c.reader().Seek(0, io.SeekEnd)
 		if end != int64(size) || err != nil {
 			t.Errorf("Seek to the end = %d, %v", end, err)
 		}
 		if _, err := c.reader().Seek(-1, io.SeekStart); err == nil {
-			t.Error("a seek before the start is no error")
+			t.Error("a seek before the start does not fail")
 		}
 		used := len(c.list)
 		c.release()
-		if c.total != 0 || len(from.free) < used {
-			t.Errorf("after release: %d bytes, %d of %d chunks free", c.total, len(from.free), used)
+		if c.total != 0 || len(pool.free) < used {
+			t.Errorf("after release: %d bytes, %d of %d chunks free", c.total, len(pool.free), used)
 		}
 	}
-	if len(from.free) != 4 {
-		t.Errorf("%d chunks were made, 4 are enough", len(from.free))
+	if len(pool.free) != 4 {
+		t.Errorf("%d chunks were allocated, 4 are enough", len(pool.free))
 	}
 }
