@@ -99,7 +99,7 @@ func TestStoreForSnowflake(t *testing.T) {
 		return toSnowflake("orders", from, load)
 	}
 	const stack = "stack Feed-orders: "
-	noChanges := `feed "orders": Snowflake.From: FromTable needs a store that writes its changes down: set StoreProps.Changes, or StoreNames.Changes for an imported one that has it`
+	noChanges := `feed "orders": Snowflake.From: FromTable needs a store that exports its changes: set StoreProps.Changes, or StoreNames.Changes for an imported one that has it`
 	noSubscribers := `feed "orders": Snowflake.Load: continuous needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers`
 
 	changes := feed(constructs.FromTable(), constructs.Continuous())

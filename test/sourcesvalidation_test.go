@@ -72,13 +72,13 @@ func TestValidateSources(t *testing.T) {
 			feed + `Source: AssumeRole: external ID "x" is not 2 to 1224 letters, digits and +=,.@:/-_`,
 		}},
 		{"role and key", external(time.Hour, constructs.AssumeRole(theirRole, ""), constructs.WithKey(theirKey)), []string{
-			feed + `Source: WithKey and AssumeRole exclude each other: it is the role that decrypts, and its owner who lets it`,
+			feed + `Source: WithKey and AssumeRole exclude each other: the role decrypts, and its owner allows it to`,
 		}},
 		{"two of the feed's own", sources(constructs.NewBucket(constructs.WithPrefix("a/")), constructs.NewBucket(constructs.WithPrefix("b/"))), []string{
 			feed + `Source[1]: is the second NewBucket, and a feed makes one: give both kinds of files to it, each under a prefix of its own`,
 		}},
 		{"one inside another", sources(constructs.ExistingBucket("theirs", constructs.WithPrefix("in/")), constructs.ExternalBucket("theirs", time.Hour, constructs.WithPrefix("in/a/"))), []string{
-			feed + `Source[1]: takes objects that Source[0] takes too: bucket "theirs", prefixes "in/a/" and "in/": leave one out, or tell them apart by prefix or suffix`,
+			feed + `Source[1]: takes objects that Source[0] takes too: bucket "theirs", prefixes "in/a/" and "in/": leave one out, or separate them by prefix or suffix`,
 		}},
 		{"the second is wrong", sources(constructs.NewBucket(), constructs.ExistingBucket("T", constructs.WithSuffixes(".csv", ".csv"))), []string{
 			feed + `Source[1].Suffixes: ".csv" ends with ".csv": S3 refuses overlapping filters, keep the shorter`,
@@ -88,7 +88,7 @@ func TestValidateSources(t *testing.T) {
 			feed + `Snowflake.From: FromFiles reads one source, and the feed has 2: use FromParts(), which has the records of all`,
 		}},
 		{"files nobody tells of", files(constructs.ExternalBucket("theirs", time.Hour), constructs.Continuous()), []string{
-			feed + `Snowflake.Load: continuous needs to be told of each file, and nobody tells of those of an ExternalBucket: use Bulk, or FromParts()`,
+			feed + `Snowflake.Load: continuous needs a notification of each file, and an ExternalBucket has none: use Bulk, or FromParts()`,
 		}},
 		{"files somebody pays for", files(constructs.ExternalBucket("theirs", time.Hour, constructs.RequesterPays()), bulk), []string{
 			feed + `Snowflake.From: FromFiles has Snowflake read the bucket, which does not agree to pay as RequesterPays wants it: use FromParts()`,
@@ -134,11 +134,11 @@ func TestLandingBucketIsNoSource(t *testing.T) {
 	props := minimal("orders")
 	props.Store, props.Source = store, constructs.ExistingBucket("landing", constructs.WithPrefix("landing/"))
 	requireLines(t, props.Validate(), []string{
-		`feed "orders": Source: "landing" is the landing bucket: its parts would be unpacked again and again; name the bucket that the files arrive in`,
+		`feed "orders": Source: "landing" is the landing bucket: its parts would be unpacked in an endless loop; name the bucket that the files arrive in`,
 	})
 	props.Source = constructs.ExistingBucket(*store.Topic.TopicArn() + "${Token[x.1]}")
 	requireLines(t, props.Validate(), []string{
-		`feed "orders": Source: the bucket of ExistingBucket is known at deployment only, and the rule, the functions and their rights need its name: give the name itself`,
+		`feed "orders": Source: the bucket of ExistingBucket is known at deployment only, and the rule, the functions and their policies need its name: give the name itself`,
 	})
 }
 
@@ -166,7 +166,7 @@ func TestFeedsAgainstEachOther(t *testing.T) {
 		want  []string
 	}{
 		{"objects of two feeds", []constructs.FeedStack{on("orders", in), on("returns", inside)}, []string{
-			`stack Feed-returns: feed "returns": Source: takes objects of bucket "theirs" below "in/a/" that feed "orders" takes too, below "in/": tell them apart by prefix or suffix, or say Shared() if both are to have them`,
+			`stack Feed-returns: feed "returns": Source: takes objects of bucket "theirs" below "in/a/" that feed "orders" takes too, below "in/": separate them by prefix or suffix, or give both Shared() if both are to have them`,
 		}},
 		{"two pipes over one path", []constructs.FeedStack{piped("orders", in), piped("returns", shared)}, []string{
 			`stack Feed-returns: feed "returns": Snowflake.From: FromFiles with Continuous makes a pipe over s3://theirs/in/, and feed "orders" has one over s3://theirs/in/: give one of the two FromParts()`,
@@ -231,7 +231,7 @@ func TestWarnings(t *testing.T) {
 		}},
 		{"queues reserve nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(queued)), nil},
 		{"EventBridge of an existing bucket", constructs.Warnings(constructs.StoreProps{}, feedStack(existing)), []string{
-			"stack Feed-returns: feed \"returns\": Source: nothing arrives from bucket \"theirs\" unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor returns` tells",
+			"stack Feed-returns: feed \"returns\": Source: nothing arrives from bucket \"theirs\" unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor returns` does",
 		}},
 		{"rules", constructs.Warnings(constructs.StoreProps{}, many...), []string{
 			`Source: the feeds have 310 rules of EventBridge in all. An account's default bus has 300 unless that was raised: have it raised before you deploy, or put more of the sources under one prefix`,
