@@ -11,13 +11,13 @@ import (
 	"example.com/ingestion/internal/sqltext"
 )
 
-// bind is a value for a question mark, in the driver's text form.
+// bind is the value of a bind variable, in the driver's text format.
 type bind struct {
 	Type  string          `json:"type"`
 	Value json.RawMessage `json:"value"`
 }
 
-// bindAll writes values in place of the question marks.
+// bindAll replaces the question marks by the values of bind variables.
 func bindAll(sql string, binds map[string]bind) (string, error) {
 	if len(binds) == 0 {
 		return sql, nil
@@ -49,14 +49,14 @@ func bindAll(sql string, binds map[string]bind) (string, error) {
 	return b.String(), nil
 }
 
-// literal is the value as a constant of Snowflake's.
+// literal returns the value as a constant of Snowflake.
 func (v bind) literal() (string, error) {
 	if len(v.Value) == 0 || string(v.Value) == "null" {
 		return "NULL", nil
 	}
 	var text string
 	if err := json.Unmarshal(v.Value, &text); err != nil {
-		return "", errUnsupported("binding of arrays")
+		return "", errUnsupported("arrays as bind variables")
 	}
 	switch v.Type {
 	case "TEXT":
@@ -79,13 +79,13 @@ func (v bind) literal() (string, error) {
 		}
 		return escape(t.Format("2006-01-02 15:04:05.000000Z")) + "::TIMESTAMP_LTZ", err
 	}
-	return "", errUnsupported("binding of type " + v.Type)
+	return "", errUnsupported("bind variables of type " + v.Type)
 }
 
 func fraction(text string, unit time.Duration) (time.Time, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("binding %q: %w", text, err)
+		return time.Time{}, fmt.Errorf("bind variable %q: %w", text, err)
 	}
 	if unit == time.Millisecond {
 		return time.UnixMilli(n).UTC(), nil
@@ -93,7 +93,8 @@ func fraction(text string, unit time.Duration) (time.Time, error) {
 	return time.Unix(0, n).UTC(), nil
 }
 
-// escape makes a constant for Snowflake, where a backslash escapes.
+// escape returns text as a constant of Snowflake, where a backslash is an escape
+// character.
 func escape(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
 }

@@ -8,7 +8,7 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// The kinds of objects.
+// Kinds of objects, and predefined names.
 const (
 	kindAccount     = "ACCOUNT"
 	kindDatabase    = sqlparser.KindDatabase
@@ -29,7 +29,7 @@ const (
 	defaultSchema = "PUBLIC"
 )
 
-// object is an entry of the catalog. The fields behind detail belong to its kind.
+// object is an entry of the catalog. detail has the fields of its kind.
 type object struct {
 	kind                   string
 	database, schema, name string
@@ -39,7 +39,7 @@ type object struct {
 	detail                 any
 }
 
-// class is the namespace of a kind: tables and views share one.
+// class returns the namespace of a kind: tables and views share one.
 func class(kind string) string {
 	switch kind {
 	case kindExternal, kindView, kindStream:
@@ -62,14 +62,14 @@ func (o *object) key() string {
 	return objectKey(o.kind, o.database, o.schema, o.name)
 }
 
-// label is how messages name it.
+// label returns the name in messages.
 func (o *object) label() string { return strings.Join(o.parts(), ".") }
 
 func (o *object) parts() []string {
 	return slices.DeleteFunc([]string{o.database, o.schema, o.name}, func(s string) bool { return s == "" })
 }
 
-// sql is the quoted name, for DuckDB.
+// sql returns the quoted name, for DuckDB.
 func (o *object) sql() string { return quoteAll(o.parts()...) }
 
 // catalog has all objects and roles.
@@ -95,7 +95,7 @@ func (c *catalog) put(o *object) {
 	c.objects[o.key()] = o
 }
 
-// each yields the objects that keep holds of, in the order of their names.
+// each returns the objects for which keep returns true, sorted by name.
 func (c *catalog) each(keep func(*object) bool) []*object {
 	var out []*object
 	for _, o := range c.objects {
@@ -107,33 +107,34 @@ func (c *catalog) each(keep func(*object) bool) []*object {
 	return out
 }
 
-// in lists the objects of kinds inside a schema.
+// in returns the objects of some kinds in a schema.
 func (c *catalog) in(database, schema string, kinds ...string) []*object {
 	return c.each(func(o *object) bool {
 		return o.database == database && o.schema == schema && slices.Contains(kinds, o.kind)
 	})
 }
 
-// reach is a role and all that were granted to it.
-func (c *catalog) reach(role string) map[string]bool {
+// inheritedRoles returns a role and all roles that were granted to it.
+func (c *catalog) inheritedRoles(role string) map[string]bool {
 	out := map[string]bool{publicRole: true}
-	var walk func(string)
-	walk = func(r string) {
+	var visit func(string)
+	visit = func(r string) {
 		if out[r] && r != publicRole {
 			return
 		}
 		out[r] = true
 		for granted := range c.roles[r] {
-			walk(granted)
+			visit(granted)
 		}
 	}
-	walk(role)
+	visit(role)
 	return out
 }
 
-// allowed tells whether role holds one of the privileges on o, or any with none named.
+// allowed reports whether a role has one of the privileges on o. Without privileges
+// it reports whether the role has any.
 func (c *catalog) allowed(role string, o *object, privileges ...string) bool {
-	for r := range c.reach(role) {
+	for r := range c.inheritedRoles(role) {
 		if r == adminRole || o.owner == r {
 			return true
 		}
@@ -148,20 +149,20 @@ func (c *catalog) allowed(role string, o *object, privileges ...string) bool {
 	return false
 }
 
-// assumes tells whether somebody with these roles may act as role.
-func (c *catalog) assumes(roles []string, role string) bool {
+// canUse reports whether a user with these roles may use the role.
+func (c *catalog) canUse(roles []string, role string) bool {
 	if c.roles[role] == nil {
 		return false
 	}
 	return role == publicRole || slices.ContainsFunc(roles, func(r string) bool {
-		return r == adminRole || c.reach(r)[role]
+		return r == adminRole || c.inheritedRoles(r)[role]
 	})
 }
 
-func (e *engine) mayAssume(roles []string, role string) bool {
+func (e *engine) mayUse(roles []string, role string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.catalog.assumes(roles, role)
+	return e.catalog.canUse(roles, role)
 }
 
 func (e *engine) addRole(role string) {

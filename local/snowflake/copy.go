@@ -14,13 +14,13 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// copyPlan is a COPY INTO that was read and whose names were found.
+// copyPlan is a parsed COPY INTO with the objects that it names.
 type copyPlan struct {
 	text    string
 	target  *object
 	table   *table
 	columns []string
-	selects []*sqlparser.Parser // expressions over a file's columns; empty: by place or name
+	selects []*sqlparser.Parser // expressions over a file's columns; empty: by position or name
 	stage   *object
 	path    string
 	format  fileformat.Format
@@ -34,8 +34,8 @@ type copyPlan struct {
 
 type includeColumn struct{ column, metadata string }
 
-// plan reads a COPY INTO. onError is what holds without ON_ERROR.
-func (st *statement) plan(onError string) (*copyPlan, error) {
+// planCopy reads a COPY INTO. onError is the default of ON_ERROR.
+func (st *statement) planCopy(onError string) (*copyPlan, error) {
 	c := &copyPlan{text: st.Rest()}
 	if st.At(2).Is("@") {
 		return nil, errUnsupported("COPY INTO a stage")
@@ -109,7 +109,7 @@ func (c *copyPlan) setOptions(st *statement, options sqlparser.Options, onError 
 	return c.check(st)
 }
 
-// check finds what is wrong with the expressions before any file is read.
+// check checks the expressions before a file is read.
 func (c *copyPlan) check(st *statement) error {
 	if len(c.columns) == 0 {
 		for _, column := range c.table.columns {
@@ -136,7 +136,7 @@ func compilePattern(text string) (*regexp.Regexp, error) {
 	return pattern, nil
 }
 
-// expressions are DuckDB's for the selected ones.
+// expressions returns the selected expressions in DuckDB's SQL.
 func (c *copyPlan) expressions(ctx context.Context, st *statement) ([]string, error) {
 	var out []string
 	for _, one := range c.selects {
@@ -151,17 +151,17 @@ func (c *copyPlan) expressions(ctx context.Context, st *statement) ([]string, er
 	return out, nil
 }
 
-// wants tells whether a key below the stage is one to load.
-func (c *copyPlan) wants(key string) bool {
+// matches reports whether a key in the stage matches PATTERN or FILES.
+func (c *copyPlan) matches(key string) bool {
 	if c.pattern != nil && !c.pattern.MatchString(key) {
 		return false
 	}
 	return len(c.files) == 0 || slices.ContainsFunc(c.files, func(name string) bool { return strings.HasSuffix("/"+key, "/"+name) })
 }
 
-// copyInto runs a COPY INTO of its own, outside a pipe.
+// copyInto runs a COPY INTO that is not part of a pipe.
 func (st *statement) copyInto(ctx context.Context) (*result, error) {
-	c, err := st.plan("ABORT_STATEMENT")
+	c, err := st.planCopy("ABORT_STATEMENT")
 	if err != nil {
 		return nil, err
 	}
@@ -174,13 +174,13 @@ func (st *statement) copyInto(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	var found []awsaccess.Object
-	for o, err := range reader.List(ctx, d.folder(c.path)) {
+	for o, err := range reader.List(ctx, d.pathURL(c.path)) {
 		if err != nil {
 			return nil, err
 		}
-		before := c.table.loaded[o.Bucket+"/"+o.Key]
-		known := before != nil && before.etag == o.ETag && before.status == statusLoaded
-		if c.wants(o.Key) && (c.force || !known) {
+		earlier := c.table.loaded[o.Bucket+"/"+o.Key]
+		known := earlier != nil && earlier.etag == o.ETag && earlier.status == statusLoaded
+		if c.matches(o.Key) && (c.force || !known) {
 			found = append(found, o)
 		}
 	}
@@ -226,7 +226,7 @@ func (f *fileLoad) addTo(r *result) {
 	r.add(row...)
 }
 
-// undo takes back what an aborted COPY has loaded, and says why it aborted.
+// undo deletes the rows that an aborted COPY has loaded, and returns its error.
 func (st *statement) undo(ctx context.Context, c *copyPlan, loads []*fileLoad, failed *fileLoad) error {
 	for i := len(loads) - 1; i >= 0; i-- {
 		f := loads[i]
@@ -235,12 +235,12 @@ func (st *statement) undo(ctx context.Context, c *copyPlan, loads []*fileLoad, f
 			return err
 		}
 	}
-	if known := cloudError(failed.err); known != nil {
+	if known := awsError(failed.err); known != nil {
 		return known
 	}
 	return errorf("100038", "22000", "%s\n  File '%s', line %d\n  If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.",
 		failed.message(), failed.url, failed.line)
 }
 
-// scanTime is METADATA$START_SCAN_TIME.
+// scanTime returns METADATA$START_SCAN_TIME.
 func scanTime() time.Time { return time.Now().UTC() }

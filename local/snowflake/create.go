@@ -9,18 +9,18 @@ import (
 	"example.com/ingestion/internal/sqltext"
 )
 
-// maker prepares an object from the rest of its CREATE statement and gives back
-// what makes it. With CREATE OR ALTER, existing is what is there already.
-type maker func(st *statement, ctx context.Context, o, existing *object) (apply func() error, err error)
+// creator reads the remainder of a CREATE statement into o and returns the function
+// that creates it. With CREATE OR ALTER, existing is the existing object.
+type creator func(st *statement, ctx context.Context, o, existing *object) (apply func() error, err error)
 
-var makers map[string]maker
+var creators map[string]creator
 
 func init() {
-	makers = map[string]maker{
-		kindDatabase: makeDatabase, kindSchema: makeSchema, kindWarehouse: makeWarehouse,
-		kindIntegration: makeIntegration, kindFormat: makeFormat, kindStage: makeStage,
-		kindTable: makeTable, kindView: makeView, kindExternal: makeExternal,
-		kindPipe: makePipe, kindTask: makeTask, kindStream: makeStream,
+	creators = map[string]creator{
+		kindDatabase: createDatabase, kindSchema: createSchema, kindWarehouse: createWarehouse,
+		kindIntegration: createIntegration, kindFormat: createFormat, kindStage: createStage,
+		kindTable: createTable, kindView: createView, kindExternal: createExternal,
+		kindPipe: createPipe, kindTask: createTask, kindStream: createStream,
 	}
 }
 
@@ -46,7 +46,7 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, existing, err := st.fresh(kind, parts)
+	o, existing, err := st.newObject(kind, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 	if replace {
 		existing = nil
 	}
-	apply, err := makers[kind](st, ctx, o, existing)
+	apply, err := creators[kind](st, ctx, o, existing)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 		if slices.ContainsFunc(st.Tokens, func(t sqltext.Token) bool { return t.Is("GRANTS") }) {
 			o.grants = before.grants
 		}
-		if err := st.discard(ctx, before); err != nil {
+		if err := st.remove(ctx, before); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ func (st *statement) create(ctx context.Context) (*result, error) {
 	return done(fmt.Sprintf("%s %s successfully created.", title(kind), o.name)), nil
 }
 
-func makeDatabase(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createDatabase(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func makeDatabase(st *statement, ctx context.Context, o, _ *object) (func() erro
 	}, st.ExpectEnd()
 }
 
-func makeSchema(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createSchema(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func makeSchema(st *statement, ctx context.Context, o, _ *object) (func() error,
 	}, st.ExpectEnd()
 }
 
-func makeWarehouse(st *statement, _ context.Context, o, _ *object) (func() error, error) {
+func createWarehouse(st *statement, _ context.Context, o, _ *object) (func() error, error) {
 	st.Accept("WITH")
 	options, err := st.Options()
 	if err != nil {

@@ -37,7 +37,7 @@ func (st *statement) desc(ctx context.Context) (*result, error) {
 	case kindTable, kindView, kindExternal:
 		return st.describeColumns(ctx, o)
 	}
-	// A pipe, a task or a stream: its row of SHOW.
+	// For a pipe, a task or a stream DESC returns the row of SHOW.
 	r := textResult(showColumns[kind]...)
 	row := make([]*string, len(r.columns))
 	for i, column := range showColumns[kind] {

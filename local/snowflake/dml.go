@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// dmlKinds has for each statement its type and the columns of its answer.
+// dmlKinds has the type, privilege and result columns of each statement.
 var dmlKinds = map[string]struct {
 	statement int64
 	privilege string
@@ -17,7 +17,7 @@ var dmlKinds = map[string]struct {
 	"MERGE":  {typeMerge, "UPDATE", []string{"number of rows merged"}},
 }
 
-// dml runs INSERT, UPDATE, DELETE and MERGE as far as DuckDB takes them.
+// dml runs INSERT, UPDATE, DELETE and MERGE as far as DuckDB supports them.
 func (st *statement) dml(ctx context.Context) (*result, error) {
 	kind := dmlKinds[st.Peek().Value]
 	t := st.translator(ctx, st.Parser)
@@ -26,7 +26,7 @@ func (st *statement) dml(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	if len(t.uses) == 0 {
-		return nil, errSyntax("the statement names no table.")
+		return nil, errSyntax("the statement has no table.")
 	}
 	target := t.uses[0]
 	if target.kind != kindTable {
@@ -50,7 +50,7 @@ func (st *statement) dml(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	for _, o := range t.uses[1:] {
-		if o.kind == kindStream { // read by DML: the next reader begins behind
+		if o.kind == kindStream { // DML advances the stream
 			if err := st.advance(ctx, st.session.conn, o); err != nil {
 				return nil, err
 			}
@@ -59,7 +59,7 @@ func (st *statement) dml(ctx context.Context) (*result, error) {
 	return changed(kind.statement, kind.columns, n), nil
 }
 
-// truncate empties a table. Its load history goes too, as in Snowflake.
+// truncate deletes the rows and the load history of a table.
 func (st *statement) truncate(ctx context.Context) (*result, error) {
 	st.Next()
 	st.Accept("TABLE")

@@ -40,22 +40,22 @@ func (st *statement) drop(ctx context.Context) (*result, error) {
 	if st.describe {
 		return textResult("status"), nil
 	}
-	if err := st.discard(ctx, o); err != nil {
+	if err := st.remove(ctx, o); err != nil {
 		return nil, err
 	}
 	return done(fmt.Sprintf("%s successfully dropped.", o.name)), nil
 }
 
-// discard removes an object, and what is inside it.
-func (e *engine) discard(ctx context.Context, o *object) error {
+// remove removes an object, and the objects in it.
+func (e *engine) remove(ctx context.Context, o *object) error {
 	var statements []string
 	switch o.kind {
 	case kindDatabase:
 		statements = []string{"DETACH " + quote(o.name)}
-		e.forget(func(other *object) bool { return other.database == o.name })
+		e.removeAll(func(other *object) bool { return other.database == o.name })
 	case kindSchema:
 		statements = []string{"DROP SCHEMA " + quoteAll(o.database, o.name) + " CASCADE"}
-		e.forget(func(other *object) bool { return other.database == o.database && other.schema == o.name })
+		e.removeAll(func(other *object) bool { return other.database == o.database && other.schema == o.name })
 	case kindTable:
 		statements = []string{"DROP TABLE " + o.sql()}
 	case kindView, kindStream:
@@ -71,8 +71,8 @@ func (e *engine) discard(ctx context.Context, o *object) error {
 	return e.exec(ctx, e.conn, statements...)
 }
 
-func (e *engine) forget(gone func(*object) bool) {
-	for _, o := range e.catalog.each(gone) {
+func (e *engine) removeAll(match func(*object) bool) {
+	for _, o := range e.catalog.each(match) {
 		delete(e.catalog.objects, o.key())
 	}
 }

@@ -16,11 +16,11 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// version is what CURRENT_VERSION() says. The major number is Snowflake's.
+// version is the result of CURRENT_VERSION(). The major number is that of Snowflake.
 const version = "10.0.0-local"
 
-// engine runs statements. One mutex guards the catalog and DuckDB: the local
-// Snowflake is right rather than fast.
+// engine runs statements. One mutex protects the catalog and DuckDB, so that
+// statements run one after another.
 type engine struct {
 	options Options
 	storage storage
@@ -28,7 +28,7 @@ type engine struct {
 
 	mu       sync.Mutex
 	catalog  *catalog
-	conn     *sql.Conn // for what no session asked for
+	conn     *sql.Conn // for statements without a session
 	sessions int64
 	scratch  int64          // numbers temporary tables
 	runs     sync.WaitGroup // tasks
@@ -49,7 +49,7 @@ func newEngine(ctx context.Context, options Options) (*engine, error) {
 	if err := e.prepareDatabase(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	e.storage = newStorage(options, e.announced)
+	e.storage = newStorage(options, e.handleEvents)
 	return e, nil
 }
 
@@ -71,14 +71,14 @@ func (e *engine) run(ctx context.Context, s *session, sql string) (*result, erro
 	return e.execute(ctx, s, sql, false)
 }
 
-// describe tells the columns of a statement's result without executing it.
+// describe returns the columns of a statement's result without executing it.
 func (e *engine) describe(ctx context.Context, s *session, sql string) (*result, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.execute(ctx, s, sql, true)
 }
 
-// statement is one that is being executed.
+// statement is a statement that is being executed.
 type statement struct {
 	*engine
 	*sqlparser.Parser
@@ -89,10 +89,10 @@ type statement struct {
 
 type handler func(*statement, context.Context) (*result, error)
 
-// handlers by first word. Each finds the parser behind that word.
+// handlers has the handler for each keyword with which a statement may start.
 var handlers map[string]handler
 
-func init() { // not a literal: tasks run statements themselves
+func init() { // a literal would be an initialization cycle, because tasks run statements
 	handlers = map[string]handler{
 		"SELECT": (*statement).query, "WITH": (*statement).query,
 		"INSERT": (*statement).dml, "UPDATE": (*statement).dml, "DELETE": (*statement).dml, "MERGE": (*statement).dml,
@@ -107,7 +107,7 @@ func init() { // not a literal: tasks run statements themselves
 	}
 }
 
-// execute needs the engine's mutex.
+// execute runs or describes one statement. The caller holds the mutex.
 func (e *engine) execute(ctx context.Context, s *session, text string, describe bool) (*result, error) {
 	p, err := sqlparser.New(text)
 	if err != nil {
@@ -134,12 +134,12 @@ func (e *engine) execute(ctx context.Context, s *session, text string, describe 
 	st := &statement{engine: e, Parser: p, session: s, sql: text, describe: describe}
 	r, err := handle(st, ctx)
 	if err != nil {
-		return nil, e.explain(err)
+		return nil, e.snowflakeError(err)
 	}
 	return r, nil
 }
 
-// exec runs DuckDB's SQL where nothing comes back.
+// exec runs statements of DuckDB without a result.
 func (e *engine) exec(ctx context.Context, conn *sql.Conn, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
@@ -149,14 +149,14 @@ func (e *engine) exec(ctx context.Context, conn *sql.Conn, statements ...string)
 	return nil
 }
 
-// explain gives DuckDB's errors the numbers of Snowflake's.
-func (e *engine) explain(err error) error {
+// snowflakeError converts an error of DuckDB to the corresponding error of Snowflake.
+func (e *engine) snowflakeError(err error) error {
 	var known *sqlError
 	var syntax *sqlparser.Error
 	if errors.As(err, &known) || errors.As(err, &syntax) {
 		return err
 	}
-	if converted := cloudError(err); converted != nil {
+	if converted := awsError(err); converted != nil {
 		return converted
 	}
 	text := err.Error()

@@ -7,8 +7,8 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// sqlError is an error as Snowflake reports it: a number of six digits, the
-// SQLSTATE, and a message.
+// sqlError is an error in Snowflake's format: a number of six digits, the SQLSTATE
+// and a message.
 type sqlError struct {
 	code    string
 	state   string
@@ -21,8 +21,8 @@ func errorf(code, state, format string, args ...any) error {
 	return &sqlError{code: code, state: state, message: fmt.Sprintf(format, args...)}
 }
 
-// asSQLError gives any error the form of Snowflake. What it has no number for
-// is an internal error, as there.
+// asSQLError converts an error to Snowflake's format. Unknown errors become
+// internal errors.
 func asSQLError(err error) *sqlError {
 	var known *sqlError
 	if errors.As(err, &known) {
@@ -39,7 +39,8 @@ func errSyntax(format string, args ...any) error {
 	return errorf("001003", "42000", "SQL compilation error:\n"+format, args...)
 }
 
-// errUnknown names what does not exist or may not be seen: Snowflake does not tell which.
+// errUnknown is the error for an object that does not exist or that the role is not
+// authorized to see: Snowflake does not distinguish the two.
 func errUnknown(kind, name string) error {
 	state := "02000"
 	switch kind {
@@ -58,7 +59,7 @@ func errDenied(kind, name string) error {
 }
 
 func errUnsupported(what string) error {
-	return errorf("000002", "0A000", "Unsupported feature '%s': the local Snowflake does not know it.", what)
+	return errorf("000002", "0A000", "Unsupported feature '%s': the local Snowflake does not support it.", what)
 }
 
 func errInvalid(format string, args ...any) error {

@@ -10,9 +10,9 @@ import (
 	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
-// announced takes what a topic told, and returns when every pipe and external
-// table that wants it has it.
-func (e *engine) announced(ctx context.Context, topicARN string, events []awsaccess.Event) error {
+// handleEvents passes the events of a topic to the pipes and external tables that
+// are subscribed to it, and returns when they have processed them.
+func (e *engine) handleEvents(ctx context.Context, topicARN string, events []awsaccess.Event) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, o := range e.catalog.each(func(o *object) bool { return o.kind == kindPipe || o.kind == kindExternal }) {
@@ -20,24 +20,24 @@ func (e *engine) announced(ctx context.Context, topicARN string, events []awsacc
 		switch d := o.detail.(type) {
 		case *pipe:
 			if d.topic == topicARN {
-				d.take(events)
+				d.enqueue(events)
 				e.ingest(ctx, o)
 			}
 		case *external:
 			if d.topic == topicARN {
 				d.pending = append(d.pending, events...)
-				err = e.follow(ctx, o)
+				err = e.applyEvents(ctx, o)
 			}
 		}
 		if err != nil {
-			e.log("external table %s: %v", o.label(), e.explain(err))
+			e.log("external table %s: %v", o.label(), e.snowflakeError(err))
 		}
 	}
 	return ctx.Err()
 }
 
-// take queues the events for files below the pipe's stage.
-func (d *pipe) take(events []awsaccess.Event) {
+// enqueue adds the events for files in the pipe's stage to its pending events.
+func (d *pipe) enqueue(events []awsaccess.Event) {
 	s := d.stage.detail.(*stage)
 	for _, event := range events {
 		d.received = time.Now()
@@ -49,14 +49,14 @@ func (d *pipe) take(events []awsaccess.Event) {
 	}
 }
 
-// covers tells whether an object is in the stage's folder.
+// covers reports whether an object is in the stage.
 func (d *stage) covers(bucket, key string) bool {
-	place, err := awsaccess.ParseLocation(d.url)
-	return err == nil && place.Bucket == bucket && strings.HasPrefix(key, place.Prefix)
+	location, err := awsaccess.ParseLocation(d.url)
+	return err == nil && location.Bucket == bucket && strings.HasPrefix(key, location.Prefix)
 }
 
-// background tries anew what a stage refused, and starts tasks on their
-// schedules, until ctx ends.
+// background retries pending events and starts tasks on their schedules, until ctx
+// ends.
 func (e *engine) background(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -66,48 +66,48 @@ func (e *engine) background(ctx context.Context, every time.Duration) {
 			return
 		case now := <-tick.C:
 			e.mu.Lock()
-			e.retry(ctx)
+			e.retryPending(ctx)
 			e.startDue(ctx, now)
 			e.mu.Unlock()
 		}
 	}
 }
 
-// retry goes through what is pending. It needs the mutex.
-func (e *engine) retry(ctx context.Context) {
+// retryPending processes pending events. The caller holds the mutex.
+func (e *engine) retryPending(ctx context.Context) {
 	for _, o := range e.catalog.each(func(o *object) bool { return o.kind == kindPipe || o.kind == kindExternal }) {
 		switch o.detail.(type) {
 		case *pipe:
 			e.ingest(ctx, o)
 		case *external:
-			if err := e.follow(ctx, o); err != nil {
-				e.log("external table %s: %v", o.label(), e.explain(err))
+			if err := e.applyEvents(ctx, o); err != nil {
+				e.log("external table %s: %v", o.label(), e.snowflakeError(err))
 			}
 		}
 	}
 }
 
-// idlePoll is how often Idle looks.
+// idlePoll is the interval at which Idle checks for pending work.
 const idlePoll = 50 * time.Millisecond
 
 func (e *engine) idle(ctx context.Context) error {
 	tick := time.NewTicker(idlePoll)
 	defer tick.Stop()
 	for {
-		busy, err := e.busy(ctx)
-		if err != nil || busy == nil {
+		reasons, err := e.pendingWork(ctx)
+		if err != nil || reasons == nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("local snowflake is not idle: %w", errors.Join(append(busy, ctx.Err())...))
+			return fmt.Errorf("local snowflake is not idle: %w", errors.Join(append(reasons, ctx.Err())...))
 		case <-tick.C:
 		}
 	}
 }
 
-// busy says what is still to be done.
-func (e *engine) busy(ctx context.Context) (reasons []error, err error) {
+// pendingWork returns what is still to be done.
+func (e *engine) pendingWork(ctx context.Context) (reasons []error, err error) {
 	n, err := e.storage.Pending(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("local snowflake: %w", err)
@@ -118,7 +118,7 @@ func (e *engine) busy(ctx context.Context) (reasons []error, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.running > 0 {
-		reasons = append(reasons, fmt.Errorf("%d tasks run", e.running))
+		reasons = append(reasons, fmt.Errorf("%d tasks are running", e.running))
 	}
 	for _, o := range e.catalog.objects {
 		switch d := o.detail.(type) {
@@ -128,7 +128,7 @@ func (e *engine) busy(ctx context.Context) (reasons []error, err error) {
 			}
 		case *external:
 			if len(d.pending) > 0 {
-				reasons = append(reasons, fmt.Errorf("external table %s has %d events to follow", o.label(), len(d.pending)))
+				reasons = append(reasons, fmt.Errorf("external table %s has %d events to process", o.label(), len(d.pending)))
 			}
 		}
 	}

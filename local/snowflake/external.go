@@ -14,8 +14,8 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// An external table is a table of its files' rows in DuckDB and two views on it:
-// one by its own name, and one with the metadata that SELECT * does not show.
+// An external table is a table in DuckDB with the rows of its files and two views on
+// it: one with its name, and one with the metadata that SELECT * does not return.
 const (
 	filesSuffix = "$FILES"
 	allSuffix   = "$ALL"
@@ -35,8 +35,8 @@ type external struct {
 
 type virtualColumn struct{ name, kind, sql string }
 
-// list is the columns that SELECT * shows.
-func (d *external) list() string {
+// selectList returns the columns that SELECT * returns.
+func (d *external) selectList() string {
 	items := []string{`"VALUE"`}
 	for _, c := range d.columns {
 		items = append(items, c.sql+" AS "+quote(c.name))
@@ -44,7 +44,7 @@ func (d *external) list() string {
 	return strings.Join(items, ", ")
 }
 
-func makeExternal(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createExternal(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	d := &external{registered: map[string]string{}}
 	o.detail = d
 	if st.Peek().Is("(") {
@@ -106,7 +106,7 @@ func (st *statement) virtualColumn(ctx context.Context, p *sqlparser.Parser) (vi
 		return virtualColumn{}, err
 	}
 	sql := "CAST(" + expression + " AS " + typ.duck + ")"
-	if len(t.out) == 3 && t.out[1].json && !typ.variant() { // the parentheses around a bare path
+	if len(t.out) == 3 && t.out[1].json && !typ.variant() { // a path in parentheses
 		sql = "CAST(sf_varchar" + expression + " AS " + typ.duck + ")"
 	}
 	return virtualColumn{name, typ.name, sql}, nil
@@ -131,39 +131,39 @@ func (d *external) set(st *statement, o *object, options sqlparser.Options) (err
 	return nil
 }
 
-// build makes table and views, subscribes to the topic and lists the files.
+// build creates the table and the views, subscribes to the topic and lists the files.
 func (d *external) build(ctx context.Context, st *statement, o *object, refresh bool) error {
 	stored := quoteAll(o.database, o.schema, o.name+filesSuffix)
 	all := `, "METADATA$FILENAME", "METADATA$FILE_ROW_NUMBER"`
 	if err := st.exec(ctx, st.conn,
 		"CREATE TABLE "+stored+` ("VALUE" JSON, "METADATA$FILENAME" VARCHAR, "METADATA$FILE_ROW_NUMBER" DECIMAL(38,0))`,
-		"CREATE VIEW "+o.sql()+" AS SELECT "+d.list()+" FROM "+stored,
-		"CREATE VIEW "+quoteAll(o.database, o.schema, o.name+allSuffix)+" AS SELECT "+d.list()+all+" FROM "+stored,
+		"CREATE VIEW "+o.sql()+" AS SELECT "+d.selectList()+" FROM "+stored,
+		"CREATE VIEW "+quoteAll(o.database, o.schema, o.name+allSuffix)+" AS SELECT "+d.selectList()+all+" FROM "+stored,
 	); err != nil {
 		return err
 	}
 	var err error
 	if d.topic != "" {
 		if d.channel, err = st.storage.Subscribe(ctx, d.topic); err != nil {
-			return errors.Join(err, st.discard(ctx, o))
+			return errors.Join(err, st.remove(ctx, o))
 		}
 	}
 	if refresh {
 		if _, err := st.refreshExternal(ctx, o); err != nil {
-			return errors.Join(err, st.discard(ctx, o))
+			return errors.Join(err, st.remove(ctx, o))
 		}
 	}
 	return nil
 }
 
-func (d *external) wants(bucket, key string) bool {
+func (d *external) matches(bucket, key string) bool {
 	s := d.stage.detail.(*stage)
-	place, err := awsaccess.ParseLocation(s.folder(d.path))
-	return err == nil && place.Bucket == bucket && strings.HasPrefix(key, place.Prefix) &&
+	location, err := awsaccess.ParseLocation(s.pathURL(d.path))
+	return err == nil && location.Bucket == bucket && strings.HasPrefix(key, location.Prefix) &&
 		(d.pattern == nil || d.pattern.MatchString(key))
 }
 
-// refreshExternal makes the list of files what the stage has now.
+// refreshExternal registers new files of the stage and unregisters deleted ones.
 func (e *engine) refreshExternal(ctx context.Context, o *object) (*result, error) {
 	d := o.detail.(*external)
 	s := d.stage.detail.(*stage)
@@ -173,12 +173,12 @@ func (e *engine) refreshExternal(ctx context.Context, o *object) (*result, error
 	}
 	r := textResult("file", "status", "description")
 	present := map[string]bool{}
-	for object, err := range reader.List(ctx, s.folder(d.path)) {
+	for object, err := range reader.List(ctx, s.pathURL(d.path)) {
 		if err != nil {
 			return nil, err
 		}
 		name := object.Bucket + "/" + object.Key
-		if !d.wants(object.Bucket, object.Key) {
+		if !d.matches(object.Bucket, object.Key) {
 			continue
 		}
 		present[name] = true
@@ -202,8 +202,8 @@ func (e *engine) refreshExternal(ctx context.Context, o *object) (*result, error
 	return r, nil
 }
 
-// follow does what events ask for.
-func (e *engine) follow(ctx context.Context, o *object) error {
+// applyEvents registers and unregisters the files of the pending events.
+func (e *engine) applyEvents(ctx context.Context, o *object) error {
 	d := o.detail.(*external)
 	if len(d.pending) == 0 {
 		return nil
@@ -216,7 +216,7 @@ func (e *engine) follow(ctx context.Context, o *object) error {
 		event := d.pending[0]
 		name := event.Bucket + "/" + event.Key
 		switch {
-		case !d.wants(event.Bucket, event.Key):
+		case !d.matches(event.Bucket, event.Key):
 		case event.Removed:
 			err = e.unregister(ctx, o, name, event.Key)
 		case event.ETag == "" || d.registered[name] != event.ETag:
@@ -236,8 +236,8 @@ func (e *engine) unregister(ctx context.Context, o *object, name, key string) er
 	return e.exec(ctx, e.conn, "DELETE FROM "+quoteAll(o.database, o.schema, o.name+filesSuffix)+` WHERE "METADATA$FILENAME" = `+literal(key))
 }
 
-// register reads a file's rows in place of those that an older version had. A
-// file that cannot be read has no rows, and the log says why.
+// register reads a file's rows and replaces those of an older version. A file that
+// cannot be read has no rows; the error is logged.
 func (e *engine) register(ctx context.Context, o *object, reader bucketReader, bucket, key string) (err error) {
 	d := o.detail.(*external)
 	name := bucket + "/" + key
@@ -250,8 +250,8 @@ func (e *engine) register(ctx context.Context, o *object, reader bucketReader, b
 		return err
 	}
 	rows, err := e.externalRows(ctx, o, object, body)
-	var wrong *fileformat.Error
-	if errors.As(err, &wrong) {
+	var invalid *fileformat.Error
+	if errors.As(err, &invalid) {
 		e.log("s3://%s in %s: %v", name, o.label(), err)
 		err = nil
 	}
@@ -290,7 +290,7 @@ func (e *engine) externalRows(ctx context.Context, o *object, object awsaccess.O
 		quoteAll(o.database, o.schema, o.name+filesSuffix), sink.name))
 }
 
-// positional is VALUE of a delimited row: {"c1":…,"c2":…}. NULL is left out.
+// positional returns VALUE of a delimited row: {"c1":…,"c2":…}, without NULL fields.
 func positional(row fileformat.Row) ([]byte, error) {
 	var b strings.Builder
 	b.WriteByte('{')

@@ -11,7 +11,7 @@ import (
 // format is a named file format.
 type format struct{ options sqlparser.Options }
 
-func makeFormat(st *statement, _ context.Context, o, existing *object) (func() error, error) {
+func createFormat(st *statement, _ context.Context, o, existing *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func makeFormat(st *statement, _ context.Context, o, existing *object) (func() e
 	return nil, st.ExpectEnd()
 }
 
-// readFormat turns the options of a file format into what package files reads by.
+// readFormat converts the options of a file format.
 func readFormat(o sqlparser.Options) (fileformat.Format, error) {
 	f := fileformat.Default(fileformat.Type(o.Text("TYPE")))
 	if f.Type != fileformat.CSV && f.Type != fileformat.JSON {
@@ -88,7 +88,8 @@ func noneIsEmpty(v sqlparser.Value) string {
 	return v.Value
 }
 
-// formatOf finds the format that FILE_FORMAT=(…) names or spells out, or the stage's.
+// formatOf returns the format that FILE_FORMAT=(…) names or defines; without the
+// option, that of the stage.
 func (st *statement) formatOf(given sqlparser.Options, s *stage) (fileformat.Format, error) {
 	v, ok := given["FILE_FORMAT"]
 	if !ok {
@@ -104,7 +105,7 @@ func (st *statement) formatOf(given sqlparser.Options, s *stage) (fileformat.For
 	return readFormat(resolved)
 }
 
-// formatOptions are the options behind FILE_FORMAT=(…).
+// formatOptions returns the options that FILE_FORMAT=(…) names or defines.
 func (st *statement) formatOptions(v sqlparser.Value) (sqlparser.Options, error) {
 	name, named := v.Options["FORMAT_NAME"]
 	parts := name.Name

@@ -10,17 +10,17 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// connectionSettings make DuckDB sort and tell the time as Snowflake does.
+// connectionSettings make DuckDB sort and handle time as Snowflake does.
 var connectionSettings = []string{
 	"SET TimeZone='UTC'",
 	"SET default_null_order='nulls_last_on_asc_first_on_desc'",
 }
 
-// macros are functions of Snowflake that DuckDB lacks. They live in database
-// memory, which is where every connection looks names up.
+// macros are functions of Snowflake that DuckDB lacks. They are created in database
+// memory, where every connection finds them.
 //
-// sf_get keeps numbers as they are written: DuckDB's json_extract reads them
-// into doubles and writes them anew, inside objects too.
+// sf_get returns numbers as they are written. DuckDB's json_extract converts them to
+// double and back, even inside objects.
 var macros = []string{
 	`sf_get(j, p) AS CASE WHEN json_type(j, p) IN ('DOUBLE', 'OBJECT', 'ARRAY') THEN sf_raw(j::VARCHAR, p)::JSON ELSE json_extract(j, p) END`,
 	`sf_text(j) AS CASE json_type(j) WHEN 'NULL' THEN NULL WHEN 'VARCHAR' THEN json_extract_string(j, '$') ELSE j::VARCHAR END`,
@@ -36,14 +36,14 @@ var macros = []string{
 	`sf_json(x) AS CAST(x AS JSON)`,
 	`sf_try_json(x) AS TRY_CAST(x AS JSON)`,
 	`sf_date(x) AS CAST(x AS DATE), (x, f) AS CASE WHEN f = 'YYYY-MM-DD' THEN CAST(strptime(x, '%Y-%m-%d') AS DATE)
-		ELSE error('the local Snowflake knows no date format ' || f) END`,
+		ELSE error('the local Snowflake does not support date format ' || f) END`,
 	`sf_timestamp(x) AS CAST(x AS TIMESTAMP)`,
 	`sf_timestamptz(x) AS CAST(x AS TIMESTAMPTZ)`,
 	`sf_size(j) AS CASE WHEN json_type(j) = 'ARRAY' THEN json_array_length(j) END`,
 	`sf_utc() AS now() AT TIME ZONE 'UTC'`,
 }
 
-// rawJSON is sf_raw: the text at a path, byte for byte.
+// rawJSON implements sf_raw: it returns the text at a path unchanged.
 type rawJSON struct{ text duckdb.TypeInfo }
 
 func (f rawJSON) Config() duckdb.ScalarFuncConfig {
@@ -85,11 +85,11 @@ func (e *engine) prepareDatabase(ctx context.Context) error {
 	return e.exec(ctx, e.conn, statements...)
 }
 
-// dateUnits are those that DATEADD takes.
+// dateUnits has the units that DATEADD supports.
 var dateUnits = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
 
-// functions are those of Snowflake that queries may call, with the name that
-// DuckDB or a macro has for it where that differs.
+// functions has the supported functions of Snowflake, with the name of the function
+// or macro in DuckDB if it differs.
 var functions = map[string]string{
 	"ABS": "", "ANY_VALUE": "", "ARRAY_AGG": "json_group_array", "ARRAY_SIZE": "sf_size", "AVG": "", "CEIL": "",
 	"COALESCE": "", "CONCAT": "", "CONTAINS": "", "COUNT": "", "COUNT_IF": "", "DATE_TRUNC": "", "DENSE_RANK": "",
@@ -106,13 +106,13 @@ var functions = map[string]string{
 	"ZEROIFNULL": "sf_zeroifnull", "TO_JSON": "sf_varchar", "TYPEOF": "json_type", "EXTRACT": "",
 }
 
-// pathStep is a key, or with key nil an index.
+// pathStep is a step of a path in JSON: a key, or an index if key is nil.
 type pathStep struct {
 	key   *string
 	index int
 }
 
-// jsonPath writes steps as DuckDB reads them: $."a"[0].
+// jsonPath returns a path in DuckDB's syntax: $."a"[0].
 func jsonPath(steps []pathStep) string {
 	var path strings.Builder
 	path.WriteByte('$')

@@ -8,7 +8,7 @@ import (
 	"example.com/ingestion/internal/sqltext"
 )
 
-// grantTarget is what a GRANT or REVOKE is about.
+// grantTarget has the privileges or role, the objects and the grantee of a GRANT or REVOKE.
 type grantTarget struct {
 	privileges []string
 	role       string // GRANT ROLE
@@ -63,7 +63,7 @@ func (st *statement) revoke(context.Context) (*result, error) {
 	return done("Statement executed successfully."), nil
 }
 
-// readGrant reads <privileges> ON <object> and ROLE <role>, each TO (or FROM) ROLE <role>.
+// readGrant reads <privileges> ON <object> or ROLE <role>, and TO (or FROM) ROLE <role>.
 func (st *statement) readGrant(preposition string) (*grantTarget, error) {
 	g := &grantTarget{}
 	c := st.catalog

@@ -59,9 +59,9 @@ func (t *translator) tableFunction() error {
 	return nil
 }
 
-// argument evaluates an expression that names no table.
+// argument evaluates an expression without tables.
 func (t *translator) argument(p *sqlparser.Parser) (string, error) {
-	expression, err := t.inside(p.Tokens[p.Pos:]).sql()
+	expression, err := t.part(p.Tokens[p.Pos:]).sql()
 	if err != nil {
 		return "", err
 	}
@@ -73,18 +73,18 @@ func (t *translator) argument(p *sqlparser.Parser) (string, error) {
 	return text, nil
 }
 
-// timeArgument reads what argument made of a time.
-func timeArgument(args map[string]string, name string, otherwise time.Time) (time.Time, error) {
+// timeArgument parses the result of argument for a time.
+func timeArgument(args map[string]string, name string, byDefault time.Time) (time.Time, error) {
 	text := args[name]
 	if text == "" {
-		return otherwise, nil
+		return byDefault, nil
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05.999999999 Z", "2006-01-02 15:04:05.999999999", time.RFC3339Nano, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at, nil
 		}
 	}
-	return otherwise, errInvalid("invalid value [%s] for parameter '%s'", text, name)
+	return byDefault, errInvalid("invalid value [%s] for parameter '%s'", text, name)
 }
 
 func allowedArguments(args map[string]string, names ...string) error {
@@ -96,7 +96,7 @@ func allowedArguments(args map[string]string, names ...string) error {
 	return nil
 }
 
-// copyHistory is INFORMATION_SCHEMA.COPY_HISTORY: the loads of one table.
+// copyHistory implements INFORMATION_SCHEMA.COPY_HISTORY: the loads of one table.
 func (t *translator) copyHistory(args map[string]string) (*inlined, error) {
 	if err := allowedArguments(args, "TABLE_NAME", "START_TIME", "END_TIME"); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (t *translator) copyHistory(args map[string]string) (*inlined, error) {
 	return i, nil
 }
 
-// inDatabase finds a table by a name that may lack the database or schema.
+// inDatabase finds a table by a name that may omit the database and schema.
 func (t *translator) inDatabase(database, text string) (*object, error) {
 	p, err := sqlparser.New(text)
 	if err != nil {
@@ -171,7 +171,7 @@ func (t *translator) inDatabase(database, text string) (*object, error) {
 	return t.st.find(kindTable, parts)
 }
 
-// taskHistory is INFORMATION_SCHEMA.TASK_HISTORY, the latest run first.
+// taskHistory implements INFORMATION_SCHEMA.TASK_HISTORY, the latest run first.
 func (t *translator) taskHistory(args map[string]string) (*inlined, error) {
 	if err := allowedArguments(args, "TASK_NAME", "RESULT_LIMIT", "SCHEDULED_TIME_RANGE_START", "SCHEDULED_TIME_RANGE_END", "ERROR_ONLY"); err != nil {
 		return nil, err

@@ -9,14 +9,14 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// integration is a storage integration. Stages hold the object itself, as
-// Snowflake's hold its hidden ID: a new one of the same name is another one.
+// integration is a storage integration. A stage refers to the object and not to its
+// name, as in Snowflake: an integration that replaces it is another object.
 type integration struct {
 	awsaccess.Integration
 	provider string
 }
 
-func makeIntegration(st *statement, _ context.Context, o, _ *object) (func() error, error) {
+func createIntegration(st *statement, _ context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// parsePath reads what jsonPath wrote.
+// parsePath parses a path in the syntax of jsonPath.
 func parsePath(path string) ([]pathStep, error) {
 	var steps []pathStep
 	rest := strings.TrimPrefix(path, "$")
@@ -33,13 +33,13 @@ func parsePath(path string) ([]pathStep, error) {
 			steps = append(steps, pathStep{index: index})
 			rest = rest[end+1:]
 		default:
-			return nil, fmt.Errorf("path %s cannot be read", path)
+			return nil, fmt.Errorf("path %s is invalid", path)
 		}
 	}
 	return steps, nil
 }
 
-// extract finds the text of the value that steps lead to in a valid document.
+// extract returns the text of the value at a path in a valid document.
 func extract(document string, steps []pathStep) (string, bool) {
 	s := scanner{text: document}
 	for _, step := range steps {
@@ -54,7 +54,7 @@ func extract(document string, steps []pathStep) (string, bool) {
 	return s.text[from:s.i], true
 }
 
-// scanner walks through JSON that is known to be valid.
+// scanner reads valid JSON.
 type scanner struct {
 	text string
 	i    int
@@ -66,7 +66,7 @@ func (s *scanner) space() {
 	}
 }
 
-// take goes past c, if it comes next.
+// take reads c if it comes next.
 func (s *scanner) take(c byte) bool {
 	s.space()
 	if s.i < len(s.text) && s.text[s.i] == c {
@@ -76,7 +76,7 @@ func (s *scanner) take(c byte) bool {
 	return false
 }
 
-// enter goes to the value of a step, and tells whether there is one.
+// enter moves to the value of a step. It returns false if there is none.
 func (s *scanner) enter(step pathStep) bool {
 	if step.key == nil {
 		if !s.take('[') || s.take(']') {
@@ -116,7 +116,7 @@ func sameKey(raw, key string) bool {
 	return json.Unmarshal([]byte(raw), &plain) == nil && plain == key
 }
 
-// skip goes past a value.
+// skip reads a value.
 func (s *scanner) skip() {
 	s.space()
 	depth := 0
@@ -150,7 +150,7 @@ func (s *scanner) skip() {
 	}
 }
 
-// jsonText is a string as JSON.
+// jsonText returns a string as JSON.
 func jsonText(text string) (string, error) {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)

@@ -18,7 +18,7 @@ import (
 	"example.com/ingestion/local/snowflake/fileformat"
 )
 
-// How COPY_HISTORY calls the ends of a load.
+// The states of a load in COPY_HISTORY.
 const (
 	statusLoaded = "Loaded"
 	statusFailed = "Load failed"
@@ -33,7 +33,7 @@ type fileLoad struct {
 	stage             string
 	status            string
 	parsed, rows      int64
-	firstRow          int64 // of DuckDB's row numbers
+	firstRow          int64 // rowid in DuckDB
 	line              int64
 	err               error
 	received, loaded  time.Time
@@ -44,7 +44,7 @@ func (f *fileLoad) message() string {
 	return first
 }
 
-// metadataColumns are those of a file that a COPY may select.
+// metadataColumns has the metadata of a file that a COPY may select.
 var metadataColumns = []struct{ name, duck string }{
 	{"METADATA$FILENAME", "VARCHAR"},
 	{"METADATA$FILE_ROW_NUMBER", "BIGINT"},
@@ -53,7 +53,7 @@ var metadataColumns = []struct{ name, duck string }{
 	{"METADATA$START_SCAN_TIME", "TIMESTAMPTZ"},
 }
 
-// load loads one file, wholly or not at all.
+// load loads all rows of a file, or none if one is invalid.
 func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader, o awsaccess.Object, pipe *object) *fileLoad {
 	f := &fileLoad{
 		bucket: o.Bucket, key: o.Key, etag: o.ETag, size: o.Size, url: "s3://" + o.Bucket + "/" + o.Key,
@@ -63,9 +63,9 @@ func (st *statement) load(ctx context.Context, c *copyPlan, reader bucketReader,
 	f.loaded = time.Now()
 	if f.err != nil {
 		f.status, f.rows = statusFailed, 0
-		var wrong *fileformat.Error
-		if errors.As(f.err, &wrong) {
-			f.line = wrong.Line
+		var invalid *fileformat.Error
+		if errors.As(f.err, &invalid) {
+			f.line = invalid.Line
 		}
 		st.log("%s into %s: %s", f.url, c.target.label(), f.message())
 	} else {
@@ -103,7 +103,7 @@ func (st *statement) loadInto(ctx context.Context, c *copyPlan, reader bucketRea
 	return nil
 }
 
-// sourceColumns are those of the scratch table, with $1 of JSON as a VARIANT.
+// sourceColumns returns the columns of the scratch table, with $1 of JSON as a VARIANT.
 func (c *copyPlan) sourceColumns(width int) string {
 	var items []string
 	for n := range width {
@@ -119,7 +119,7 @@ func (c *copyPlan) sourceColumns(width int) string {
 	return strings.Join(items, ", ")
 }
 
-// assign pairs the table's columns with expressions over the file's.
+// assign returns the columns to load and the expression for each.
 func (c *copyPlan) assign(ctx context.Context, st *statement, header []string) (columns, values []string, err error) {
 	if !c.byName {
 		if values, err = c.expressions(ctx, st); err != nil {
@@ -150,8 +150,8 @@ func (c *copyPlan) assign(ctx context.Context, st *statement, header []string) (
 	return columns, values, nil
 }
 
-// read puts a file's rows into a table of their own and gives its name and the
-// names of the file's columns.
+// read loads a file's rows into a scratch table and returns its name and the names of
+// the file's columns.
 func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, object awsaccess.Object, f *fileLoad) (scratch string, names []string, err error) {
 	format := c.format
 	width := 1
@@ -182,7 +182,7 @@ func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, obje
 	return sink.name, names, errors.Join(err, sink.close(err != nil))
 }
 
-// width is how many columns of a file a COPY without header reads.
+// width returns the number of columns that a COPY without header reads of a file.
 func (c *copyPlan) width() int {
 	if len(c.selects) == 0 {
 		return len(c.columns)

@@ -1,18 +1,17 @@
 package snowflake
 
 import (
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/ingestion/snowflake/client"
 )
 
 type loginRequest struct {
@@ -31,7 +30,7 @@ type parameter struct {
 	Value any    `json:"value"`
 }
 
-// sessionParameters are those that the driver acts on.
+// sessionParameters are the parameters that the driver uses.
 var sessionParameters = []parameter{
 	{"CLIENT_TELEMETRY_ENABLED", false},
 	{"CLIENT_SESSION_KEEP_ALIVE", false},
@@ -41,10 +40,10 @@ var sessionParameters = []parameter{
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	var request loginRequest
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
-		refuse(w, "390100", "the login request cannot be read: "+err.Error())
+		refuse(w, "390100", "the login request is invalid: "+err.Error())
 		return
 	}
-	user, code, err := s.logins.authenticate(request)
+	user, code, err := s.tokenStore.authenticate(request)
 	if err != nil {
 		refuse(w, code, err.Error())
 		return
@@ -54,7 +53,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if role == "" && len(user.roles) > 0 {
 		role = user.roles[0]
 	}
-	if !s.engine.mayAssume(user.roles, role) {
+	if !s.engine.mayUse(user.roles, role) {
 		refuse(w, "390189", fmt.Sprintf("Role '%s' specified in the connect string does not exist or not authorized. "+
 			"Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.", role))
 		return
@@ -71,7 +70,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "390201", err.Error())
 		return
 	}
-	tokens := s.logins.open(session)
+	tokens := s.tokenStore.open(session)
 	succeed(w, map[string]any{
 		"token": tokens.session, "validityInSeconds": sessionValidity.Seconds(),
 		"masterToken": tokens.master, "masterValidityInSeconds": masterValidity.Seconds(),
@@ -84,14 +83,15 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// authenticate finds the user of a request, or says by which code it is refused.
-func (l *logins) authenticate(request loginRequest) (*user, string, error) {
+// authenticate returns the user of a login request, or the code and the reason with
+// which it is rejected.
+func (l *tokenStore) authenticate(request loginRequest) (*user, string, error) {
 	switch request.Data.Authenticator {
 	case "", "SNOWFLAKE":
 		u := l.user(request.Data.User)
 		if u == nil || u.password == "" || !l.accountMatches(request.Data.Account) ||
 			subtle.ConstantTimeCompare([]byte(u.password), []byte(request.Data.Password)) != 1 {
-			return nil, "390100", errors.New("Incorrect username or password was specified.") //nolint:staticcheck // Snowflake's words
+			return nil, "390100", errors.New("Incorrect username or password was specified.") //nolint:staticcheck // Snowflake's message
 		}
 		return u, "", nil
 	case "SNOWFLAKE_JWT":
@@ -101,83 +101,43 @@ func (l *logins) authenticate(request loginRequest) (*user, string, error) {
 		}
 		return u, "", nil
 	}
-	return nil, "390101", fmt.Errorf("the local Snowflake knows no authenticator %q: log in with a password or a key pair", request.Data.Authenticator)
+	return nil, "390101", fmt.Errorf("the local Snowflake does not support authenticator %q: log in with a password or a key pair", request.Data.Authenticator)
 }
 
-func (l *logins) accountMatches(account string) bool {
+func (l *tokenStore) accountMatches(account string) bool {
 	return l.account == "" || strings.EqualFold(account, l.account)
 }
 
-type claims struct {
-	Issuer  string `json:"iss"`
-	Subject string `json:"sub"`
-	Issued  int64  `json:"iat"`
-	Expires int64  `json:"exp"`
-}
-
-// maxTokenAge is the longest that Snowflake accepts a token after it was issued.
+// maxTokenAge is how long after its issue Snowflake accepts a token.
 const maxTokenAge = time.Hour
 
-// checkJWT verifies a key-pair login: RS256, sub=<ACCOUNT>.<USER>,
+// checkJWT verifies the token of a key-pair login: RS256, sub=<ACCOUNT>.<USER>,
 // iss=<sub>.SHA256:<fingerprint of the public key>.
-func (l *logins) checkJWT(account, token string) (*user, error) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return nil, errors.New("a token has three parts")
+// https://docs.snowflake.com/en/developer-guide/sql-api/authenticating
+func (l *tokenStore) checkJWT(account, token string) (*user, error) {
+	var u *user
+	claims := &jwt.RegisteredClaims{}
+	key := func(*jwt.Token) (any, error) {
+		tokenAccount, name, found := strings.Cut(claims.Subject, ".")
+		if !found || !strings.EqualFold(tokenAccount, account) || !l.accountMatches(tokenAccount) {
+			return nil, fmt.Errorf("subject %q is not of account %q", claims.Subject, account)
+		}
+		if u = l.user(name); u == nil || u.key == nil {
+			return nil, fmt.Errorf("user %q does not exist or has no key", name)
+		}
+		fingerprint, err := client.Fingerprint(u.key)
+		if err == nil && claims.Issuer != claims.Subject+"."+fingerprint {
+			err = errors.New("the public key's fingerprint does not match")
+		}
+		return u.key, err
 	}
-	var header struct {
-		Algorithm string `json:"alg"`
-	}
-	var c claims
-	if err := errors.Join(decodePart(parts[0], &header), decodePart(parts[1], &c)); err != nil {
+	_, err := jwt.ParseWithClaims(token, claims, key, jwt.WithValidMethods([]string{"RS256"}),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(time.Minute))
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if header.Algorithm != "RS256" {
-		return nil, fmt.Errorf("algorithm %q is not RS256", header.Algorithm)
-	}
-	tokenAccount, name, found := strings.Cut(c.Subject, ".")
-	if !found || !strings.EqualFold(tokenAccount, account) || !l.accountMatches(tokenAccount) {
-		return nil, fmt.Errorf("subject %q is not of account %q", c.Subject, account)
-	}
-	u := l.user(name)
-	if u == nil || u.key == nil {
-		return nil, fmt.Errorf("user %q does not exist or has no key", name)
-	}
-	print, err := fingerprint(u.key)
-	if err != nil {
-		return nil, err
-	}
-	if c.Issuer != c.Subject+"."+print {
-		return nil, errors.New("the public key's fingerprint does not match")
-	}
-	now := time.Now().Unix()
-	if now >= c.Expires || c.Issued < now-int64(maxTokenAge.Seconds()) || c.Issued > now+60 {
-		return nil, errors.New("the token has expired or is not valid yet")
-	}
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
-	}
-	digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	if err := rsa.VerifyPKCS1v15(u.key, crypto.SHA256, digest[:], signature); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+	case claims.IssuedAt == nil || time.Since(claims.IssuedAt.Time) > maxTokenAge:
+		return nil, fmt.Errorf("the token is older than %s", maxTokenAge)
 	}
 	return u, nil
-}
-
-func decodePart(part string, into any) error {
-	raw, err := base64.RawURLEncoding.DecodeString(part)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, into)
-}
-
-func fingerprint(key *rsa.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(der)
-	return "SHA256:" + base64.StdEncoding.EncodeToString(sum[:]), nil
 }

@@ -62,7 +62,7 @@ func TestLogin(t *testing.T) {
 
 func TestAccount(t *testing.T) {
 	w := start(t)
-	w.logins.account = "ELSE-WHERE"
+	w.tokenStore.account = "ELSE-WHERE"
 	db := w.connect(t, gosnowflake.Config{User: "LOADER", Password: "secret"})
 	checkError(t, "login", db.PingContext(t.Context()), 390100, "Incorrect")
 }
@@ -71,7 +71,7 @@ func TestExpiredSession(t *testing.T) {
 	w := start(t)
 	w.db.SetMaxOpenConns(1)
 	w.exec(t, "USE DATABASE RAW")
-	w.logins.expire()
+	w.tokenStore.expire()
 	w.want(t, "SELECT CURRENT_DATABASE()", "RAW") // renewed, and still the same session
 }
 

@@ -10,26 +10,28 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// refreshWindow is how far back ALTER PIPE … REFRESH looks.
+// refreshWindow is the maximum age of files that ALTER PIPE … REFRESH loads.
+// https://docs.snowflake.com/en/sql-reference/sql/alter-pipe
 const refreshWindow = 7 * 24 * time.Hour
 
-// pipe loads each announced file once. Its history is by path, so that a newer
-// version of a file is not loaded.
+// pipe loads each file once. Its load history is by path, so that a newer version of
+// a file is not loaded.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-intro
 type pipe struct {
 	definition string
 	topic      string
 	channel    string
-	stage      *object // the one that it was made on
+	stage      *object // at the creation of the pipe
 	table      *object
 	paused     bool
 	pending    []awsaccess.Event
 	loaded     map[string]*fileLoad // by bucket and key
-	failure    error                // why nothing is loaded at present
-	received   time.Time            // the last event
-	forwarded  time.Time            // the last one that was for this pipe
+	failure    error                // the error of the last attempt to load
+	received   time.Time            // time of the last event
+	forwarded  time.Time            // time of the last event for a file of this pipe
 }
 
-func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createPipe(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, e
 	}
 	d := &pipe{topic: options.Text("AWS_SNS_TOPIC"), loaded: map[string]*fileLoad{}}
 	o.detail, o.comment = d, options.Text("COMMENT")
-	plan, err := st.plan("SKIP_FILE")
+	plan, err := st.planCopy("SKIP_FILE")
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +61,16 @@ func makePipe(st *statement, ctx context.Context, o, _ *object) (func() error, e
 	}, nil
 }
 
-// ready reads the pipe's COPY anew, as its owner, and assumes the stage's role.
-func (e *engine) ready(ctx context.Context, o *object) (*statement, *copyPlan, bucketReader, error) {
+// preparePipe parses the pipe's COPY as its owner, and assumes the role of the stage.
+func (e *engine) preparePipe(ctx context.Context, o *object) (*statement, *copyPlan, bucketReader, error) {
 	d := o.detail.(*pipe)
 	p, err := sqlparser.New(d.definition)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	owner := &session{user: "SYSTEM", conn: e.conn, place: place{role: o.owner, database: o.database, schema: o.schema}}
+	owner := &session{user: "SYSTEM", conn: e.conn, sessionState: sessionState{role: o.owner, database: o.database, schema: o.schema}}
 	st := &statement{engine: e, Parser: p, session: owner, sql: d.definition}
-	plan, err := st.plan("SKIP_FILE")
+	plan, err := st.planCopy("SKIP_FILE")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -79,16 +81,16 @@ func (e *engine) ready(ctx context.Context, o *object) (*statement, *copyPlan, b
 	return st, plan, reader, err
 }
 
-// ingest loads what is pending, unless the pipe is paused. What the stage
-// refuses stays pending; what a file itself lacks is told by COPY_HISTORY.
+// ingest loads the pending files, unless the pipe is paused. After an error of the
+// stage files stay pending; the error of a file is in COPY_HISTORY.
 func (e *engine) ingest(ctx context.Context, o *object) {
 	d := o.detail.(*pipe)
 	if d.paused || len(d.pending) == 0 {
 		return
 	}
-	st, plan, reader, err := e.ready(ctx, o)
+	st, plan, reader, err := e.preparePipe(ctx, o)
 	if d.failure = err; err != nil {
-		e.log("pipe %s: %v", o.label(), e.explain(err))
+		e.log("pipe %s: %v", o.label(), e.snowflakeError(err))
 		return
 	}
 	for len(d.pending) > 0 {
@@ -99,7 +101,7 @@ func (e *engine) ingest(ctx context.Context, o *object) {
 			if ctx.Err() != nil {
 				return
 			}
-			if load.err != nil && cloudError(load.err) != nil {
+			if load.err != nil && awsError(load.err) != nil {
 				d.failure = load.err
 				return
 			}
@@ -156,17 +158,17 @@ func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*resu
 			since = t
 		}
 	}
-	_, plan, reader, err := st.ready(ctx, o)
+	_, plan, reader, err := st.preparePipe(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	r := textResult("file", "status")
-	for object, err := range reader.List(ctx, d.stage.detail.(*stage).folder(plan.path+options.Text("PREFIX"))) {
+	for object, err := range reader.List(ctx, d.stage.detail.(*stage).pathURL(plan.path+options.Text("PREFIX"))) {
 		if err != nil {
 			return nil, err
 		}
 		name := object.Bucket + "/" + object.Key
-		if !plan.wants(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil {
+		if !plan.matches(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil {
 			continue
 		}
 		d.pending = append(d.pending, awsaccess.Event{Bucket: object.Bucket, Key: object.Key, ETag: object.ETag, Size: object.Size, Time: time.Now()})
@@ -176,7 +178,7 @@ func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*resu
 	return r, nil
 }
 
-// status is what SYSTEM$PIPE_STATUS returns.
+// pipeStatus returns the result of SYSTEM$PIPE_STATUS.
 func (e *engine) pipeStatus(ctx context.Context, o *object) (string, error) {
 	d := o.detail.(*pipe)
 	status := map[string]any{"executionState": "RUNNING", "pendingFileCount": len(d.pending)}
@@ -201,7 +203,7 @@ func (e *engine) pipeStatus(ctx context.Context, o *object) (string, error) {
 	case d.paused:
 		status["executionState"] = "PAUSED"
 	case d.failure != nil:
-		status["executionState"], status["error"] = "STALLED_STAGE_PERMISSION_ERROR", strings.TrimSpace(e.explain(d.failure).Error())
+		status["executionState"], status["error"] = "STALLED_STAGE_PERMISSION_ERROR", strings.TrimSpace(e.snowflakeError(d.failure).Error())
 	}
 	text, err := json.Marshal(status)
 	return string(text), err

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// answer is the envelope of every reply: always HTTP 200, since the driver
-// tries any 5xx again; code is a string of digits even on failure.
-type answer struct {
+// response is the body of every HTTP response. The HTTP status is always 200, because
+// the driver retries every 5xx; code is a string of digits, also for errors.
+type response struct {
 	Data    any    `json:"data"`
 	Message string `json:"message"`
 	Code    string `json:"code"`
@@ -17,7 +17,7 @@ type answer struct {
 
 const (
 	codeOK         = "0"
-	codeRunning    = "333333" // a synchronous query takes long: ask again
+	codeRunning    = "333333" // a synchronous query is still running
 	codeAsync      = "333334"
 	codeNotRunning = "000605"
 	codeNoSession  = "390104"
@@ -25,17 +25,17 @@ const (
 	codeNoMaster   = "390114"
 )
 
-func reply(w http.ResponseWriter, a answer) {
+func reply(w http.ResponseWriter, r response) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(a) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(r) // fails only if the client has disconnected
 }
 
 func succeed(w http.ResponseWriter, data any) {
-	reply(w, answer{Data: data, Code: codeOK, Success: true})
+	reply(w, response{Data: data, Code: codeOK, Success: true})
 }
 
 func refuse(w http.ResponseWriter, code, message string) {
-	reply(w, answer{Code: code, Message: message})
+	reply(w, response{Code: code, Message: message})
 }
 
 func (s *Server) routes() http.Handler {
@@ -59,10 +59,10 @@ func bearer(r *http.Request) string {
 	return strings.TrimSuffix(token, `"`)
 }
 
-// authorized hands a request on with the session of its token.
+// authorized calls handle with the session of the request's token.
 func (s *Server) authorized(handle func(http.ResponseWriter, *http.Request, *session)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		session, code, message := s.logins.session(bearer(r))
+		session, code, message := s.tokenStore.session(bearer(r))
 		if session == nil {
 			refuse(w, code, message)
 			return
@@ -73,7 +73,7 @@ func (s *Server) authorized(handle func(http.ResponseWriter, *http.Request, *ses
 
 func (s *Server) closeSession(w http.ResponseWriter, r *http.Request, session *session) {
 	if r.URL.Query().Get("delete") == "true" {
-		s.logins.forget(session)
+		s.tokenStore.forget(session)
 		session.close()
 	}
 	succeed(w, nil)

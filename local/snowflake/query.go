@@ -21,7 +21,7 @@ func (st *statement) query(ctx context.Context) (*result, error) {
 	return st.fetch(ctx, translated)
 }
 
-// mayRead checks privilege SELECT on what a query names.
+// mayRead returns an error unless the role has privilege SELECT on the objects.
 func (st *statement) mayRead(objects []*object) error {
 	for _, o := range objects {
 		if !st.catalog.allowed(st.session.role, o, "SELECT") {
@@ -31,7 +31,7 @@ func (st *statement) mayRead(objects []*object) error {
 	return nil
 }
 
-// fetch runs DuckDB's SQL and brings the rows into the driver's form.
+// fetch runs a query of DuckDB and converts the rows to the driver's format.
 func (st *statement) fetch(ctx context.Context, query string) (*result, error) {
 	conn := st.session.conn
 	r := &result{statement: typeSelect}
@@ -82,7 +82,7 @@ func (st *statement) fetch(ctx context.Context, query string) (*result, error) {
 	})
 }
 
-// resultName is what Snowflake calls a column that DuckDB named.
+// resultName returns Snowflake's name for a column that DuckDB named.
 func resultName(name string) string {
 	if name == "count_star()" {
 		return "COUNT(*)"
@@ -91,7 +91,7 @@ func resultName(name string) string {
 }
 
 func scanAll(rows *sql.Rows, each func(scan func(...any) error) error) error {
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() //nolint:errcheck // Err returns it
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
 			return err
@@ -100,7 +100,7 @@ func scanAll(rows *sql.Rows, each func(scan func(...any) error) error) error {
 	return rows.Err()
 }
 
-// count runs a query of one number.
+// count runs a query that returns one number.
 func (e *engine) count(ctx context.Context, query string) (int64, error) {
 	var n int64
 	if err := e.conn.QueryRowContext(ctx, query).Scan(&n); err != nil {

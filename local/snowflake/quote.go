@@ -2,7 +2,7 @@ package snowflake
 
 import "strings"
 
-// quote makes an identifier, for DuckDB and Snowflake alike.
+// quote returns a quoted identifier, for DuckDB and Snowflake.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func quoteAll(parts ...string) string {
@@ -13,5 +13,5 @@ func quoteAll(parts ...string) string {
 	return strings.Join(out, ".")
 }
 
-// literal makes a constant for DuckDB, where a backslash means itself.
+// literal returns a constant for DuckDB, where a backslash is not an escape character.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

@@ -2,7 +2,7 @@ package snowflake
 
 import "strings"
 
-// titles are how messages begin with a kind.
+// title returns the name of a kind at the start of a message.
 func title(kind string) string {
 	switch kind {
 	case kindTable, kindView, kindExternal, kindStream:
@@ -35,7 +35,7 @@ func (e *engine) schemaOf(s *session, database, name string) (*object, error) {
 	return o, nil
 }
 
-// qualify completes a name by the session's place.
+// qualify completes a name with the session's database and schema.
 func (e *engine) qualify(s *session, parts []string) ([]string, error) {
 	switch len(parts) {
 	case 1:
@@ -53,8 +53,8 @@ func accountLevel(kind string) bool {
 	return kind == kindDatabase || kind == kindIntegration || kind == kindWarehouse
 }
 
-// find is the object of a name that the role may see: it needs one of the
-// privileges, or any at all if none is named.
+// find returns the object of a name. The role needs one of the privileges; without
+// privileges it needs any privilege on the object.
 func (st *statement) find(kind string, parts []string, privileges ...string) (*object, error) {
 	return st.lookup(st.session, kind, parts, privileges...)
 }
@@ -95,9 +95,10 @@ func (e *engine) lookup(s *session, kind string, parts []string, privileges ...s
 	return o, nil
 }
 
-// fresh prepares the making of an object: the place must exist and the role
-// must hold CREATE there. An existing object of the name comes back too.
-func (st *statement) fresh(kind string, parts []string) (made, existing *object, err error) {
+// newObject returns the object to create, and the existing object of that name if
+// there is one. The database and schema must exist, and the role must have CREATE on
+// them.
+func (st *statement) newObject(kind string, parts []string) (made, existing *object, err error) {
 	s, c := st.session, st.catalog
 	o := &object{kind: kind, owner: s.role, name: parts[len(parts)-1]}
 	switch {

@@ -2,8 +2,8 @@ package snowflake
 
 import "strconv"
 
-// The statement types that the driver tells apart. 0x3000 to 0x3500 are DML:
-// it adds up the first row as integers, so that COPY must not be among them.
+// The statement types that the driver distinguishes. 0x3000 to 0x3500 are DML, for
+// which the driver adds up the integers of the first row; COPY must not be one of them.
 const (
 	typeSelect = 0x1000
 	typeInsert = 0x3100
@@ -13,7 +13,7 @@ const (
 	typeOther  = 0x6000
 )
 
-// column is the driver's rowtype.
+// column describes a column in the driver's format (rowtype).
 type column struct {
 	Name       string `json:"name"`
 	Type       string `json:"type"`
@@ -24,7 +24,7 @@ type column struct {
 	Nullable   bool   `json:"nullable"`
 }
 
-// result is what a statement answers with.
+// result is the result of a statement.
 type result struct {
 	columns   []column
 	rows      [][]*string
@@ -49,7 +49,7 @@ func timeColumn(name string) column {
 	return c
 }
 
-// textResult has columns of text.
+// textResult returns an empty result with columns of text.
 func textResult(names ...string) *result {
 	r := &result{statement: typeOther}
 	for _, n := range names {
@@ -69,14 +69,14 @@ func (r *result) addText(cells ...string) {
 	r.rows = append(r.rows, row)
 }
 
-// done is the answer of a statement that only says that it worked.
+// done returns the result of a statement that returns only a status.
 func done(status string) *result {
 	r := textResult("status")
 	r.addText(status)
 	return r
 }
 
-// changed is the answer of DML: one count per column.
+// changed returns the result of DML: one count per column.
 func changed(statement int64, names []string, counts ...int64) *result {
 	r := &result{statement: statement}
 	cells := make([]string, len(counts))

@@ -12,7 +12,7 @@ import (
 
 const informationSchema = "INFORMATION_SCHEMA"
 
-// inlined is a table that is written into a query as its rows.
+// inlined is a table whose rows are written into a query as constants.
 type inlined struct {
 	names, types []string // types of DuckDB
 	rows         [][]string
@@ -57,7 +57,7 @@ func timeCell(t time.Time) string {
 
 func intCell(n int64) string { return strconv.FormatInt(n, 10) }
 
-// systemView writes a view of INFORMATION_SCHEMA, of what the role may see.
+// systemView writes a view of INFORMATION_SCHEMA, with the objects that the role may see.
 func (t *translator) systemView(parts []string) error {
 	database := t.st.session.database
 	if len(parts) == 3 {
@@ -83,13 +83,13 @@ func (t *translator) systemView(parts []string) error {
 
 func (t *translator) emitInlined(table *inlined, alias string) {
 	sql := table.sql()
-	if next := t.Peek(); !next.IsName() || listEnds[next.Value] || notCalls[next.Value] || isJoin(next.Value) {
+	if next := t.Peek(); !next.IsName() || keywordsAfterFrom[next.Value] || keywordsBeforeParenthesis[next.Value] || isJoin(next.Value) {
 		sql += " AS " + quote(alias)
 	}
 	t.emit(piece{sql: sql, name: true})
 }
 
-func (t *translator) seen(database string, kinds ...string) []*object {
+func (t *translator) visible(database string, kinds ...string) []*object {
 	c := t.st.catalog
 	return c.each(func(o *object) bool {
 		return o.database == database && slices.Contains(kinds, o.kind) && c.allowed(t.st.session.role, o)
@@ -107,8 +107,8 @@ func (t *translator) tablesView(database string) (*inlined, error) {
 	i.column("BYTES", "BIGINT")
 	i.column("CREATED", "TIMESTAMPTZ")
 	i.column("COMMENT", "VARCHAR")
-	measure := slices.ContainsFunc(t.st.Tokens, func(tok sqltext.Token) bool { return tok.Is("*") || tok.IsName() && tok.Value == "BYTES" })
-	for _, o := range t.seen(database, kindTable, kindView, kindExternal) {
+	withBytes := slices.ContainsFunc(t.st.Tokens, func(tok sqltext.Token) bool { return tok.Is("*") || tok.IsName() && tok.Value == "BYTES" })
+	for _, o := range t.visible(database, kindTable, kindView, kindExternal) {
 		rows, bytes := "NULL", "NULL"
 		if o.kind == kindTable && !t.st.describe {
 			n, err := t.st.count(t.ctx, "SELECT count(*) FROM "+o.sql())
@@ -116,8 +116,8 @@ func (t *translator) tablesView(database string) (*inlined, error) {
 				return nil, err
 			}
 			rows = intCell(n)
-			if measure {
-				if n, err = t.st.measure(t.ctx, o); err != nil {
+			if withBytes {
+				if n, err = t.st.storedBytes(t.ctx, o); err != nil {
 					return nil, err
 				}
 				bytes = intCell(n)
@@ -138,7 +138,7 @@ func (t *translator) columnsView(database string) (*inlined, error) {
 	}
 	i.column("ORDINAL_POSITION", "BIGINT")
 	i.column("DATA_TYPE", "VARCHAR")
-	for _, o := range t.seen(database, kindTable, kindView, kindExternal) {
+	for _, o := range t.visible(database, kindTable, kindView, kindExternal) {
 		columns, err := t.st.columnsOf(t.ctx, o)
 		if err != nil {
 			return nil, err
@@ -159,7 +159,7 @@ func (t *translator) schemataView(database string) (*inlined, error) {
 	for _, n := range []string{"CATALOG_NAME", "SCHEMA_NAME", "SCHEMA_OWNER"} {
 		i.column(n, "VARCHAR")
 	}
-	for _, o := range t.seen(database, kindSchema) {
+	for _, o := range t.visible(database, kindSchema) {
 		i.rows = append(i.rows, []string{literal(o.database), literal(o.name), textCell(o.owner)})
 	}
 	return i, nil
@@ -170,7 +170,7 @@ func (t *translator) pipesView(database string) (*inlined, error) {
 	for _, n := range []string{"PIPE_CATALOG", "PIPE_SCHEMA", "PIPE_NAME", "PIPE_OWNER", "DEFINITION", "IS_AUTOINGEST_ENABLED", "NOTIFICATION_CHANNEL_NAME", "COMMENT"} {
 		i.column(n, "VARCHAR")
 	}
-	for _, o := range t.seen(database, kindPipe) {
+	for _, o := range t.visible(database, kindPipe) {
 		p := o.detail.(*pipe)
 		auto := "NO"
 		if p.topic != "" {

@@ -17,8 +17,8 @@ import (
 	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
-// The identities of the local Snowflake's account: the user that assumes the
-// roles of its storage integrations, and the user that subscribes to topics.
+// The IAM users of the local Snowflake account: one assumes the roles of its storage
+// integrations, the other subscribes to topics.
 const (
 	IAMUserARN = awsaccess.IAMUserARN
 	SNSUserARN = awsaccess.SNSUserARN
@@ -26,34 +26,35 @@ const (
 
 // Options of a local Snowflake.
 type Options struct {
-	// AWS is where buckets, roles, topics and queues are.
+	// AWS is the configuration of the local AWS.
 	AWS aws.Config
-	// Log takes a line for each load, task and failure. Default: nothing.
+	// Log receives a line for each load, task and failure. Default: none.
 	Log io.Writer
-	// PropagationDelay is how long a new role is refused, as IAM's changes take
-	// seconds to hold. Default: none.
+	// PropagationDelay is how long a new role cannot be assumed, as changes in IAM need
+	// time to propagate. Default: 0.
 	PropagationDelay time.Duration
-	// Account is the only account identifier that logins may name. Default: any.
+	// Account is the only account identifier with which clients can log in. Default: any.
 	Account string
-	// Poll is how often topics and schedules are looked at. Default: a second.
+	// Poll is the interval at which schedules are checked and events are retried.
+	// Default: a second.
 	Poll time.Duration
 }
 
 // Server is a running local Snowflake.
 type Server struct {
-	options  Options
-	engine   *engine
-	listener net.Listener
-	http     *http.Server
-	logins   *logins
-	queries  *queries
-	stop     context.CancelFunc
-	work     sync.WaitGroup
+	options    Options
+	engine     *engine
+	listener   net.Listener
+	http       *http.Server
+	tokenStore *tokenStore
+	queries    *queries
+	stop       context.CancelFunc
+	work       sync.WaitGroup
 }
 
-// Start serves on a free port of 127.0.0.1 until Close; ctx ending stops the
-// work in the background too. The account is empty but for role ACCOUNTADMIN:
-// see AddUser, CreateDatabase and Exec.
+// Start starts a server on a free port of 127.0.0.1, which runs until Close. The end
+// of ctx stops its background work. The account has the predefined roles and nothing
+// else: see AddUser, CreateDatabase and Exec.
 func Start(ctx context.Context, options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = io.Discard
@@ -73,31 +74,31 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	background, stop := context.WithCancel(ctx)
 	s := &Server{
 		options: options, engine: engine, listener: listener, stop: stop,
-		logins:  newLogins(options.Account),
-		queries: &queries{byID: map[string]*query{}, byRequest: map[string]*query{}, background: background},
+		tokenStore: newTokenStore(options.Account),
+		queries:    &queries{byID: map[string]*query{}, byRequest: map[string]*query{}, background: background},
 	}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
-	s.work.Go(func() { _ = s.http.Serve(listener) }) // always ErrServerClosed: Close is the one way out
+	s.work.Go(func() { _ = s.http.Serve(listener) }) // always returns ErrServerClosed
 	s.work.Go(func() { engine.background(background, options.Poll) })
 	return s, nil
 }
 
-// URL is what SNOWFLAKE_ENDPOINT_URL is set to.
+// URL returns the URL for SNOWFLAKE_ENDPOINT_URL.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// AddUser makes a user, or replaces one: with a key, a password or both, and
-// with roles, which are made if they are missing. The first is the default one.
+// AddUser creates or replaces a user, with a key, a password or both. Roles that do
+// not exist are created; the first one is the default.
 func (s *Server) AddUser(name string, key *rsa.PublicKey, password string, roles ...string) {
 	upper := make([]string, len(roles))
 	for i, r := range roles {
 		upper[i] = strings.ToUpper(r)
 		s.engine.addRole(upper[i])
 	}
-	s.logins.add(&user{name: strings.ToUpper(name), key: key, password: password, roles: upper})
+	s.tokenStore.add(&user{name: strings.ToUpper(name), key: key, password: password, roles: upper})
 }
 
-// CreateDatabase makes a database with schema PUBLIC and the named ones, owned
-// by ACCOUNTADMIN. What exists stays as it is.
+// CreateDatabase creates a database with schema PUBLIC and the given ones, owned by
+// ACCOUNTADMIN. What exists is not changed.
 func (s *Server) CreateDatabase(name string, schemas ...string) error {
 	statements := []string{"CREATE DATABASE IF NOT EXISTS " + quote(strings.ToUpper(name))}
 	for _, schema := range schemas {
@@ -106,7 +107,7 @@ func (s *Server) CreateDatabase(name string, schemas ...string) error {
 	return s.Exec(context.Background(), statements...)
 }
 
-// Exec runs statements as ACCOUNTADMIN, to set the account up: grants, mostly.
+// Exec runs statements as ACCOUNTADMIN, such as grants.
 func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	session, err := s.engine.newSession(ctx, "ADMIN", adminRole)
 	if err != nil {
@@ -121,8 +122,8 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// Idle returns when every file that was announced so far is loaded, unless its
-// pipe is paused, and no task is running.
+// Idle waits until all files for which notifications were published are loaded,
+// except by paused pipes, and no task is running.
 func (s *Server) Idle(ctx context.Context) error { return s.engine.idle(ctx) }
 
 // Close stops the server and drops all its data.

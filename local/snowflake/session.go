@@ -8,35 +8,35 @@ import (
 	"sync"
 )
 
-// session is what one login may do and where it is.
+// session is the session of a client.
 type session struct {
 	id    int64
 	user  string
 	roles []string // that USE ROLE may name
 	conn  *sql.Conn
 
-	mu sync.Mutex // guards the fields below against answers in the making
-	place
+	mu sync.Mutex // protects sessionState, which responses read concurrently
+	sessionState
 }
 
-// place is where unqualified names are looked up, and as whom.
-type place struct {
+// sessionState has the current role, warehouse, database and schema.
+type sessionState struct {
 	role, warehouse, database, schema string
 }
 
-func (s *session) snapshot() place {
+func (s *session) snapshot() sessionState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.place
+	return s.sessionState
 }
 
-func (s *session) set(change func(*place)) {
+func (s *session) set(change func(*sessionState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change(&s.place)
+	change(&s.sessionState)
 }
 
-func (s *session) close() { _ = s.conn.Close() } // in memory: nothing can be lost
+func (s *session) close() { _ = s.conn.Close() } // the database is in memory: no data can be lost
 
 func (e *engine) newSession(ctx context.Context, user, role string) (*session, error) {
 	conn, err := e.db.Conn(ctx)
@@ -49,11 +49,11 @@ func (e *engine) newSession(ctx context.Context, user, role string) (*session, e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sessions++
-	return &session{id: e.sessions, user: user, roles: []string{role}, conn: conn, place: place{role: role}}, nil
+	return &session{id: e.sessions, user: user, roles: []string{role}, conn: conn, sessionState: sessionState{role: role}}, nil
 }
 
-// start takes the database and schema of a login. The driver asks for both to
-// be there; as in Snowflake, what is not named stays unset.
+// start sets the database and schema of a login, which must exist. As in Snowflake,
+// they stay unset if the login does not name them.
 func (e *engine) start(s *session, database, schema string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -67,7 +67,7 @@ func (e *engine) start(s *session, database, schema string) error {
 	if _, err := e.schemaOf(s, database, schema); err != nil {
 		return err
 	}
-	s.set(func(p *place) { p.database, p.schema = database, schema })
+	s.set(func(p *sessionState) { p.database, p.schema = database, schema })
 	return nil
 }
 
@@ -94,24 +94,24 @@ func (st *statement) use(context.Context) (*result, error) {
 	s := st.session
 	switch what {
 	case "ROLE":
-		if !st.catalog.assumes(s.roles, parts[0]) {
+		if !st.catalog.canUse(s.roles, parts[0]) {
 			return nil, errorf("003013", "42501", "SQL access control error:\nRequested role '%s' is not assigned to the executing user. Specify another role to activate.", parts[0])
 		}
-		s.set(func(p *place) { p.role = parts[0] })
+		s.set(func(p *sessionState) { p.role = parts[0] })
 	case "WAREHOUSE":
 		w, err := st.find(kindWarehouse, parts)
 		if err != nil {
 			return nil, err
 		}
-		s.set(func(p *place) { p.warehouse = w.name })
+		s.set(func(p *sessionState) { p.warehouse = w.name })
 	case "DATABASE":
 		if len(parts) != 1 {
-			return nil, errSyntax("a database has a name of one part.")
+			return nil, errSyntax("the name of a database has one part.")
 		}
 		if _, err := st.databaseOf(s, parts[0]); err != nil {
 			return nil, err
 		}
-		s.set(func(p *place) { p.database, p.schema = parts[0], defaultSchema })
+		s.set(func(p *sessionState) { p.database, p.schema = parts[0], defaultSchema })
 	case "SCHEMA":
 		if len(parts) == 1 {
 			parts = []string{s.database, parts[0]}
@@ -119,12 +119,12 @@ func (st *statement) use(context.Context) (*result, error) {
 		if _, err := st.schemaOf(s, parts[0], parts[1]); err != nil {
 			return nil, err
 		}
-		s.set(func(p *place) { p.database, p.schema = parts[0], parts[1] })
+		s.set(func(p *sessionState) { p.database, p.schema = parts[0], parts[1] })
 	}
 	return done("Statement executed successfully."), nil
 }
 
-// transaction hands BEGIN, COMMIT and ROLLBACK on.
+// transaction runs BEGIN, COMMIT and ROLLBACK.
 func (st *statement) transaction(ctx context.Context) (*result, error) {
 	word := st.Next().Value
 	if word == "START" {

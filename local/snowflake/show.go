@@ -60,8 +60,8 @@ func (st *statement) show(ctx context.Context) (*result, error) {
 	return r, nil
 }
 
-// scope reads IN ACCOUNT, IN DATABASE … or IN SCHEMA …; without, it is the
-// session's schema, or the account.
+// scope reads IN ACCOUNT, IN DATABASE … or IN SCHEMA …. The default is the session's
+// schema, or the account for objects outside of schemas.
 func (st *statement) scope(kind string) (database, schema string, err error) {
 	s := st.session
 	if !st.Accept("IN") {
@@ -99,15 +99,14 @@ func (st *statement) scope(kind string) (database, schema string, err error) {
 	return o.database, o.name, nil
 }
 
-// like compiles a LIKE pattern: % and _, whatever the case.
+// like compiles a LIKE pattern with % and _, which is case-insensitive.
 func like(pattern string) func(string) bool {
 	text := regexp.QuoteMeta(pattern)
 	text = strings.NewReplacer("%", ".*", `\\_`, "_", "_", ".").Replace(text)
 	return regexp.MustCompile("(?is)^" + text + "$").MatchString
 }
 
-// showColumns are those of each kind that this project or a person may look
-// at, in Snowflake's order.
+// showColumns has the supported columns of SHOW for each kind, in Snowflake's order.
 var showColumns = map[string][]string{
 	kindDatabase:    {"created_on", "name", "owner", "comment"},
 	kindSchema:      {"created_on", "name", "database_name", "owner", "comment"},
@@ -123,7 +122,7 @@ var showColumns = map[string][]string{
 	kindStream:      {"created_on", "name", "database_name", "schema_name", "owner", "comment", "table_name", "type", "mode", "stale"},
 }
 
-// showCell is one cell of SHOW; nil is NULL.
+// showCell returns one value of SHOW; nil for NULL.
 func (st *statement) showCell(ctx context.Context, o *object, column string) (*string, error) {
 	text := ""
 	switch column {

@@ -13,10 +13,10 @@ type stage struct {
 	url         string
 	integration *object
 	formatName  sqlparser.Value
-	format      sqlparser.Options // resolved when the stage was made or altered
+	format      sqlparser.Options // resolved when the stage was created or altered
 }
 
-func makeStage(st *statement, _ context.Context, o, _ *object) (func() error, error) {
+func createStage(st *statement, _ context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (st *statement) findStage(s sqlparser.Stage, privileges ...string) (found *
 	return found, s.Path, err
 }
 
-// folder is the URL of a path in the stage.
-func (d *stage) folder(path string) string {
+// pathURL returns the URL of a path in the stage.
+func (d *stage) pathURL(path string) string {
 	if path == "" {
 		return d.url
 	}
@@ -85,10 +85,10 @@ func (d *stage) folder(path string) string {
 // open assumes the role of the stage's integration.
 func (e *engine) open(ctx context.Context, d *stage) (bucketReader, error) {
 	if d.integration == nil {
-		return nil, errInvalid("stage '%s' has no storage integration: the local Snowflake reads no public bucket.", d.url)
+		return nil, errInvalid("stage '%s' has no storage integration: the local Snowflake does not support public buckets.", d.url)
 	}
 	if e.catalog.objects[d.integration.key()] != d.integration {
-		return nil, errorf("002003", "02000", "SQL compilation error:\nIntegration '%s' does not exist or not authorized: the stage's was dropped.", d.integration.name)
+		return nil, errorf("002003", "02000", "SQL compilation error:\nIntegration '%s' does not exist or not authorized: the integration of the stage was dropped.", d.integration.name)
 	}
 	return e.storage.Open(ctx, d.integration.detail.(*integration).Integration)
 }

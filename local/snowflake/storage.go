@@ -10,7 +10,7 @@ import (
 	"example.com/ingestion/local/snowflake/awsaccess"
 )
 
-// storage is what the engine needs of AWS. Package cloud is the real one.
+// storage is the access to AWS. Package awsaccess implements it.
 type storage interface {
 	Check(ctx context.Context, integration awsaccess.Integration, url string) error
 	Open(ctx context.Context, integration awsaccess.Integration) (bucketReader, error)
@@ -19,13 +19,13 @@ type storage interface {
 	Close(ctx context.Context) error
 }
 
-// bucketReader reads with a role that was assumed.
+// bucketReader reads buckets with an assumed role.
 type bucketReader interface {
 	List(ctx context.Context, url string) iter.Seq2[awsaccess.Object, error]
 	Fetch(ctx context.Context, bucket, key string) (awsaccess.Object, io.ReadCloser, error)
 }
 
-// onEvents is called with what a topic announced; an error brings it again.
+// onEvents processes the events of a topic. After an error they are delivered again.
 type onEvents func(ctx context.Context, topicARN string, events []awsaccess.Event) error
 
 type awsStorage struct{ *awsaccess.Client }
@@ -38,15 +38,15 @@ func (s awsStorage) Open(ctx context.Context, integration awsaccess.Integration)
 	return session, nil
 }
 
-// newStorage is replaced by tests that need no AWS.
-var newStorage = func(options Options, announced onEvents) storage {
+// newStorage is replaced by tests that do not need the local AWS.
+var newStorage = func(options Options, handle onEvents) storage {
 	return awsStorage{awsaccess.New(awsaccess.Options{
-		AWS: options.AWS, OnEvents: announced, Log: options.Log, PropagationDelay: options.PropagationDelay,
+		AWS: options.AWS, OnEvents: handle, Log: options.Log, PropagationDelay: options.PropagationDelay,
 	})}
 }
 
-// cloudError gives an error of package cloud its number; nil if err is none.
-func cloudError(err error) error {
+// awsError converts an error of package awsaccess; it returns nil for other errors.
+func awsError(err error) error {
 	var known *awsaccess.Error
 	if !errors.As(err, &known) {
 		return nil

@@ -6,14 +6,14 @@ import (
 	"fmt"
 )
 
-// stream is append-only: what was inserted into its table since it was last
-// read by a statement that changes something. DuckDB's row numbers only grow.
+// stream is an append-only stream: the rows inserted into its table since DML last
+// read it. They are found by rowid, which increases in DuckDB.
 type stream struct {
 	on     *object
 	offset int64
 }
 
-func makeStream(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createStream(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	if err := st.Expect("ON"); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func makeStream(st *statement, ctx context.Context, o, _ *object) (func() error,
 	return func() error { return st.advance(ctx, st.conn, o) }, nil
 }
 
-// source is the table whose row numbers count.
+// source returns the table in DuckDB that has the rows.
 func (d *stream) source() string {
 	if d.on.kind == kindExternal {
 		return quoteAll(d.on.database, d.on.schema, d.on.name+filesSuffix)
@@ -65,7 +65,7 @@ func (e *engine) advance(ctx context.Context, conn *sql.Conn, o *object) error {
 	}
 	columns := "*"
 	if external, ok := d.on.detail.(*external); ok {
-		columns = external.list()
+		columns = external.selectList()
 	}
 	return e.exec(ctx, conn, fmt.Sprintf(
 		`CREATE OR REPLACE VIEW %s AS SELECT %s, 'INSERT' AS "METADATA$ACTION", false AS "METADATA$ISUPDATE", md5(rowid::VARCHAR) AS "METADATA$ROW_ID" FROM %s WHERE rowid > %d`,

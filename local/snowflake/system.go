@@ -24,17 +24,17 @@ func (t *translator) system(name string) error {
 		}
 		args = append(args, text)
 	}
-	call, known := systemFunctions[name]
+	function, known := systemFunctions[name]
 	switch {
 	case !known:
-		return errorf("002140", "42601", "SQL compilation error:\nUnknown function %s: the local Snowflake does not know it.", name)
-	case len(args) < call.least || len(args) > call.most:
+		return errorf("002140", "42601", "SQL compilation error:\nUnknown function %s: the local Snowflake does not support it.", name)
+	case len(args) < function.least || len(args) > function.most:
 		return errorf("000938", "22023", "SQL compilation error:\nnot enough or too many arguments for function [%s]", name)
 	case t.st.describe:
 		t.emit(piece{sql: "NULL::VARCHAR", operand: true})
 		return nil
 	}
-	text, err := call.run(t, args)
+	text, err := function.run(t, args)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func init() {
 	}
 }
 
-// named finds the object that a string names.
+// named returns the object whose name is in a string.
 func (t *translator) named(kind, text string, privileges ...string) (*object, error) {
 	p, err := sqlparser.New(text)
 	if err != nil {
@@ -109,26 +109,26 @@ func (t *translator) named(kind, text string, privileges ...string) (*object, er
 	return t.st.find(kind, parts, privileges...)
 }
 
-// validateIntegration answers with a document that says success or failure,
-// as a whole and for action list.
+// validateIntegration returns a JSON document with the status of action list and
+// the overall status.
 func validateIntegration(t *translator, args []string) (string, error) {
 	name, url, action := args[0], args[1], args[3]
 	if action != "list" {
 		return "", errUnsupported("SYSTEM$VALIDATE_STORAGE_INTEGRATION with action " + action)
 	}
-	o, err := t.st.find(kindIntegration, []string{name}, "USAGE") // the name is that of the catalog, case and all
+	o, err := t.st.find(kindIntegration, []string{name}, "USAGE") // the name is case-sensitive
 	if err != nil {
 		return "", err
 	}
-	answer := map[string]any{"status": "success", "actions": map[string]any{"LIST": map[string]string{"status": "success"}}}
+	document := map[string]any{"status": "success", "actions": map[string]any{"LIST": map[string]string{"status": "success"}}}
 	if err := t.st.storage.Check(t.ctx, o.detail.(*integration).Integration, url); err != nil {
 		if t.ctx.Err() != nil {
 			return "", err
 		}
-		answer["status"] = "failure"
-		answer["actions"] = map[string]any{"LIST": map[string]string{"status": "failure", "message": err.Error()}}
-		answer["message"] = err.Error()
+		document["status"] = "failure"
+		document["actions"] = map[string]any{"LIST": map[string]string{"status": "failure", "message": err.Error()}}
+		document["message"] = err.Error()
 	}
-	text, err := json.Marshal(answer)
+	text, err := json.Marshal(document)
 	return string(text), err
 }

@@ -12,20 +12,20 @@ import (
 )
 
 type tableColumn struct {
-	name, kind string // kind as Snowflake names it
+	name, kind string // kind is the data type in Snowflake
 	required   bool
 }
 
-// table is a table with its load history, which is by file and for 64 days in
-// Snowflake, and for the server's lifetime here.
+// table is a table with its load history by file. Snowflake keeps the history for 64
+// days; here it is kept until the server is closed.
 type table struct {
 	columns []tableColumn
 	evolve  bool
 	loaded  map[string]*fileLoad // by bucket and key
 }
 
-// makeTable runs CREATE TABLE (columns) or CREATE TABLE AS SELECT.
-func makeTable(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+// createTable runs CREATE TABLE (columns) or CREATE TABLE AS SELECT.
+func createTable(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	d := &table{loaded: map[string]*fileLoad{}}
 	o.detail = d
 	var definitions []string
@@ -83,8 +83,8 @@ func (st *statement) tableAs(ctx context.Context, o *object, d *table) (func() e
 	}, nil
 }
 
-// columnDefinition reads "NAME" TYPE [NOT NULL] [DEFAULT …] [COMMENT '…'], and
-// gives DuckDB's form of it too.
+// columnDefinition reads "NAME" TYPE [NOT NULL] [COMMENT '…'], and also returns the
+// definition for DuckDB.
 func columnDefinition(p *sqlparser.Parser) (tableColumn, string, error) {
 	name, kind, err := p.Column()
 	if err != nil {
@@ -178,7 +178,7 @@ func (e *engine) addColumn(ctx context.Context, o *object, d *table, part *sqlpa
 	return nil
 }
 
-// columnsOf are the columns that DESC shows.
+// columnsOf returns the columns that DESC lists.
 func (e *engine) columnsOf(ctx context.Context, o *object) ([]tableColumn, error) {
 	if d, ok := o.detail.(*table); ok {
 		return d.columns, nil
@@ -186,7 +186,7 @@ func (e *engine) columnsOf(ctx context.Context, o *object) ([]tableColumn, error
 	return e.duckColumns(ctx, o.sql())
 }
 
-// duckColumns are the columns as DuckDB has them.
+// duckColumns returns the columns of a table or query in DuckDB.
 func (e *engine) duckColumns(ctx context.Context, name string) ([]tableColumn, error) {
 	rows, err := e.conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+name+")")
 	if err != nil {
@@ -201,7 +201,7 @@ func (e *engine) duckColumns(ctx context.Context, name string) ([]tableColumn, e
 	})
 }
 
-// typeName is Snowflake's name of a type of DuckDB.
+// typeName returns Snowflake's name of a data type of DuckDB.
 func typeName(duck string) string {
 	c := describeType(duck)
 	switch c.Type {
@@ -219,9 +219,9 @@ func typeName(duck string) string {
 	return strings.ToUpper(c.Type)
 }
 
-// measure is what a table takes, in bytes: that of its rows as Parquet with
-// zstd, which is near to how Snowflake stores them.
-func (e *engine) measure(ctx context.Context, o *object) (int64, error) {
+// storedBytes returns the size of a table in bytes: that of its rows as Parquet with
+// zstd, which is similar to how Snowflake stores them.
+func (e *engine) storedBytes(ctx context.Context, o *object) (int64, error) {
 	dir, err := os.MkdirTemp("", "snowflake")
 	if err != nil {
 		return 0, err

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the time zones that a schedule may name, whatever the machine has
+	_ "time/tzdata" // the time zones of schedules, also on machines without them
 
 	"github.com/robfig/cron/v3"
 )
@@ -14,7 +14,7 @@ import (
 type task struct {
 	definition string
 	schedule   string
-	plan       cron.Schedule // nil: only when asked
+	plan       cron.Schedule // nil: without a schedule
 	warehouse  string        // empty: serverless
 	size       string
 	started    bool
@@ -33,7 +33,7 @@ type taskRun struct {
 	scheduled, begun, at time.Time
 }
 
-func makeTask(st *statement, _ context.Context, o, existing *object) (func() error, error) {
+func createTask(st *statement, _ context.Context, o, existing *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -51,8 +51,8 @@ func makeTask(st *statement, _ context.Context, o, existing *object) (func() err
 	if existing != nil && existing.detail.(*task).started {
 		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
 	}
-	if st.Peek().Is("COPY") { // names are looked up when the task is made
-		if _, err := st.plan("ABORT_STATEMENT"); err != nil {
+	if st.Peek().Is("COPY") { // names must exist when the task is created
+		if _, err := st.planCopy("ABORT_STATEMENT"); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +126,7 @@ func (st *statement) mayRunTasks(d *task) error {
 	return nil
 }
 
-// executeTask runs EXECUTE TASK: the run goes on when the statement is done.
+// executeTask runs EXECUTE TASK, which starts a run and does not wait for it.
 func (st *statement) executeTask(context.Context) (*result, error) {
 	if err := st.Expect("EXECUTE", "TASK"); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (st *statement) executeTask(context.Context) (*result, error) {
 	return done(fmt.Sprintf("Task %s is scheduled to run immediately.", o.name)), nil
 }
 
-// startDue launches the tasks whose time has come. It needs the mutex.
+// startDue starts the tasks that are due. The caller holds the mutex.
 func (e *engine) startDue(ctx context.Context, now time.Time) {
 	if ctx.Err() != nil {
 		return
@@ -164,7 +164,8 @@ func (e *engine) startDue(ctx context.Context, now time.Time) {
 	}
 }
 
-// launch runs a task as its owner, in the background. It needs the mutex.
+// launch starts a run of a task in the background, as its owner. The caller holds the
+// mutex.
 func (e *engine) launch(o *object, from string, scheduled time.Time) {
 	d := o.detail.(*task)
 	run := &taskRun{id: newID(), query: newID(), of: o, text: d.definition, from: from, state: "SCHEDULED", scheduled: scheduled}
@@ -173,7 +174,7 @@ func (e *engine) launch(o *object, from string, scheduled time.Time) {
 	d.running = true
 	e.runs.Go(func() {
 		ctx := context.Background() // Close waits for it
-		s := &session{user: "SYSTEM", conn: e.conn, place: place{role: o.owner, database: o.database, schema: o.schema}}
+		s := &session{user: "SYSTEM", conn: e.conn, sessionState: sessionState{role: o.owner, database: o.database, schema: o.schema}}
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		run.state, run.begun = "EXECUTING", time.Now()

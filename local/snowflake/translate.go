@@ -10,34 +10,35 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// piece is a run of DuckDB's SQL; operand: a cast or path may follow it.
+// piece is a part of DuckDB's SQL.
 type piece struct {
 	sql     string
-	operand bool
-	name    bool // part of a name, which a dot may continue
+	operand bool // a cast or path may follow it
+	name    bool // part of a name, which a dot may follow
 	call    bool // the name of a function, which a parenthesis follows
-	json    bool // known to be a VARIANT
+	json    bool // a VARIANT
 }
 
-// translator turns an expression or query of Snowflake's into DuckDB's.
+// translator translates an expression or query from Snowflake's SQL to DuckDB's.
 type translator struct {
 	*sqlparser.Parser
 	st  *statement
 	ctx context.Context
 	out []piece
-	// opened has the names of the functions, or empty, before each open parenthesis.
-	opened []string
-	// listing tells for each depth whether the tables of a FROM are being listed.
-	listing []bool
-	ctes    map[string]bool
+	// calls has for each open parenthesis the name of the function before it, or "".
+	calls []string
+	// inFrom has for each depth of parentheses whether the list of tables of a FROM is
+	// being translated.
+	inFrom []bool
+	ctes   map[string]bool
 	// variant: $1 is one, not text.
 	variant bool
-	// uses are the tables and views that were named, the first one first.
+	// uses has the tables and views in the order in which they are named.
 	uses []*object
 }
 
 func (st *statement) translator(ctx context.Context, p *sqlparser.Parser) *translator {
-	t := &translator{Parser: p, st: st, ctx: ctx, listing: []bool{false}, ctes: map[string]bool{}}
+	t := &translator{Parser: p, st: st, ctx: ctx, inFrom: []bool{false}, ctes: map[string]bool{}}
 	for i := range p.Tokens { // name AS (SELECT …)
 		if i+3 < len(p.Tokens) && p.Tokens[i].IsName() && p.Tokens[i+1].Is("AS") && p.Tokens[i+2].Is("(") &&
 			(p.Tokens[i+3].Is("SELECT") || p.Tokens[i+3].Is("WITH")) {
@@ -47,7 +48,7 @@ func (st *statement) translator(ctx context.Context, p *sqlparser.Parser) *trans
 	return t
 }
 
-// sql translates all that is left.
+// sql translates the remaining tokens.
 func (t *translator) sql() (string, error) {
 	for !t.Done() {
 		if err := t.step(); err != nil {
@@ -85,7 +86,7 @@ func (t *translator) step() error {
 	case sqltext.Quoted:
 		t.emit(piece{sql: quote(tok.Value), operand: true, name: true})
 	case sqltext.Word:
-		return t.word(tok)
+		return t.keyword(tok)
 	default:
 		return t.symbolStep(tok)
 	}
@@ -120,20 +121,20 @@ func (t *translator) symbolStep(tok sqltext.Token) error {
 		if last := t.last(); last.call {
 			name = last.sql
 		}
-		t.opened, t.listing = append(t.opened, name), append(t.listing, false)
+		t.calls, t.inFrom = append(t.calls, name), append(t.inFrom, false)
 		t.emit(piece{sql: "("})
 		return nil
 	case ")":
-		if len(t.opened) == 0 {
+		if len(t.calls) == 0 {
 			t.Back()
 			return t.Unexpected("an expression")
 		}
-		t.opened, t.listing = t.opened[:len(t.opened)-1], t.listing[:len(t.listing)-1]
+		t.calls, t.inFrom = t.calls[:len(t.calls)-1], t.inFrom[:len(t.inFrom)-1]
 		t.emit(piece{sql: ")", operand: true})
 		return nil
 	case ",":
 		t.emit(piece{sql: ","})
-		if t.listing[len(t.listing)-1] {
+		if t.inFrom[len(t.inFrom)-1] {
 			return t.table()
 		}
 		return nil
@@ -148,8 +149,8 @@ func (t *translator) symbolStep(tok sqltext.Token) error {
 	return nil
 }
 
-// compare makes a VARIANT comparable with the constant that follows: DuckDB
-// would compare its JSON text.
+// compare converts a VARIANT to the type of the constant that it is compared with:
+// DuckDB would compare its JSON text.
 func (t *translator) compare() {
 	if !t.last().json {
 		return
@@ -164,7 +165,7 @@ func (t *translator) compare() {
 	}
 }
 
-// pop takes the operand at the end of what was written.
+// pop removes the last operand from the output and returns it.
 func (t *translator) pop() (sql string, variant bool) {
 	start := len(t.out) - 1
 	switch {
@@ -209,7 +210,7 @@ func (t *translator) pop() (sql string, variant bool) {
 	return strings.ReplaceAll(strings.Join(parts, " "), " . ", "."), variant
 }
 
-// path reads :a."b"[0] behind an operand.
+// path translates the path :a."b"[0] after an operand.
 func (t *translator) path() error {
 	var steps []pathStep
 	for {
@@ -223,7 +224,7 @@ func (t *translator) path() error {
 				return t.Unexpected("a key")
 			}
 			text := key.Value
-			if key.Kind == sqltext.Word { // keys keep their case, unlike names
+			if key.Kind == sqltext.Word { // unlike names, keys are case-sensitive
 				text = t.Source[key.Start:key.Stop]
 			}
 			steps = append(steps, pathStep{key: &text})
@@ -254,12 +255,12 @@ func (t *translator) index() (pathStep, error) {
 	}
 	n, err := strconv.Atoi(tok.Value)
 	if err != nil {
-		return pathStep{}, errSyntax("'%s' is no index of an array.", tok.Value)
+		return pathStep{}, errSyntax("'%s' is not an index of an array.", tok.Value)
 	}
 	return pathStep{index: n}, nil
 }
 
-// cast writes a conversion. A path to JSON null, and one to nothing, are NULL.
+// cast writes a conversion. JSON null and a path without a value become NULL.
 func (t *translator) cast(operand string, variant bool, typ sqlType, try bool) error {
 	word := "CAST"
 	if try {
@@ -301,9 +302,9 @@ func (t *translator) castCall(try bool) error {
 		}
 	}
 	if as < 0 {
-		return errSyntax("CAST lacks AS.")
+		return errSyntax("CAST needs AS.")
 	}
-	value := t.inside(inner.Tokens[:as])
+	value := t.part(inner.Tokens[:as])
 	operand, err := value.sql()
 	if err != nil {
 		return err
@@ -320,15 +321,15 @@ func (t *translator) castCall(try bool) error {
 	return t.cast(operand, len(value.out) == 1 && value.last().json, typ, try)
 }
 
-// inside is a translator of a part of the same statement.
-func (t *translator) inside(tokens []sqltext.Token) *translator {
+// part returns a translator of a part of the same statement.
+func (t *translator) part(tokens []sqltext.Token) *translator {
 	return &translator{
 		Parser: t.Part(tokens), st: t.st, ctx: t.ctx,
-		listing: []bool{false}, ctes: t.ctes, variant: t.variant,
+		inFrom: []bool{false}, ctes: t.ctes, variant: t.variant,
 	}
 }
 
-// metadata tells whether the statement asks for a file's metadata.
+// metadata reports whether the statement selects metadata of files.
 func (t *translator) metadata() bool {
 	return slices.ContainsFunc(t.st.Tokens, func(tok sqltext.Token) bool {
 		return tok.Kind == sqltext.Word && strings.HasPrefix(tok.Value, "METADATA$")

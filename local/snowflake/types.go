@@ -8,9 +8,9 @@ import (
 	"example.com/ingestion/local/snowflake/sqlparser"
 )
 
-// sqlType is a type of Snowflake and what holds it in DuckDB.
+// sqlType is a data type of Snowflake and the corresponding one of DuckDB.
 type sqlType struct {
-	name string // as Snowflake describes it: NUMBER(38,0)
+	name string // as DESC returns it: NUMBER(38,0)
 	duck string
 }
 
@@ -65,19 +65,18 @@ func localType(kind sqltext.DataType) (sqlType, error) {
 	return t, nil
 }
 
-// describeType turns a type of DuckDB into the one that results and
-// descriptions show.
+// describeType converts a data type of DuckDB to the description of a column in results.
 func describeType(duck string) column {
 	c := column{Nullable: true}
 	switch {
 	case strings.HasPrefix(duck, "DECIMAL("):
 		precision, scale, _ := strings.Cut(strings.TrimSuffix(duck[len("DECIMAL("):], ")"), ",")
 		c.Type = "fixed"
-		c.Precision, _ = strconv.ParseInt(precision, 10, 64) // DuckDB's own text
+		c.Precision, _ = strconv.ParseInt(precision, 10, 64) // written by DuckDB
 		c.Scale, _ = strconv.ParseInt(scale, 10, 64)
 	case duck == "HUGEINT", duck == "UHUGEINT":
 		c.Type, c.Precision = "fixed", 38
-	case duck == "BIGINT", duck == "UBIGINT": // counts, for the most part
+	case duck == "BIGINT", duck == "UBIGINT": // usually a count
 		c.Type, c.Precision = "fixed", 18
 	case duck == "INTEGER", duck == "SMALLINT", duck == "TINYINT", duck == "UINTEGER":
 		c.Type, c.Precision = "fixed", 10
@@ -103,7 +102,8 @@ func describeType(duck string) column {
 	return c
 }
 
-// wire is DuckDB's expression for the text that the driver expects of a column.
+// wire returns the expression of DuckDB for the text format of a column's values in
+// the driver's protocol.
 func wire(column, duck string) string {
 	switch duck {
 	case "DATE":

@@ -10,7 +10,7 @@ import (
 // view is a stored query.
 type view struct{ text string }
 
-func makeView(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
+func createView(st *statement, ctx context.Context, o, _ *object) (func() error, error) {
 	options, err := st.Options()
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func makeView(st *statement, ctx context.Context, o, _ *object) (func() error, e
 		return nil, errInvalid("View definition for '%s' refers to itself.", o.label())
 	}
 	o.detail = &view{text}
-	// What the query gets wrong shows before an older view is gone.
+	// An invalid query must fail before an existing view is dropped.
 	if _, err := st.duckColumns(ctx, query); err != nil {
 		return nil, err
 	}

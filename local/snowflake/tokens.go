@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// How long tokens hold. A session's is renewed with the master token.
+// Validity of tokens. The token of a session is renewed with the master token.
 const (
 	sessionValidity = time.Hour
 	masterValidity  = 4 * time.Hour
@@ -29,8 +29,8 @@ type tokenPair struct {
 	of              *session
 }
 
-// logins knows the users and the sessions that are open.
-type logins struct {
+// tokenStore has the users and the tokens of open sessions.
+type tokenStore struct {
 	account string
 
 	mu       sync.Mutex
@@ -39,23 +39,23 @@ type logins struct {
 	byMaster map[string]*tokenPair
 }
 
-func newLogins(account string) *logins {
-	return &logins{account: account, users: map[string]*user{}, byToken: map[string]*tokenPair{}, byMaster: map[string]*tokenPair{}}
+func newTokenStore(account string) *tokenStore {
+	return &tokenStore{account: account, users: map[string]*user{}, byToken: map[string]*tokenPair{}, byMaster: map[string]*tokenPair{}}
 }
 
-func (l *logins) add(u *user) {
+func (l *tokenStore) add(u *user) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.users[u.name] = u
 }
 
-func (l *logins) user(name string) *user {
+func (l *tokenStore) user(name string) *user {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.users[strings.ToUpper(name)]
 }
 
-func (l *logins) open(s *session) tokenPair {
+func (l *tokenStore) open(s *session) tokenPair {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pair := &tokenPair{session: rand.Text(), master: rand.Text(), expires: time.Now().Add(sessionValidity), of: s}
@@ -63,8 +63,8 @@ func (l *logins) open(s *session) tokenPair {
 	return *pair
 }
 
-// session is the one of a token; without one, the code and message to answer with.
-func (l *logins) session(token string) (open *session, code, message string) {
+// session returns the session of a token, or the code and message of the error.
+func (l *tokenStore) session(token string) (open *session, code, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pair := l.byToken[token]
@@ -77,7 +77,7 @@ func (l *logins) session(token string) (open *session, code, message string) {
 	return pair.of, "", ""
 }
 
-func (l *logins) forget(s *session) {
+func (l *tokenStore) forget(s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for token, pair := range l.byToken {
@@ -88,8 +88,8 @@ func (l *logins) forget(s *session) {
 	}
 }
 
-// expire ends every session token, so that the next request has to renew its own.
-func (l *logins) expire() {
+// expire expires all session tokens, so that the next request has to renew its token.
+func (l *tokenStore) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, pair := range l.byToken {
@@ -102,10 +102,10 @@ func (s *Server) renew(w http.ResponseWriter, r *http.Request) {
 		Old string `json:"oldSessionToken"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
-		refuse(w, codeNoMaster, "the request cannot be read: "+err.Error())
+		refuse(w, codeNoMaster, "the request is invalid: "+err.Error())
 		return
 	}
-	l := s.logins
+	l := s.tokenStore
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pair := l.byMaster[bearer(r)]

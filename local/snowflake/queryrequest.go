@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// answerWithin is how long a request for a result is held before the client is
-// told to ask again; Snowflake's own value.
-const answerWithin = 45 * time.Second
+// responseTimeout is how long a request for a result waits before the client
+// is told to request again; the same as in Snowflake.
+const responseTimeout = 45 * time.Second
 
-// query is a statement that runs or has run.
+// query is a statement that is running or has run.
 type query struct {
 	id      string
 	session *session
@@ -28,7 +28,7 @@ type query struct {
 	err     error
 }
 
-// queries are those of the server's lifetime.
+// queries has all queries since the start of the server.
 type queries struct {
 	background context.Context
 
@@ -74,7 +74,7 @@ type queryRequest struct {
 func (s *Server) query(w http.ResponseWriter, r *http.Request, session *session) {
 	var request queryRequest
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
-		refuse(w, "000900", "the request cannot be read: "+err.Error())
+		refuse(w, "000900", "the request is invalid: "+err.Error())
 		return
 	}
 	one := s.queries.start(session, r.URL.Query().Get("requestId"), request.SQL, func(ctx context.Context) (*result, error) {
@@ -88,10 +88,10 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, session *session)
 		return s.engine.run(ctx, session, statement)
 	})
 	if request.Async {
-		reply(w, answer{Code: codeAsync, Success: true, Message: "Asynchronous query is in progress.", Data: one.progress()})
+		reply(w, response{Code: codeAsync, Success: true, Message: "Asynchronous query is in progress.", Data: one.progress()})
 		return
 	}
-	s.answer(w, r, one, codeRunning)
+	s.respond(w, r, one, codeRunning)
 }
 
 func (s *Server) result(w http.ResponseWriter, r *http.Request, session *session) {
@@ -100,18 +100,18 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request, session *session
 		refuse(w, "000709", fmt.Sprintf("Statement %s not found", r.PathValue("id")))
 		return
 	}
-	s.answer(w, r, one, codeAsync)
+	s.respond(w, r, one, codeAsync)
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, one *query, pending string) {
-	late := time.NewTimer(answerWithin)
-	defer late.Stop()
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, one *query, pending string) {
+	timeout := time.NewTimer(responseTimeout)
+	defer timeout.Stop()
 	select {
 	case <-one.done:
-		reply(w, one.answer())
+		reply(w, one.response())
 	case <-r.Context().Done():
-	case <-late.C:
-		reply(w, answer{Code: pending, Success: true, Message: "Query execution in progress", Data: one.progress()})
+	case <-timeout.C:
+		reply(w, response{Code: pending, Success: true, Message: "Query execution in progress", Data: one.progress()})
 	}
 }
 
@@ -119,17 +119,17 @@ func (q *query) progress() map[string]any {
 	return map[string]any{"queryId": q.id, "getResultUrl": "/queries/" + q.id + "/result", "queryAbortsAfterSecs": 300}
 }
 
-func (q *query) answer() answer {
+func (q *query) response() response {
 	if q.err != nil {
 		e := asSQLError(q.err)
-		return answer{Code: e.code, Message: e.message, Data: map[string]any{"queryId": q.id, "sqlState": e.state, "errorCode": e.code}}
+		return response{Code: e.code, Message: e.message, Data: map[string]any{"queryId": q.id, "sqlState": e.state, "errorCode": e.code}}
 	}
 	rows := q.result.rows
 	if rows == nil {
-		rows = [][]*string{} // the driver takes a missing rowset for another format
+		rows = [][]*string{} // the driver treats a missing rowset as another format
 	}
 	session := q.session.snapshot()
-	return answer{Code: codeOK, Success: true, Data: map[string]any{
+	return response{Code: codeOK, Success: true, Data: map[string]any{
 		"queryId": q.id, "sqlState": "00000", "statementTypeId": q.result.statement,
 		"rowtype": q.result.columns, "rowset": rows, "total": len(rows), "returned": len(rows),
 		"queryResultFormat": "json", "parameters": sessionParameters,
@@ -143,7 +143,7 @@ func (s *Server) abort(w http.ResponseWriter, r *http.Request, _ *session) {
 		ID string `json:"requestId"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
-		refuse(w, "000900", "the request cannot be read: "+err.Error())
+		refuse(w, "000900", "the request is invalid: "+err.Error())
 		return
 	}
 	s.queries.mu.Lock()
@@ -177,7 +177,7 @@ func (s *Server) monitor(w http.ResponseWriter, r *http.Request, _ *session) {
 	succeed(w, map[string]any{"queries": []any{status}})
 }
 
-// newID has the form of Snowflake's query IDs.
+// newID returns an ID in the format of Snowflake's query IDs.
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -7,14 +7,15 @@ import (
 	"example.com/ingestion/internal/sqltext"
 )
 
-// listEnds are the words behind which a FROM's list of tables is over.
-var listEnds = map[string]bool{
+// keywordsAfterFrom has the keywords that end the list of tables of a FROM.
+var keywordsAfterFrom = map[string]bool{
 	"WHERE": true, "GROUP": true, "ORDER": true, "QUALIFY": true, "LIMIT": true, "HAVING": true, "UNION": true,
 	"SELECT": true, "WHEN": true, "SET": true, "VALUES": true, "EXCEPT": true, "INTERSECT": true, "WINDOW": true, "ON": true,
 }
 
-// notCalls are keywords that a parenthesis may follow.
-var notCalls = map[string]bool{
+// keywordsBeforeParenthesis has the keywords that a parenthesis may follow and that
+// are not functions.
+var keywordsBeforeParenthesis = map[string]bool{
 	"AND": true, "AS": true, "BETWEEN": true, "BY": true, "DISTINCT": true, "ELSE": true, "EXCEPT": true, "EXCLUDE": true,
 	"EXISTS": true, "FILTER": true, "FROM": true, "GROUP": true, "HAVING": true, "ILIKE": true, "IN": true, "INSERT": true, "INTERSECT": true,
 	"INTO": true, "JOIN": true, "LIKE": true, "LIMIT": true, "NOT": true, "ON": true, "OR": true, "OVER": true, "QUALIFY": true,
@@ -22,11 +23,12 @@ var notCalls = map[string]bool{
 	"ALL": true, "RENAME": true, "PARTITION": true,
 }
 
-func (t *translator) word(tok sqltext.Token) error {
+// keyword translates a word: a keyword, a function or a name.
+func (t *translator) keyword(tok sqltext.Token) error {
 	w := tok.Value
 	follows := t.Peek()
 	switch {
-	case t.last().sql == ".": // behind a dot it is a column
+	case t.last().sql == ".": // a column
 		t.emit(piece{sql: quote(w), operand: true, name: true})
 		return nil
 	case strings.HasPrefix(w, "METADATA$"):
@@ -43,12 +45,12 @@ func (t *translator) word(tok sqltext.Token) error {
 			return err
 		}
 	}
-	if follows.Is("(") && !notCalls[w] {
+	if follows.Is("(") && !keywordsBeforeParenthesis[w] {
 		return t.call(w)
 	}
-	depth := len(t.listing) - 1
-	if listEnds[w] {
-		t.listing[depth] = false
+	depth := len(t.inFrom) - 1
+	if keywordsAfterFrom[w] {
+		t.inFrom[depth] = false
 	}
 	switch w {
 	case "FROM":
@@ -56,7 +58,7 @@ func (t *translator) word(tok sqltext.Token) error {
 		if slices.Contains([]string{"EXTRACT", "TRIM", "SUBSTRING"}, t.function()) || len(t.out) > 1 && t.out[len(t.out)-2].sql == "DISTINCT" && t.distinctFrom() {
 			return nil
 		}
-		t.listing[depth] = true
+		t.inFrom[depth] = true
 		return t.table()
 	case "JOIN", "INTO", "UPDATE":
 		t.emit(piece{sql: w})
@@ -76,16 +78,16 @@ func (t *translator) word(tok sqltext.Token) error {
 	case "RLIKE", "REGEXP", "SAMPLE", "TABLESAMPLE", "LATERAL", "PIVOT", "UNPIVOT", "MATCH_RECOGNIZE", "CONNECT":
 		return errUnsupported(w)
 	}
-	t.emit(piece{sql: w, operand: !notCalls[w] && !listEnds[w] && w != "CASE", name: !notCalls[w] && !listEnds[w] && w != "CASE"})
+	t.emit(piece{sql: w, operand: !keywordsBeforeParenthesis[w] && !keywordsAfterFrom[w] && w != "CASE", name: !keywordsBeforeParenthesis[w] && !keywordsAfterFrom[w] && w != "CASE"})
 	return nil
 }
 
-// function is the name of the call that is being written.
+// function returns the name of the function whose arguments are being translated.
 func (t *translator) function() string {
-	if len(t.opened) == 0 {
+	if len(t.calls) == 0 {
 		return ""
 	}
-	return strings.ToUpper(t.opened[len(t.opened)-1])
+	return strings.ToUpper(t.calls[len(t.calls)-1])
 }
 
 func (t *translator) distinctFrom() bool {
@@ -93,7 +95,7 @@ func (t *translator) distinctFrom() bool {
 	return n > 2 && (t.out[n-3].sql == "IS" || t.out[n-3].sql == "NOT")
 }
 
-func (t *translator) mergeTarget() bool { return t.Tokens[0].Is("MERGE") && len(t.opened) == 0 }
+func (t *translator) mergeTarget() bool { return t.Tokens[0].Is("MERGE") && len(t.calls) == 0 }
 
 func (t *translator) call(w string) error {
 	if w == "TABLE" {
@@ -101,7 +103,7 @@ func (t *translator) call(w string) error {
 	}
 	name, known := functions[w]
 	if !known {
-		return errorf("002140", "42601", "SQL compilation error:\nUnknown function %s: the local Snowflake does not know it.", w)
+		return errorf("002140", "42601", "SQL compilation error:\nUnknown function %s: the local Snowflake does not support it.", w)
 	}
 	if name == "" {
 		name = w
@@ -110,7 +112,7 @@ func (t *translator) call(w string) error {
 	return nil
 }
 
-// dateAdd translates DATEADD(unit, n, t): units are no columns.
+// dateAdd translates DATEADD(unit, n, t), whose unit is not a column.
 func (t *translator) dateAdd() error {
 	t.Pos++
 	unit := strings.ToLower(strings.TrimSuffix(t.Next().Value, "S"))
@@ -122,12 +124,13 @@ func (t *translator) dateAdd() error {
 		return err
 	}
 	t.emit(piece{sql: "sf_add_" + unit, call: true})
-	t.opened, t.listing = append(t.opened, ""), append(t.listing, false)
+	t.calls, t.inFrom = append(t.calls, ""), append(t.inFrom, false)
 	t.emit(piece{sql: "("})
 	return nil
 }
 
-// current translates the functions of the context, with or without parentheses.
+// current translates context functions such as CURRENT_ROLE, which may be written
+// without parentheses.
 func (t *translator) current(w string) (bool, error) {
 	s := t.st.session
 	text := func(v string) string {
@@ -148,17 +151,15 @@ func (t *translator) current(w string) (bool, error) {
 		return false, nil
 	}
 	if t.Peek().Is("(") {
-		inner, err := t.Group()
-		if err != nil {
+		if _, err := t.Group(); err != nil { // the precision: DuckDB always has microseconds
 			return false, err
 		}
-		_ = inner // a precision changes nothing here: DuckDB has microseconds
 	}
 	t.emit(piece{sql: value, operand: true})
 	return true, nil
 }
 
-// table translates what a FROM, JOIN, INTO, UPDATE or USING names.
+// table translates the table after FROM, JOIN, INTO, UPDATE or USING.
 func (t *translator) table() error {
 	tok := t.Peek()
 	switch {
@@ -192,7 +193,7 @@ func (t *translator) table() error {
 	name := o.sql()
 	if o.kind == kindExternal && t.metadata() {
 		name = quoteAll(o.database, o.schema, o.name+allSuffix)
-		if a := t.Peek(); !a.IsName() || a.Is("WHERE") || listEnds[a.Value] || notCalls[a.Value] || isJoin(a.Value) {
+		if a := t.Peek(); !a.IsName() || a.Is("WHERE") || keywordsAfterFrom[a.Value] || keywordsBeforeParenthesis[a.Value] || isJoin(a.Value) {
 			name += " AS " + quote(o.name)
 		}
 	}
