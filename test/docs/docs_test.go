@@ -90,7 +90,7 @@ func wrap(snippet string) string {
 	module := strings.TrimSuffix(reflect.TypeFor[feed.Spec]().PkgPath(), "/feed")
 	for _, group := range [][][2]string{
 		{{"time.", "time"}},
-		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
+		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awscloudwatch.", "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
 		{{"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
 	} {
 		var lines strings.Builder
