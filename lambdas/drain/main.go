@@ -44,7 +44,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		Every:  every,
 		SQS:    sqs.NewFromConfig(cfg),
 		Again:  dispatch.JSON[drain.Request](dispatch.Function(cfg, lambdacontext.FunctionName)),
-		Answer: drain.Send, Wait: retry.For, Now: time.Now, TimeUp: handler.TimeUp,
+		Answer: drain.Send, Wait: retry.Wait, Now: time.Now, TimeUp: handler.TimeUp,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))

@@ -244,7 +244,7 @@ func (c *fakeAWS) receive(ctx context.Context, _ string, most int) ([]sqstypes.M
 	}
 	c.mu.Unlock()
 	if out == nil {
-		return nil, retry.For(ctx, 20*time.Millisecond)
+		return nil, retry.Wait(ctx, 20*time.Millisecond)
 	}
 	return out, nil
 }

@@ -99,7 +99,7 @@ func (h *Host) deliver(ctx context.Context, c awsClient, e event) error {
 			return err
 		}
 		if h.faults.take(faultThrottle, e.function) {
-			if err := retry.For(ctx, h.options.RetryDelay); err != nil {
+			if err := retry.Wait(ctx, h.options.RetryDelay); err != nil {
 				return err
 			}
 			continue
@@ -123,7 +123,7 @@ func (h *Host) deliver(ctx context.Context, c awsClient, e event) error {
 		case time.Since(e.received)+delay > cfg.maxAge:
 			return h.sendFailure(ctx, c, cfg, e, res, "EventAgeExceeded", attempts)
 		}
-		if err := retry.For(ctx, delay); err != nil {
+		if err := retry.Wait(ctx, delay); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type poller struct {
 // pollMappings keeps a poller running for every enabled event source mapping.
 func (h *Host) pollMappings(ctx context.Context) {
 	lastLogged := ""
-	for retry.For(ctx, mappingInterval) == nil {
+	for retry.Wait(ctx, mappingInterval) == nil {
 		if err := h.syncMappings(ctx); err != nil && ctx.Err() == nil && err.Error() != lastLogged {
 			lastLogged = err.Error()
 			h.log.printf("%v", err)

@@ -39,7 +39,7 @@ func (h *Host) pollQueue(ctx context.Context, c awsClient, m mapping) {
 			<-slots
 			if err != nil && h.base.Err() == nil {
 				h.log.printf("mapping %s: %v", m.id, err)
-				_ = retry.For(ctx, time.Second)
+				_ = retry.Wait(ctx, time.Second)
 			}
 			continue
 		}

@@ -46,7 +46,7 @@ func (s *streamPoller) deliverBatch(ctx context.Context, batch []streamRecord) e
 			s.discard(batch, "RetryAttemptsExhausted", invoked, last)
 			return nil
 		}
-		if err := retry.For(ctx, s.host.options.RetryDelay<<min(max(invoked-1, 0), maxDoublings)); err != nil {
+		if err := retry.Wait(ctx, s.host.options.RetryDelay<<min(max(invoked-1, 0), maxDoublings)); err != nil {
 			return err
 		}
 		if splits {

@@ -93,7 +93,7 @@ func (h *Host) pollStream(ctx context.Context, c awsClient, m mapping) {
 			s.logOnce(err)
 		}
 		if delivered == 0 {
-			_ = retry.For(ctx, streamInterval)
+			_ = retry.Wait(ctx, streamInterval)
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (s *streamPoller) collect(ctx context.Context) ([]streamRecord, error) {
 		if left <= 0 {
 			return waiting, nil
 		}
-		if err := retry.For(ctx, min(left, streamInterval)); err != nil {
+		if err := retry.Wait(ctx, min(left, streamInterval)); err != nil {
 			return nil, err
 		}
 	}

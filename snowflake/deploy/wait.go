@@ -39,7 +39,7 @@ func poll(ctx context.Context, limit time.Duration, done func(context.Context) (
 		if ok || err != nil {
 			return err
 		}
-		if err := retry.For(ctx, backoff); err != nil {
+		if err := retry.Wait(ctx, backoff); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -195,7 +194,8 @@ func (w *Writer) write(b *batch) error {
 
 // retry sends a request until DynamoDB has processed all of its items.
 func (w *Writer) retry(r request) error {
-	for attempt := 0; ; {
+	backoff := retries.Start()
+	for {
 		w.mu.Lock()
 		w.requests++
 		w.mu.Unlock()
@@ -209,7 +209,7 @@ func (w *Writer) retry(r request) error {
 			// Items are left unprocessed for the same reason that requests are throttled.
 			w.limiter.throttled(time.Now())
 			if len(next) < len(r) {
-				attempt = 0
+				backoff.Reset()
 			}
 			r = next
 		case w.ctx.Err() != nil:
@@ -221,18 +221,15 @@ func (w *Writer) retry(r request) error {
 			w.mu.Lock()
 			w.throttled = err
 			w.mu.Unlock()
-		case attempt+1 >= maxAttempts:
-			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
+		case backoff.Attempts()+1 >= maxAttempts:
+			return fmt.Errorf("after %d attempts: %w", backoff.Attempts()+1, err)
 		}
-		if err := retry.For(w.ctx, backoff(attempt)); err != nil {
+		if err := backoff.Wait(w.ctx); err != nil {
 			return err
 		}
-		attempt++
 	}
 }
 
-// backoff is exponential with full jitter, at most 5 seconds.
-func backoff(attempt int) time.Duration {
-	ceiling := min(5*time.Second, 25*time.Millisecond<<min(attempt, 10))
-	return rand.N(ceiling) + time.Millisecond
-}
+// retries has no bound on the attempts: a throttled table is written to until the
+// function's time is up. See maxAttempts for other errors.
+var retries = retry.Policy{First: retry.Throttled.First, Max: retry.Throttled.Max}

@@ -63,7 +63,7 @@ func Do(ctx context.Context, cfg aws.Config, r Request) ([]byte, error) {
 		if delayErr != nil {
 			return nil, errors.Join(err, delayErr)
 		}
-		if waitErr := retry.For(ctx, delay); waitErr != nil {
+		if waitErr := retry.Wait(ctx, delay); waitErr != nil {
 			return nil, errors.Join(err, waitErr)
 		}
 	}

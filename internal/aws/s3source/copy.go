@@ -187,7 +187,7 @@ func (r *section) Seek(offset int64, whence int) (int64, error) {
 	if to != r.at {
 		// A body that is read no further: its error is of no interest.
 		_ = r.Close()
-		r.at, r.broken = to, 0
+		r.at, r.backoff = to, nil
 	}
 	return to - r.from, nil
 }

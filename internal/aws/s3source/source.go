@@ -171,15 +171,13 @@ func (s *Source) Open(ctx context.Context) (io.ReadCloser, error) {
 	return &stream{source: s, ctx: ctx, end: s.size}, nil
 }
 
-// maxResumes is how often in a row, without a byte between them, a stream may break.
-const maxResumes = 5
-
 type stream struct {
 	source  *Source
 	ctx     context.Context
 	body    io.ReadCloser
 	at, end int64
-	broken  int
+	// backoff counts the breaks since the last byte.
+	backoff *retry.Backoff
 }
 
 func (r *stream) Read(p []byte) (int, error) {
@@ -200,7 +198,9 @@ func (r *stream) Read(p []byte) (int, error) {
 		n, err := r.body.Read(p)
 		r.at += int64(n)
 		if n > 0 {
-			r.broken = 0
+			if r.backoff != nil {
+				r.backoff.Reset()
+			}
 			return n, nil
 		}
 		if err == nil {
@@ -210,11 +210,14 @@ func (r *stream) Read(p []byte) (int, error) {
 		// bytes tells a whole object from a cut one.
 		_ = r.body.Close()
 		r.body = nil
-		if r.broken++; r.broken > maxResumes {
-			return 0, fmt.Errorf("%s: read broke %d times at byte %d of %d: %w", r.source.uri(), r.broken, r.at, r.end, noEOF(err))
+		if r.backoff == nil {
+			r.backoff = retry.Connection.Start()
 		}
-		if err := retry.For(r.ctx, backoff(r.broken)); err != nil {
-			return 0, err
+		switch waitErr := r.backoff.Wait(r.ctx); {
+		case errors.Is(waitErr, retry.ErrExhausted):
+			return 0, fmt.Errorf("%s: read broke %d times at byte %d of %d: %w", r.source.uri(), r.backoff.Attempts(), r.at, r.end, noEOF(err))
+		case waitErr != nil:
+			return 0, waitErr
 		}
 	}
 }
@@ -226,9 +229,6 @@ func noEOF(err error) error {
 	}
 	return err
 }
-
-// backoff is twice as long each time, from 50 ms.
-func backoff(n int) time.Duration { return 50 * time.Millisecond << n }
 
 func (r *stream) Close() error {
 	if r.body == nil {

@@ -36,23 +36,23 @@ func Put(ctx context.Context, api API, bucket, key, contentType string, body []b
 
 func put(ctx context.Context, api API, in *s3.PutObjectInput, body io.ReadSeeker) (created bool, err error) {
 	in.Body = body
-	for attempt := 1; ; attempt++ {
+	err = retry.Do(ctx, retry.Conflict, func() error {
 		if _, err := body.Seek(0, io.SeekStart); err != nil {
-			return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
+			return err
 		}
 		_, err := api.PutObject(ctx, in)
-		switch {
-		case err == nil:
-			return true, nil
-		case in.IfNoneMatch != nil && status(err) == http.StatusPreconditionFailed:
-			return false, nil
-		case status(err) == http.StatusConflict && attempt < maxResumes:
-			// Another writer of the same key is at work: see who won.
-			if err := retry.For(ctx, backoff(attempt)); err != nil {
-				return false, err
-			}
-		default:
-			return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
+		if status(err) == http.StatusConflict {
+			// Another writer of the same key is at work: the next attempt finds the
+			// object that it wrote, or writes it ("Conditional writes").
+			return retry.Transient(err)
 		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case in.IfNoneMatch != nil && status(err) == http.StatusPreconditionFailed:
+		return false, nil
 	}
+	return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -100,7 +99,7 @@ func (h *Handler) remember(ctx context.Context, bucket string, objects []listing
 		}
 		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
 	}
-	for attempt := 0; ; attempt++ {
+	for backoff := retry.Throttled.Start(); ; {
 		out, err := h.DynamoDB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{h.Table: writes}})
 		if err != nil {
 			return fmt.Errorf("remember %d objects of bucket %s: %w", len(writes), bucket, err)
@@ -108,21 +107,10 @@ func (h *Handler) remember(ctx context.Context, bucket string, objects []listing
 		if writes = out.UnprocessedItems[h.Table]; len(writes) == 0 {
 			return nil
 		}
-		if attempt == maxUnprocessed {
-			return fmt.Errorf("remember objects of bucket %s: the table has left %d unprocessed %d times", bucket, len(writes), attempt+1)
-		}
-		if err := retry.For(ctx, backoff(attempt)); err != nil {
-			return err
+		if err := backoff.Wait(ctx); err != nil {
+			return fmt.Errorf("remember objects of bucket %s: the table has left %d unprocessed %d times: %w", bucket, len(writes), backoff.Attempts(), err)
 		}
 	}
-}
-
-// maxUnprocessed is how often in a row the table may take less than all.
-const maxUnprocessed = 10
-
-// backoff is how long to wait before another try, with full jitter: up to 5 seconds.
-func backoff(attempt int) time.Duration {
-	return rand.N(min(25*time.Millisecond<<attempt, 5*time.Second))
 }
 
 func isConditionFailed(err error) bool {

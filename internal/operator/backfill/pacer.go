@@ -34,7 +34,7 @@ type pacer struct {
 }
 
 func newPacer(rate float64) *pacer {
-	return &pacer{highest: rate, rate: rate, now: time.Now, waitTill: retry.For}
+	return &pacer{highest: rate, rate: rate, now: time.Now, waitTill: retry.Wait}
 }
 
 // wait waits for its turn.

@@ -101,7 +101,7 @@ type Upload struct {
 // again does the rest.
 func (r *Replay) Do(ctx context.Context) (Result, error) {
 	if r.now == nil {
-		r.now, r.sleep = time.Now, retry.For
+		r.now, r.sleep = time.Now, retry.Wait
 	}
 	r.sent, r.begun = map[ids.PartRef]bool{}, map[string]bool{}
 	result := Result{Feed: r.Feed, DryRun: r.DryRun, Events: []Event{}, Uploads: []Upload{}}

@@ -155,7 +155,7 @@ func (l *Live) ask(ctx context.Context, f operator.Feed) {
 			rest = 100 * rejoinAfter // it takes another deployment
 		}
 		l.set(f, nil, err)
-		_ = retry.For(ctx, rest) // the loop looks whether it was the end
+		_ = retry.Wait(ctx, rest) // the loop looks whether it was the end
 	}
 }
 
@@ -193,7 +193,7 @@ func (l *Live) askWhile(ctx context.Context, f operator.Feed) (err error) {
 			}
 			l.set(f, &n, nil)
 		}
-		_ = retry.For(ctx, warehouseEvery)
+		_ = retry.Wait(ctx, warehouseEvery)
 	}
 	return ctx.Err()
 }

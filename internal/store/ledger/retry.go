@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,10 +16,6 @@ import (
 // about the same time, and each changes the upload's item; the SDK's clients do
 // not retry such errors.
 type retryingAPI struct{ API }
-
-// maxAttempts bounds the attempts of a change that conflicts with others: about
-// half a minute.
-const maxAttempts = 25
 
 // UpdateItem implements API.
 func (r retryingAPI) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (out *dynamodb.UpdateItemOutput, err error) {
@@ -42,16 +36,13 @@ func (r retryingAPI) TransactWriteItems(ctx context.Context, in *dynamodb.Transa
 }
 
 func retryConflicts(ctx context.Context, change func() error) error {
-	for attempt := 1; ; attempt++ {
+	return retry.Do(ctx, retry.Conflict, func() error {
 		err := change()
-		if err == nil || !isConflict(err) || attempt == maxAttempts {
-			return err
+		if isConflict(err) {
+			return retry.Transient(err)
 		}
-		backoff := rand.N(min(20*time.Millisecond<<min(attempt, 10), 2*time.Second))
-		if ended := retry.For(ctx, backoff); ended != nil {
-			return errors.Join(err, ended)
-		}
-	}
+		return err
+	})
 }
 
 // isConflict reports whether a change was rejected for a transient reason:

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
@@ -39,7 +38,7 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 	for _, id := range ids {
 		request.Keys = append(request.Keys, key(feedName, id, uploadSortKey))
 	}
-	for attempt := 0; ; attempt++ {
+	for backoff := unprocessed.Start(); ; {
 		out, err := api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: request}})
 		if err != nil {
 			return nil, fmt.Errorf("ledger: read %d uploads of feed %s: %w", len(ids), feedName, err)
@@ -54,8 +53,11 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 		if request.Keys = out.UnprocessedKeys[table].Keys; len(request.Keys) == 0 {
 			return states, nil
 		}
-		if err := retry.For(ctx, 50*time.Millisecond<<min(attempt, 6)); err != nil {
+		if err := backoff.Wait(ctx); err != nil {
 			return nil, err
 		}
 	}
 }
+
+// unprocessed has no bound on the attempts: the caller's context ends them.
+var unprocessed = retry.Policy{First: retry.Throttled.First, Max: retry.Throttled.Max}
