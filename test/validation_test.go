@@ -17,7 +17,7 @@ func TestValidate(t *testing.T) {
 	for i := range manySuffixes {
 		manySuffixes[i] = "." + string(rune('a'+i%26)) + strings.Repeat("z", i/26) + "."
 	}
-	const allowed = " may have ASCII letters, digits and !_.()/=- only: S3 and IAM read other characters of a filter each in its own way"
+	const allowed = " may have ASCII letters, digits and !_.()/=- only: S3 and IAM read other characters of a filter differently"
 	for _, test := range []struct {
 		name  string
 		props constructs.IngestionPipelineProps
