@@ -1,33 +1,33 @@
-// Package archive turns one source object into its entries: the files that it
-// holds once every compression and archive around them is taken off. It
-// streams, and its memory is flat (about 24 MiB) whatever the object's size.
+// Package archive reads one source object and returns its entries: the files that
+// it contains after decompressing and unpacking every layer around them. It
+// streams: its memory is bounded (about 24 MiB) whatever the size of the object.
 //
-// Form is recognised by content, never by name:
+// Formats are recognised by content, never by name:
 //
 //   - gzip (concatenated members, zero padding after the last), zstd
 //     (concatenated and skippable frames), bzip2 (concatenated streams),
 //     framed snappy and S2;
-//   - zip, by ranged reads from its central directory on, with Zip64; stored,
-//     deflated, bzip2 and zstd members;
+//   - zip, by ranged reads, starting with its central directory, with Zip64;
+//     stored, deflated, bzip2 and zstd members;
 //   - tar (v7, ustar, PAX, GNU; several one after another);
-//   - any of these in one another, down to feed.Limits.MaxDepth.
+//   - any of these inside another, up to feed.Limits.MaxDepth layers.
 //
 // xz, 7z, rar, lz4, lzip, lzop and compress (.Z) are recognised and reported as
-// unsupported by name. Anything else is plain content. Brotli has no magic
-// number, so it counts as plain content too.
+// unsupported. Anything else is plain content, also Brotli, because it has no
+// magic number.
 //
-// A file that is cut is reported as truncated, with one exception: gzip, zstd
-// and bzip2 files may be put one after another, and framed snappy has no end
-// mark, so nothing tells that a whole member, frame, stream or chunk is missing.
+// An incomplete file is reported as truncated, with one exception: gzip, zstd and
+// bzip2 files may be concatenated, and framed snappy has no end marker, so that a
+// missing last member, frame, stream or chunk cannot be detected.
 //
 // Directories, links, devices, anything under __MACOSX/, .DS_Store and
-// AppleDouble files (._name) are not entries and are skipped. A hard link in a
-// tar is another name for an entry that was there already.
+// AppleDouble files (._name) are skipped: they are not entries. A hard link in a
+// tar is another name of an earlier entry.
 //
-// A zip inside another archive has no random access: it is copied to memory
-// (to 2 MiB) or else to an unlinked temporary file (to 384 MiB for all that
-// are open at once, because a Lambda function has 512 MB of temporary space by
-// default). A larger one is damage with reason LimitNestedZip.
+// A zip inside another archive has no random access: it is copied to memory (up to
+// 2 MiB) or to an unlinked temporary file (up to 384 MiB for all that are open at
+// once, because a Lambda function has 512 MB of temporary storage by default). A
+// larger one is reported as damage with reason LimitNestedZip.
 package archive
 
 import (
@@ -41,62 +41,61 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// Object is a source object as Walk reads it. Its errors, other than io.EOF,
-// reach the caller of Walk unchanged: they say that reading failed, not that
-// the data is bad.
+// Object is a source object. Walk returns its errors, other than io.EOF, unchanged:
+// they mean that reading failed, not that the data is damaged.
 type Object interface {
-	// ReaderAt is used for zip only, and then by two goroutines at once.
-	// A read within Size that ends short is a failure of the source.
+	// ReaderAt is used for zip only, by two goroutines at once. A read within Size
+	// that returns fewer bytes is a failure of the source.
 	io.ReaderAt
 	// Size is the exact length in bytes. A stream that ends before it is a
 	// failure of the source.
 	Size() int64
-	// Open streams the object from its first byte. It is called once, also
-	// for a zip, whose stream is closed again after its first bytes. It and
-	// the reads that follow are expected to end when ctx does.
+	// Open streams the object from its first byte. It is called once, also for a
+	// zip, whose stream is closed after its first bytes. Open and the reads of the
+	// stream must end when ctx does.
 	Open(ctx context.Context) (io.ReadCloser, error)
 }
 
 // Entry is one file of a source object.
 type Entry struct {
-	// Index counts from 0 in the order of the archive (of its central
-	// directory for a zip). The same object gives the same numbers each time.
-	// Skipped members have no index, damaged ones do.
+	// Index counts from 0 in the order of the archive (of its central directory for
+	// a zip). It is the same each time an object is read. Skipped members have no
+	// index, damaged ones have.
 	Index int
-	// Path is what a user would call it: the object's base name when it is no
-	// archive, "a/b.json" in an archive, "outer.tar!inner/x.json" in a nested
-	// one. It is for people to read: valid UTF-8 without control characters
-	// (others are escaped as \xNN), of bounded length, not necessarily unique.
+	// Path is the object's base name where it is not an archive, "a/b.json" in an
+	// archive, "outer.tar!inner/x.json" in a nested one. It is for display: valid
+	// UTF-8 without control characters (other bytes are escaped as \xNN), of
+	// bounded length, not necessarily unique.
 	Path string
 }
 
-// Visitor is told of the entries of an object, one at a time.
+// Visitor receives the entries of an object, one at a time.
 type Visitor interface {
-	// Entry is called for each entry, with its decompressed bytes. Errors of
-	// r, other than io.EOF, are a *Damage (the data is bad, and will be next
-	// time) or the source's own error (try again), which Entry must return.
-	// Bytes delivered before a *Damage are not vouched for: a checksum is
-	// known at the end. r is not to be used after Entry has returned.
+	// Entry is called for each entry, with its decompressed bytes. Errors of r,
+	// other than io.EOF, are a *Damage (permanent: the data is damaged) or the
+	// source's own error (transient), which Entry must return. Bytes read before a
+	// *Damage may be wrong, because a checksum is verified at the end. r must not be
+	// used after Entry has returned.
 	//
-	// If Entry returns nil, Walk goes on with what can be read, whether or not
-	// r was read to its end. If it returns an error, Walk returns that at once.
+	// If Entry returns nil, Walk continues with the next entry, whether or not r was
+	// read to its end. If it returns an error, Walk returns that error at once.
 	Entry(e Entry, r io.Reader) error
-	// Damaged is called for what cannot be offered as an entry: encrypted or
-	// unsupported members, a broken directory, an archive that ends early, too
-	// many entries. d.Entry names the member or, if the archive itself is
-	// damaged, the archive. If it returns an error, Walk returns that at once.
+	// Damaged is called for damage outside an entry that can be read: encrypted or
+	// unsupported members, an invalid directory, a truncated archive, too many
+	// entries. d.Entry is the member or, if the archive itself is damaged, the
+	// archive. If Damaged returns an error, Walk returns that error at once.
 	Damaged(d *Damage) error
 }
 
-// Walk offers every entry of obj, whose name (a key or path; only its last
-// element is used, and only to name things) is given, to v. It returns nil when
-// v has been told of all that the object holds, be it good or damaged; an
-// error of v; ctx's error; or the error with which reading obj failed.
+// Walk calls v for every entry of obj. The last element of name, a key or path, is
+// used in the paths of entries only. Walk returns nil after v has received
+// everything that the object contains, be it readable or damaged; or the error of
+// v, of ctx, or of reading obj.
 //
-// Damage in one member of a zip leaves the others readable. What follows
-// damage in a stream (gzip, tar and so on) is lost with it, and is not
-// reported again. After LimitEntries and LimitRatio Walk stops: the object is
-// taken to be hostile. Zero fields of limits mean their defaults.
+// Damage in one member of a zip leaves the others readable. What follows damage in
+// a stream (such as gzip or tar) cannot be read; it is reported once. After
+// LimitEntries and LimitRatio Walk stops, because the object may be a
+// decompression bomb. Zero fields of limits mean their defaults.
 func Walk(ctx context.Context, name string, obj Object, limits feed.Limits, v Visitor) error {
 	w := &walker{
 		ctx:    ctx,
@@ -104,85 +103,84 @@ func Walk(ctx context.Context, name string, obj Object, limits feed.Limits, v Vi
 		v:      v,
 		ahead:  runtime.GOMAXPROCS(0) > 1,
 	}
-	err := w.object(place{path: displayName([]byte(path.Base(name))), root: true}, obj)
+	err := w.object(location{path: displayName([]byte(path.Base(name))), root: true}, obj)
 	if errors.Is(err, errStop) {
 		return nil
 	}
 	return err
 }
 
-// errStop ends a walk after a limit that makes the whole object suspect.
+// errStop ends Walk after a limit that makes the whole object suspicious.
 var errStop = errors.New("archive: stop")
 
 type walker struct {
 	ctx    context.Context
 	limits feed.Limits
 	v      Visitor
-	ahead  bool // decompress in a goroutine of its own
+	ahead  bool // decompress in a separate goroutine
 
 	members int // of all archives, skipped ones included
 	index   int // of the next entry
-	told    *Damage
+	// reported is the last damage that the visitor has received.
+	reported *Damage
 
-	meter  meter
-	memory int   // held by open layers, in bytes
-	spool  int64 // held by open nested zips, in bytes
+	meter       meter
+	memory      int   // used by open layers, in bytes
+	nestedBytes int64 // in the temporary files of open nested zips
 }
 
-// place names where in the object a stream is.
-type place struct {
+// location is where in the object a stream is.
+type location struct {
 	path string
 	root bool // the object itself, through any compression of it
-	fork bool // by its name a resource fork, as macOS puts beside files
+	fork bool // its name is that of an AppleDouble file, which macOS adds to archives
 }
 
-// member names a member of the archive at p.
-func (p place) member(name string) place {
-	m := place{path: name, fork: strings.HasPrefix(path.Base(name), "._")}
-	if !p.root {
-		m.path = p.path + "!" + name
+// member is the location of a member of the archive at l.
+func (l location) member(name string) location {
+	m := location{path: name, fork: strings.HasPrefix(path.Base(name), "._")}
+	if !l.root {
+		m.path = l.path + "!" + name
 	}
 	return m
 }
 
-func (w *walker) object(at place, obj Object) error {
+func (w *walker) object(at location, obj Object) error {
 	body, err := obj.Open(w.ctx)
 	if err != nil {
 		return err
 	}
 	src := &stage{w: w, r: &source{r: body, size: obj.Size()}, consumes: true}
 	in := newInput(src)
-	head, _ := in.Peek(sniffLen) // an error of the source is kept by src
-	isZip := sniff(head) == formatZip
+	head, _ := in.Peek(headLen) // src stores an error of the source
+	isZip := formatOf(head) == formatZip
 	if !isZip {
 		err = w.content(at, in, 0)
 	}
 	in.release()
-	// Nothing was written: what closing a body that was read (or abandoned)
-	// says has no bearing on the bytes that were delivered.
-	_ = body.Close()
+	_ = body.Close() // it was only read
 	if !isZip {
 		return err
 	}
 	if src.failure() != nil {
 		return src.failure()
 	}
-	w.meter.in = 0 // those first bytes are read once more
+	w.meter.in = 0 // the first bytes are read again
 	return w.zip(at, zipSource{ReaderAt: obj, size: obj.Size(), object: true}, 1)
 }
 
-// content reads what is in in, inside depth layers.
-func (w *walker) content(at place, in *input, depth int) error {
-	head, _ := in.Peek(sniffLen) // a failure stays with in.from
+// content reads in, which is inside depth layers.
+func (w *walker) content(at location, in *input, depth int) error {
+	head, _ := in.Peek(headLen) // in.from stores a failure
 	if err := in.from.transient(); err != nil {
 		return err
 	}
-	f := sniff(head)
+	f := formatOf(head)
 	if f == formatAppleDouble && at.fork {
 		return nil
 	}
 	if f == formatPlain || f == formatAppleDouble {
-		return w.leaf(at, in)
+		return w.entry(at, in)
 	}
 	if f.unsupported() {
 		return w.damaged(at, unsupported("%s is not supported", f.name()))
@@ -200,8 +198,8 @@ func (w *walker) content(at place, in *input, depth int) error {
 	}
 }
 
-// decompress reads the content of in, which is compressed.
-func (w *walker) decompress(at place, in *input, f format, depth int) error {
+// decompress reads compressed content.
+func (w *walker) decompress(at location, in *input, f format, depth int) error {
 	c := codecs[f]
 	release, err := w.reserve(c.memory)
 	if err != nil {
@@ -215,9 +213,9 @@ func (w *walker) decompress(at place, in *input, f format, depth int) error {
 	return w.content(at, out, depth)
 }
 
-// leaf offers what is in in as an entry.
-func (w *walker) leaf(at place, in *input) error {
-	r := &leaf{w: w, in: in, entry: w.next(at)}
+// entry calls the visitor with plain content.
+func (w *walker) entry(at location, in *input) error {
+	r := &entryReader{w: w, in: in, entry: w.next(at)}
 	err := w.v.Entry(r.entry, r)
 	r.close()
 	if err != nil {
@@ -227,7 +225,7 @@ func (w *walker) leaf(at place, in *input) error {
 		return err
 	}
 	if r.damage != nil {
-		w.told = r.damage
+		w.reported = r.damage
 		if r.damage.Reason == LimitRatio {
 			return errStop
 		}
@@ -236,21 +234,21 @@ func (w *walker) leaf(at place, in *input) error {
 }
 
 // next numbers an entry.
-func (w *walker) next(at place) Entry {
+func (w *walker) next(at location) Entry {
 	e := Entry{Index: w.index, Path: at.path}
 	w.index++
 	return e
 }
 
-// damaged tells the visitor of d, unless it has seen it in an entry.
-func (w *walker) damaged(at place, d *Damage) error {
-	if d == w.told {
+// damaged reports d to the visitor, unless it has received it from an entry's reader.
+func (w *walker) damaged(at location, d *Damage) error {
+	if d == w.reported {
 		return nil
 	}
-	w.told = d
-	told := *d
-	told.Entry = w.next(at)
-	if err := w.v.Damaged(&told); err != nil {
+	w.reported = d
+	located := *d
+	located.Entry = w.next(at)
+	if err := w.v.Damaged(&located); err != nil {
 		return err
 	}
 	if d.Reason == LimitRatio || d.Reason == LimitEntries {
@@ -259,8 +257,8 @@ func (w *walker) damaged(at place, d *Damage) error {
 	return nil
 }
 
-// report passes err on: to the visitor if it is damage, else to the caller.
-func (w *walker) report(at place, err error) error {
+// report reports err to the visitor if it is damage, and else returns it.
+func (w *walker) report(at location, err error) error {
 	var d *Damage
 	if errors.As(err, &d) {
 		return w.damaged(at, d)
@@ -268,8 +266,8 @@ func (w *walker) report(at place, err error) error {
 	return err
 }
 
-// member counts one member of the archive at p.
-func (w *walker) member(at place) error {
+// member counts a member of the archive at a location.
+func (w *walker) member(at location) error {
 	if w.members++; w.members > w.limits.MaxEntries {
 		return w.damaged(at, damagef(LimitEntries, "more than %d members", w.limits.MaxEntries))
 	}

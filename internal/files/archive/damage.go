@@ -4,19 +4,20 @@ import (
 	"fmt"
 )
 
-// Reason says in one word why data could not be read. Its values are stored
-// with what is quarantined: they are a contract.
+// Reason is why data could not be read. Its values are stored in quarantine and
+// must not change.
 type Reason string
 
 // The reasons.
 const (
 	// Corrupt data contradicts itself: a checksum, a header, a size.
 	Corrupt Reason = "corrupt"
-	// Truncated data ends before it says that it does.
+	// Truncated data ends before its end marker or its stated size.
 	Truncated Reason = "truncated"
 	// Encrypted data needs a password.
 	Encrypted Reason = "encrypted"
-	// Unsupported data may be sound, but is in a form not read here.
+	// Unsupported data may be valid, but is in a format or variant that this package
+	// does not read.
 	Unsupported Reason = "unsupported"
 	// LimitRatio: the object grows by more than feed.Limits.MaxRatio.
 	LimitRatio Reason = "limit_ratio"
@@ -26,23 +27,23 @@ const (
 	LimitDepth Reason = "limit_depth"
 	// LimitEntryBytes: an entry is larger than feed.Limits.MaxEntryBytes.
 	LimitEntryBytes Reason = "limit_entry_bytes"
-	// LimitNestedZip: a zip inside another archive is too large to set aside.
+	// LimitNestedZip: a zip inside another archive is too large to copy to a file.
 	LimitNestedZip Reason = "limit_nested_zip"
 )
 
-// remedy says what a user can do about it.
+// remedy is what a user can do about it.
 func (r Reason) remedy() string {
 	switch r {
 	case Corrupt:
 		return "send the file again"
 	case Truncated:
-		return "send the file again, whole"
+		return "send the complete file again"
 	case Encrypted:
 		return "send it without a password"
 	case Unsupported:
 		return "send it plain, or as gzip, zstd, bzip2, snappy, zip or tar"
 	case LimitRatio:
-		return "if the file is what it should be, raise the limit MaxRatio"
+		return "if the file is correct, raise the limit MaxRatio"
 	case LimitEntries:
 		return "split the archive, or raise the limit MaxEntries"
 	case LimitDepth:
@@ -50,25 +51,25 @@ func (r Reason) remedy() string {
 	case LimitEntryBytes:
 		return "split the file, or raise the limit MaxEntryBytes"
 	case LimitNestedZip:
-		return "send that zip by itself"
+		return "send that zip separately"
 	}
 	return ""
 }
 
-// Damage says that data is bad, permanently: reading it again would end the
-// same way. Compare a failure of the source, which never is a Damage.
+// Damage is a permanent error: the data is damaged or unsupported, and reading it
+// again would fail in the same way. A failure of the source is never a Damage.
 type Damage struct {
 	Reason Reason
-	// Entry is the entry that ends here or that could not be offered, or the
-	// archive around it.
+	// Entry is the entry that ends here or cannot be read, or the archive that
+	// contains it.
 	Entry Entry
 	// Offset is how many decompressed bytes of the entry were delivered before.
 	Offset int64
-	// Err says what was found.
+	// Err describes the damage.
 	Err error
 }
 
-// Error tells what, where and what to do.
+// Error describes what is wrong, where, and the remedy.
 func (d *Damage) Error() string {
 	return fmt.Sprintf("entry %d %q: %s after %d bytes: %v: %s",
 		d.Entry.Index, d.Entry.Path, d.Reason, d.Offset, d.Err, d.Reason.remedy())
@@ -85,5 +86,5 @@ func unsupported(format string, args ...any) *Damage {
 	return damagef(Unsupported, format, args...)
 }
 
-// Damage returns the reason, for package record, which knows only that.
+// Damage returns the reason. It implements record.DamageError.
 func (d *Damage) Damage() string { return string(d.Reason) }

@@ -13,7 +13,7 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// noise is text that does not compress well, so that cuts fall into the data.
+// noise returns text that does not compress well, so that truncation affects the data.
 func noise(n int) string {
 	rnd := rand.New(rand.NewSource(1))
 	var b strings.Builder
@@ -140,8 +140,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// overlapping makes a zip whose members b and c point into a, so that its
-// bytes would be used three times.
+// overlapping returns a zip whose members b and c are inside a, so that its bytes
+// would be used three times.
 func overlapping() []byte {
 	inner := rawZip(false, storedMember("b", "2"))
 	inner = inner[:localHeaderLen+2]
@@ -189,8 +189,8 @@ func samples() map[string][]byte {
 	}
 }
 
-// TestSourceFailures lets the source fail at every byte: that is never damage,
-// and the error arrives as it was, even if it is one that means damage to a decoder.
+// TestSourceFailures checks failures of the source at every byte: they are never
+// damage, and Walk returns the error unchanged, even one that decoders return for damage.
 func TestSourceFailures(t *testing.T) {
 	for name, data := range samples() {
 		for _, fail := range []error{errors.New("connection reset"), io.ErrUnexpectedEOF} {
@@ -208,12 +208,12 @@ func TestSourceFailures(t *testing.T) {
 	}
 }
 
-// shortObject says that it is longer than what it streams.
+// shortObject has a larger size than its stream.
 type shortObject struct{ *memObject }
 
 func (o shortObject) Size() int64 { return o.memObject.Size() + 10 }
 
-func TestShortSourceIsNoDamage(t *testing.T) {
+func TestShortSourceIsNotDamage(t *testing.T) {
 	for name, data := range samples() {
 		c := &collector{t: t}
 		err := Walk(t.Context(), name, shortObject{&memObject{data: data}}, feed.Limits{}, c)
@@ -230,8 +230,8 @@ func TestOpenFailure(t *testing.T) {
 	}
 }
 
-// TestEveryCutIsTold cuts objects at every byte: what is missing is told.
-func TestEveryCutIsTold(t *testing.T) {
+// TestTruncation truncates objects at every byte and checks that it is reported.
+func TestTruncation(t *testing.T) {
 	// Below these lengths the magic is not complete, so the rest is plain.
 	// Snappy has no end mark, so that its header alone is whole.
 	known := map[string]int{"gzip": 2, "members": 2, "zstd": 4, "bzip2": 10, "snappy": 11, "tar": 512, "tar.gz": 2, "zip": 4, "zip64": 4, "nested": 2}
@@ -253,14 +253,14 @@ func TestEveryCutIsTold(t *testing.T) {
 	}
 }
 
-// cutBetween reports whether a cut is after a whole gzip member: nothing in
-// the format tells that another is missing.
+// cutBetween reports whether an object is truncated after a complete gzip member:
+// the format has no information that another one is missing.
 func cutBetween(name string, data []byte, n int) bool {
 	return name == "members" && n == bytes.LastIndex(data, []byte("\x1f\x8b\x08"))
 }
 
-// TestNoSilentCorruption changes every byte of objects that carry checksums:
-// what is delivered without damage is what was put in.
+// TestNoSilentCorruption changes every byte of objects with checksums: what is read
+// without damage is equal to the original.
 func TestNoSilentCorruption(t *testing.T) {
 	for _, name := range []string{"gzip", "members", "zstd", "bzip2", "zip", "zip64"} {
 		data := samples()[name]

@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	// maxMemory bounds the decoders and buffers that are in use at once.
+	// maxMemory bounds the memory of the decoders and buffers in use, in bytes.
 	maxMemory = 24 << 20
-	// zstdWindow is the largest zstd window: what every decoder should take
-	// (RFC 8878, section 3.1.1.1.2) and what zstd -1 to -19 stay within.
-	// --long and --ultra go beyond.
+	// zstdWindow is the largest zstd window, in bytes: the one that every decoder
+	// should support (RFC 8878, section 3.1.1.1.2), and that zstd -1 to -19 do not
+	// exceed, unlike --long and --ultra.
 	zstdWindow = 8 << 20
 )
 
-// codec is a way to decompress a stream.
+// codec is a compression format.
 type codec struct {
-	// memory is about what one decoder holds, in bytes, with its buffers.
+	// memory is about what one decoder and its buffers allocate, in bytes.
 	memory int
-	// open gives a reader, which must not fail before its first Read, and
-	// what to call when done with it.
+	// open returns a reader, which must not fail before its first Read, and the
+	// function that releases it.
 	open func(r *bufio.Reader) (io.Reader, func())
 }
 
-// deflate and stored have no magic: they occur in zip alone.
+// deflate and stored have no magic number: they occur in zip only.
 var (
 	deflate = codec{memory: 192 << 10, open: openFlate}
 	stored  = codec{memory: 2 * bufferLen, open: openStored}
@@ -54,8 +54,8 @@ func (w *walker) reserve(n int) (release func(), err error) {
 	return func() { w.memory -= n }, nil
 }
 
-// judge says what an error of the named decoder means for the data.
-func judge(what string, err error) *Damage {
+// decoderDamage returns the damage that an error of the named decoder means.
+func decoderDamage(what string, err error) *Damage {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return damagef(Truncated, "%s: %w", what, err)
@@ -73,15 +73,15 @@ var flates = sync.Pool{New: func() any { return flate.NewReader(eof{}) }}
 
 func openFlate(r *bufio.Reader) (io.Reader, func()) {
 	d := flates.Get().(io.ReadCloser)
-	// Reset without a dictionary has no way to fail.
+	// Reset without a dictionary cannot fail.
 	_ = d.(flate.Resetter).Reset(r, nil)
 	return d, func() {
-		_ = d.(flate.Resetter).Reset(eof{}, nil) // keeps no buffer alive
+		_ = d.(flate.Resetter).Reset(eof{}, nil) // so that the pool references no buffer
 		flates.Put(d)
 	}
 }
 
-// eof is an empty flate.Reader: pooled decoders are parked on it.
+// eof is an empty flate.Reader, which pooled decoders reference.
 type eof struct{}
 
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
@@ -92,19 +92,19 @@ var gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
 func openGzip(r *bufio.Reader) (io.Reader, func()) {
 	g := &gunzip{r: r, z: gzips.Get().(*gzip.Reader)}
 	return g, func() {
-		_ = g.z.Reset(eof{}) // is io.EOF
+		_ = g.z.Reset(eof{}) // it returns io.EOF
 		gzips.Put(g.z)
 		g.z = nil
 	}
 }
 
-// gunzip reads gzip members one by one, to tell apart what may follow the
-// last: zeros, which tapes and block devices leave, are fine, all else is not.
+// gunzip reads gzip members one by one, to check what follows the last: padding
+// with zeros, as of tapes and block devices, is valid, anything else is not.
 type gunzip struct {
 	r    *bufio.Reader
 	z    *gzip.Reader
 	open bool // inside a member
-	some bool // a member was read
+	read bool // a member was read
 }
 
 func (g *gunzip) Read(p []byte) (int, error) {
@@ -116,7 +116,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 		}
 		n, err := g.z.Read(p)
 		if isEOF(err) {
-			g.open, g.some = false, true
+			g.open, g.read = false, true
 			err = nil
 		}
 		if n > 0 || err != nil {
@@ -126,7 +126,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 }
 
 func (g *gunzip) next() error {
-	if g.some {
+	if g.read {
 		head, err := g.r.Peek(1)
 		if err != nil {
 			return err
@@ -135,7 +135,7 @@ func (g *gunzip) next() error {
 			return skipPadding(g.r)
 		}
 		if head, _ = g.r.Peek(2); string(head) != "\x1f\x8b" {
-			return damagef(Corrupt, "gzip: followed by what is neither another member nor zeros")
+			return damagef(Corrupt, "gzip: followed by bytes that are neither another member nor zeros")
 		}
 	}
 	err := g.z.Reset(g.r)
@@ -162,10 +162,10 @@ func skipPadding(r *bufio.Reader) error {
 
 var zstds = sync.Pool{New: func() any {
 	d, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(1), // no goroutines: safe to leave to the collector
+		zstd.WithDecoderConcurrency(1), // no goroutines, so that the garbage collector can free it
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(zstdWindow),
-		zstd.WithDecoderMaxMemory(zstdWindow)) // the window of single-segment frames
+		zstd.WithDecoderMaxMemory(zstdWindow)) // the window size of single-segment frames
 	if err != nil {
 		panic(err) // the options are constant
 	}
@@ -174,7 +174,7 @@ var zstds = sync.Pool{New: func() any {
 
 func openZstd(r *bufio.Reader) (io.Reader, func()) {
 	d := zstds.Get().(*zstd.Decoder)
-	// Without concurrency Reset does not read, so it has no way to fail.
+	// Without concurrency Reset does not read, so it cannot fail.
 	_ = d.Reset(r)
 	return d, func() {
 		_ = d.Reset(nil)
@@ -182,7 +182,7 @@ func openZstd(r *bufio.Reader) (io.Reader, func()) {
 	}
 }
 
-// openBzip2 makes a new reader each time: the standard library's can't be reset.
+// openBzip2 makes a new reader each time: that of the standard library cannot be reset.
 func openBzip2(r *bufio.Reader) (io.Reader, func()) {
 	return bzip2.NewReader(r), func() {}
 }

@@ -21,8 +21,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// memObject is an object in memory whose reads fail once they would go beyond
-// failAt, if err is set.
+// memObject is an object in memory. If err is set, reads after failAt fail with it.
 type memObject struct {
 	data   []byte
 	failAt int64
@@ -52,7 +51,7 @@ type failingReader struct{ err error }
 
 func (r *failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-// seen is what a collector was told about one entry.
+// seen is what a collector has received of one entry.
 type seen struct {
 	path   string
 	data   string
@@ -61,7 +60,7 @@ type seen struct {
 	call   string // "entry" or "damaged"
 }
 
-// collector is a Visitor that keeps everything.
+// collector is a Visitor that stores everything.
 type collector struct {
 	t    testing.TB
 	got  []seen
@@ -162,7 +161,7 @@ func s2s(s string) []byte {
 	return b.Bytes()
 }
 
-// What bzip2 makes of "bzip2 one\n", "and two\n" and "".
+// The output of bzip2 for "bzip2 one\n", "and two\n" and "".
 var (
 	bz1     = unbase64("QlpoOTFBWSZTWdEczHkAAAHZgAAQQAAQABIhwBAgACIGgeoQAwpctDQ8XckU4UJDRHMx5A==")
 	bz2     = unbase64("QlpoMTFBWSZTWWUj5YkAAAFRgAAQQAAkAYSAIAAxDAggaeph2g/cF3JFOFCQZSPliQ==")
@@ -194,7 +193,7 @@ func zipOf(files ...file) []byte {
 	return b.Bytes()
 }
 
-// rawMember is a member of a zip as a test wants it written, right or wrong.
+// rawMember is a member of a zip, which may be invalid.
 type rawMember struct {
 	name   string
 	method uint16
@@ -202,7 +201,7 @@ type rawMember struct {
 	packed []byte
 	size   int64
 	crc    uint32
-	at     int64 // the offset told, if not 0
+	at     int64 // the stated offset, if not 0
 	attrs  uint32
 	zip64  bool // sizes and offset in the extra field
 }
@@ -221,7 +220,7 @@ func deflated(name, data string) rawMember {
 	return m
 }
 
-// rawZip writes members as they are, with a Zip64 end record if wide.
+// rawZip writes members without checks, with a Zip64 end record if wide.
 func rawZip(wide bool, members ...rawMember) []byte {
 	var out, dir []byte
 	for _, m := range members {
@@ -316,7 +315,7 @@ func (o unopened) ReadAt([]byte, int64) (int, error)           { return 0, o.err
 func (o unopened) Size() int64                                 { return 1 }
 func (o unopened) Open(context.Context) (io.ReadCloser, error) { return nil, o.err }
 
-// same reports whether an error arrived as it was, not wrapped.
+// same reports whether an error is the wanted one itself, not wrapped.
 func same(got, want error) bool {
 	return got == want //nolint:errorlint // see above
 }

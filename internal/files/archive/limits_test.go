@@ -25,7 +25,7 @@ func (zeroReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// bomb is n zeros as zstd, some thirty thousand to one.
+// bomb returns n zeros as zstd, with a ratio of about thirty thousand.
 func bomb(n int64) []byte {
 	var b bytes.Buffer
 	w := must(zstd.NewWriter(&b))
@@ -34,7 +34,7 @@ func bomb(n int64) []byte {
 	return b.Bytes()
 }
 
-// counter is a Visitor that keeps no content.
+// counter is a Visitor that counts and stores no content.
 type counter struct {
 	bytes    int64
 	entries  int
@@ -94,7 +94,7 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// sparseTar has a file that is one hole, in the way of GNU tar.
+// sparseTar returns a GNU tar with a sparse file that has no data.
 func sparseTar(size int64) []byte {
 	b := tarOf(file{"hole", ""})
 	h := b[:512]
@@ -165,7 +165,7 @@ func TestDepth(t *testing.T) {
 		t.Errorf("in archives: %v", brief(got))
 	}
 
-	// Each zstd layer may hold a window of 8 MiB.
+	// Each zstd layer may need a window of 8 MiB.
 	b := []byte("core")
 	for range 3 {
 		b = zst(string(b))

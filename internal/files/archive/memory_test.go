@@ -48,7 +48,7 @@ func (r *records) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// pack returns n bytes of records in the form of that name.
+// pack returns n bytes of records in a compressed format.
 func pack(name string, n int64) []byte {
 	forms := map[string]func(io.Writer) io.WriteCloser{
 		"gzip": func(w io.Writer) io.WriteCloser { return must(gzip.NewWriterLevel(w, gzip.BestSpeed)) },
@@ -87,7 +87,7 @@ func pack(name string, n int64) []byte {
 	return b.Bytes()
 }
 
-// closers closes, in order, the writers around the first.
+// closers writes to its first element and closes the others in order.
 type closers []any
 
 func (c closers) Write(p []byte) (int, error) { return c[0].(io.Writer).Write(p) }
@@ -101,14 +101,14 @@ func (c closers) Close() error {
 	return nil
 }
 
-// gauge is a Visitor that samples the live heap as it reads.
-type gauge struct {
+// heapSampler is a Visitor that samples the live heap while it reads.
+type heapSampler struct {
 	t     *testing.T
 	bytes int64
 	peak  uint64
 }
 
-func (g *gauge) Entry(_ Entry, r io.Reader) error {
+func (g *heapSampler) Entry(_ Entry, r io.Reader) error {
 	buf := make([]byte, 64<<10)
 	for next := int64(0); ; {
 		if g.bytes >= next {
@@ -123,7 +123,7 @@ func (g *gauge) Entry(_ Entry, r io.Reader) error {
 	}
 }
 
-func (g *gauge) Damaged(d *Damage) error { return d }
+func (g *heapSampler) Damaged(d *Damage) error { return d }
 
 func liveHeap() uint64 {
 	var m runtime.MemStats
@@ -132,8 +132,8 @@ func liveHeap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestMemoryIsFlat(t *testing.T) {
-	sizes := map[string]int64{ // in MiB; the first three are what most files are
+func TestMemoryIsBounded(t *testing.T) {
+	sizes := map[string]int64{ // in MiB; the first three are the most common formats
 		"gzip": 300, "zip": 300, "zstd": 300,
 		"zstd19": 50, "snappy": 50, "s2": 50, "tgz": 50, "stored": 50,
 	}
@@ -146,7 +146,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		base := liveHeap()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		g := &gauge{t: t}
+		g := &heapSampler{t: t}
 		if err := Walk(t.Context(), name, &memObject{data: data}, feed.Limits{}, g); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -155,16 +155,15 @@ func TestMemoryIsFlat(t *testing.T) {
 			t.Errorf("%s: %d bytes, want %d", name, g.bytes, size)
 		}
 		held, allocated := int64(g.peak)-int64(base), after.TotalAlloc-before.TotalAlloc
-		t.Logf("%-7s %4d MB packed: at most %5.1f MB held, %5.1f MB allocated in all", name, len(data)>>20, float64(held)/1e6, float64(allocated)/1e6)
+		t.Logf("%-7s %4d MB packed: at most %5.1f MB live, %5.1f MB allocated in total", name, len(data)>>20, float64(held)/1e6, float64(allocated)/1e6)
 		if held > maxMemory || allocated > 2*maxMemory {
-			t.Errorf("%s: %d bytes held, %d allocated, want at most %d held", name, held, allocated, maxMemory)
+			t.Errorf("%s: %d bytes live, %d allocated, want at most %d live", name, held, allocated, maxMemory)
 		}
 	}
 }
 
-// TestManyMembersTakeNoMemory reads a directory that is larger than what may
-// be held of it.
-func TestManyMembersTakeNoMemory(t *testing.T) {
+// TestMemoryOfManyMembers reads a directory that is larger than the memory allowed for it.
+func TestMemoryOfManyMembers(t *testing.T) {
 	name := string(bytes.Repeat([]byte("n"), 1000))
 	members := make([]rawMember, 60_000)
 	for i := range members {
@@ -182,6 +181,6 @@ func TestManyMembersTakeNoMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if held := int64(peak) - int64(base); n != 60_000 || held > 8<<20 {
-		t.Errorf("%d members, %d bytes held", n, held)
+		t.Errorf("%d members, %d bytes live", n, held)
 	}
 }

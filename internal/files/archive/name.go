@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxNameLen bounds the name of one member, in bytes, as it is displayed: tar
-// allows names of a megabyte.
+// maxNameLen bounds the displayed name of a member, in bytes: tar allows names of
+// a megabyte.
 const maxNameLen = 512
 
-// displayName makes the name of a member fit to be shown and stored. A zip's
-// names have no reliable encoding: what is no UTF-8 is escaped, not guessed.
+// displayName returns the name of a member in a form that can be displayed and
+// stored. The encoding of a zip's names is not reliable: bytes that are not UTF-8
+// are escaped, their encoding is not guessed.
 func displayName(name []byte) string {
 	var b strings.Builder
 	for i := 0; i < len(name); {
@@ -33,8 +34,8 @@ func displayName(name []byte) string {
 	return b.String()
 }
 
-// junk reports whether a member of that name is what macOS leaves in archives.
-func junk(name string) bool {
+// ignored reports whether a member of that name is one that macOS adds to archives.
+func ignored(name string) bool {
 	return strings.HasPrefix(name, "__MACOSX/") || strings.Contains(name, "/__MACOSX/") ||
 		path.Base(name) == ".DS_Store"
 }

@@ -8,29 +8,28 @@ import (
 	"sync"
 )
 
-// bufferLen is what each layer reads at a time. Reads that are as long go
-// around the buffer.
+// bufferLen is how many bytes each layer reads at a time. Longer reads bypass the
+// buffer.
 const bufferLen = 64 << 10
 
-// maxEmptyReads is how often in a row a reader may give neither bytes nor an
-// error. It is settled here because bufio would give up with an error that
-// looks like the decoder's.
+// maxEmptyReads is how often in a row a reader may return neither bytes nor an
+// error. It is checked here because the error of bufio would look like the
+// decoder's.
 const maxEmptyReads = 100
 
-// stage is one step of the way from the source to an entry. It makes sure that
-// the errors of its reader are io.EOF, a *Damage, or the source's own error,
-// whatever the decoder in it makes of the errors below: some decoders replace
-// them, and zstd takes an io.ErrUnexpectedEOF from a broken connection between
-// two frames for the end.
+// stage is one layer between the source and an entry. It ensures that the errors of
+// its reader are io.EOF, a *Damage, or the source's own error, although decoders
+// may replace the errors of the reader below: zstd treats an io.ErrUnexpectedEOF of
+// a broken connection between two frames as the end.
 type stage struct {
 	w     *walker
 	r     io.Reader
 	below *stage // nil at the source
-	what  string // names the decoder; empty at the source
-	depth int    // layers, this one included
+	what  string // name of the decoder; empty at the source
+	depth int    // number of layers, including this one
 
-	consumes bool // its bytes are bytes of the source object
-	inside   bool // ends before below does, which then says nothing about it
+	consumes bool // its input is the source object
+	inside   bool // a member of an archive: it ends before below does
 
 	err error // sticky
 }
@@ -73,10 +72,10 @@ func (s *stage) settle(err error) error {
 	if isEOF(err) || s.what == "" || errors.As(err, &d) {
 		return err
 	}
-	return judge(s.what, err)
+	return decoderDamage(s.what, err)
 }
 
-// isEOF reports whether err is the end, and not just some failure of a source
+// isEOF reports whether err is the end of the data, and not a failure of a source
 // that wraps io.EOF.
 func isEOF(err error) bool {
 	return err == io.EOF //nolint:errorlint // see above
@@ -99,8 +98,8 @@ func (s *stage) transient() error {
 	return s.failure()
 }
 
-// input is a buffered stage. Decoders read from the bufio.Reader in it,
-// because that is the form that flate is fast with.
+// input is a buffered stage. Decoders read from its bufio.Reader, with which flate is
+// faster than with other readers.
 type input struct {
 	*bufio.Reader
 	from *stage
@@ -120,7 +119,7 @@ func (in *input) release() {
 	in.Reader = nil
 }
 
-// source checks that an object's stream is as long as the object.
+// source checks that the stream of an object is not shorter than the object.
 type source struct {
 	r    io.Reader
 	n    int64
@@ -136,9 +135,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// meter weighs what comes out of the layers against what was read of the
-// source. Each depth has its own account: honest data in two layers would
-// otherwise count twice, and a bomb in two layers multiplies at the inner one.
+// meter compares the bytes that layers have produced with those read from the
+// source. Each depth is counted separately: otherwise valid data in two layers
+// would count twice, while a bomb in two layers multiplies at the inner one.
 type meter struct {
 	in  int64
 	out [maxLayers]int64
@@ -147,8 +146,8 @@ type meter struct {
 // maxLayers is above the largest feed.Limits.MaxDepth.
 const maxLayers = 32
 
-// ratioFree is how many bytes any object may become: a small file of one
-// repeated record is no bomb.
+// ratioFree is how many bytes are allowed whatever the ratio: a small file of one
+// repeated record is not a bomb.
 const ratioFree = 64 << 20
 
 func (m *meter) produced(depth, n int, ratio int64) *Damage {

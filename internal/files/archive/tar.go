@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// tarBlock is the unit of tar; two of zeros end an archive.
+// tarBlock is the block size of tar; two blocks of zeros end an archive.
 const tarBlock = 512
 
-// tar reads the tars, one or several, that in holds. Reading on after the
-// first also reads the checksum of a compression around it.
-func (w *walker) tar(at place, in *input, depth int) error {
+// tar reads one or several concatenated tars. Reading to the end of the stream
+// also verifies the checksum of a compression around it.
+func (w *walker) tar(at location, in *input, depth int) error {
 	for {
 		whole, err := w.oneTar(at, in, depth)
 		if err != nil || !whole {
@@ -24,24 +24,24 @@ func (w *walker) tar(at place, in *input, depth int) error {
 		if err != nil {
 			return w.report(at, err)
 		}
-		if head, err := in.Peek(sniffLen); !isTar(head) {
+		if head, err := in.Peek(headLen); !isTar(head) {
 			if err != nil && !isEOF(err) {
 				return w.report(at, err)
 			}
-			return w.damaged(at, damagef(Corrupt, "tar: its end is followed by what is neither zeros nor another tar"))
+			return w.damaged(at, damagef(Corrupt, "tar: its end is followed by bytes that are neither zeros nor another tar"))
 		}
 	}
 }
 
-// oneTar reads a tar to its end, and reports whether it got there.
-func (w *walker) oneTar(at place, in *input, depth int) (whole bool, err error) {
+// oneTar reads one tar, and reports whether it reached its end.
+func (w *walker) oneTar(at location, in *input, depth int) (whole bool, err error) {
 	zeros := &zeroCounter{r: in}
 	tr := tar.NewReader(zeros)
 	for {
 		hdr, err := tr.Next()
 		switch {
-		// archive/tar takes any end at a block's edge for the archive's end,
-		// so that one cut there would pass for whole.
+		// archive/tar treats an end of the stream at a block boundary as the end of
+		// the archive, so that a truncated archive would be treated as complete.
 		case isEOF(err) && zeros.n < tarBlock:
 			return false, w.damaged(at, damagef(Truncated, "tar: no end-of-archive marker: members may be missing"))
 		case isEOF(err):
@@ -49,7 +49,7 @@ func (w *walker) oneTar(at place, in *input, depth int) (whole bool, err error) 
 		case err != nil && in.from.failure() != nil:
 			return false, w.report(at, in.from.failure())
 		case err != nil:
-			return false, w.damaged(at, judge("tar", err))
+			return false, w.damaged(at, decoderDamage("tar", err))
 		}
 		if err := w.member(at); err != nil {
 			return false, err
@@ -60,13 +60,13 @@ func (w *walker) oneTar(at place, in *input, depth int) (whole bool, err error) 
 	}
 }
 
-// tarMember reads the member whose header is hdr, and reports whether there is
-// a way on to the next.
-func (w *walker) tarMember(at place, in *input, tr *tar.Reader, hdr *tar.Header, depth int) (more bool, err error) {
+// tarMember reads the member whose header is hdr, and reports whether the next
+// member can be read.
+func (w *walker) tarMember(at location, in *input, tr *tar.Reader, hdr *tar.Header, depth int) (more bool, err error) {
 	at = at.member(displayName([]byte(hdr.Name)))
 	switch hdr.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		if junk(hdr.Name) || hdr.Size == 0 && strings.HasSuffix(hdr.Name, "/") {
+		if ignored(hdr.Name) || hdr.Size == 0 && strings.HasSuffix(hdr.Name, "/") {
 			return true, nil
 		}
 	case tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader:
@@ -100,7 +100,7 @@ func skipZeros(in *input) error {
 	}
 }
 
-// zeroCounter knows how many zeros were read last.
+// zeroCounter counts the zeros at the end of what was read.
 type zeroCounter struct {
 	r io.Reader
 	n int

@@ -123,7 +123,7 @@ func brief(s []seen) string {
 	return b.String()
 }
 
-// v7Tar makes a tar as it was before ustar: no magic, only a checksum.
+// v7Tar returns a tar in the format before ustar: without a magic number, with a checksum.
 func v7Tar(name, data string) []byte {
 	h := make([]byte, 512)
 	copy(h, name)
@@ -211,8 +211,8 @@ func TestZipWithManyMembers(t *testing.T) {
 	}
 }
 
-// TestEntriesLeftUnread checks that what is not read does not disturb what follows.
-func TestEntriesLeftUnread(t *testing.T) {
+// TestUnreadEntries checks that an entry can be read after one that was not read to its end.
+func TestUnreadEntries(t *testing.T) {
 	long := strings.Repeat("0123456789", 200_000)
 	files := []file{{"a", long}, {"b", long}, {"c.gz", string(gz(long))}, {"d", "4"}}
 	for name, data := range map[string][]byte{
@@ -239,7 +239,7 @@ type visitor struct {
 func (v visitor) Entry(e Entry, r io.Reader) error { return v.entry(e, r) }
 func (v visitor) Damaged(d *Damage) error          { return v.damaged(d) }
 
-func TestVisitorErrorsEndTheWalk(t *testing.T) {
+func TestVisitorErrors(t *testing.T) {
 	errFull := errors.New("disk full")
 	encrypted := storedMember("e", "x")
 	encrypted.flags = 1
@@ -259,7 +259,7 @@ func TestVisitorErrorsEndTheWalk(t *testing.T) {
 	}
 }
 
-func TestReaderIsDeadAfterEntry(t *testing.T) {
+func TestReadAfterEntry(t *testing.T) {
 	var kept io.Reader
 	v := visitor{entry: func(_ Entry, r io.Reader) error { kept = r; return nil }}
 	if err := Walk(t.Context(), "a", &memObject{data: gz("abc")}, feed.Limits{}, v); err != nil {
@@ -270,7 +270,7 @@ func TestReaderIsDeadAfterEntry(t *testing.T) {
 	}
 }
 
-func TestContextEndsTheWalk(t *testing.T) {
+func TestContext(t *testing.T) {
 	long := strings.Repeat("x", 10<<20)
 	for name, data := range map[string][]byte{
 		"gz": gz(long), "zip": zipOf(file{"a", long}), "nested": gz(string(zipOf(file{"a", long}))), "plain": []byte(long),
@@ -303,8 +303,8 @@ func TestDisplayName(t *testing.T) {
 	}
 }
 
-func TestExtents(t *testing.T) {
-	var e extents
+func TestByteRanges(t *testing.T) {
+	var e byteRanges
 	steps := []struct {
 		start, end int64
 		free       bool

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// zipSource is where the bytes of a zip are.
+// zipSource is the content of a zip.
 type zipSource struct {
 	io.ReaderAt
 	size   int64
-	object bool // the source object, rather than a copy of a nested zip
+	object bool // the source object, not the copy of a nested zip
 }
 
-// zipMemory is about what an open zip holds, in bytes.
-const zipMemory = 2*windowLen + tailLen + dirBufferLen
+// zipMemory is about what an open zip allocates, in bytes.
+const zipMemory = 2*maxRange + tailLen + dirBufferLen
 
-// zip reads the members of src by its central directory, in its order.
-func (w *walker) zip(at place, src zipSource, depth int) error {
+// zip reads the members of src in the order of its central directory.
+func (w *walker) zip(at location, src zipSource, depth int) error {
 	release, err := w.reserve(zipMemory)
 	if err != nil {
 		return w.damaged(at, damagef(LimitDepth, "zip: %v", err))
@@ -28,7 +28,7 @@ func (w *walker) zip(at place, src zipSource, depth int) error {
 	if err != nil {
 		return w.report(at, err)
 	}
-	z := &zipReader{w: w, src: src, dir: dir, depth: depth, data: newWindow(dir.r, dir.start)}
+	z := &zipReader{w: w, src: src, dir: dir, depth: depth, data: newPrefetcher(dir.r, dir.start)}
 	defer z.data.close()
 	for {
 		h, err := dir.next()
@@ -52,17 +52,17 @@ type zipReader struct {
 	w     *walker
 	src   zipSource
 	dir   *directory
-	data  *window
-	taken extents
+	data  *prefetcher
+	used  byteRanges
 	depth int
 }
 
-// member reads the member that h describes. What is wrong with one does not
-// touch the others.
-func (z *zipReader) member(at place, h *zipHeader) error {
+// member reads the member that h describes. Damage in one does not affect the
+// others.
+func (z *zipReader) member(at location, h *zipHeader) error {
 	at = at.member(displayName(h.name))
 	name := string(h.name)
-	if junk(name) || h.isLink() {
+	if ignored(name) || h.isLink() {
 		return nil
 	}
 	if strings.HasSuffix(name, "/") || h.size == 0 && strings.HasSuffix(name, `\`) {
@@ -103,9 +103,9 @@ func (z *zipReader) member(at place, h *zipHeader) error {
 	return z.w.content(at, out, z.depth)
 }
 
-// locate finds the data of a member behind its local header. It refuses what
-// other members have taken: overlapping members are how a small zip without
-// any nesting unpacks to petabytes.
+// locate returns the start of a member's data after its local header. It rejects
+// members that overlap, with which a small zip without any nesting could unpack to
+// petabytes.
 func (z *zipReader) locate(h *zipHeader) (int64, error) {
 	if h.offset < 0 || h.offset > z.dir.start-localHeaderLen {
 		return 0, damagef(Truncated, "zip: the member starts at byte %d, outside the %d bytes before the directory", h.offset, z.dir.start)
@@ -121,14 +121,14 @@ func (z *zipReader) locate(h *zipHeader) (int64, error) {
 	if h.packed < 0 || h.packed > z.dir.start-start {
 		return 0, damagef(Truncated, "zip: the member's %d bytes at byte %d reach beyond the directory's start at %d", h.packed, start, z.dir.start)
 	}
-	if !z.taken.add(h.offset, start+h.packed) {
-		return 0, damagef(Corrupt, "zip: the member's bytes %d to %d belong to another member too", h.offset, start+h.packed)
+	if !z.used.add(h.offset, start+h.packed) {
+		return 0, damagef(Corrupt, "zip: bytes %d to %d of the member belong to another member too", h.offset, start+h.packed)
 	}
 	return start, nil
 }
 
-// checked compares what was read of a member with what the directory says,
-// once all of it was read. Until then nothing relies on the directory's word.
+// checked compares the size and the checksum of a member with those in the directory
+// when it was read to its end. Before, no code relies on the directory.
 type checked struct {
 	r    io.Reader
 	want *zipHeader
@@ -156,7 +156,7 @@ var zipCodecs = map[uint16]codec{
 	0:  stored,
 	8:  deflate,
 	12: codecs[formatBzip2],
-	20: codecs[formatZstd], // as it was numbered at first
+	20: codecs[formatZstd], // its former number
 	93: codecs[formatZstd],
 }
 

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// sniffLen is how many first bytes tell a format: tar has its magic and its
-// checksum in a block of 512.
-const sniffLen = 512
+// headLen is how many bytes are needed to recognise a format: a tar has its magic
+// number and its checksum in a block of 512.
+const headLen = 512
 
-// format is a form of content that has a magic number.
+// format is a format of content, recognised by a magic number.
 type format int
 
 const (
@@ -21,7 +21,7 @@ const (
 	formatZip
 	formatTar
 	formatAppleDouble
-	// From here on formats are recognised, but not read.
+	// The formats below are recognised, but not supported.
 	formatXZ
 	format7z
 	formatRAR
@@ -39,8 +39,8 @@ var formatNames = [...]string{
 func (f format) name() string      { return formatNames[f] }
 func (f format) unsupported() bool { return f >= formatXZ }
 
-// magics are told apart by their first bytes alone. All hold bytes that no
-// text of a feed has, bzip2's and lzip's apart, which are long enough.
+// magics are the formats recognised by their first bytes alone. All but bzip2's and
+// lzip's, which are long enough, contain bytes that do not occur in text.
 var magics = []struct {
 	magic  string
 	format format
@@ -51,7 +51,7 @@ var magics = []struct {
 	{"\xff\x06\x00\x00S2sTwO", formatSnappy},
 	{"PK\x03\x04", formatZip},
 	{"PK\x05\x06", formatZip},           // empty
-	{"PK\x07\x08PK\x03\x04", formatZip}, // once meant to be split
+	{"PK\x07\x08PK\x03\x04", formatZip}, // written as a split zip with one part
 	{"\xfd7zXZ\x00", formatXZ},
 	{"7z\xbc\xaf\x27\x1c", format7z},
 	{"Rar!\x1a\x07", formatRAR},
@@ -63,16 +63,16 @@ var magics = []struct {
 	{"\x00\x05\x16\x07\x00", formatAppleDouble},
 }
 
-// sniff recognises content by its first sniffLen bytes (fewer if it is shorter).
-func sniff(b []byte) format {
+// formatOf returns the format of content by its first headLen bytes (fewer if it is shorter).
+func formatOf(b []byte) format {
 	for _, m := range magics {
 		if bytes.HasPrefix(b, []byte(m.magic)) {
 			return m.format
 		}
 	}
 	switch {
-	// A skippable frame: pzstd starts with one. lz4 has the same, but puts
-	// none first.
+	// A skippable frame, with which pzstd starts. lz4 has the same frames, but never
+	// starts with one.
 	case len(b) >= 4 && b[0]&0xf0 == 0x50 && string(b[1:4]) == "\x2a\x4d\x18":
 		return formatZstd
 	// "BZh", the level, then the magic of a block or of the end.
@@ -85,8 +85,9 @@ func sniff(b []byte) format {
 	return formatPlain
 }
 
-// isTar reports whether b starts with a tar header: one whose checksum holds
-// (v7 has no magic), or one with the ustar magic and its NUL, which no text has.
+// isTar reports whether b starts with a tar header: one with a valid checksum (v7
+// has no magic number), or one with the ustar magic number and its NUL, which does
+// not occur in text.
 func isTar(b []byte) bool {
 	if len(b) < 512 {
 		return false
@@ -99,7 +100,7 @@ func isTar(b []byte) bool {
 	if err != nil || b[0] == 0 {
 		return false
 	}
-	// Historic tars summed signed bytes.
+	// Historic implementations summed signed bytes.
 	var unsigned, signed int64
 	for i, c := range b[:512] {
 		if i >= 148 && i < 156 {

@@ -9,10 +9,9 @@ import (
 	"math"
 )
 
-// The standard library's archive/zip holds the whole directory in memory,
-// about 400 bytes a member and more if the archive wills it. Here it is read
-// as the members are, in a buffer of fixed size. Layouts and numbers are those
-// of PKWARE's APPNOTE, sections 4.3 and 4.4.
+// The standard library's archive/zip keeps the whole directory in memory, 400 bytes a
+// member or more. This reader streams it through a buffer of fixed size. Layouts and
+// numbers are those of PKWARE's APPNOTE, sections 4.3 and 4.4.
 
 var le = binary.LittleEndian
 
@@ -22,8 +21,8 @@ const (
 	dirEndLen      = 22
 	dir64LocLen    = 20
 	dir64EndLen    = 56
-	// tailLen is where the end of the directory is looked for: it, its longest
-	// comment, and the Zip64 records before it.
+	// tailLen is the size of the end in which the directory's end record is
+	// searched: the record, its longest comment, and the Zip64 records before it.
 	tailLen = dir64EndLen + dir64LocLen + dirEndLen + math.MaxUint16
 	// dirBufferLen holds the largest directory header: three fields of 64 KiB.
 	dirBufferLen = 256 << 10
@@ -33,8 +32,8 @@ const (
 	dirEndSignature      = 0x06054b50
 	dir64LocSignature    = 0x07064b50
 	dir64EndSignature    = 0x06064b50
-	dirSealSignature     = 0x05054b50 // a digital signature, after the last header
-	dirCryptSignature    = 0x08064b50 // begins an encrypted directory
+	dirSealSignature     = 0x05054b50 // digital signature after the last header
+	dirCryptSignature    = 0x08064b50 // start of an encrypted directory
 
 	zip64Extra = 0x0001
 )
@@ -42,12 +41,12 @@ const (
 // directory reads a zip's central directory, header by header.
 type directory struct {
 	r       *ranged
-	start   int64 // where it begins: members lie before it
-	base    int64 // of all offsets: what was put before the zip
+	start   int64 // where it begins, after the members
+	base    int64 // is added to all offsets: the length of what precedes the zip
 	members uint64
-	wide    bool // members is exact; it is modulo 65,536 otherwise
+	wide    bool // members is exact, with Zip64; otherwise it is modulo 65,536
 	seen    uint64
-	left    int64 // bytes of headers
+	left    int64 // remaining bytes of headers
 	buf     *bufio.Reader
 }
 
@@ -75,7 +74,7 @@ func openDirectory(ctx context.Context, src zipSource) (*directory, error) {
 		d.members, size, offset = le.Uint64(rec[32:]), le.Uint64(rec[40:]), le.Uint64(rec[48:])
 	}
 	if disk != 0 || dirDisk != 0 {
-		return nil, unsupported("zip: it is part %d of a zip that is split over several files", disk+1)
+		return nil, unsupported("zip: it is part %d of a zip that consists of several files", disk+1)
 	}
 	if size > uint64(endAt) || offset > uint64(endAt)-size {
 		return nil, damagef(Truncated, "zip: the directory of %d bytes at byte %d does not fit before its end at %d", size, offset, endAt)
@@ -89,9 +88,9 @@ func openDirectory(ctx context.Context, src zipSource) (*directory, error) {
 	return d, nil
 }
 
-// place works out where the directory and the zip begin. What it says of
-// itself is off by what was put before the zip, unless its end is not where
-// its size says.
+// place calculates where the directory and the zip begin. The stated offset is too
+// small by the length of what precedes the zip, unless the end record does not
+// directly follow the directory.
 func (d *directory) place(endAt, size, offset int64) error {
 	d.start, d.left = endAt-size, size
 	d.base = d.start - offset
@@ -108,7 +107,7 @@ func (d *directory) place(endAt, size, offset int64) error {
 	return nil
 }
 
-// findDirEnd returns where in tail the end record is, or -1.
+// findDirEnd returns the position of the end record in tail, or -1.
 func findDirEnd(tail []byte) int {
 	for p := len(tail) - dirEndLen; p >= 0; p-- {
 		if le.Uint32(tail[p:]) == dirEndSignature && p+dirEndLen+int(le.Uint16(tail[p+20:])) <= len(tail) {
@@ -124,8 +123,8 @@ func (r *ranged) dir64End(endAt int64) (int64, []byte, error) {
 	if loc < 0 || le.Uint32(r.tail[loc:]) != dir64LocSignature {
 		return 0, nil, nil
 	}
-	// The offset is wrong in a zip that something was put before, the place
-	// just before the locator in a record with an extension.
+	// The stated offset is wrong in a zip that other data precedes; the position
+	// directly before the locator is wrong where the record has an extension.
 	locAt := endAt - dir64LocLen
 	for _, at := range []uint64{uint64(locAt - dir64EndLen), le.Uint64(r.tail[loc+8:])} {
 		if locAt < dir64EndLen || at > uint64(locAt-dir64EndLen) {
@@ -142,7 +141,7 @@ func (r *ranged) dir64End(endAt int64) (int64, []byte, error) {
 	return 0, nil, damagef(Corrupt, "zip: no Zip64 directory end where its locator has one")
 }
 
-// zipHeader is a member as the directory has it.
+// zipHeader is a member's header in the directory.
 type zipHeader struct {
 	name    []byte
 	creator uint16
@@ -179,13 +178,13 @@ func (d *directory) next() (*zipHeader, error) {
 		if d.seen == d.members || !d.wide && uint16(d.seen) == uint16(d.members) {
 			return nil, io.EOF
 		}
-		return nil, damagef(Corrupt, "zip: the directory has %d members, but says %d", d.seen, d.members)
+		return nil, damagef(Corrupt, "zip: the directory has %d members, its end record states %d", d.seen, d.members)
 	}
 	if sig == dirCryptSignature {
 		return nil, damagef(Encrypted, "zip: the directory is encrypted")
 	}
 	if sig != dirHeaderSignature || d.left < dirHeaderLen {
-		return nil, damagef(Corrupt, "zip: the directory is broken after %d members", d.seen)
+		return nil, damagef(Corrupt, "zip: the directory is invalid after %d members", d.seen)
 	}
 	b, err := d.buf.Peek(dirHeaderLen)
 	if err != nil {
@@ -195,7 +194,7 @@ func (d *directory) next() (*zipHeader, error) {
 	extraEnd := nameEnd + int(le.Uint16(b[30:]))
 	end := extraEnd + int(le.Uint16(b[32:]))
 	if d.left < int64(end) {
-		return nil, damagef(Corrupt, "zip: the directory is broken after %d members", d.seen)
+		return nil, damagef(Corrupt, "zip: the directory is invalid after %d members", d.seen)
 	}
 	if b, err = d.buf.Peek(end); err != nil {
 		return nil, err
@@ -219,8 +218,8 @@ func (d *directory) next() (*zipHeader, error) {
 	return h, err
 }
 
-// widen takes the fields that did not fit from the Zip64 extra field. A field
-// that is missing there stays as it is, and is found to be wrong when it is used.
+// widen sets the fields that did not fit from the Zip64 extra field. A field that is
+// missing there keeps its value, and is detected as wrong when it is used.
 func (h *zipHeader) widen(extra []byte) {
 	for len(extra) >= 4 {
 		id, n := le.Uint16(extra), int(le.Uint16(extra[2:]))
@@ -231,7 +230,7 @@ func (h *zipHeader) widen(extra []byte) {
 			field := extra[:n]
 			for _, v := range []*int64{&h.size, &h.packed, &h.offset} {
 				if *v == math.MaxUint32 && len(field) >= 8 {
-					*v = int64(le.Uint64(field)) // what is negative is out of range
+					*v = int64(le.Uint64(field)) // a negative value is out of range
 					field = field[8:]
 				}
 			}

@@ -6,24 +6,24 @@ import (
 
 var errEntryOver = errors.New("archive: entry read after Visitor.Entry returned")
 
-// leaf is the reader of an entry. It puts the entry's name and offset into
-// damage, bounds the entry's size, and decompresses ahead of its reader where
-// there are processors for both, once the entry proves to be larger than a few buffers.
-type leaf struct {
+// entryReader is the reader of an entry. It adds the entry and the offset to damage,
+// limits the size of the entry and, after the first aheadAfter bytes, decompresses in
+// a separate goroutine where there is more than one processor.
+type entryReader struct {
 	w      *walker
 	in     *input
 	ahead  *ahead
 	entry  Entry
 	n      int64
 	err    error
-	damage *Damage // as it came from below
+	damage *Damage // without entry and offset
 }
 
-func (l *leaf) Read(p []byte) (int, error) {
+func (l *entryReader) Read(p []byte) (int, error) {
 	if l.err != nil || len(p) == 0 {
 		return 0, l.err
 	}
-	// One byte past the limit tells whether there is more.
+	// One byte more than the limit shows whether the entry exceeds it.
 	left := l.w.limits.MaxEntryBytes - l.n
 	if int64(len(p)) > left {
 		p = p[:left+1]
@@ -39,8 +39,8 @@ func (l *leaf) Read(p []byte) (int, error) {
 	return n, l.err
 }
 
-// locate puts entry and offset into err if it is damage.
-func (l *leaf) locate(err error) error {
+// locate adds entry and offset to err if it is damage.
+func (l *entryReader) locate(err error) error {
 	if !errors.As(err, &l.damage) {
 		return err
 	}
@@ -49,7 +49,7 @@ func (l *leaf) locate(err error) error {
 	return &located
 }
 
-func (l *leaf) read(p []byte) (int, error) {
+func (l *entryReader) read(p []byte) (int, error) {
 	if l.ahead == nil && l.n >= aheadAfter && l.w.ahead {
 		var err error
 		if l.ahead, err = newAhead(l.in); err != nil {
@@ -62,7 +62,7 @@ func (l *leaf) read(p []byte) (int, error) {
 	return l.in.Read(p)
 }
 
-func (l *leaf) close() {
+func (l *entryReader) close() {
 	if l.ahead != nil {
 		_ = l.ahead.Close()
 	}

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// windowLen is the longest ranged read, and windowStart the first after a
-	// jump: a member of a few bytes should not cost megabytes.
-	windowLen   = 2 << 20
-	windowStart = 256 << 10
+	// maxRange is the longest ranged read in bytes, and minRange the first one after a
+	// jump, so that a member of a few bytes does not cost megabytes.
+	maxRange = 2 << 20
+	minRange = 256 << 10
 )
 
-// ranged reads from an io.ReaderAt: all of what was asked for, or an error
-// that is the source's, never io.EOF. It keeps the end of the source, where
-// the directory of a small zip is, and the zip itself if it is tiny.
+// ranged reads from an io.ReaderAt. It returns all requested bytes or the source's
+// error, never io.EOF. It keeps the end of the source in memory, which contains the
+// directory of a small zip, and all of a very small one.
 type ranged struct {
 	ctx    context.Context
 	r      io.ReaderAt
@@ -51,26 +51,26 @@ func (r *ranged) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// window reads the members' data in long ranges. Once reads prove to be in
-// order it fetches the next range while this one is being read.
-type window struct {
+// prefetcher reads the data of members in long ranges. While reads are sequential,
+// it reads the next range in the background.
+type prefetcher struct {
 	r     *ranged
 	limit int64 // where the data ends
 
-	buf []byte // what is at off
+	buf []byte // the bytes at off
 	off int64
 
 	spare   []byte
 	nextOff int64
-	next    chan error // is nil if no range is being fetched
+	next    chan error // nil if no range is being read
 }
 
-func newWindow(r *ranged, limit int64) *window {
-	return &window{r: r, limit: limit}
+func newPrefetcher(r *ranged, limit int64) *prefetcher {
+	return &prefetcher{r: r, limit: limit}
 }
 
 // read reads some bytes at off, which is within limit.
-func (w *window) read(p []byte, off int64) (int, error) {
+func (w *prefetcher) read(p []byte, off int64) (int, error) {
 	if off < w.off || off >= w.off+int64(len(w.buf)) {
 		if err := w.load(off); err != nil {
 			return 0, err
@@ -79,7 +79,7 @@ func (w *window) read(p []byte, off int64) (int, error) {
 	return copy(p, w.buf[off-w.off:]), nil
 }
 
-func (w *window) readFull(p []byte, off int64) error {
+func (w *prefetcher) readFull(p []byte, off int64) error {
 	for len(p) > 0 {
 		n, err := w.read(p, off)
 		if err != nil {
@@ -90,13 +90,13 @@ func (w *window) readFull(p []byte, off int64) error {
 	return nil
 }
 
-// load brings off into the buffer.
-func (w *window) load(off int64) error {
+// load reads a range that contains off into the buffer.
+func (w *prefetcher) load(off int64) error {
 	end := w.off + int64(len(w.buf))
-	sequential := len(w.buf) > 0 && off >= end && off < end+windowStart
-	length := int64(windowStart)
+	sequential := len(w.buf) > 0 && off >= end && off < end+minRange
+	length := int64(minRange)
 	if sequential {
-		length = min(2*int64(len(w.buf)), windowLen)
+		length = min(2*int64(len(w.buf)), maxRange)
 	}
 	fetched := false
 	if w.next != nil {
@@ -123,8 +123,8 @@ func (w *window) load(off int64) error {
 	return nil
 }
 
-// fetch starts to read what comes after the buffer.
-func (w *window) fetch(length int64) {
+// fetch starts reading the range after the buffer.
+func (w *prefetcher) fetch(length int64) {
 	w.nextOff = w.off + int64(len(w.buf))
 	w.spare = resize(w.spare, min(length, w.limit-w.nextOff))
 	if len(w.spare) == 0 {
@@ -138,29 +138,29 @@ func (w *window) fetch(length int64) {
 	}(w.spare, w.nextOff)
 }
 
-// close waits for what is being fetched: the source must not be read after Walk.
-func (w *window) close() {
+// close waits for the range being read, because the source must not be read after Walk.
+func (w *prefetcher) close() {
 	if w.next != nil {
 		<-w.next
 		w.next = nil
 	}
 }
 
-// resize gives b the length n. A buffer that has to grow grows once: to what a
-// small zip needs, or to the longest range.
+// resize returns b with length n. A buffer grows at most twice: to what a small zip
+// needs, and to the longest range.
 func resize(b []byte, n int64) []byte {
 	if int64(cap(b)) >= n {
 		return b[:n]
 	}
-	if n <= windowStart {
+	if n <= minRange {
 		return make([]byte, n)
 	}
-	return make([]byte, n, windowLen)
+	return make([]byte, n, maxRange)
 }
 
 // section reads the data of one member.
 type section struct {
-	from     *window
+	from     *prefetcher
 	off, end int64
 }
 

@@ -5,15 +5,15 @@ import (
 	"sort"
 )
 
-// extents are the byte ranges that members have taken, in order, without
-// overlap. Ranges with no room for a member between them are joined, so that
-// an ordinary zip needs one.
-type extents []extent
+// byteRanges are the ranges of bytes that members use, sorted, without overlap.
+// Ranges between which no other member fits are joined, so that an ordinary zip
+// needs one.
+type byteRanges []byteRange
 
-type extent struct{ start, end int64 }
+type byteRange struct{ start, end int64 }
 
-// add takes start to end, and reports whether it was free.
-func (e *extents) add(start, end int64) bool {
+// add adds the range from start to end, and reports whether it overlaps no other.
+func (e *byteRanges) add(start, end int64) bool {
 	s := *e
 	i := sort.Search(len(s), func(i int) bool { return s[i].end > start })
 	if i < len(s) && s[i].start < end {
@@ -30,7 +30,7 @@ func (e *extents) add(start, end int64) bool {
 	case after:
 		s[i].start = start
 	default:
-		*e = slices.Insert(s, i, extent{start, end})
+		*e = slices.Insert(s, i, byteRange{start, end})
 	}
 	return true
 }
