@@ -95,7 +95,7 @@ func validateSource(report report, s source.Source, landing string) {
 		}
 	case feed.ExternalBucket:
 		if s.Every < time.Minute || s.Every > 24*time.Hour || s.Every%time.Minute != 0 {
-			report("Source", "%s between two listings is not a number of whole minutes from 1m0s to 24h0m0s", s.Every)
+			report("Source", "%s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute", s.Every)
 		}
 		validateSourceRole(report, s)
 	}

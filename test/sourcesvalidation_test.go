@@ -64,9 +64,9 @@ func TestValidateSources(t *testing.T) {
 		{"too long a pattern", existing("theirs", constructs.WithPrefix("in/"), constructs.WithSuffixes(longSuffixes...)), []string{
 			feed + `Source: the pattern of its rule is 2673 bytes long, the limit of EventBridge is 2048: give fewer or shorter suffixes`,
 		}},
-		{"listed too often", external(10 * time.Second), []string{feed + `Source: 10s between two listings is not a number of whole minutes from 1m0s to 24h0m0s`}},
-		{"listed too seldom", external(48 * time.Hour), []string{feed + `Source: 48h0m0s between two listings is not a number of whole minutes from 1m0s to 24h0m0s`}},
-		{"no whole minutes", external(90 * time.Second), []string{feed + `Source: 1m30s between two listings is not a number of whole minutes from 1m0s to 24h0m0s`}},
+		{"listed too often", external(10 * time.Second), []string{feed + `Source: 10s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute`}},
+		{"listed too seldom", external(48 * time.Hour), []string{feed + `Source: 48h0m0s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute`}},
+		{"no whole minutes", external(90 * time.Second), []string{feed + `Source: 1m30s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute`}},
 		{"no role", external(time.Hour, constructs.AssumeRole("reader", "x")), []string{
 			feed + `Source: AssumeRole: "reader" is not the ARN of a role, such as "arn:aws:iam::123456789012:role/reader"`,
 			feed + `Source: AssumeRole: external ID "x" is not 2 to 1224 letters, digits and +=,.@:/-_`,

@@ -59,7 +59,7 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": Source.Suffixes: suffix 1 is empty: leave the option out to take every object`,
 			`feed "Orders!": Source.Suffixes: ".json.gz" ends with ".gz": S3 refuses overlapping filters, keep the shorter`,
 			`feed "Orders!": Source.Suffixes: "#"` + allowed,
-			`feed "Orders!": Source: 0 days of overwritten versions is below 1: a version that is gone before it is read is lost`,
+			`feed "Orders!": Source: 0 days of overwritten versions is below 1: a version that is deleted before it is read is lost`,
 			`feed "Orders!": Architecture: "riscv" is neither arm64 nor x86_64`,
 			`feed "Orders!": Unpack.MemoryMB: 64 is outside 128 to 10240`,
 			`feed "Orders!": Unpack.Timeout: 1h0m0s is not a number of whole seconds from 1s to 15m0s`,
