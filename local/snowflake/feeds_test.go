@@ -24,23 +24,23 @@ func planOf(t *testing.T, spec sf.Spec) sf.Plan {
 	return plan
 }
 
-// deploy makes a spec's objects and gives the plan.
-func (w *world) deploy(t *testing.T, spec sf.Spec) sf.Plan {
+// deploy creates a spec's objects and returns the plan.
+func (f *fixture) deploy(t *testing.T, spec sf.Spec) sf.Plan {
 	t.Helper()
 	plan := planOf(t, spec)
 	for _, o := range plan.Objects() {
-		w.exec(t, o.Create()...)
+		f.exec(t, o.Create()...)
 	}
 	return plan
 }
 
-// load lets the spec's way of loading take what is there.
-func (w *world) load(t *testing.T, plan sf.Plan) {
+// load loads existing files with the spec's method to load.
+func (f *fixture) load(t *testing.T, plan sf.Plan) {
 	t.Helper()
 	if plan.Task != nil {
-		w.exec(t, plan.Task.Execute())
+		f.exec(t, plan.Task.Execute())
 	}
-	if err := w.Idle(t.Context()); err != nil {
+	if err := f.Idle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,7 +56,8 @@ func change(event string, sequence int, key, data string) string {
 	return fmt.Sprintf(`{"event":%q,"sequence":"%040d","event_id":"e%d","changed_at":"2026-01-02T03:04:05Z","pk":%q,"sk":"s","id":"i"%s}`+"\n", event, sequence, sequence, key, data)
 }
 
-// Every way in by every way to load shows each record once, typed.
+// With every source of rows and every method to load, the view has each record once,
+// with the declared types.
 func TestFeeds(t *testing.T) {
 	typed := []sf.Column{{Name: "NAME"}, {Name: "N", Path: "deep.n", Type: "NUMBER(10,2)"}}
 	for name, c := range map[string]struct {
@@ -98,7 +99,7 @@ func TestFeeds(t *testing.T) {
 			sf.Spec{From: sf.FromTable, Format: feed.Format{Kind: feed.JSON}, Columns: []sf.Column{{Name: "NAME", Path: "name"}}},
 			"changes/orders/2026/01/02/",
 			[]string{
-				change("INSERT", 1, "p1", `{"name":"old"}`) + change("INSERT", 2, "p2", `{"name":"gone"}`),
+				change("INSERT", 1, "p1", `{"name":"old"}`) + change("INSERT", 2, "p2", `{"name":"deleted"}`),
 				change("MODIFY", 4, "p1", `{"name":"new"}`) + change("REMOVE", 5, "p2", ""), change("MODIFY", 3, "p1", `{"name":"late"}`),
 			},
 			5,
@@ -108,22 +109,22 @@ func TestFeeds(t *testing.T) {
 	} {
 		for _, load := range []sf.Load{sf.Continuous, sf.Bulk, sf.ExternalTable} {
 			t.Run(name+" "+string(load), func(t *testing.T) {
-				w := start(t)
+				f := start(t)
 				c.spec.Load = load
-				plan := w.deploy(t, c.spec)
+				plan := f.deploy(t, c.spec)
 				for i, content := range c.files {
-					w.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
+					f.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
 				}
-				w.load(t, plan)
-				w.want(t, c.query, c.want...)
-				// Announced again, refreshed, run again: nothing is twice there.
+				f.load(t, plan)
+				f.want(t, c.query, c.want...)
+				// With repeated notifications and runs, no record is duplicated.
 				for i, content := range c.files {
-					w.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
+					f.bucket.put(t, fmt.Sprintf("%s%d.x", c.folder, i), content)
 				}
-				w.load(t, plan)
-				w.want(t, c.query, c.want...)
-				w.want(t, `SELECT COUNT(DISTINCT "_FILE_NAME") FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(len(c.files)))
-				w.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(c.rows)) // the view hides what is twice there
+				f.load(t, plan)
+				f.want(t, c.query, c.want...)
+				f.want(t, `SELECT COUNT(DISTINCT "_FILE_NAME") FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(len(c.files)))
+				f.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS`, strconv.Itoa(c.rows)) // no file was loaded twice
 			})
 		}
 	}

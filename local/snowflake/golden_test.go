@@ -30,14 +30,14 @@ func golden(t *testing.T, pattern string) map[string][]string {
 	return out
 }
 
-// Every statement that package snowflake writes runs, and what was made can be
-// dropped again to the last object.
+// Every statement that package snowflake generates runs, and the DROP statements drop
+// all objects.
 func TestGoldenStatements(t *testing.T) {
 	for name, statements := range golden(t, "[fpt]*.sql") {
 		t.Run(name, func(t *testing.T) {
-			w := start(t)
+			f := start(t)
 			if strings.Contains(strings.Join(statements, "\n"), `STORAGE_INTEGRATION="SHARED"`) {
-				w.exec(t, `CREATE STORAGE INTEGRATION SHARED TYPE=EXTERNAL_STAGE STORAGE_PROVIDER='S3' STORAGE_AWS_ROLE_ARN='arn:aws:iam::111122223333:role/r'
+				f.exec(t, `CREATE STORAGE INTEGRATION SHARED TYPE=EXTERNAL_STAGE STORAGE_PROVIDER='S3' STORAGE_AWS_ROLE_ARN='arn:aws:iam::111122223333:role/r'
 					ENABLED=TRUE STORAGE_ALLOWED_LOCATIONS=('*')`)
 			}
 			var drops []string
@@ -46,35 +46,35 @@ func TestGoldenStatements(t *testing.T) {
 					drops = append(drops, statement)
 					continue
 				}
-				w.rows(t, statement)
+				f.rows(t, statement)
 			}
 			for i := len(drops) - 1; i >= 0; i-- {
-				w.rows(t, drops[i])
-				w.rows(t, drops[i])
+				f.rows(t, drops[i])
+				f.rows(t, drops[i])
 			}
-			for _, o := range w.engine.catalog.objects {
+			for _, o := range f.engine.catalog.objects {
 				if o.schema != "" || o.kind == kindIntegration && o.name != "SHARED" {
-					t.Errorf("%s %s is left", o.kind, o.label())
+					t.Errorf("%s %s was not dropped", o.kind, o.label())
 				}
 			}
 		})
 	}
 }
 
-// The script for a person does it all from nothing, and may be run twice.
+// The script for manual setup runs in an empty account, and may be run twice.
 func TestGoldenScripts(t *testing.T) {
 	for name, statements := range golden(t, "script-*.sql") {
 		t.Run(name, func(t *testing.T) {
-			w := start(t)
-			if err := w.Exec(t.Context(), "CREATE ROLE LOADER", "CREATE WAREHOUSE WH"); err != nil {
+			f := start(t)
+			if err := f.Exec(t.Context(), "CREATE ROLE LOADER", "CREATE WAREHOUSE WH"); err != nil {
 				t.Fatal(err)
 			}
-			w.AddUser("PERSON", nil, "secret", "ACCOUNTADMIN", "LOADER")
-			w.db = w.connect(t, gosnowflake.Config{User: "PERSON", Password: "secret"})
-			w.db.SetMaxOpenConns(1) // a session
+			f.AddUser("ADMIN", nil, "secret", "ACCOUNTADMIN", "LOADER")
+			f.db = f.connect(t, gosnowflake.Config{User: "ADMIN", Password: "secret"})
+			f.db.SetMaxOpenConns(1) // a session
 			for range 2 {
 				for _, statement := range statements {
-					w.rows(t, statement)
+					f.rows(t, statement)
 				}
 			}
 		})

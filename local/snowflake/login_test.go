@@ -13,7 +13,7 @@ import (
 )
 
 func TestLogin(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -22,24 +22,24 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.AddUser("SERVICE", &key.PublicKey, "", "INGESTION", "ANALYST")
+	f.AddUser("SERVICE", &key.PublicKey, "", "INGESTION", "ANALYST")
 	for name, c := range map[string]struct {
 		config gosnowflake.Config
 		number int
 		text   string
 	}{
-		"password":      {gosnowflake.Config{User: "loader", Password: "secret"}, 0, ""},
-		"wrong":         {gosnowflake.Config{User: "LOADER", Password: "guess"}, 390100, "Incorrect username"},
-		"nobody":        {gosnowflake.Config{User: "NOBODY", Password: "secret"}, 390100, "Incorrect username"},
-		"key":           {gosnowflake.Config{User: "service", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt}, 0, ""},
-		"role":          {gosnowflake.Config{User: "SERVICE", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt, Role: "ANALYST"}, 0, ""},
-		"other key":     {gosnowflake.Config{User: "SERVICE", PrivateKey: other, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "fingerprint"},
-		"key of no one": {gosnowflake.Config{User: "NOBODY", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "NOBODY"},
-		"other role":    {gosnowflake.Config{User: "LOADER", Password: "secret", Role: "ACCOUNTADMIN"}, 390189, "ACCOUNTADMIN"},
-		"no database":   {gosnowflake.Config{User: "LOADER", Password: "secret", Database: "NOWHERE"}, 390201, "NOWHERE"},
+		"password":         {gosnowflake.Config{User: "loader", Password: "secret"}, 0, ""},
+		"wrong password":   {gosnowflake.Config{User: "LOADER", Password: "guess"}, 390100, "Incorrect username"},
+		"unknown user":     {gosnowflake.Config{User: "NOBODY", Password: "secret"}, 390100, "Incorrect username"},
+		"key":              {gosnowflake.Config{User: "service", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt}, 0, ""},
+		"role":             {gosnowflake.Config{User: "SERVICE", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt, Role: "ANALYST"}, 0, ""},
+		"other key":        {gosnowflake.Config{User: "SERVICE", PrivateKey: other, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "fingerprint"},
+		"key without user": {gosnowflake.Config{User: "NOBODY", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "NOBODY"},
+		"other role":       {gosnowflake.Config{User: "LOADER", Password: "secret", Role: "ACCOUNTADMIN"}, 390189, "ACCOUNTADMIN"},
+		"no database":      {gosnowflake.Config{User: "LOADER", Password: "secret", Database: "NOWHERE"}, 390201, "NOWHERE"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db := w.connect(t, c.config)
+			db := f.connect(t, c.config)
 			var role string
 			err := db.QueryRowContext(t.Context(), "SELECT CURRENT_ROLE()").Scan(&role)
 			if c.number != 0 {
@@ -61,27 +61,27 @@ func TestLogin(t *testing.T) {
 }
 
 func TestAccount(t *testing.T) {
-	w := start(t)
-	w.tokenStore.account = "ELSE-WHERE"
-	db := w.connect(t, gosnowflake.Config{User: "LOADER", Password: "secret"})
+	f := start(t)
+	f.tokenStore.account = "ELSE-WHERE"
+	db := f.connect(t, gosnowflake.Config{User: "LOADER", Password: "secret"})
 	checkError(t, "login", db.PingContext(t.Context()), 390100, "Incorrect")
 }
 
 func TestExpiredSession(t *testing.T) {
-	w := start(t)
-	w.db.SetMaxOpenConns(1)
-	w.exec(t, "USE DATABASE RAW")
-	w.tokenStore.expire()
-	w.want(t, "SELECT CURRENT_DATABASE()", "RAW") // renewed, and still the same session
+	f := start(t)
+	f.db.SetMaxOpenConns(1)
+	f.exec(t, "USE DATABASE RAW")
+	f.tokenStore.expire()
+	f.want(t, "SELECT CURRENT_DATABASE()", "RAW") // the token was renewed; the session is the same
 }
 
 func TestAsync(t *testing.T) {
-	w := start(t)
-	rows, err := w.db.QueryContext(gosnowflake.WithAsyncMode(t.Context()), "SELECT 42")
+	f := start(t)
+	rows, err := f.db.QueryContext(gosnowflake.WithAsyncMode(t.Context()), "SELECT 42")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() //nolint:errcheck // Err returns it
 	n := 0
 	for rows.Next() {
 		if err := rows.Scan(&n); err != nil {
@@ -91,16 +91,16 @@ func TestAsync(t *testing.T) {
 	if n != 42 || rows.Err() != nil {
 		t.Errorf("got %d, %v", n, rows.Err())
 	}
-	_, err = w.db.ExecContext(gosnowflake.WithAsyncMode(t.Context()), "SELECT nothing FROM nowhere")
+	_, err = f.db.ExecContext(gosnowflake.WithAsyncMode(t.Context()), "SELECT nothing FROM nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestQueryStatus(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	ids := make(chan string, 1)
-	rows, err := w.db.QueryContext(gosnowflake.WithQueryIDChan(t.Context(), ids), "SELECT 7")
+	rows, err := f.db.QueryContext(gosnowflake.WithQueryIDChan(t.Context(), ids), "SELECT 7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,25 +108,25 @@ func TestQueryStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := <-ids
-	again, err := w.db.QueryContext(gosnowflake.WithFetchResultByID(t.Context(), id), "")
+	result, err := f.db.QueryContext(gosnowflake.WithFetchResultByID(t.Context(), id), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.Close() //nolint:errcheck // Err tells
+	defer result.Close() //nolint:errcheck // Err returns it
 	n := 0
-	for again.Next() {
-		if err := again.Scan(&n); err != nil {
+	for result.Next() {
+		if err := result.Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n != 7 || again.Err() != nil {
-		t.Errorf("got %d, %v", n, again.Err())
+	if n != 7 || result.Err() != nil {
+		t.Errorf("got %d, %v", n, result.Err())
 	}
 }
 
 func TestAbort(t *testing.T) {
-	w := start(t)
-	// Hours of work, unless it is interrupted.
+	f := start(t)
+	// The query would run for hours.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	numbers := "(" + strings.Repeat("SELECT 1 AS n UNION ALL ", 99) + "SELECT 1 AS n)"
@@ -134,9 +134,9 @@ func TestAbort(t *testing.T) {
 	for i := 'a'; strings.Contains(from, "%"); i++ {
 		from = strings.Replace(from, "%", string(i), 1)
 	}
-	_, err := w.db.ExecContext(ctx, "SELECT COUNT(*) FROM "+from+numbers+" z WHERE aa.n + ab.n + ac.n + ad.n + ae.n + z.n > 99")
+	_, err := f.db.ExecContext(ctx, "SELECT COUNT(*) FROM "+from+numbers+" z WHERE aa.n + ab.n + ac.n + ad.n + ae.n + z.n > 99")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
 	}
-	w.want(t, "SELECT 1", "1") // the engine is free again
+	f.want(t, "SELECT 1", "1") // the engine runs the next statement
 }

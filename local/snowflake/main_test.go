@@ -25,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Else the driver looks for a cloud's metadata service first.
+	// Otherwise the driver requests the metadata services of clouds first.
 	if err := os.Setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true"); err != nil {
 		panic(err)
 	}
@@ -35,25 +35,25 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bucket stands for S3, SNS and IAM: what is put into it is announced.
+// bucket is a bucket in memory that publishes notifications. It implements storage.
 type bucket struct {
-	mu       sync.Mutex
-	objects  map[string][]byte
-	times    map[string]time.Time
-	refused  error // what opening it answers with
-	topics   []string
-	announce onEvents
+	mu          sync.Mutex
+	objects     map[string][]byte
+	times       map[string]time.Time
+	accessError error // the error of Check and Open
+	topics      []string
+	notify      onEvents
 }
 
 func (b *bucket) Check(_ context.Context, i awsaccess.Integration, url string) error {
 	if err := i.Allows(url); err != nil {
 		return err
 	}
-	return b.refused
+	return b.accessError
 }
 
 func (b *bucket) Open(context.Context, awsaccess.Integration) (bucketReader, error) {
-	return b, b.refused
+	return b, b.accessError
 }
 
 func (b *bucket) Subscribe(_ context.Context, topic string) (string, error) {
@@ -91,25 +91,25 @@ func (b *bucket) List(_ context.Context, url string) iter.Seq2[awsaccess.Object,
 func (b *bucket) Fetch(_ context.Context, _, key string) (awsaccess.Object, io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, there := b.objects[key]; !there {
+	if _, ok := b.objects[key]; !ok {
 		return awsaccess.Object{}, nil, fmt.Errorf("no object %s", key)
 	}
 	return b.object(key), io.NopCloser(bytes.NewReader(b.objects[key])), nil
 }
 
-// store puts an object without telling anybody.
+// store stores an object without a notification.
 func (b *bucket) store(key, content string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.objects[key], b.times[key] = []byte(content), time.Now()
 }
 
-// put stores an object and announces it to every topic.
+// put stores an object and publishes a notification to every topic.
 func (b *bucket) put(t *testing.T, key, content string) {
 	t.Helper()
 	b.store(key, content)
 	o := b.object(key)
-	b.tell(t, awsaccess.Event{Bucket: "landing", Key: key, ETag: o.ETag, Size: o.Size, Time: time.Now()})
+	b.publish(t, awsaccess.Event{Bucket: "landing", Key: key, ETag: o.ETag, Size: o.Size, Time: time.Now()})
 }
 
 func (b *bucket) remove(t *testing.T, key string) {
@@ -117,21 +117,21 @@ func (b *bucket) remove(t *testing.T, key string) {
 	b.mu.Lock()
 	delete(b.objects, key)
 	b.mu.Unlock()
-	b.tell(t, awsaccess.Event{Bucket: "landing", Key: key, Removed: true, Time: time.Now()})
+	b.publish(t, awsaccess.Event{Bucket: "landing", Key: key, Removed: true, Time: time.Now()})
 }
 
-func (b *bucket) tell(t *testing.T, event awsaccess.Event) {
+func (b *bucket) publish(t *testing.T, event awsaccess.Event) {
 	t.Helper()
 	for _, topic := range slices.Compact(slices.Sorted(slices.Values(b.topics))) {
-		if err := b.announce(t.Context(), topic, []awsaccess.Event{event}); err != nil {
+		if err := b.notify(t.Context(), topic, []awsaccess.Event{event}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// world is a server with database RAW, where role INGESTION may do what a
-// feed's objects need, and a user of that role.
-type world struct {
+// fixture is a server with database RAW, a role INGESTION with the privileges that a
+// feed needs, and a user with that role.
+type fixture struct {
 	*Server
 	bucket *bucket
 	db     *sql.DB
@@ -143,20 +143,20 @@ var privileges = []string{
 	`GRANT USAGE, CREATE STAGE, CREATE FILE FORMAT, CREATE TABLE, CREATE EXTERNAL TABLE, CREATE PIPE, CREATE TASK, CREATE STREAM, CREATE VIEW ON SCHEMA RAW.PUBLIC TO ROLE INGESTION`,
 }
 
-func start(t *testing.T) *world {
+func start(t *testing.T) *fixture {
 	t.Helper()
 	b := &bucket{objects: map[string][]byte{}, times: map[string]time.Time{}}
-	before := newStorage
-	newStorage = func(_ Options, announced onEvents) storage {
-		b.announce = announced
+	original := newStorage
+	newStorage = func(_ Options, handle onEvents) storage {
+		b.notify = handle
 		return b
 	}
 	server, err := Start(t.Context(), Options{Log: testLog{t}, Poll: 10 * time.Millisecond})
-	newStorage = before
+	newStorage = original
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Server: server, bucket: b}
+	f := &fixture{Server: server, bucket: b}
 	server.AddUser("LOADER", nil, "secret", "INGESTION")
 	if err := server.CreateDatabase("RAW"); err != nil {
 		t.Fatal(err)
@@ -164,13 +164,13 @@ func start(t *testing.T) *world {
 	if err := server.Exec(t.Context(), privileges...); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // behind the driver's own, which needs the server
+	t.Cleanup(func() { // runs after the driver is closed, which needs the server
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.db = w.connect(t, gosnowflake.Config{User: "LOADER", Password: "secret"})
-	return w
+	f.db = f.connect(t, gosnowflake.Config{User: "LOADER", Password: "secret"})
+	return f
 }
 
 type testLog struct{ t *testing.T }
@@ -182,10 +182,10 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// connect opens the real driver on the server.
-func (w *world) connect(t *testing.T, config gosnowflake.Config) *sql.DB {
+// connect opens a connection to the server with the real driver.
+func (f *fixture) connect(t *testing.T, config gosnowflake.Config) *sql.DB {
 	t.Helper()
-	u, err := url.Parse(w.URL())
+	u, err := url.Parse(f.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,30 +196,30 @@ func (w *world) connect(t *testing.T, config gosnowflake.Config) *sql.DB {
 	config.Account, config.Protocol, config.Host, config.Port = "org-local", "http", u.Hostname(), port
 	config.DisableOCSPChecks = true
 	if config.PrivateKey == nil && config.Password == "" {
-		t.Fatal("the test logs in with nothing")
+		t.Fatal("neither a key nor a password")
 	}
 	db := sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, config))
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
-func (w *world) exec(t *testing.T, statements ...string) {
+func (f *fixture) exec(t *testing.T, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
-		if _, err := w.db.ExecContext(t.Context(), s); err != nil {
+		if _, err := f.db.ExecContext(t.Context(), s); err != nil {
 			t.Fatalf("%s\n%v", s, err)
 		}
 	}
 }
 
-// rows are a query's rows as text, cells separated by a bar.
-func (w *world) rows(t *testing.T, query string, args ...any) []string {
+// rows returns the rows of a query as text, with values separated by |.
+func (f *fixture) rows(t *testing.T, query string, args ...any) []string {
 	t.Helper()
-	rows, err := w.db.QueryContext(t.Context(), query, args...)
+	rows, err := f.db.QueryContext(t.Context(), query, args...)
 	if err != nil {
 		t.Fatalf("%s\n%v", query, err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() //nolint:errcheck // Err returns it
 	columns, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)
@@ -249,20 +249,20 @@ func (w *world) rows(t *testing.T, query string, args ...any) []string {
 	return out
 }
 
-func (w *world) want(t *testing.T, query string, want ...string) {
+func (f *fixture) want(t *testing.T, query string, want ...string) {
 	t.Helper()
-	if got := w.rows(t, query); !slices.Equal(got, want) {
+	if got := f.rows(t, query); !slices.Equal(got, want) {
 		t.Errorf("%s\n got %q\nwant %q", query, got, want)
 	}
 }
 
-// wantError expects an error of a number, with text in it.
-func (w *world) wantError(t *testing.T, query string, number int, text string) {
+// wantError expects an error with the number and the text.
+func (f *fixture) wantError(t *testing.T, query string, number int, text string) {
 	t.Helper()
-	rows, err := w.db.QueryContext(t.Context(), query)
+	rows, err := f.db.QueryContext(t.Context(), query)
 	if err == nil {
 		_ = rows.Close()
-		t.Errorf("%s\nwas accepted, want error %d", query, number)
+		t.Errorf("%s\nsucceeds, want error %d", query, number)
 		return
 	}
 	checkError(t, query, err, number, text)
@@ -270,9 +270,9 @@ func (w *world) wantError(t *testing.T, query string, number int, text string) {
 
 func checkError(t *testing.T, what string, err error, number int, text string) {
 	t.Helper()
-	e, ok := err.(*gosnowflake.SnowflakeError) //nolint:errorlint // the driver wraps none
+	e, ok := err.(*gosnowflake.SnowflakeError) //nolint:errorlint // the driver does not wrap its errors
 	if !ok {
-		t.Fatalf("%s\n%v is no error of Snowflake's", what, err)
+		t.Fatalf("%s\n%v is not an error of Snowflake", what, err)
 	}
 	if e.Number != number || !strings.Contains(e.Message, text) {
 		t.Errorf("%s\n got %d (%s): %s\nwant %d with %q", what, e.Number, e.SQLState, e.Message, number, text)

@@ -9,8 +9,8 @@ import (
 	sf "example.com/ingestion/snowflake"
 )
 
-// Without any one of the privileges that a feed needs, its deploy fails and
-// says what is missing.
+// Without one of the privileges that a feed needs, the deployment fails with an error
+// about that privilege.
 func TestMissingPrivileges(t *testing.T) {
 	for _, c := range []struct {
 		revoke string
@@ -28,8 +28,8 @@ func TestMissingPrivileges(t *testing.T) {
 		{"EXECUTE MANAGED TASK ON ACCOUNT", 91090, "EXECUTE MANAGED TASK"},
 	} {
 		t.Run(c.revoke, func(t *testing.T) {
-			w := start(t)
-			if err := w.Exec(t.Context(), "REVOKE "+c.revoke+" FROM ROLE INGESTION"); err != nil {
+			f := start(t)
+			if err := f.Exec(t.Context(), "REVOKE "+c.revoke+" FROM ROLE INGESTION"); err != nil {
 				t.Fatal(err)
 			}
 			spec := parts()
@@ -37,43 +37,43 @@ func TestMissingPrivileges(t *testing.T) {
 			plan := planOf(t, spec)
 			for _, o := range plan.Objects() {
 				for _, statement := range o.Create() {
-					if _, err := w.db.ExecContext(t.Context(), statement); err != nil {
+					if _, err := f.db.ExecContext(t.Context(), statement); err != nil {
 						checkError(t, statement, err, c.number, c.text)
 						return
 					}
 				}
 			}
-			t.Error("nothing failed")
+			t.Error("no statement failed")
 		})
 	}
 }
 
-// Another role sees nothing until it is granted, and then only that.
+// Another role only sees what was granted to it.
 func TestGrants(t *testing.T) {
-	w := start(t)
-	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (A VARCHAR)`, `CREATE VIEW RAW.PUBLIC.V AS SELECT A FROM RAW.PUBLIC.T`)
-	w.AddUser("READER", nil, "secret", "ANALYST")
-	owner := w.db
-	reader := w.connect(t, gosnowflake.Config{User: "READER", Password: "secret"})
-	w.db = reader
-	w.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "Database 'RAW'")
-	if err := w.Exec(t.Context(), `GRANT USAGE ON DATABASE RAW TO ROLE ANALYST`, `GRANT USAGE ON SCHEMA RAW.PUBLIC TO ROLE ANALYST`); err != nil {
+	f := start(t)
+	f.exec(t, `CREATE TABLE RAW.PUBLIC.T (A VARCHAR)`, `CREATE VIEW RAW.PUBLIC.V AS SELECT A FROM RAW.PUBLIC.T`)
+	f.AddUser("READER", nil, "secret", "ANALYST")
+	owner := f.db
+	reader := f.connect(t, gosnowflake.Config{User: "READER", Password: "secret"})
+	f.db = reader
+	f.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "Database 'RAW'")
+	if err := f.Exec(t.Context(), `GRANT USAGE ON DATABASE RAW TO ROLE ANALYST`, `GRANT USAGE ON SCHEMA RAW.PUBLIC TO ROLE ANALYST`); err != nil {
 		t.Fatal(err)
 	}
-	w.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "RAW.PUBLIC.V")
-	w.db = owner
-	w.exec(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE ANALYST`)
-	w.db = reader
-	w.want(t, `SELECT * FROM RAW.PUBLIC.V`)
-	w.wantError(t, `SELECT * FROM RAW.PUBLIC.T`, 2003, "RAW.PUBLIC.T")
-	w.wantError(t, `DROP VIEW RAW.PUBLIC.V`, 3001, "view 'V'")
-	w.wantError(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE INGESTION`, 3001, "view 'V'")
-	w.db = owner // CREATE OR REPLACE with COPY GRANTS keeps them
-	w.exec(t, `CREATE OR REPLACE VIEW RAW.PUBLIC.V COPY GRANTS AS SELECT A, A AS B FROM RAW.PUBLIC.T`)
-	w.db = reader
-	w.want(t, `SELECT * FROM RAW.PUBLIC.V`)
-	w.db = owner
-	if got := strings.Join(w.rows(t, `SHOW GRANTS ON VIEW RAW.PUBLIC.V`), "\n"); !strings.Contains(got, "|SELECT|VIEW|RAW.PUBLIC.V|ROLE|ANALYST") {
+	f.wantError(t, `SELECT * FROM RAW.PUBLIC.V`, 2003, "RAW.PUBLIC.V")
+	f.db = owner
+	f.exec(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE ANALYST`)
+	f.db = reader
+	f.want(t, `SELECT * FROM RAW.PUBLIC.V`)
+	f.wantError(t, `SELECT * FROM RAW.PUBLIC.T`, 2003, "RAW.PUBLIC.T")
+	f.wantError(t, `DROP VIEW RAW.PUBLIC.V`, 3001, "view 'V'")
+	f.wantError(t, `GRANT SELECT ON VIEW RAW.PUBLIC.V TO ROLE INGESTION`, 3001, "view 'V'")
+	f.db = owner // CREATE OR REPLACE with COPY GRANTS keeps them
+	f.exec(t, `CREATE OR REPLACE VIEW RAW.PUBLIC.V COPY GRANTS AS SELECT A, A AS B FROM RAW.PUBLIC.T`)
+	f.db = reader
+	f.want(t, `SELECT * FROM RAW.PUBLIC.V`)
+	f.db = owner
+	if got := strings.Join(f.rows(t, `SHOW GRANTS ON VIEW RAW.PUBLIC.V`), "\n"); !strings.Contains(got, "|SELECT|VIEW|RAW.PUBLIC.V|ROLE|ANALYST") {
 		t.Error(got)
 	}
 }

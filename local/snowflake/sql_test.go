@@ -8,22 +8,22 @@ import (
 )
 
 func TestExpressions(t *testing.T) {
-	w := start(t)
-	w.exec(t,
+	f := start(t)
+	f.exec(t,
 		`CREATE TABLE RAW.PUBLIC.T ("DATA" VARIANT, N NUMBER, NAME VARCHAR)`,
 		`INSERT INTO RAW.PUBLIC.T SELECT PARSE_JSON('{"a":{"B":[1.50,{"c":"x"}],"n":null,"big":12345678901234567890.10,"t":"2026-01-02T03:04:05Z"},"q\\"k":true}'), 1, 'one'`,
 		`INSERT INTO RAW.PUBLIC.T (N, NAME) VALUES (2, 'it''s'), (3, 'back\\slash')`,
 	)
 	for query, want := range map[string][]string{
 		`SELECT 1`: {"1"},
-		// Numbers are as they were written, alone and inside objects.
+		// Numbers keep their text, also inside objects.
 		`SELECT "DATA":a:big FROM RAW.PUBLIC.T WHERE N = 1`:               {"12345678901234567890.10"},
 		`SELECT DATA:a.B[0], DATA:a.B FROM RAW.PUBLIC.T WHERE N = 1`:      {`1.50|[1.50,{"c":"x"}]`},
 		`SELECT T.DATA:"a"."B"[1].c::VARCHAR FROM RAW.PUBLIC.T WHERE N=1`: {"x"},
-		`SELECT DATA:a.b FROM RAW.PUBLIC.T WHERE N = 1`:                   {"NULL"}, // keys keep their case
+		`SELECT DATA:a.b FROM RAW.PUBLIC.T WHERE N = 1`:                   {"NULL"}, // keys are case-sensitive
 		`SELECT DATA:a['B'][0]::NUMBER(5,2) FROM RAW.PUBLIC.T WHERE N=1`:  {"1.50"},
 		`SELECT DATA:"q""k"::BOOLEAN FROM RAW.PUBLIC.T WHERE N = 1`:       {"1"},
-		// JSON null is a VARIANT's value, and NULL as text.
+		// JSON null is a value of a VARIANT, and NULL as text.
 		`SELECT DATA:a.n IS NULL, DATA:a.n::VARCHAR IS NULL, DATA:x IS NULL FROM RAW.PUBLIC.T WHERE N = 1`:                       {"0|1|1"},
 		`SELECT IS_NULL_VALUE(DATA:a.n) FROM RAW.PUBLIC.T WHERE N = 1`:                                                           {"1"},
 		`SELECT COUNT(*) FROM RAW.PUBLIC.T WHERE DATA:a.B[1].c = 'x'`:                                                            {"1"},
@@ -40,13 +40,13 @@ func TestExpressions(t *testing.T) {
 		`SELECT '1969-12-31 23:59:59.25'::TIMESTAMP_NTZ`:                                                                         {"1969-12-31T23:59:59.25Z"},
 		`SELECT 'x' -- a comment`: {"x"},
 	} {
-		w.want(t, query, want...)
+		f.want(t, query, want...)
 	}
 }
 
-func TestRefusedStatements(t *testing.T) {
-	w := start(t)
-	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (A VARCHAR, D VARIANT)`)
+func TestErrors(t *testing.T) {
+	f := start(t)
+	f.exec(t, `CREATE TABLE RAW.PUBLIC.T (A VARCHAR, D VARIANT)`)
 	for _, c := range []struct {
 		query  string
 		number int
@@ -77,34 +77,34 @@ func TestRefusedStatements(t *testing.T) {
 		{`USE ROLE ACCOUNTADMIN`, 3013, "ACCOUNTADMIN"},
 		{`CALL SOMETHING()`, 1003, "CALL"},
 	} {
-		w.wantError(t, c.query, c.number, c.text)
+		f.wantError(t, c.query, c.number, c.text)
 	}
 }
 
 func TestBinds(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var (
 		text  string
 		n     int64
-		f     float64
+		real  float64
 		b     bool
 		null  *string
 		stamp time.Time
 	)
-	err := w.db.QueryRowContext(t.Context(), "SELECT ?, ?, ?, ?, ?, ?", `it's a "\ `, 42, 1.5, true, nil, gosnowflake.DataTypeTimestampNtz, at).
-		Scan(&text, &n, &f, &b, &null, &stamp)
+	err := f.db.QueryRowContext(t.Context(), "SELECT ?, ?, ?, ?, ?, ?", `it's a "\ `, 42, 1.5, true, nil, gosnowflake.DataTypeTimestampNtz, at).
+		Scan(&text, &n, &real, &b, &null, &stamp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text != `it's a "\ ` || n != 42 || f != 1.5 || !b || null != nil || !stamp.Equal(at) {
-		t.Error(text, n, f, b, null, stamp)
+	if text != `it's a "\ ` || n != 42 || real != 1.5 || !b || null != nil || !stamp.Equal(at) {
+		t.Error(text, n, real, b, null, stamp)
 	}
 }
 
 func TestDML(t *testing.T) {
-	w := start(t)
-	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER, V VARCHAR)`, `CREATE TABLE RAW.PUBLIC.S (K NUMBER, V VARCHAR)`)
+	f := start(t)
+	f.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER, V VARCHAR)`, `CREATE TABLE RAW.PUBLIC.S (K NUMBER, V VARCHAR)`)
 	for _, c := range []struct {
 		statement string
 		rows      int64
@@ -115,7 +115,7 @@ func TestDML(t *testing.T) {
 		{`DELETE FROM RAW.PUBLIC.T WHERE K = 2`, 1},
 		{`MERGE INTO RAW.PUBLIC.T t USING (SELECT K, V FROM RAW.PUBLIC.S) s ON t.K = s.K WHEN MATCHED THEN UPDATE SET V = s.V WHEN NOT MATCHED THEN INSERT (K, V) VALUES (s.K, s.V)`, 2},
 	} {
-		done, err := w.db.ExecContext(t.Context(), c.statement)
+		done, err := f.db.ExecContext(t.Context(), c.statement)
 		if err != nil {
 			t.Fatalf("%s\n%v", c.statement, err)
 		}
@@ -123,8 +123,8 @@ func TestDML(t *testing.T) {
 			t.Errorf("%s\n%d rows, %v; want %d", c.statement, n, err, c.rows)
 		}
 	}
-	w.want(t, `SELECT * FROM RAW.PUBLIC.T ORDER BY K`, "1|z", "3|new", "4|new")
-	tx, err := w.db.BeginTx(t.Context(), nil)
+	f.want(t, `SELECT * FROM RAW.PUBLIC.T ORDER BY K`, "1|z", "3|new", "4|new")
+	tx, err := f.db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,29 +134,29 @@ func TestDML(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	w.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.T`, "3")
+	f.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.T`, "3")
 }
 
 func TestInformationSchema(t *testing.T) {
-	w := start(t)
-	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER, V VARCHAR(10)) COMMENT='it''s mine'`, `INSERT INTO RAW.PUBLIC.T VALUES (1,'a')`,
+	f := start(t)
+	f.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER, V VARCHAR(10)) COMMENT='it''s a comment'`, `INSERT INTO RAW.PUBLIC.T VALUES (1,'a')`,
 		`CREATE VIEW RAW.PUBLIC.V AS SELECT K FROM RAW.PUBLIC.T`)
-	w.want(t, `SELECT TABLE_NAME, TABLE_TYPE, ROW_COUNT, BYTES > 0, COMMENT FROM RAW.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLIC' ORDER BY 1`,
-		"T|BASE TABLE|1|1|it's mine", "V|VIEW|NULL|NULL|NULL")
-	w.want(t, `SELECT COLUMN_NAME, DATA_TYPE FROM "RAW".INFORMATION_SCHEMA.COLUMNS c WHERE c.TABLE_NAME = 'T' ORDER BY ORDINAL_POSITION`, "K|NUMBER", "V|TEXT")
-	w.wantError(t, `SELECT * FROM RAW.INFORMATION_SCHEMA.POLICIES`, 2, "POLICIES")
+	f.want(t, `SELECT TABLE_NAME, TABLE_TYPE, ROW_COUNT, BYTES > 0, COMMENT FROM RAW.INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLIC' ORDER BY 1`,
+		"T|BASE TABLE|1|1|it's a comment", "V|VIEW|NULL|NULL|NULL")
+	f.want(t, `SELECT COLUMN_NAME, DATA_TYPE FROM "RAW".INFORMATION_SCHEMA.COLUMNS c WHERE c.TABLE_NAME = 'T' ORDER BY ORDINAL_POSITION`, "K|NUMBER", "V|TEXT")
+	f.wantError(t, `SELECT * FROM RAW.INFORMATION_SCHEMA.POLICIES`, 2, "POLICIES")
 }
 
 func TestStream(t *testing.T) {
-	w := start(t)
-	w.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER)`, `CREATE TABLE RAW.PUBLIC.S (K NUMBER)`, `INSERT INTO RAW.PUBLIC.T VALUES (1)`,
+	f := start(t)
+	f.exec(t, `CREATE TABLE RAW.PUBLIC.T (K NUMBER)`, `CREATE TABLE RAW.PUBLIC.S (K NUMBER)`, `INSERT INTO RAW.PUBLIC.T VALUES (1)`,
 		`CREATE STREAM RAW.PUBLIC.N ON TABLE RAW.PUBLIC.T APPEND_ONLY=TRUE`)
 	has := `SELECT SYSTEM$STREAM_HAS_DATA('RAW.PUBLIC.N')`
-	w.want(t, has, "false")
-	w.exec(t, `INSERT INTO RAW.PUBLIC.T VALUES (2),(3)`)
-	w.want(t, `SELECT K, METADATA$ACTION FROM RAW.PUBLIC.N ORDER BY K`, "2|INSERT", "3|INSERT")
-	w.want(t, has, "true") // a query does not consume
-	w.exec(t, `INSERT INTO RAW.PUBLIC.S SELECT K FROM RAW.PUBLIC.N`)
-	w.want(t, has, "false")
-	w.want(t, `SELECT SUM(K) FROM RAW.PUBLIC.S`, "5")
+	f.want(t, has, "false")
+	f.exec(t, `INSERT INTO RAW.PUBLIC.T VALUES (2),(3)`)
+	f.want(t, `SELECT K, METADATA$ACTION FROM RAW.PUBLIC.N ORDER BY K`, "2|INSERT", "3|INSERT")
+	f.want(t, has, "true") // a query does not consume
+	f.exec(t, `INSERT INTO RAW.PUBLIC.S SELECT K FROM RAW.PUBLIC.N`)
+	f.want(t, has, "false")
+	f.want(t, `SELECT SUM(K) FROM RAW.PUBLIC.S`, "5")
 }

@@ -30,8 +30,8 @@ type translator struct {
 	// inFrom has for each depth of parentheses whether the list of tables of a FROM is
 	// being translated.
 	inFrom []bool
-	ctes   map[string]bool
-	// variant: $1 is one, not text.
+	ctes   map[string]bool // common table expressions
+	// variant is set if $1 is a VARIANT and not text.
 	variant bool
 	// uses has the tables and views in the order in which they are named.
 	uses []*object

@@ -1,7 +1,7 @@
-// Package cloud is what Snowflake does towards AWS: it assumes the role of a
-// storage integration, reads S3 with it, and hears of new objects through SNS.
-// The local AWS checks nothing of this, so the package does it: trust policies,
-// the role's policies and topic policies are evaluated as AWS would.
+// Package awsaccess does in the local AWS what Snowflake does in AWS: it assumes the
+// role of a storage integration, reads S3 with it, and receives notifications of
+// objects through SNS. The local AWS does not evaluate policies, so this package
+// does: trust policies, the role's policies and topic policies, as AWS would.
 package awsaccess
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// The identities of the local Snowflake account. One IAM user serves all of its
-// integrations; another subscribes to topics.
+// The IAM users of the local Snowflake account: one assumes the roles of its
+// integrations, the other subscribes to topics.
 const (
 	IAMUserARN = "arn:aws:iam::999999999999:user/snow-i-local"
 	SNSUserARN = "arn:aws:iam::999999999999:user/snow-n-local"
@@ -30,20 +30,19 @@ const (
 type Options struct {
 	// AWS is the configuration for clients of the local AWS.
 	AWS aws.Config
-	// OnEvents takes what topics announced. A message is deleted once OnEvents
-	// returned nil; after an error it comes again within a few seconds. It is
-	// called from one goroutine per topic, may get an event more than once, and
-	// has two minutes; nil drops what comes.
+	// OnEvents processes the events of a topic. A message is deleted when OnEvents
+	// returns nil; after an error it is delivered again within a few seconds. OnEvents
+	// is called from one goroutine per topic, may receive an event more than once, and
+	// must return within two minutes. If it is nil, events are discarded.
 	OnEvents func(ctx context.Context, topicARN string, events []Event) error
-	// Log takes what went wrong in the background; nil discards it.
+	// Log receives errors of the background work. Default: none.
 	Log io.Writer
-	// PropagationDelay is for how long after its creation a role is refused, as
-	// IAM may do. Default: not at all.
+	// PropagationDelay is how long after its creation a role cannot be assumed, as
+	// changes in IAM need time to propagate. Default: 0.
 	PropagationDelay time.Duration
 }
 
-// Client is the local Snowflake's access to the local AWS. It is safe for
-// concurrent use.
+// Client accesses the local AWS for the local Snowflake. It is safe for concurrent use.
 type Client struct {
 	options Options
 	iam     *iam.Client
@@ -58,7 +57,7 @@ type Client struct {
 	stop     context.CancelFunc
 }
 
-// New returns a Client, which must be closed.
+// New returns a Client. Close it after use.
 func New(o Options) *Client {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -72,7 +71,7 @@ func New(o Options) *Client {
 	return c
 }
 
-// Close ends the subscriptions and removes their queues.
+// Close deletes the subscriptions and their queues.
 func (c *Client) Close(ctx context.Context) error {
 	c.stop()
 	c.polling.Wait()
@@ -86,20 +85,20 @@ func (c *Client) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Integration is a storage integration as far as AWS is concerned.
+// Integration has the parameters of a storage integration for AWS.
 type Integration struct {
 	Name       string
 	RoleARN    string
 	ExternalID string
 	// AllowedLocations are URLs such as s3://bucket/prefix/, or * for all;
-	// BlockedLocations take parts of them away.
+	// BlockedLocations are exceptions.
 	AllowedLocations []string
 	BlockedLocations []string
 	Enabled          bool
 }
 
-// Check is SYSTEM$VALIDATE_STORAGE_INTEGRATION's action "list": whether the
-// objects below url can be listed through the integration.
+// Check returns an error unless the integration can list the objects under url. It is
+// action "list" of SYSTEM$VALIDATE_STORAGE_INTEGRATION.
 func (c *Client) Check(ctx context.Context, i Integration, url string) error {
 	s, err := c.Session(ctx, i)
 	if err != nil {

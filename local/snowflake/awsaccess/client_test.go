@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"example.com/ingestion/internal/retry"
 	"example.com/ingestion/local"
 )
 
@@ -34,8 +35,8 @@ func statements(s ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(s, ",") + `]}`
 }
 
-// world is a local AWS with a bucket and clients.
-type world struct {
+// fixture is a local AWS with a bucket and clients.
+type fixture struct {
 	*testing.T
 	config aws.Config
 	iam    *iam.Client
@@ -43,7 +44,7 @@ type world struct {
 	sns    *sns.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts moto_server")
@@ -61,39 +62,39 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t, cfg, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
-	w.must(w.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lake")}))
-	return w
+	f := &fixture{t, cfg, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sns.NewFromConfig(cfg)}
+	f.must(f.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lake")}))
+	return f
 }
 
-func (w *world) must(_ any, err error) {
-	w.Helper()
+func (f *fixture) must(_ any, err error) {
+	f.Helper()
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 }
 
-func (w *world) open(o Options) *Client {
-	o.AWS, o.Log = w.config, w.Output()
+func (f *fixture) open(o Options) *Client {
+	o.AWS, o.Log = f.config, f.Output()
 	c := New(o)
-	w.Cleanup(func() {
-		if err := c.Close(context.WithoutCancel(w.Context())); err != nil {
-			w.Errorf("close: %v", err)
+	f.Cleanup(func() {
+		if err := c.Close(context.WithoutCancel(f.Context())); err != nil {
+			f.Errorf("close: %v", err)
 		}
 	})
 	return c
 }
 
-func (w *world) put(key, body string) {
-	w.Helper()
-	w.must(w.s3.PutObject(w.Context(), &s3.PutObjectInput{Bucket: aws.String("lake"), Key: &key, Body: strings.NewReader(body)}))
+func (f *fixture) put(key, body string) {
+	f.Helper()
+	f.must(f.s3.PutObject(f.Context(), &s3.PutObjectInput{Bucket: aws.String("lake"), Key: &key, Body: strings.NewReader(body)}))
 }
 
-func (w *world) role(trust, policy string) {
-	w.Helper()
+func (f *fixture) role(trust, policy string) {
+	f.Helper()
 	name := aws.String("feed-snowflake")
-	w.must(w.iam.CreateRole(w.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: &trust}))
-	w.must(w.iam.PutRolePolicy(w.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("Read"), PolicyDocument: &policy}))
+	f.must(f.iam.CreateRole(f.Context(), &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: &trust}))
+	f.must(f.iam.PutRolePolicy(f.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("Read"), PolicyDocument: &policy}))
 }
 
 func integration() Integration {
@@ -120,14 +121,14 @@ func keys(t *testing.T, s *Session, url string) (found []string) {
 }
 
 func TestIntegration(t *testing.T) {
-	w := newWorld(t)
-	c := w.open(Options{})
-	const refused = "Error assuming AWS_ROLE:\nUser: " + IAMUserARN + " is not authorized to perform: sts:AssumeRole on resource: " + role
-	wantError(t, c.Check(t.Context(), integration(), "s3://lake/pfx/"), 3167, refused)
+	f := newFixture(t)
+	c := f.open(Options{})
+	const denied = "Error assuming AWS_ROLE:\nUser: " + IAMUserARN + " is not authorized to perform: sts:AssumeRole on resource: " + role
+	wantError(t, c.Check(t.Context(), integration(), "s3://lake/pfx/"), 3167, denied)
 
-	w.role(trust, statements(read, list, located))
+	f.role(trust, statements(read, list, located))
 	for _, key := range []string{"pfx/a b+ä.csv", "pfx/b.csv", "pfx2/c.csv"} {
-		w.put(key, "content of "+key)
+		f.put(key, "content of "+key)
 	}
 	for name, change := range map[string]func(*Integration){
 		"external ID":      func(i *Integration) { i.ExternalID = "another" },
@@ -136,7 +137,7 @@ func TestIntegration(t *testing.T) {
 		i := integration()
 		change(&i)
 		if err := c.Check(t.Context(), i, "s3://lake/pfx/"); err == nil {
-			t.Errorf("with another %s the role was assumed", name)
+			t.Errorf("the role was assumed with another %s", name)
 		} else {
 			wantError(t, err, 3167, "Error assuming AWS_ROLE")
 		}
@@ -146,7 +147,7 @@ func TestIntegration(t *testing.T) {
 	wantError(t, c.Check(t.Context(), disabled, "s3://lake/pfx/"), 1008, "not enabled")
 	wantError(t, c.Check(t.Context(), integration(), "s3://other/pfx/"), 1008, "not allowed by integration 'ORDERS_INTEGRATION'")
 	wantError(t, c.Check(t.Context(), integration(), "s3://lake/pfx2/"), 91003, "s3:ListBucket")
-	wantError(t, w.open(Options{PropagationDelay: time.Hour}).Check(t.Context(), integration(), "s3://lake/pfx/"), 3167, refused)
+	wantError(t, f.open(Options{PropagationDelay: time.Hour}).Check(t.Context(), integration(), "s3://lake/pfx/"), 3167, denied)
 	if err := c.Check(t.Context(), integration(), "s3://lake/pfx/"); err != nil {
 		t.Error(err)
 	}
@@ -176,18 +177,18 @@ func TestIntegration(t *testing.T) {
 }
 
 func TestManagedPolicyAndPages(t *testing.T) {
-	w := newWorld(t)
-	w.role(trust, statements(read, list))
+	f := newFixture(t)
+	f.role(trust, statements(read, list))
 	for i := range 1001 {
-		w.put(fmt.Sprintf("pfx/%04d", i), "")
+		f.put(fmt.Sprintf("pfx/%04d", i), "")
 	}
-	c := w.open(Options{})
-	// Under the listing's condition alone the bucket's location is refused.
+	c := f.open(Options{})
+	// A condition on s3:prefix denies s3:GetBucketLocation.
 	wantError(t, c.Check(t.Context(), integration(), "s3://lake/pfx/"), 91003, "s3:GetBucketLocation")
 
-	p, err := w.iam.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("Location"), PolicyDocument: aws.String(statements(located))})
-	w.must(p, err)
-	w.must(w.iam.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String("feed-snowflake"), PolicyArn: p.Policy.Arn}))
+	p, err := f.iam.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("Location"), PolicyDocument: aws.String(statements(located))})
+	f.must(p, err)
+	f.must(f.iam.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String("feed-snowflake"), PolicyArn: p.Policy.Arn}))
 	s, err := c.Session(t.Context(), integration())
 	if err != nil {
 		t.Fatal(err)
@@ -197,48 +198,51 @@ func TestManagedPolicyAndPages(t *testing.T) {
 	}
 }
 
-// inbox keeps events; it refuses each first one of a key that has "twice" in it.
-type inbox struct {
+// recorder records events. It returns an error for the first event of a key that
+// contains "twice".
+type recorder struct {
 	mu     sync.Mutex
 	events []Event
 	tries  int
 }
 
-func (i *inbox) take(_ context.Context, _ string, events []Event) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+func (r *recorder) handle(_ context.Context, _ string, events []Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if strings.Contains(events[0].Key, "twice") {
-		if i.tries++; i.tries == 1 {
-			return errors.New("not now")
+		if r.tries++; r.tries == 1 {
+			return errors.New("try again")
 		}
 	}
-	i.events = append(i.events, events...)
+	r.events = append(r.events, events...)
 	return nil
 }
 
-func (w *world) drained(c *Client) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+func (f *fixture) waitUntilProcessed(c *Client) {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), 20*time.Second)
 	defer cancel()
 	for {
 		n, err := c.Pending(ctx)
 		if err != nil {
-			w.Fatal(err)
+			f.Fatal(err)
 		}
 		if n == 0 {
 			return
 		}
-		pause(ctx, 20*time.Millisecond)
+		if err := retry.For(ctx, 20*time.Millisecond); err != nil {
+			f.Fatal(err)
+		}
 	}
 }
 
 func TestTopic(t *testing.T) {
-	w := newWorld(t)
-	topic, err := w.sns.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("lake")})
-	w.must(topic, err)
+	f := newFixture(t)
+	topic, err := f.sns.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("lake")})
+	f.must(topic, err)
 	arn := aws.ToString(topic.TopicArn)
-	var in inbox
-	c := w.open(Options{OnEvents: in.take})
+	var recorded recorder
+	c := f.open(Options{OnEvents: recorded.handle})
 	_, err = c.Subscribe(t.Context(), arn)
 	wantError(t, err, 1008, "User: "+SNSUserARN+" is not authorized to perform: SNS:Subscribe on resource: "+arn)
 	_, err = c.Subscribe(t.Context(), arn+"-none")
@@ -246,10 +250,10 @@ func TestTopic(t *testing.T) {
 	_, err = c.Subscribe(t.Context(), "lake")
 	wantError(t, err, 1008, "AWS_SNS_TOPIC")
 
-	// What Snowflake says is needed is enough, next to the rule that demands TLS.
+	// The statement of SNSPolicy is sufficient, next to one that requires TLS.
 	allow := strings.TrimSuffix(strings.SplitN(SNSPolicy(arn), "[", 2)[1], "]}")
 	tls := `{"Effect":"Deny","Principal":{"AWS":"*"},"Action":["sns:Subscribe","sns:Publish"],"Resource":"` + arn + `","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`
-	w.must(w.sns.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{
+	f.must(f.sns.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{
 		TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: aws.String(statements(tls, allow)),
 	}))
 	queue, err := c.Subscribe(t.Context(), arn)
@@ -260,17 +264,17 @@ func TestTopic(t *testing.T) {
 		t.Errorf("subscribed again: %q, %v", again, err)
 	}
 
-	w.must(w.s3.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
+	f.must(f.s3.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
 		Bucket: aws.String("lake"), NotificationConfiguration: &s3types.NotificationConfiguration{
 			TopicConfigurations: []s3types.TopicConfiguration{{TopicArn: &arn, Events: []s3types.Event{"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}}},
 		},
 	}))
-	w.put("pfx/a b.csv", "abc")
-	w.must(w.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("lake"), Key: aws.String("pfx/a b.csv")}))
-	w.put("pfx/twice.csv", "abc")
-	w.drained(c)
+	f.put("pfx/a b.csv", "abc")
+	f.must(f.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("lake"), Key: aws.String("pfx/a b.csv")}))
+	f.put("pfx/twice.csv", "abc")
+	f.waitUntilProcessed(c)
 	var got []string
-	for _, e := range in.events {
+	for _, e := range recorded.events {
 		got = append(got, fmt.Sprint(e.Removed, " ", e.Bucket, " ", e.Key, " ", e.Size))
 	}
 	slices.Sort(got)
@@ -281,27 +285,27 @@ func TestTopic(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	left, err := sqs.NewFromConfig(w.config).ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	left, err := sqs.NewFromConfig(f.config).ListQueues(t.Context(), &sqs.ListQueuesInput{})
 	if err != nil || len(left.QueueUrls) != 0 {
-		t.Errorf("queues left: %v, %v", left.QueueUrls, err)
+		t.Errorf("remaining queues: %v, %v", left.QueueUrls, err)
 	}
-	subscriptions, err := w.sns.ListSubscriptions(t.Context(), &sns.ListSubscriptionsInput{})
+	subscriptions, err := f.sns.ListSubscriptions(t.Context(), &sns.ListSubscriptionsInput{})
 	if err != nil || len(subscriptions.Subscriptions) != 0 {
-		t.Errorf("subscriptions left: %v, %v", subscriptions.Subscriptions, err)
+		t.Errorf("remaining subscriptions: %v, %v", subscriptions.Subscriptions, err)
 	}
 	if _, err := c.Subscribe(t.Context(), arn); err == nil {
 		t.Error("subscribed after Close")
 	}
 }
 
-// A change of a role takes with the next session, as sessions do not outlive a statement.
+// A change of a role is effective in the next session.
 func TestChangedTrust(t *testing.T) {
-	w := newWorld(t)
-	w.role(strings.Replace(trust, external, "another", 1), statements(read, list, located, `{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}`))
-	w.put("pfx/a", "")
-	c := w.open(Options{})
+	f := newFixture(t)
+	f.role(strings.Replace(trust, external, "another", 1), statements(read, list, located, `{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}`))
+	f.put("pfx/a", "")
+	c := f.open(Options{})
 	wantError(t, c.Check(t.Context(), integration(), "s3://lake/pfx/"), 3167, "sts:AssumeRole")
-	w.must(w.iam.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{
+	f.must(f.iam.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{
 		RoleName: aws.String("feed-snowflake"), PolicyDocument: aws.String(trust),
 	}))
 	s, err := c.Session(t.Context(), integration())
@@ -311,11 +315,11 @@ func TestChangedTrust(t *testing.T) {
 	_, _, err = s.Fetch(t.Context(), "lake", "pfx/a")
 	wantError(t, err, 91003, "with an explicit deny in an identity-based policy")
 
-	w.must(w.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+	f.must(f.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
 		RoleName: aws.String("feed-snowflake"), PolicyName: aws.String("Read"),
 		PolicyDocument: aws.String(statements(strings.Replace(read, `"Resource"`, `"Condition":{"NumericEquals":{"s3:signatureAge":"1"}},"Resource"`, 1))),
 	}))
 	if _, err := c.Session(t.Context(), integration()); err == nil || !strings.Contains(err.Error(), `unknown condition operator "NumericEquals"`) {
-		t.Errorf("a condition that nobody evaluates: %v", err)
+		t.Errorf("a condition that is not supported: %v", err)
 	}
 }

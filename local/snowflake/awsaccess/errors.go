@@ -2,18 +2,18 @@ package awsaccess
 
 import "fmt"
 
-// Error is a failure that Snowflake reports to its user.
+// Error is an error that Snowflake reports to the user.
 type Error struct {
-	// Number and State are those of Snowflake's error, such as 3167 and 42601.
+	// Number and State are Snowflake's number and SQLSTATE, such as 3167 and 42601.
 	Number int
 	State  string
-	// Message is in Snowflake's words; clients look for parts of it.
+	// Message is Snowflake's message; clients search it for known texts.
 	Message string
-	// Reason says more than Snowflake does, for the log. It may be empty.
+	// Reason has details for the log that Snowflake does not report. It may be empty.
 	Reason string
 }
 
-// Error is the message, with the reason if there is one.
+// Error returns the message and the reason.
 func (e *Error) Error() string {
 	if e.Reason == "" {
 		return e.Message
@@ -43,12 +43,12 @@ func missingError(url string) error {
 	}
 }
 
-// refusal is a rule of Snowflake's own that was broken. Its numbers for these
-// are not documented: 1008 is its general "invalid value".
-func refusal(format string, args ...any) error {
+// invalid returns an error for a rule of Snowflake whose number is not documented:
+// 1008 is its general number for invalid values.
+func invalid(format string, args ...any) error {
 	return &Error{Number: 1008, State: "22023", Message: fmt.Sprintf(format, args...)}
 }
 
 func disabledError(i Integration) error {
-	return refusal("SQL execution error:\nIntegration '%s' is not enabled.", i.Name)
+	return invalid("SQL execution error:\nIntegration '%s' is not enabled.", i.Name)
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Event is what a topic told of an object.
+// Event is a notification of a created or deleted object.
 type Event struct {
-	// Removed: the object was deleted. Otherwise it was created or replaced.
+	// Removed is set if the object was deleted, and not if it was created or replaced.
 	Removed     bool
 	Bucket, Key string // the key is decoded
 	Size        int64
@@ -22,9 +22,8 @@ type Event struct {
 	Time      time.Time
 }
 
-// parseEvents reads S3's notification, or EventBridge's event, inside SNS's
-// envelope. S3's test event and events that are neither creation nor removal
-// yield nothing.
+// parseEvents reads an event notification of S3 or an event of EventBridge from an SNS
+// message. Test events and events of other types are ignored.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 func parseEvents(body string) ([]Event, error) {
 	var envelope struct{ Type, Message string }
@@ -32,10 +31,10 @@ func parseEvents(body string) ([]Event, error) {
 		return nil, fmt.Errorf("message: %w", err)
 	}
 	if envelope.Type != "Notification" {
-		return nil, fmt.Errorf("message: its Type is %q, not Notification", envelope.Type)
+		return nil, fmt.Errorf("message: the Type is %q, not Notification", envelope.Type)
 	}
 	var notification struct {
-		bridged
+		eventBridgeEvent
 		Event   string
 		Records []struct {
 			EventName string    `json:"eventName"`
@@ -61,7 +60,7 @@ func parseEvents(body string) ([]Event, error) {
 		return notification.events()
 	}
 	if notification.Records == nil && notification.Event != "s3:TestEvent" {
-		return nil, errors.New("notification: it has no Records")
+		return nil, errors.New("notification: no Records")
 	}
 	var events []Event
 	for i, r := range notification.Records {
@@ -82,9 +81,10 @@ func parseEvents(body string) ([]Event, error) {
 	return events, nil
 }
 
-// bridged is the event of a rule of EventBridge, whose keys are not encoded.
+// eventBridgeEvent is an event that a rule of EventBridge sends. Its keys are not
+// URL-encoded.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-type bridged struct {
+type eventBridgeEvent struct {
 	Source     string    `json:"source"`
 	DetailType string    `json:"detail-type"`
 	Time       time.Time `json:"time"`
@@ -102,17 +102,17 @@ type bridged struct {
 	} `json:"detail"`
 }
 
-func (b bridged) events() ([]Event, error) {
-	removed := b.DetailType == "Object Deleted"
-	if !removed && b.DetailType != "Object Created" {
+func (e eventBridgeEvent) events() ([]Event, error) {
+	removed := e.DetailType == "Object Deleted"
+	if !removed && e.DetailType != "Object Created" {
 		return nil, nil
 	}
-	o := b.Detail.Object
-	if o.Key == "" || b.Detail.Bucket.Name == "" {
-		return nil, fmt.Errorf("event of EventBridge: bucket %q, key %q: not an object", b.Detail.Bucket.Name, o.Key)
+	o := e.Detail.Object
+	if o.Key == "" || e.Detail.Bucket.Name == "" {
+		return nil, fmt.Errorf("EventBridge event: bucket %q, key %q: not an object", e.Detail.Bucket.Name, o.Key)
 	}
 	return []Event{{
-		Removed: removed, Bucket: b.Detail.Bucket.Name, Key: o.Key, Size: o.Size,
-		ETag: o.ETag, VersionID: o.VersionID, Sequencer: o.Sequencer, Time: b.Time,
+		Removed: removed, Bucket: e.Detail.Bucket.Name, Key: o.Key, Size: o.Size,
+		ETag: o.ETag, VersionID: o.VersionID, Sequencer: o.Sequencer, Time: e.Time,
 	}}, nil
 }

@@ -112,7 +112,7 @@ func TestParseLocation(t *testing.T) {
 	}
 	for _, url := range []string{"", "b/p", "gcs://b/", "s3://", "s3:///p"} {
 		if got, err := ParseLocation(url); err == nil {
-			t.Errorf("%q was read as %v", url, got)
+			t.Errorf("%q was parsed as %v", url, got)
 		}
 	}
 }

@@ -10,55 +10,59 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"example.com/ingestion/internal/retry"
 )
 
 const (
-	// visibility is for how many seconds OnEvents may take until a message counts as lost.
-	visibility = 120
-	// again is after how many seconds a message comes back that OnEvents refused.
-	again = 1
-	// pollWait is how many seconds a poll waits for messages.
-	pollWait = 2
-	// pollPause follows a poll that failed.
-	pollPause = 500 * time.Millisecond
+	// visibilityTimeout is the time in seconds for OnEvents to process a message.
+	visibilityTimeout = 120
+	// retryDelay is the time in seconds after which a message is delivered again if
+	// OnEvents returned an error.
+	retryDelay = 1
+	// waitTime is the time in seconds that a request waits for messages.
+	waitTime = 2
+	// backoff is the wait after a request that failed.
+	backoff = 500 * time.Millisecond
 )
 
-// poll hands on the messages of one queue until ctx ends.
+// poll receives and processes the messages of one queue until ctx ends.
 func (c *Client) poll(ctx context.Context, ch channel) {
 	for ctx.Err() == nil {
-		out, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &ch.url, MaxNumberOfMessages: 10, WaitTimeSeconds: pollWait})
+		out, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &ch.url, MaxNumberOfMessages: 10, WaitTimeSeconds: waitTime})
 		if err != nil {
 			c.log(ctx, "topic %s: %v", ch.topic, err)
-			pause(ctx, pollPause)
+			_ = retry.For(ctx, backoff) // fails only if ctx ends
 			continue
 		}
 		for _, m := range out.Messages {
-			if err := c.take(ctx, ch, m); err != nil {
+			if err := c.process(ctx, ch, m); err != nil {
 				c.log(ctx, "topic %s: %v", ch.topic, err)
 			}
 		}
 	}
 }
 
-// take hands on one message. One that cannot be read is logged and dropped, as
-// it would come back for ever.
-func (c *Client) take(ctx context.Context, ch channel, m sqstypes.Message) error {
-	events, unreadable := parseEvents(aws.ToString(m.Body))
+// process passes the events of a message to OnEvents. An invalid message is deleted,
+// because it would be delivered again and again.
+func (c *Client) process(ctx context.Context, ch channel, m sqstypes.Message) error {
+	events, invalid := parseEvents(aws.ToString(m.Body))
 	if len(events) > 0 && c.options.OnEvents != nil {
 		if err := c.options.OnEvents(ctx, ch.topic, events); err != nil {
 			_, later := c.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-				QueueUrl: &ch.url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: again,
+				QueueUrl: &ch.url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: retryDelay,
 			})
 			return errors.Join(err, later)
 		}
 	}
 	_, err := c.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &ch.url, ReceiptHandle: m.ReceiptHandle})
-	return errors.Join(unreadable, err)
+	return errors.Join(invalid, err)
 }
 
-// Pending counts the messages that were announced and that OnEvents has not yet
-// dealt with, those in its hands included. The local AWS announces an object
-// before it answers who put it, so 0 means that everything put before was taken.
+// Pending returns the number of messages that OnEvents has not processed yet,
+// including the current ones. The local AWS publishes the notification of an object
+// before it returns from the request that puts it, so that 0 means that the events of
+// all objects put before have been processed.
 func (c *Client) Pending(ctx context.Context) (int, error) {
 	c.mu.Lock()
 	var urls []string
@@ -88,16 +92,9 @@ func (c *Client) Pending(ctx context.Context) (int, error) {
 	return pending, nil
 }
 
-// log tells what went wrong, but not that the end of ctx ended something.
+// log writes an error to the log, unless ctx has ended.
 func (c *Client) log(ctx context.Context, format string, args ...any) {
 	if ctx.Err() == nil {
 		fmt.Fprintf(c.options.Log, "local Snowflake: "+format+"\n", args...)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }

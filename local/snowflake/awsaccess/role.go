@@ -22,14 +22,14 @@ func (c *Client) trusted(ctx context.Context, i Integration) (*types.Role, error
 	var missing *types.NoSuchEntityException
 	switch {
 	case errors.As(err, &missing):
-		return nil, assumeError(i.RoleARN, "there is no such role")
+		return nil, assumeError(i.RoleARN, "the role does not exist")
 	case err != nil:
 		return nil, fmt.Errorf("integration %s: %w", i.Name, err)
 	case aws.ToString(out.Role.Arn) != i.RoleARN:
 		return nil, assumeError(i.RoleARN, "the role of that name is "+aws.ToString(out.Role.Arn))
 	}
 	if age := time.Since(aws.ToTime(out.Role.CreateDate)); age < c.options.PropagationDelay {
-		return nil, assumeError(i.RoleARN, fmt.Sprintf("the role is %s old and propagates for %s", age.Round(time.Millisecond), c.options.PropagationDelay))
+		return nil, assumeError(i.RoleARN, fmt.Sprintf("the role was created %s ago and needs %s to propagate", age.Round(time.Millisecond), c.options.PropagationDelay))
 	}
 	trust, err := policy.ParseEncoded(policy.Trust, aws.ToString(out.Role.AssumeRolePolicyDocument))
 	if err != nil {

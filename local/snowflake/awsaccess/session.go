@@ -21,14 +21,14 @@ import (
 	"example.com/ingestion/local/policy"
 )
 
-// sessionName is what Snowflake's sessions are called here.
+// sessionName is the role session name.
 const sessionName = "snowflake"
 
-// Session is an assumed role. It sees the role's policies as they were when it
-// was made, so make one per statement.
+// Session is a session of an assumed role. It evaluates the role's policies as they
+// were when it was created, so create one for each statement.
 type Session struct {
 	integration Integration
-	principal   string // of the assumed role, for messages
+	principal   string // ARN of the assumed role, for messages
 	partition   string
 	policies    []policy.Document
 	s3          *s3.Client
@@ -38,13 +38,13 @@ type Session struct {
 type Object struct {
 	Bucket, Key string
 	Size        int64
-	// ETag has no quotes. METADATA$FILE_CONTENT_KEY shows it.
+	// ETag is without quotes. It is the value of METADATA$FILE_CONTENT_KEY.
 	ETag     string
 	Modified time.Time
 }
 
-// Session assumes the integration's role. A role that is missing, too young or
-// does not trust Snowflake gives the *Error that Snowflake reports.
+// Session assumes the integration's role. It returns Snowflake's *Error if the role
+// does not exist, has not propagated yet, or does not trust Snowflake.
 func (c *Client) Session(ctx context.Context, i Integration) (*Session, error) {
 	if !i.Enabled {
 		return nil, disabledError(i)
@@ -82,21 +82,21 @@ func (s *Session) authorize(action, resource string, context map[string][]string
 	for k, v := range context {
 		full[k] = v
 	}
-	why := "because no identity-based policy allows the " + action + " action"
+	reason := "because no identity-based policy allows the " + action + " action"
 	switch policy.Evaluate(policy.Request{Action: action, Resource: resource, Context: full}, s.policies...) {
 	case policy.Allowed:
 		return nil
 	case policy.Denied:
-		why = "with an explicit deny in an identity-based policy"
+		reason = "with an explicit deny in an identity-based policy"
 	case policy.NotAllowed:
 	}
 	return stageError(http.StatusForbidden, "AccessDenied",
-		fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %q %s", s.principal, action, resource, why))
+		fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %q %s", s.principal, action, resource, reason))
 }
 
 func (s *Session) bucketARN(bucket string) string { return "arn:" + s.partition + ":s3:::" + bucket }
 
-// url is how a stage of this integration names an object.
+// url returns the URL of an object as a stage of this integration has it.
 func (s *Session) url(bucket, key string) string {
 	for scheme, partition := range schemes {
 		if partition == s.partition {
@@ -106,11 +106,10 @@ func (s *Session) url(bucket, key string) string {
 	return "s3://" + bucket + "/" + key
 }
 
-// List yields the objects below url in the order of their keys, page by page.
-// After an error it ends.
+// List yields the objects under url, sorted by key. It ends after an error.
 func (s *Session) List(ctx context.Context, url string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		l, err := s.listable(url)
+		l, err := s.authorizeList(url)
 		if err != nil {
 			yield(Object{}, err)
 			return
@@ -119,7 +118,7 @@ func (s *Session) List(ctx context.Context, url string) iter.Seq2[Object, error]
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(Object{}, failed(err))
+				yield(Object{}, s3Error(err))
 				return
 			}
 			for _, o := range page.Contents {
@@ -135,9 +134,9 @@ func (s *Session) List(ctx context.Context, url string) iter.Seq2[Object, error]
 	}
 }
 
-// listable checks what Snowflake needs for a listing: the bucket's region, then
-// the listing itself.
-func (s *Session) listable(url string) (Location, error) {
+// authorizeList returns an error unless the policies allow what Snowflake needs to
+// list a bucket: to get its region, and to list it.
+func (s *Session) authorizeList(url string) (Location, error) {
 	l, err := ParseLocation(url)
 	if err != nil {
 		return l, err
@@ -146,7 +145,7 @@ func (s *Session) listable(url string) (Location, error) {
 		return l, err
 	}
 	bucket := s.bucketARN(l.Bucket)
-	// By itself, without the prefix: a condition on s3:prefix refuses it.
+	// The request has no prefix, so that a condition on s3:prefix denies it.
 	if err := s.authorize("s3:GetBucketLocation", bucket, nil); err != nil {
 		return l, err
 	}
@@ -168,7 +167,7 @@ func (s *Session) Fetch(ctx context.Context, bucket, key string) (Object, io.Rea
 		if errors.As(err, &api) && api.ErrorCode() == "NoSuchKey" {
 			return Object{}, nil, missingError(url)
 		}
-		return Object{}, nil, failed(err)
+		return Object{}, nil, s3Error(err)
 	}
 	return Object{
 		Bucket: bucket, Key: key, Size: aws.ToInt64(out.ContentLength),
@@ -176,8 +175,8 @@ func (s *Session) Fetch(ctx context.Context, bucket, key string) (Object, io.Rea
 	}, out.Body, nil
 }
 
-// failed puts S3's answer into Snowflake's words; other errors stay as they are.
-func failed(err error) error {
+// s3Error converts an error of S3 to Snowflake's; other errors are not changed.
+func s3Error(err error) error {
 	var (
 		api      smithy.APIError
 		response *smithyhttp.ResponseError

@@ -19,12 +19,12 @@ import (
 	"example.com/ingestion/local/policy"
 )
 
-// channel is a queue of Snowflake that is subscribed to a topic.
+// channel is a queue of the local Snowflake that is subscribed to a topic.
 type channel struct {
 	topic, url, arn, subscription string
 }
 
-// statement is one rule of a policy document.
+// statement is a statement of a policy document.
 type statement struct {
 	Sid       string            `json:"Sid"`
 	Effect    string            `json:"Effect"`
@@ -45,8 +45,8 @@ func document(s statement) string {
 	return string(b)
 }
 
-// SNSPolicy is the document that SYSTEM$GET_AWS_SNS_IAM_POLICY returns: what a
-// topic's policy needs so that Snowflake may subscribe.
+// SNSPolicy returns the document of SYSTEM$GET_AWS_SNS_IAM_POLICY: the statement that
+// a topic's policy needs so that Snowflake may subscribe.
 func SNSPolicy(topicARN string) string {
 	return document(statement{
 		Sid: "1", Effect: "Allow", Principal: map[string]string{"AWS": SNSUserARN},
@@ -54,10 +54,10 @@ func SNSPolicy(topicARN string) string {
 	})
 }
 
-// Subscribe subscribes Snowflake to a topic whose policy must allow it, and
-// returns the ARN of the queue (notification_channel). One queue serves all
-// pipes on a topic: subscribing again checks again, and makes nothing new
-// unless the topic was made anew meanwhile.
+// Subscribe subscribes Snowflake to a topic and returns the ARN of the queue
+// (notification_channel). The topic's policy must allow it. All pipes on a topic share
+// a queue: subscribing again evaluates the policy again, and creates a subscription
+// only if the topic was created again in the meantime.
 func (c *Client) Subscribe(ctx context.Context, topicARN string) (queueARN string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,45 +66,46 @@ func (c *Client) Subscribe(ctx context.Context, topicARN string) (queueARN strin
 	}
 	parsed, err := arn.Parse(topicARN)
 	if err != nil || parsed.Service != "sns" || parsed.Region != c.options.AWS.Region {
-		return "", refusal("SQL compilation error:\ninvalid value [%s] for parameter 'AWS_SNS_TOPIC'", topicARN)
+		return "", invalid("SQL compilation error:\ninvalid value [%s] for parameter 'AWS_SNS_TOPIC'", topicARN)
 	}
 	if err := c.maySubscribe(ctx, topicARN); err != nil {
 		return "", err
 	}
 	ch := c.channels[topicARN]
-	fresh := ch == nil
-	if fresh {
-		if ch, err = c.makeQueue(ctx, topicARN); err != nil {
+	created := ch == nil
+	if created {
+		if ch, err = c.createQueue(ctx, topicARN); err != nil {
 			return "", fmt.Errorf("topic %s: queue of the local Snowflake: %w", topicARN, err)
 		}
 	}
 	out, err := c.sns.Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topicARN, Protocol: aws.String("sqs"), Endpoint: &ch.arn})
 	if err != nil {
 		err = fmt.Errorf("subscribe to topic %s: %w", topicARN, err)
-		if fresh {
+		if created {
 			err = errors.Join(err, c.remove(ctx, ch))
 		}
 		return "", err
 	}
 	ch.subscription = aws.ToString(out.SubscriptionArn)
-	if fresh {
+	if created {
 		c.channels[topicARN] = ch
 		c.polling.Go(func() { c.poll(c.polls, *ch) })
 	}
 	return ch.arn, nil
 }
 
-// maySubscribe evaluates the topic's policy for Snowflake's SNS user.
+// maySubscribe returns an error unless the topic's policy allows Snowflake's user to
+// subscribe.
 func (c *Client) maySubscribe(ctx context.Context, topicARN string) error {
-	refused := func(why string) error {
-		return refusal("SQL execution error:\nUser: %s is not authorized to perform: SNS:Subscribe on resource: %s %s", SNSUserARN, topicARN, why)
+	denied := func(reason string) error {
+		return invalid("SQL execution error:\nUser: %s is not authorized to perform: SNS:Subscribe on resource: %s %s", SNSUserARN, topicARN, reason)
 	}
 	out, err := c.sns.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topicARN})
 	var missing *snstypes.NotFoundException
 	switch {
 	case errors.As(err, &missing):
-		// AWS does not tell a stranger whether a topic exists.
-		return refused("because no resource-based policy allows the SNS:Subscribe action")
+		// AWS does not reveal to other accounts whether a topic exists.
+		return denied("because no resource-based policy allows the SNS:Subscribe action")
 	case err != nil:
 		return fmt.Errorf("topic %s: %w", topicARN, err)
 	}
@@ -119,23 +120,24 @@ func (c *Client) maySubscribe(ctx context.Context, topicARN string) error {
 	case policy.Allowed:
 		return nil
 	case policy.Denied:
-		return refused("with an explicit deny in a resource-based policy")
+		return denied("with an explicit deny in a resource-based policy")
 	case policy.NotAllowed:
 	}
-	return refused("because no resource-based policy allows the SNS:Subscribe action")
+	return denied("because no resource-based policy allows the SNS:Subscribe action")
 }
 
-// makeQueue makes the queue in the account of the topic: moto delivers nowhere else.
-func (c *Client) makeQueue(ctx context.Context, topicARN string) (*channel, error) {
+// createQueue creates the queue in the account of the topic, because moto does not
+// deliver to other accounts.
+func (c *Client) createQueue(ctx context.Context, topicARN string) (*channel, error) {
 	sum := sha256.Sum256([]byte(topicARN))
-	made, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
+	queue, err := c.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName:  aws.String("sf-snowpipe-local-" + hex.EncodeToString(sum[:8])),
-		Attributes: map[string]string{"VisibilityTimeout": strconv.Itoa(visibility)},
+		Attributes: map[string]string{"VisibilityTimeout": strconv.Itoa(visibilityTimeout)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	ch := &channel{topic: topicARN, url: aws.ToString(made.QueueUrl)}
+	ch := &channel{topic: topicARN, url: aws.ToString(queue.QueueUrl)}
 	out, err := c.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &ch.url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
 	})
@@ -157,19 +159,19 @@ func (c *Client) makeQueue(ctx context.Context, topicARN string) (*channel, erro
 	return ch, nil
 }
 
-// remove ends a subscription and deletes its queue. What is gone already is fine.
+// remove deletes a subscription and its queue, if they exist.
 func (c *Client) remove(ctx context.Context, ch *channel) error {
 	var errs []error
 	if ch.subscription != "" {
 		_, err := c.sns.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &ch.subscription})
-		var gone *snstypes.NotFoundException
-		if err != nil && !errors.As(err, &gone) {
+		var missing *snstypes.NotFoundException
+		if err != nil && !errors.As(err, &missing) {
 			errs = append(errs, fmt.Errorf("unsubscribe from %s: %w", ch.topic, err))
 		}
 	}
 	_, err := c.sqs.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &ch.url})
-	var gone *sqstypes.QueueDoesNotExist
-	if err != nil && !errors.As(err, &gone) {
+	var missing *sqstypes.QueueDoesNotExist
+	if err != nil && !errors.As(err, &missing) {
 		errs = append(errs, fmt.Errorf("delete queue %s: %w", ch.url, err))
 	}
 	return errors.Join(errs...)

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// csvReader cuts delimited text into records.
+// csvReader reads the records of delimited text.
 // https://docs.snowflake.com/en/sql-reference/sql/create-file-format
 type csvReader struct {
 	format    Format
@@ -22,19 +22,20 @@ type csvReader struct {
 	row       int64 // of the current record; 0 is the header
 	start     int64 // line of the current record
 	field     []byte
-	// inField and inQuotes are the bytes that may mean something there.
+	// inField and inQuotes have the bytes with a special meaning in a field and in
+	// quotes.
 	inField, inQuotes [256]bool
 }
 
 func readCSV(f Format, r io.Reader, yield func(Row) error) error {
-	c := &csvReader{format: f, in: bufio.NewReaderSize(r, window), delimiter: []byte(f.FieldDelimiter), line: 1}
+	c := &csvReader{format: f, in: bufio.NewReaderSize(r, bufferSize), delimiter: []byte(f.FieldDelimiter), line: 1}
 	switch {
 	case f.FieldDelimiter == "":
-		return errors.New("file format: FIELD_DELIMITER = NONE is not supported here")
+		return errors.New("file format: FIELD_DELIMITER = NONE is not supported by the local Snowflake")
 	case f.ParseHeader && f.SkipHeader > 0:
 		return &Error{Message: "Cannot use PARSE_HEADER = TRUE and SKIP_HEADER > 0 together"}
 	case len(f.FieldOptionallyEnclosedBy) > 1 || len(f.Escape) > 1 || len(f.EscapeUnenclosedField) > 1:
-		return errors.New("file format: quote and escape are single-byte characters")
+		return errors.New("file format: quote and escape must be single-byte characters")
 	}
 	for _, b := range []byte("\r\n" + f.FieldDelimiter[:1] + f.EscapeUnenclosedField) {
 		c.inField[b] = true
@@ -66,7 +67,7 @@ func readCSV(f Format, r io.Reader, yield func(Row) error) error {
 		if err != nil {
 			return endOfFile(err)
 		}
-		if fields == nil { // a blank line that is left out
+		if fields == nil { // a skipped blank line
 			c.row--
 			continue
 		}
@@ -86,7 +87,7 @@ func endOfFile(err error) error {
 	return err
 }
 
-// skipLines leaves out the header: whole lines, whatever quotes they have.
+// skipLines skips lines of the header. Quotes have no meaning in them.
 func (c *csvReader) skipLines(n int) error {
 	for range n {
 		for {
@@ -103,7 +104,7 @@ func (c *csvReader) skipLines(n int) error {
 	return nil
 }
 
-// fit brings a record to the number of columns, or refuses it.
+// fit adjusts a record to the number of columns, or returns an error.
 func (c *csvReader) fit(fields []sql.NullString, want int) ([]sql.NullString, error) {
 	switch got := len(fields); {
 	case want == 0 || got == want:
@@ -124,7 +125,7 @@ func (c *csvReader) err(column int, format string, args ...any) error {
 	return &Error{Message: fmt.Sprintf(format, args...), Row: c.row, Line: c.start, Column: column}
 }
 
-// ending is what stands after a field.
+// ending is what follows a field.
 type ending int
 
 const (
@@ -133,8 +134,8 @@ const (
 	endFile
 )
 
-// record reads one record. io.EOF means that there is none; no fields and no
-// error, that it is a blank line to be left out.
+// record reads one record. It returns io.EOF after the last record, and no fields and
+// no error for a blank line that is skipped.
 func (c *csvReader) record() ([]sql.NullString, error) {
 	head, err := c.in.Peek(2)
 	if len(head) == 0 {
@@ -183,7 +184,7 @@ func (c *csvReader) next(column int) (sql.NullString, ending, error) {
 	if c.format.TrimSpace {
 		raw, value = strings.TrimSpace(raw), bytes.TrimSpace(value)
 	}
-	// A header's names are never NULL.
+	// Names in the header are never NULL.
 	if c.row > 0 && (slices.Contains(c.format.NullIf, raw) || (raw == "" && c.format.EmptyFieldAsNull)) {
 		return sql.NullString{}, end, nil
 	}
@@ -191,7 +192,7 @@ func (c *csvReader) next(column int) (sql.NullString, ending, error) {
 	return sql.NullString{String: s, Valid: true}, end, err
 }
 
-// text copies a field, which has to be UTF-8.
+// text returns a field as a string. It must be valid UTF-8.
 func (c *csvReader) text(column int, b []byte) (string, error) {
 	if utf8.Valid(b) {
 		return string(b), nil
@@ -202,5 +203,5 @@ func (c *csvReader) text(column int, b []byte) (string, error) {
 	return "", c.err(column, "Invalid UTF8 detected in string '%s'", hexOf(b))
 }
 
-// hexOf shows the beginning of a text as Snowflake does, as 0x6162.
+// hexOf returns the beginning of a text in Snowflake's format, as in 0x6162.
 func hexOf(b []byte) string { return fmt.Sprintf("0x%X", b[:min(len(b), 50)]) }

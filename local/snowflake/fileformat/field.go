@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// unquoted reads up to a delimiter or the record's end. The field is in c.field;
-// raw is the same as it stands in the file, which NULL_IF looks at.
+// unquoted reads a field up to a delimiter or the end of the record into c.field. raw
+// is the text in the file, with which NULL_IF is compared.
 func (c *csvReader) unquoted(column int) (raw string, end ending, err error) {
-	var escaped []byte // what stands in the file, once that differs from the field
+	var escaped []byte // the text in the file, if it differs from the field
 	escape := c.format.EscapeUnenclosedField
 	for {
 		plain, err := c.plain(column, &c.inField)
@@ -56,7 +56,7 @@ func (c *csvReader) unquoted(column int) (raw string, end ending, err error) {
 	}
 }
 
-// quoted reads a field in quotes and what follows it, up to the delimiter.
+// quoted reads a field in quotes, and the delimiter after it.
 func (c *csvReader) quoted(column int, quote byte) (ending, error) {
 	if _, err := c.in.Discard(1); err != nil {
 		return endFile, err
@@ -112,8 +112,8 @@ func (c *csvReader) afterQuote(column int) (ending, error) {
 	return endFile, c.err(column, "Found character '%c' instead of field delimiter '%s'", found, c.format.FieldDelimiter)
 }
 
-// ended takes a delimiter or the end of the record, if that is what comes next.
-// A record ends with a line feed, alone or after a carriage return.
+// ended reads a delimiter or the end of the record, if one of them comes next. A
+// record ends with a line feed, or with a carriage return and a line feed.
 func (c *csvReader) ended() (end ending, done bool, err error) {
 	head, err := c.in.Peek(max(2, len(c.delimiter)))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -139,7 +139,7 @@ func (c *csvReader) ended() (end ending, done bool, err error) {
 	return end, true, err
 }
 
-// skipSpace drops blanks that are not the delimiter.
+// skipSpace skips spaces and tabs that are not the delimiter.
 func (c *csvReader) skipSpace() error {
 	for {
 		head, err := c.in.Peek(1)
@@ -158,15 +158,15 @@ func (c *csvReader) skipSpace() error {
 	}
 }
 
-// plain takes bytes into the field up to one that may mean something, as far as
-// they are in the buffer, and returns them until the next read.
-func (c *csvReader) plain(column int, meaning *[256]bool) ([]byte, error) {
+// plain adds bytes of the buffer to the field, up to the first one with a special
+// meaning, and returns them. They are valid until the next read.
+func (c *csvReader) plain(column int, special *[256]bool) ([]byte, error) {
 	buffered, err := c.in.Peek(c.in.Buffered())
 	if err != nil {
 		return nil, err
 	}
 	n := 0
-	for n < len(buffered) && !meaning[buffered[n]] {
+	for n < len(buffered) && !special[buffered[n]] {
 		n++
 	}
 	if err := c.add(column, buffered[:n]...); err != nil {

@@ -1,5 +1,6 @@
-// Package files reads an object's bytes the way Snowflake does, by the options
+// Package fileformat reads delimited text and JSON as Snowflake does, with the options
 // of a file format.
+// https://docs.snowflake.com/en/sql-reference/sql/create-file-format
 package fileformat
 
 import (
@@ -8,16 +9,16 @@ import (
 	"fmt"
 )
 
-// Type is a kind of files.
+// Type is the type of a file format.
 type Type string
 
-// The kinds that this package reads.
+// The supported types.
 const (
 	CSV  Type = "CSV"
 	JSON Type = "JSON"
 )
 
-// Compression is how a file is compressed.
+// Compression is the compression of a file.
 type Compression string
 
 // The compressions. Auto recognises gzip, bzip2 and zstd by their first bytes;
@@ -32,48 +33,48 @@ const (
 	RawDeflate Compression = "RAW_DEFLATE"
 )
 
-// Format has the options of a file format. Begin with Default: the zero value
-// is not what Snowflake takes for an option that is left out.
+// Format has the options of a file format. Start with Default: the zero value of a
+// field is not always the default of the option.
 type Format struct {
 	Type        Type
 	Compression Compression
 	// Encoding of CSV as Snowflake names it: UTF8, ISO88591, WINDOWS1252, UTF16,
 	// UTF16LE or UTF16BE. JSON is always UTF-8.
 	Encoding string
-	// ReplaceInvalidCharacters puts U+FFFD where UTF-8 is broken, which is an error else.
+	// ReplaceInvalidCharacters replaces invalid UTF-8 by U+FFFD. Otherwise it is an error.
 	ReplaceInvalidCharacters bool
 	TrimSpace                bool
 
-	// For CSV.
+	// The following fields are for CSV.
+
 	FieldDelimiter string // at least one character
-	// SkipHeader lines are left out. They are lines, whatever quotes say.
+	// SkipHeader is the number of lines to skip. Quotes have no meaning in them.
 	SkipHeader int
-	// ParseHeader takes the first record for column names. It excludes SkipHeader.
+	// ParseHeader reads column names from the first record. It excludes SkipHeader.
 	ParseHeader bool
-	// FieldOptionallyEnclosedBy is a quote, or empty for NONE.
+	// FieldOptionallyEnclosedBy is the quote, or empty for NONE.
 	FieldOptionallyEnclosedBy string
-	// Escape (in quoted fields) and EscapeUnenclosedField make the next
-	// character plain; empty is NONE.
+	// Escape (in quoted fields) and EscapeUnenclosedField remove the special meaning of
+	// the next character; empty for NONE.
 	Escape                string
 	EscapeUnenclosedField string
-	// NullIf are the unquoted texts that stand for NULL.
+	// NullIf has the unquoted texts that are read as NULL.
 	NullIf []string
-	// EmptyFieldAsNull reads nothing between two delimiters as NULL; "" is never NULL.
+	// EmptyFieldAsNull reads an empty field as NULL, but not "".
 	EmptyFieldAsNull bool
 	SkipBlankLines   bool
-	// ErrorOnColumnCountMismatch refuses records with more or fewer fields than
-	// there are columns. Otherwise what lacks is NULL, and what is too much is dropped.
+	// ErrorOnColumnCountMismatch makes a record with more or fewer fields than columns
+	// an error. Otherwise missing fields are NULL and additional ones are ignored.
 	ErrorOnColumnCountMismatch bool
-	// Columns is how many the target has. 0: not known, nothing is checked,
-	// padded or dropped. With ParseHeader the header has the say.
+	// Columns is the number of columns of the target; 0 if it is not known, so that
+	// records are not changed. With ParseHeader it is the number of names.
 	Columns int
 
-	// StripOuterArray makes the elements of an array that is the whole document
-	// rows of their own. For JSON.
+	// StripOuterArray reads each element of a JSON array as a row. For JSON.
 	StripOuterArray bool
 }
 
-// Default has Snowflake's defaults of the options.
+// Default returns a format with Snowflake's defaults.
 func Default(t Type) Format {
 	f := Format{Type: t, Compression: Auto, Encoding: "UTF8"}
 	if t == CSV {
@@ -87,26 +88,26 @@ func Default(t Type) Format {
 type Row struct {
 	// Number is METADATA$FILE_ROW_NUMBER: 1 for the first record after the header.
 	Number int64
-	// Line is where the record begins, from 1.
+	// Line is the line on which the record begins, starting at 1.
 	Line int64
-	// Names are the header's, for CSV with ParseHeader. All rows share the slice.
+	// Names are the names of the header, for CSV with ParseHeader. All rows share the slice.
 	Names []string
-	// Fields of CSV, in the order of the file.
+	// Fields are the fields of CSV, in the order of the file.
 	Fields []sql.NullString
-	// Document of JSON, byte for byte as in the file.
+	// Document is the JSON document, unchanged.
 	Document json.RawMessage
 }
 
-// Error is what is wrong with a file, in Snowflake's words.
+// Error is an error of a file's content, with Snowflake's message.
 type Error struct {
 	Message string
-	// Row and Line tell which record, as in Row; 0 if it is about the whole file.
+	// Row and Line are the number and line of the record; 0 for the whole file.
 	Row, Line int64
-	// Column is the field's number from 1, or 0.
+	// Column is the number of the field, starting at 1, or 0.
 	Column int
 }
 
-// Error is the message and the place.
+// Error returns the message and the position.
 func (e *Error) Error() string {
 	switch {
 	case e.Line == 0:

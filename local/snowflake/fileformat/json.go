@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonReader cuts a file into documents, which follow each other with white
-// space or nothing in between, and leaves each as it is.
+// jsonReader splits a file into JSON documents, with or without white space between
+// them. It does not change the documents.
 type jsonReader struct {
 	format Format
 	in     *bufio.Reader
@@ -20,7 +20,7 @@ type jsonReader struct {
 }
 
 func readJSON(f Format, r io.Reader, yield func(Row) error) error {
-	j := &jsonReader{format: f, in: bufio.NewReaderSize(r, window), line: 1}
+	j := &jsonReader{format: f, in: bufio.NewReaderSize(r, bufferSize), line: 1}
 	if err := skipBOM(j.in); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (j *jsonReader) err(format string, args ...any) error {
 	return &Error{Message: "Error parsing JSON: " + fmt.Sprintf(format, args...), Row: j.row, Line: j.line}
 }
 
-// peek is the next byte that is not white space. It stays unread.
+// peek returns the next byte that is not white space, without reading it.
 func (j *jsonReader) peek() (byte, error) {
 	for {
 		b, err := j.in.ReadByte()
@@ -62,7 +62,7 @@ func (j *jsonReader) peek() (byte, error) {
 	}
 }
 
-// expect is peek where the array may not end.
+// expect is peek with an error at the end of the file.
 func (j *jsonReader) expect() (byte, error) {
 	b, err := j.peek()
 	if errors.Is(err, io.EOF) {
@@ -71,7 +71,7 @@ func (j *jsonReader) expect() (byte, error) {
 	return b, err
 }
 
-// elements reads an outer array.
+// elements reads the elements of an outer array.
 func (j *jsonReader) elements(yield func(Row) error) error {
 	if _, err := j.in.Discard(1); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (j *jsonReader) elements(yield func(Row) error) error {
 	}
 }
 
-// document reads one value and hands it on.
+// document reads one value and yields it.
 func (j *jsonReader) document(yield func(Row) error) error {
 	j.row++
 	start := j.line
@@ -132,7 +132,7 @@ func (j *jsonReader) document(yield func(Row) error) error {
 	return yield(Row{Number: j.row, Line: start, Document: value})
 }
 
-// value finds where a value ends; whether it is valid is not its business.
+// value reads up to the end of a value. It does not validate it.
 func (j *jsonReader) value() ([]byte, error) {
 	var (
 		out               []byte
@@ -182,7 +182,7 @@ func (j *jsonReader) value() ([]byte, error) {
 				return out, nil
 			}
 		case b == ',' && depth == 0:
-			return out, nil // misplaced: the parser says so
+			return out, nil // invalid: document returns the error
 		}
 	}
 }

@@ -19,25 +19,24 @@ import (
 )
 
 const (
-	// maxValue is the most bytes that a field or a document may have, as a
-	// VARCHAR or VARIANT of Snowflake.
+	// maxValue is the maximum length of a field or document in bytes, as for a VARCHAR
+	// or VARIANT of Snowflake.
 	maxValue = 128 << 20
-	// window is the reader's buffer.
-	window = 64 << 10
+	// bufferSize is the size of a reader's buffer.
+	bufferSize = 64 << 10
 )
 
-// Read reads r to its end and calls yield for each record, stopping at the first
-// error: yield's own, as it is, an *Error for what is wrong with the file, or
-// the reader's. A Row is the callee's to keep. Memory grows with the longest
-// record, not with the file.
+// Read reads r and calls yield for each record. It stops at the first error and
+// returns it: an *Error for invalid content, or that of yield or of r. yield may keep
+// the Row. Memory grows with the longest record, not with the file.
 func Read(f Format, r io.Reader, yield func(Row) error) error {
-	from := &source{r: r}
-	plain, err := decompress(f.Compression, from)
+	src := &source{r: r}
+	plain, err := decompress(f.Compression, src)
 	if err != nil {
 		return err
 	}
 	defer plain.Close() //nolint:errcheck // it was only read
-	in := &content{r: plain, source: from, compression: f.Compression}
+	in := &content{r: plain, source: src, compression: f.Compression}
 	switch f.Type {
 	case CSV:
 		decoder, err := decoderOf(f.Encoding)
@@ -51,10 +50,11 @@ func Read(f Format, r io.Reader, yield func(Row) error) error {
 	case JSON:
 		return readJSON(f, in, yield)
 	}
-	return fmt.Errorf("file format: type %q is not supported here", f.Type)
+	return fmt.Errorf("file format: type %q is not supported by the local Snowflake", f.Type)
 }
 
-// source keeps the error that the caller's reader had, which is not the file's fault.
+// source records the error of the caller's reader, to distinguish it from an error of
+// the content.
 type source struct {
 	r   io.Reader
 	err error
@@ -68,7 +68,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// content is the decompressed file. What its decompressor complains of is an *Error.
+// content is the decompressed file. Errors of the decompressor become an *Error.
 type content struct {
 	r           io.Reader
 	source      *source
@@ -83,15 +83,15 @@ func (c *content) Read(p []byte) (int, error) {
 	case c.source.err != nil:
 		return n, c.source.err
 	}
-	return n, damage(c.compression, err)
+	return n, decompressError(c.compression, err)
 }
 
-func damage(c Compression, err error) error {
+func decompressError(c Compression, err error) error {
 	return &Error{Message: fmt.Sprintf("Error decompressing the file (COMPRESSION = %s): %v", c, err)}
 }
 
-// magics are the first bytes by which AUTO recognises a compression. The one of
-// bzip2 has its block's number too: a text may well begin with BZh.
+// magics has the bytes by which AUTO recognises a compression. For bzip2 they are
+// those of the first block, because a text may begin with BZh.
 var magics = []struct {
 	compression Compression
 	at          int
@@ -112,7 +112,7 @@ func recognise(head []byte) Compression {
 }
 
 func decompress(c Compression, r *source) (io.ReadCloser, error) {
-	in := bufio.NewReaderSize(r, window)
+	in := bufio.NewReaderSize(r, bufferSize)
 	if c == Auto {
 		head, err := in.Peek(16)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -128,7 +128,7 @@ func decompress(c Compression, r *source) (io.ReadCloser, error) {
 	case None:
 		return io.NopCloser(in), nil
 	case Gzip:
-		out, err = gzip.NewReader(in) // goes on over all members
+		out, err = gzip.NewReader(in) // reads all members
 	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(in)), nil
 	case Zstd:
@@ -141,18 +141,18 @@ func decompress(c Compression, r *source) (io.ReadCloser, error) {
 	case RawDeflate:
 		return flate.NewReader(in), nil
 	default:
-		return nil, fmt.Errorf("file format: compression %q is not supported here", c)
+		return nil, fmt.Errorf("file format: compression %q is not supported by the local Snowflake", c)
 	}
 	if err != nil {
 		if r.err != nil {
 			return nil, r.err
 		}
-		return nil, damage(c, err)
+		return nil, decompressError(c, err)
 	}
 	return out, nil
 }
 
-// decoderOf returns nil for UTF-8.
+// decoderOf returns the decoder of an encoding; nil for UTF-8.
 func decoderOf(name string) (*encoding.Decoder, error) {
 	switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToUpper(name)) {
 	case "UTF8", "":
@@ -166,10 +166,10 @@ func decoderOf(name string) (*encoding.Decoder, error) {
 	case "UTF16LE":
 		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder(), nil
 	}
-	return nil, fmt.Errorf("file format: encoding %q is not supported here", name)
+	return nil, fmt.Errorf("file format: encoding %q is not supported by the local Snowflake", name)
 }
 
-// skipBOM drops UTF-8's byte order mark (SKIP_BYTE_ORDER_MARK is on by default).
+// skipBOM skips the byte order mark of UTF-8, as SKIP_BYTE_ORDER_MARK does by default.
 func skipBOM(in *bufio.Reader) error {
 	head, err := in.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -16,7 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// show writes rows down: number@line, then fields in angle brackets, ~ for NULL.
+// show formats rows: number@line, then the fields in angle brackets, ~ for NULL.
 func show(rows []Row) string {
 	var b strings.Builder
 	for _, r := range rows {
@@ -37,7 +37,7 @@ func field(f sql.NullString) string {
 	return "<" + f.String + ">"
 }
 
-// read reads text whole and again byte by byte, which must make no difference.
+// read reads text at once and byte by byte, which must have the same result.
 func read(t *testing.T, f Format, text string) (string, []Row, error) {
 	t.Helper()
 	collect := func(r io.Reader) (rows []Row, err error) {
@@ -50,7 +50,7 @@ func read(t *testing.T, f Format, text string) (string, []Row, error) {
 	rows, err := collect(strings.NewReader(text))
 	slow, slowErr := collect(iotest.OneByteReader(strings.NewReader(text)))
 	if show(rows) != show(slow) || fmt.Sprint(err) != fmt.Sprint(slowErr) {
-		t.Errorf("byte by byte it reads %s, %v; whole %s, %v", show(slow), slowErr, show(rows), err)
+		t.Errorf("byte by byte: %s, %v; at once: %s, %v", show(slow), slowErr, show(rows), err)
 	}
 	return show(rows), rows, err
 }
@@ -167,7 +167,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// bzipped is "a,b\n" through bzip2.
+// bzipped is "a,b\n", compressed with bzip2.
 const bzipped = "BZh91AY&SY\x03\x43\x3a\xe0\x00\x00\x01\x51\x00\x00\x10\x00\x04\x30\x00\x20\x00\x21\x9a\x68\x33\x4d\x17\x3c\x5d\xc9\x14\xe1\x42\x40\x0d\x0c\xeb\x80"
 
 func packed(t *testing.T, text string, open func(io.Writer) (io.WriteCloser, error)) string {
@@ -228,7 +228,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// An error of the reader or of yield is not one of the file: a retry may help.
+// An error of the reader or of yield is not an Error of the content.
 func TestOtherErrors(t *testing.T) {
 	broken := errors.New("connection reset")
 	var wrong *Error
