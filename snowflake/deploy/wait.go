@@ -17,30 +17,29 @@ const (
 	startWait    = time.Minute      // for a pipe to report that it runs
 )
 
-// The wait between two attempts starts with minBackoff and doubles up to maxBackoff.
-const (
-	minBackoff = time.Second
-	maxBackoff = 15 * time.Second
-)
+// polling is the wait between two attempts.
+var polling = retry.Policy{First: time.Second, Max: 15 * time.Second}
 
 // errTimeout is the error of poll when its limit has passed.
 var errTimeout = errors.New("timeout")
 
-// poll calls done until it returns true or an error, with exponential backoff, for
-// at most limit and no longer than ctx.
+// errNotDone makes poll try again.
+var errNotDone = retry.Transient(errors.New("not done yet"))
+
+// poll calls done until it returns true or an error, for at most limit and no longer
+// than ctx.
 func poll(ctx context.Context, limit time.Duration, done func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	err := retry.Do(ctx, polling, func() error {
 		ok, err := done(ctx)
-		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx) // the statement was cancelled
+		if err == nil && !ok {
+			return errNotDone
 		}
-		if ok || err != nil {
-			return err
-		}
-		if err := retry.Wait(ctx, backoff); err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	return err
 }

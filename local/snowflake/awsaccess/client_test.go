@@ -230,7 +230,7 @@ func (f *fixture) waitUntilProcessed(c *Client) {
 		if n == 0 {
 			return
 		}
-		if err := retry.For(ctx, 20*time.Millisecond); err != nil {
+		if err := retry.Wait(ctx, 20*time.Millisecond); err != nil {
 			f.Fatal(err)
 		}
 	}

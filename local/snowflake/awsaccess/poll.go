@@ -32,7 +32,7 @@ func (c *Client) poll(ctx context.Context, ch channel) {
 		out, err := c.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &ch.url, MaxNumberOfMessages: 10, WaitTimeSeconds: waitTime})
 		if err != nil {
 			c.log(ctx, "topic %s: %v", ch.topic, err)
-			_ = retry.For(ctx, backoff) // fails only if ctx ends
+			_ = retry.Wait(ctx, backoff) // fails only if ctx ends
 			continue
 		}
 		for _, m := range out.Messages {

@@ -104,7 +104,7 @@ func TestCSV(t *testing.T) {
 		"replaced UTF-8":      {func(f *Format) { f.ReplaceInvalidCharacters = true }, "a|b\xff\n", "1@1<a><b\ufffd>", ""},
 		"latin 1":             {func(f *Format) { f.Encoding = "ISO-8859-1" }, "a|b\xe4\n", "1@1<a><bä>", ""},
 		"UTF-16":              {func(f *Format) { f.Encoding = "UTF16LE" }, "\xff\xfea\x00|\x00\xe4\x00\n\x00", "1@1<a><ä>", ""},
-		"unknown encoding":    {func(f *Format) { f.Encoding = "EBCDIC" }, "a", "", `encoding "EBCDIC" is not supported here`},
+		"unknown encoding":    {func(f *Format) { f.Encoding = "EBCDIC" }, "a", "", `encoding "EBCDIC" is not supported by the local Snowflake`},
 		"both headers":        {func(f *Format) { f.ParseHeader, f.SkipHeader = true, 1 }, "a", "", "Cannot use PARSE_HEADER"},
 	}
 	for name, test := range tests {
