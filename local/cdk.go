@@ -18,8 +18,9 @@ import (
 	"example.com/ingestion/local/lambdahost"
 )
 
-// CDK runs the pinned cdk CLI in Repo against the local AWS, with the context of
-// the options, its output going to out. Templates and assets go to a folder of this call's own below Dir.
+// CDK runs the cdk CLI of node_modules in Repo for the local AWS, with the context of
+// the options, and writes its output to out. Templates and assets are written to a
+// temporary directory in Dir.
 func (e *Env) CDK(ctx context.Context, out io.Writer, args ...string) error {
 	assembly, err := os.MkdirTemp(e.options.Dir, "cdk.out-")
 	if err != nil {
@@ -38,28 +39,28 @@ func (e *Env) cdk(ctx context.Context, dir string, out io.Writer, args ...string
 	if _, err := os.Stat(cli); err != nil {
 		return fmt.Errorf("the cdk CLI is not installed (run `npm ci` in %s): %w", e.options.Repo, err)
 	}
-	// No prompt, no look-up of news: the local AWS is all it may reach.
+	// No prompts, and no requests to anything but the local AWS.
 	args = append(args, "--no-notices", "--ci")
 	cmd := exec.CommandContext(ctx, cli, args...)
 	cmd.Dir = dir
 	cmd.Env = e.Environ()
-	var said bytes.Buffer
-	cmd.Stdout = io.MultiWriter(out, &said)
+	var output bytes.Buffer
+	cmd.Stdout = io.MultiWriter(out, &output)
 	cmd.Stderr = cmd.Stdout
 	cmd.SysProcAttr = processAttributes()
-	// The CLI starts the app, which starts node: all of them must go.
+	// The CLI starts the app, which starts node: all of them are killed.
 	cmd.Cancel = func() error {
 		killProcessGroup(cmd.Process.Pid)
 		return nil
 	}
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("cdk %s: %w; it ended with:\n%s", strings.Join(args, " "), errors.Join(err, ctx.Err()), lastLines(said.String(), 15))
+		return fmt.Errorf("cdk %s: %w; the output ends with:\n%s", strings.Join(args, " "), errors.Join(err, ctx.Err()), lastLines(output.String(), 15))
 	}
 	return nil
 }
 
-// removeAll removes a folder of temporary files; what is left goes with Dir.
+// removeAll removes a temporary directory; if that fails, it is left in Dir.
 func removeAll(dir string) { _ = os.RemoveAll(dir) }
 
 func lastLines(s string, n int) string {
@@ -69,7 +70,7 @@ func lastLines(s string, n int) string {
 
 // Bootstrap prepares the local account for deployments, as `cdk bootstrap` does.
 func (e *Env) Bootstrap(ctx context.Context) error {
-	// From a folder without cdk.json, so that the app is not built and run for it.
+	// In a directory without cdk.json, so that the app is neither built nor run.
 	dir, err := os.MkdirTemp(e.options.Dir, "bootstrap-")
 	if err != nil {
 		return fmt.Errorf("cdk bootstrap: %w", err)
@@ -78,25 +79,25 @@ func (e *Env) Bootstrap(ctx context.Context) error {
 	return e.cdk(ctx, dir, io.Discard, "bootstrap", "aws://"+Account+"/"+Region)
 }
 
-// Deploy deploys stacks of the app, or all of them if none is named, and checks
-// that every stack of the account then stands as it should. Stacks that do not
-// need one another are deployed side by side.
+// Deploy deploys stacks of the app, or all of them if none is named, and returns an
+// error if any stack of the account is not in a complete state afterwards. Stacks
+// that do not depend on each other are deployed concurrently.
 func (e *Env) Deploy(ctx context.Context, out io.Writer, stacks ...string) error {
 	args := append([]string{"deploy", "--require-approval", "never", "--method=direct", "--concurrency=4"}, orAll(stacks)...)
 	return errors.Join(e.CDK(ctx, out, args...), e.checkStacks(ctx))
 }
 
-// differences is how the CLI ends its report.
+// differences matches the last line of `cdk diff`.
 var differences = regexp.MustCompile(`Number of stacks with differences: (\d+)`)
 
-// Diff says whether stacks of the app, or all of them if none is named, differ
-// from what is deployed.
+// Diff returns whether stacks of the app, or all of them if none is named, differ
+// from the deployed ones.
 func (e *Env) Diff(ctx context.Context, out io.Writer, stacks ...string) (changed bool, err error) {
-	var said bytes.Buffer
+	var output bytes.Buffer
 	args := append([]string{"diff", "--fail", "--method=template"}, stacks...)
-	err = e.CDK(ctx, io.MultiWriter(out, &said), args...)
-	// Its exit code is 1 for differences and for errors alike.
-	found := differences.FindSubmatch(said.Bytes())
+	err = e.CDK(ctx, io.MultiWriter(out, &output), args...)
+	// The exit code is 1 both for differences and for errors.
+	found := differences.FindSubmatch(output.Bytes())
 	switch {
 	case err == nil:
 		return false, nil
@@ -107,8 +108,8 @@ func (e *Env) Diff(ctx context.Context, out io.Writer, stacks ...string) (change
 	}
 }
 
-// Destroy deletes stacks of the app, or all of them if none is named. Resources
-// that the template retains stay.
+// Destroy deletes stacks of the app, or all of them if none is named. Resources with
+// the deletion policy Retain are kept.
 func (e *Env) Destroy(ctx context.Context, out io.Writer, stacks ...string) error {
 	return errors.Join(e.CDK(ctx, out, append([]string{"destroy", "--force"}, orAll(stacks)...)...), e.checkStacks(ctx))
 }

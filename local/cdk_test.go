@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestContextIsGivenToEveryCommand has a script for the CLI that says what it is told.
-func TestContextIsGivenToEveryCommand(t *testing.T) {
+// TestContextOfEveryCommand replaces the CLI by a script that prints its arguments.
+func TestContextOfEveryCommand(t *testing.T) {
 	repo := t.TempDir()
 	bin := filepath.Join(repo, "node_modules", ".bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
@@ -23,7 +23,7 @@ func TestContextIsGivenToEveryCommand(t *testing.T) {
 	if err := env.CDK(t.Context(), &out, "deploy", "Feed"); err != nil {
 		t.Fatal(err)
 	}
-	if said := out.String(); !strings.HasPrefix(said, "deploy Feed ") || !strings.Contains(said, "--context a=1 --context b=2 3") {
-		t.Errorf("the CLI was told %s", said)
+	if output := out.String(); !strings.HasPrefix(output, "deploy Feed ") || !strings.Contains(output, "--context a=1 --context b=2 3") {
+		t.Errorf("the arguments of the CLI are %s", output)
 	}
 }

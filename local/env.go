@@ -1,7 +1,3 @@
-// Package local runs the project's AWS side on this machine: moto_server for
-// the services (with a CloudFormation of its own, see local/aws), and a Lambda
-// host that runs the functions' very binaries. It deploys with the real cdk CLI.
-// It is for development and tests only.
 package local
 
 import (
@@ -22,7 +18,7 @@ import (
 	"example.com/ingestion/local/lambdahost"
 )
 
-// Account and Region are those of the local AWS.
+// Account is the default account of the local AWS, Region its only region.
 const (
 	Account = "123456789012"
 	Region  = "us-east-1"
@@ -30,19 +26,20 @@ const (
 
 // Options of a local AWS.
 type Options struct {
-	// Dir takes state and logs; it is made if missing. Two runs need two folders.
+	// Dir is the directory of logs, unpacked functions and temporary files; it is
+	// created if missing. Each Env needs another one.
 	Dir string
 	// Repo is the root of the repository: cdk.json, node_modules, dist, local/aws.
 	Repo string
-	// Log takes progress lines; nil discards them.
+	// Log receives progress messages; nil discards them.
 	Log io.Writer
-	// Venv is where a Python environment is made if python3 lacks what
-	// local/aws/requirements.txt names; empty means Repo/.venv.
+	// Venv is the directory of a virtual environment, which is created if python3
+	// lacks the packages of local/aws/requirements.txt; empty means Repo/.venv.
 	Venv string
-	// Context is given to every cdk command of CDK, Deploy, Diff and Destroy, as
-	// `--context key=value` each.
+	// Context is passed to every command of CDK, Deploy, Diff and Destroy as
+	// --context key=value.
 	Context map[string]string
-	// Host sets up the Lambda host; its Dir and Log are taken from here.
+	// Host has the options of the Lambda host; Dir and Log are replaced by those above.
 	Host lambdahost.Options
 }
 
@@ -55,9 +52,9 @@ type Env struct {
 	closing sync.Once
 }
 
-// Start starts the local AWS and returns once it answers. It takes free ports,
-// so that any number may run side by side. What it starts ends with Close, with
-// ctx, and with this process.
+// Start starts a local AWS and returns when it is ready. It uses free ports, so that
+// several may run at once. Close, the end of ctx and the exit of this process stop
+// it.
 func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -88,7 +85,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	if e.host, err = lambdahost.New(o.Host); err != nil {
 		return nil, err
 	}
-	// The numbers of a queue are exact here: the function drain has no minute to wait.
+	// The counts of a queue are exact here, so the function drain may check them often.
 	e.host.Setenv("DRAIN_EVERY", "200ms")
 	if e.server, err = startServer(ctx, python, o, e.host.URL()); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
@@ -98,8 +95,8 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "local")),
 		config.WithSharedConfigFiles(nil),
 		config.WithSharedCredentialsFiles(nil),
-		// By address, not by name: for an address the S3 client puts the bucket
-		// into the path, where for a name it would ask for <bucket>.localhost.
+		// An IP address, not localhost: with an IP address, the S3 client has the
+		// bucket in the path; with a name, it would send requests to <bucket>.localhost.
 		config.WithBaseEndpoint(fmt.Sprintf("http://127.0.0.1:%d", e.server.port)),
 	)
 	if err != nil {
@@ -110,7 +107,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	return e, nil
 }
 
-// progress tells what goes on; a reader that is gone must not end the run.
+// progress writes a progress message; an error of the writer is ignored.
 func progress(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // Endpoint is the URL of every service of the local AWS.
@@ -118,29 +115,30 @@ func (e *Env) Endpoint() string {
 	return fmt.Sprintf("http://localhost:%d", e.server.port)
 }
 
-// Host is the Lambda host: pausing, fault injection, waiting until it is idle.
+// Host is the Lambda host, with which tests pause functions, inject faults and wait
+// until all events are processed.
 func (e *Env) Host() *lambdahost.Host { return e.host }
 
-// AWSConfig is the configuration for clients of the local AWS.
+// AWSConfig is the configuration of SDK clients in Account.
 func (e *Env) AWSConfig(context.Context) (aws.Config, error) {
 	return e.config.Copy(), nil
 }
 
-// AWSConfigOf is the configuration for clients of somebody else's account of the
-// local AWS; its number, of 12 digits, is all it takes to have one. Unlike in
-// Account, roles must be trusted to be assumed there and may do only what their
-// policies allow, buckets let others do only what their policies allow, and
-// those that are requester-pays refuse others who do not say that they pay. That
-// goes for S3 and for sts:AssumeRole, see local/aws/fixes/accounts.py.
+// AWSConfigOf is the configuration of SDK clients in another account of the local
+// AWS, which exists for any number of 12 digits. Unlike in Account, roles of such an
+// account must trust the principal that assumes them and may do only what their
+// policies allow, and its buckets may be used from other accounts only as their
+// policies allow, with x-amz-request-payer if they are requester-pays. This applies
+// to S3 and to sts:AssumeRole: see local/aws/moto_patches/cross_account.py.
 func (e *Env) AWSConfigOf(account string) aws.Config {
 	config := e.config.Copy()
 	config.Credentials = credentials.NewStaticCredentialsProvider(account, "local", "local")
 	return config
 }
 
-// Environ is an environment in which every AWS client, and the cdk CLI with this
-// project's app, uses the local AWS and nothing else: variables of this process
-// that lead elsewhere are left out.
+// Environ is the environment of this process with the variables that make AWS
+// clients and the cdk CLI use the local AWS, and without those that would make them
+// use another one.
 func (e *Env) Environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
@@ -165,13 +163,13 @@ func (e *Env) Environ() []string {
 		"JSII_RUNTIME_PACKAGE_CACHE=enabled",
 		"JSII_DEPRECATED=quiet",
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20",
-		// What "build" in cdk.json builds the functions for.
+		// The processor for which "build" in cdk.json builds the functions.
 		"ARCH="+runtime.GOARCH,
 	)
 }
 
-// Close ends the functions and the services. What they held is gone; logs stay
-// in Dir. Closing again does nothing.
+// Close stops the functions and the services, whose state is lost; the logs in Dir
+// are kept. It may be called more than once.
 func (e *Env) Close() error {
 	var errs []error
 	e.closing.Do(func() {

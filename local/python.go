@@ -12,11 +12,11 @@ import (
 	"syscall"
 )
 
-// motoVersion is the version that local/aws/fixes is written against.
+// motoVersion is the version that local/aws/moto_patches is written for.
 const motoVersion = "5.2.1"
 
-// findPython returns an interpreter that has what local/aws/server.py needs: python3
-// if it does, else one in a virtual environment made from the pinned requirements.
+// findPython returns an interpreter with the packages of local/aws/requirements.txt:
+// python3 if it has them, else that of a virtual environment, which it creates.
 func findPython(ctx context.Context, o Options) (string, error) {
 	system, systemErr := checkPython(ctx, "python3")
 	if systemErr == nil {
@@ -29,7 +29,7 @@ func findPython(ctx context.Context, o Options) (string, error) {
 	if err := os.MkdirAll(o.Venv, 0o755); err != nil {
 		return "", err
 	}
-	// Another run may be about to make the same environment.
+	// Another process may be creating the same environment.
 	lock, err := os.OpenFile(filepath.Join(o.Venv, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return "", err
@@ -41,20 +41,20 @@ func findPython(ctx context.Context, o Options) (string, error) {
 	if python, err := checkPython(ctx, inVenv); err == nil {
 		return python, nil
 	}
-	progress(o.Log, "making a Python environment with moto %s in %s\n", motoVersion, o.Venv)
+	progress(o.Log, "creating a Python environment with moto %s in %s\n", motoVersion, o.Venv)
 	requirements := filepath.Join(o.Repo, "local", "aws", "requirements.txt")
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", o.Venv},
 		{inVenv, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2", "-r", requirements},
 	} {
 		if err := quietly(ctx, args...); err != nil {
-			return "", fmt.Errorf("missing: python3 (3.10 or later) with moto[server]==%s; %w, and no environment could be made: %w", motoVersion, systemErr, err)
+			return "", fmt.Errorf("python3 (3.10 or later) with moto[server]==%s is missing: %w; creating a virtual environment with it failed: %w", motoVersion, systemErr, err)
 		}
 	}
 	return checkPython(ctx, inVenv)
 }
 
-// checkPython returns the interpreter behind a command, if it can run it.
+// checkPython returns the path of an interpreter if it has the required packages.
 func checkPython(ctx context.Context, command string) (string, error) {
 	const script = `import sys
 import boto3, flask_cors, urllib3, werkzeug, yaml
@@ -81,7 +81,7 @@ func quietly(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// withLastLine adds what a command said last to its error.
+// withLastLine replaces the error of a command by the last line of its output, if any.
 func withLastLine(err error, output []byte) error {
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	if last := lines[len(lines)-1]; last != "" {

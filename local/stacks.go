@@ -25,7 +25,8 @@ func (e *Env) Outputs(ctx context.Context, stack string) (map[string]string, err
 	return outputs, nil
 }
 
-// checkStacks tells every stack that is not whole, with the reasons.
+// checkStacks returns an error for every stack that is not in a complete state, with
+// the reasons.
 func (e *Env) checkStacks(ctx context.Context) error {
 	client := cloudformation.NewFromConfig(e.config)
 	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})
@@ -43,14 +44,14 @@ func (e *Env) checkStacks(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// failures are the reasons that the events of a stack's last operation give.
+// failures are the reasons in the events of the last operation of a stack.
 func failures(ctx context.Context, client *cloudformation.Client, s types.Stack) error {
 	out, err := client.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: s.StackId})
 	if err != nil {
 		return err
 	}
 	var reasons []error
-	for _, ev := range out.StackEvents { // the latest first
+	for _, ev := range out.StackEvents { // from the latest
 		if aws.ToString(ev.ResourceStatusReason) == "User Initiated" {
 			break
 		}

@@ -32,58 +32,58 @@ const scheduled = `{
 }`
 
 func TestSchedulesFire(t *testing.T) {
-	w := newWorld(t)
-	w.uploadCode()
-	w.create("Feed", w.template(w.with(scheduled)))
-	w.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
-	table := w.outputs("Feed")["Table"]
-	w.waitFor("the schedule to begin", func() bool { return w.heard(table, "schedule") == "1" })
-	if n := w.heard(table, "rule"); n != "" {
+	f := newFixture(t)
+	f.uploadCode()
+	f.create("Feed", f.template(f.with(scheduled)))
+	f.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
+	table := f.outputs("Feed")["Table"]
+	f.waitFor("the schedule to begin", func() bool { return f.received(table, "schedule") == "1" })
+	if n := f.received(table, "rule"); n != "" {
 		t.Errorf("the rule fired %s times before its hour was over", n)
 	}
 	for range 2 {
-		if err := w.env.FireSchedules(t.Context(), "Feed"); err != nil {
+		if err := f.env.FireSchedules(t.Context(), "Feed"); err != nil {
 			t.Fatal(err)
 		}
-		w.idle()
+		f.idle()
 	}
-	if rule, schedule := w.heard(table, "rule"), w.heard(table, "schedule"); rule != "2" || schedule != "3" {
-		t.Errorf("fired twice: the rule was heard %q times, the schedule, which had begun, %q", rule, schedule)
+	if rule, schedule := f.received(table, "rule"), f.received(table, "schedule"); rule != "2" || schedule != "3" {
+		t.Errorf("fired twice: the rule fired %q times, the schedule, which also fired at its start, %q", rule, schedule)
 	}
 
-	// What may not reach its target says so; what is off does not fire.
-	w.update("Feed", w.template(func(r map[string]any) {
-		w.with(scheduled)(r)
+	// A schedule that may not invoke its target is an error; a disabled one does not fire.
+	f.update("Feed", f.template(func(r map[string]any) {
+		f.with(scheduled)(r)
 		delete(r, "HourlyPermission")
 		delete(at(r, "SchedulerRole", "Properties"), "Policies")
 	}))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	err := w.env.FireSchedules(t.Context(), "Feed")
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	err := f.env.FireSchedules(t.Context(), "Feed")
 	if err == nil || !strings.Contains(err.Error(), "does not allow events.amazonaws.com") || !strings.Contains(err.Error(), "no policy of") {
 		t.Errorf("without permissions: %v", err)
 	}
-	w.update("Feed", w.template(func(r map[string]any) {
-		w.with(scheduled)(r)
+	f.update("Feed", f.template(func(r map[string]any) {
+		f.with(scheduled)(r)
 		at(r, "Hourly", "Properties")["State"] = "DISABLED"
 		at(r, "Schedule", "Properties")["State"] = "DISABLED"
 	}))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	if err := w.env.FireSchedules(t.Context(), "Feed"); err == nil || !strings.Contains(err.Error(), "no enabled schedule") {
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	if err := f.env.FireSchedules(t.Context(), "Feed"); err == nil || !strings.Contains(err.Error(), "no enabled schedule") {
 		t.Errorf("disabled schedules: %v", err)
 	}
-	w.update("Feed", w.template(unchanged))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	if err := w.env.FireSchedules(t.Context(), "Elsewhere"); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	f.update("Feed", f.template(unchanged))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	if err := f.env.FireSchedules(t.Context(), "Elsewhere"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("a stack that does not exist: %v", err)
 	}
 }
 
 // waitFor asks until what is due by the clock has come about.
-func (w *world) waitFor(what string, done func() bool) {
-	w.Helper()
+func (f *fixture) waitFor(what string, done func() bool) {
+	f.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.Fatalf("waited in vain for %s", what)
+			f.Fatalf("waited in vain for %s", what)
 		}
 	}
 }
@@ -120,11 +120,11 @@ for text, zone, beginning, last, now in json.load(sys.stdin):
 		{"cron(0 8 L * ? *)", "UTC", begun, begun, "cron: day of month L: the local EventBridge supports numbers, names, *, ?, commas, ranges and steps"},
 		{"cron(0 24 * * ? *)", "UTC", begun, begun, "cron: hours 24: values are from 0 to 23, in ascending order"},
 	}
-	var asked [][]string
+	var arguments [][]string
 	for _, tc := range cases {
-		asked = append(asked, []string{tc.text, tc.zone, begun, tc.last, tc.now})
+		arguments = append(arguments, []string{tc.text, tc.zone, begun, tc.last, tc.now})
 	}
-	input, err := json.Marshal(asked)
+	input, err := json.Marshal(arguments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ for text, zone, beginning, last, now in json.load(sys.stdin):
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) != len(cases) {
-		t.Fatalf("%d answers to %d questions: %q", len(lines), len(cases), lines)
+		t.Fatalf("%d results of %d cases: %q", len(lines), len(cases), lines)
 	}
 	for i, tc := range cases {
 		if lines[i] != tc.want {

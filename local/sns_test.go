@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// announcing makes the bucket announce to a topic that the function subscribes
-// to, where it invoked the function itself.
-func announcing(r map[string]any) {
+// withTopic sends the notifications of the bucket to a topic that the function
+// subscribes to, instead of to the function.
+func withTopic(r map[string]any) {
 	ref := map[string]any{"Ref": "Topic"}
 	function := map[string]any{"Fn::GetAtt": []any{"Function", "Arn"}}
 	r["Topic"] = map[string]any{"Type": "AWS::SNS::Topic"}
@@ -33,16 +33,16 @@ func announcing(r map[string]any) {
 	}
 }
 
-func TestTopicFeedsAFunction(t *testing.T) {
-	w := newWorld(t)
-	w.uploadCode()
-	w.create("Feed", w.template(unchanged))
-	w.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
-	w.update("Feed", w.template(announcing))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	made := w.outputs("Feed")
-	topic := aws.String(w.physicalID("Feed", "Topic"))
-	cfg, err := w.env.AWSConfig(t.Context())
+func TestTopicInvokesFunction(t *testing.T) {
+	f := newFixture(t)
+	f.uploadCode()
+	f.create("Feed", f.template(unchanged))
+	f.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
+	f.update("Feed", f.template(withTopic))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	made := f.outputs("Feed")
+	topic := aws.String(f.physicalID("Feed", "Topic"))
+	cfg, err := f.env.AWSConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,79 +54,79 @@ func TestTopicFeedsAFunction(t *testing.T) {
 
 	const key = "a folder/b+c ä.json"
 	bucket := aws.String(made["Bucket"])
-	put, err := w.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader("{}")})
+	put, err := f.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	marker, err := w.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String(key)})
+	marker, err := f.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String(key)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.s3.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: bucket, Delete: &s3types.Delete{
+	_, err = f.s3.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: bucket, Delete: &s3types.Delete{
 		Objects: []s3types.ObjectIdentifier{{Key: aws.String(key), VersionId: put.VersionId}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.idle()
+	f.idle()
 	for event, version := range map[string]*string{
 		"ObjectCreated:Put":                 put.VersionId,
 		"ObjectRemoved:DeleteMarkerCreated": marker.VersionId,
 		"ObjectRemoved:Delete":              put.VersionId,
 	} {
-		item := w.item(made["Table"], event+" "+key)
-		var told events.S3Event
-		if err := json.Unmarshal([]byte(value(item["message"])), &told); err != nil {
+		item := f.item(made["Table"], event+" "+key)
+		var e events.S3Event
+		if err := json.Unmarshal([]byte(value(item["message"])), &e); err != nil {
 			t.Errorf("%s: %v in %v", event, err, item)
 			continue
 		}
-		o := told.Records[0].S3.Object
+		o := e.Records[0].S3.Object
 		if o.Key != "a+folder/b%2Bc+%C3%A4.json" || o.VersionID != *version || o.Sequencer == "" || (o.Size == 2) != (event == "ObjectCreated:Put") {
 			t.Errorf("%s: object %+v, want version %s", event, o, *version)
 		}
 	}
-	if w.item(made["Table"], key) != nil {
+	if f.item(made["Table"], key) != nil {
 		t.Error("the bucket still invokes the function itself")
 	}
-	w.wantNotification(value(w.item(made["Table"], "hello")["event"]), *topic)
-	w.wantFailureOf(made["Failures"], `\"Message\":\"bad\"`, `"Message":"bad"`)
-	w.overlapIsRefused(bucket, topic, aws.String("arn:aws:lambda:us-east-1:123456789012:function:"+made["Function"]))
+	f.wantNotification(value(f.item(made["Table"], "hello")["event"]), *topic)
+	f.wantFailureOf(made["Failures"], `\"Message\":\"bad\"`, `"Message":"bad"`)
+	f.overlapIsRefused(bucket, topic, aws.String("arn:aws:lambda:us-east-1:123456789012:function:"+made["Function"]))
 }
 
-// wantNotification looks whether a function got a message as from SNS.
-func (w *world) wantNotification(raw, topic string) {
-	w.Helper()
+// wantNotification checks that an event has the form of SNS.
+func (f *fixture) wantNotification(raw, topic string) {
+	f.Helper()
 	var e events.SNSEvent
 	if err := json.Unmarshal([]byte(raw), &e); err != nil {
-		w.Fatalf("event %q: %v", raw, err)
+		f.Fatalf("event %q: %v", raw, err)
 	}
 	r := e.Records[0]
 	if r.EventVersion != "1.0" || !strings.HasPrefix(r.EventSubscriptionArn, topic+":") || r.SNS.TopicArn != topic ||
 		r.SNS.Type != "Notification" || r.SNS.MessageID == "" || r.SNS.Timestamp.IsZero() || r.SNS.SigningCertURL == "" {
-		w.Errorf("event %s", raw)
+		f.Errorf("event %s", raw)
 	}
 }
 
-// wantFailureOf looks for one message in a failure queue that says any of the texts.
-func (w *world) wantFailureOf(queue string, texts ...string) {
-	w.Helper()
-	bodies := w.receiveAll(&queue)
+// wantFailureOf checks that a failure queue has one message with any of the texts.
+func (f *fixture) wantFailureOf(queue string, texts ...string) {
+	f.Helper()
+	bodies := f.receiveAll(&queue)
 	if len(bodies) != 1 {
-		w.Fatalf("failure queue %q, want one record", bodies)
+		f.Fatalf("failure queue %q, want one record", bodies)
 	}
 	for _, text := range texts {
 		if strings.Contains(bodies[0], text) {
 			return
 		}
 	}
-	w.Errorf("failure record %s", bodies[0])
+	f.Errorf("failure record %s", bodies[0])
 }
 
-// overlapIsRefused has a function and a topic of one bucket hear of the same objects.
-func (w *world) overlapIsRefused(bucket, topic, function *string) {
-	w.Helper()
+// overlapIsRefused configures notifications of a bucket to a function and a topic for the same objects.
+func (f *fixture) overlapIsRefused(bucket, topic, function *string) {
+	f.Helper()
 	for prefix, refused := range map[string]bool{"in/": true, "in/deep/": true, "out/": false} {
-		_, err := w.s3.PutBucketNotificationConfiguration(w.Context(), &s3.PutBucketNotificationConfigurationInput{
+		_, err := f.s3.PutBucketNotificationConfiguration(f.Context(), &s3.PutBucketNotificationConfigurationInput{
 			Bucket: bucket, NotificationConfiguration: &s3types.NotificationConfiguration{
 				TopicConfigurations: []s3types.TopicConfiguration{{TopicArn: topic, Events: []s3types.Event{"s3:ObjectCreated:*"}, Filter: onPrefix("in/")}},
 				LambdaFunctionConfigurations: []s3types.LambdaFunctionConfiguration{{
@@ -135,7 +135,7 @@ func (w *world) overlapIsRefused(bucket, topic, function *string) {
 			},
 		})
 		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "overlapping") {
-			w.Errorf("prefix %s: %v, refused is to be %v", prefix, err, refused)
+			f.Errorf("prefix %s: %v, want refused: %v", prefix, err, refused)
 		}
 	}
 }

@@ -18,8 +18,9 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// guarded is what surrounds a feed: a key for all that is at rest, alarms to a
-// topic with an address, a dashboard, and a bucket that empties itself.
+// guarded is a template with the resources of a feed besides its functions: a KMS key
+// for the others, alarms to a topic with an e-mail address, a dashboard, and a bucket
+// with autoDeleteObjects.
 const guarded = `{"Resources": {
 	"Key": {"Type": "AWS::KMS::Key", "DeletionPolicy": "Delete", "Properties": {
 		"Description": "of the feed", "EnableKeyRotation": true, "PendingWindowInDays": 7, "Tags": [{"Key": "feed", "Value": "orders"}],
@@ -61,11 +62,11 @@ const guarded = `{"Resources": {
 	"Logs": {"Value": {"Fn::GetAtt": ["Logs", "Arn"]}}, "Address": {"Value": {"Ref": "Address"}}, "Dashboard": {"Value": {"Ref": "Dashboard"}}
 }}`
 
-func TestWhatSurroundsAFeed(t *testing.T) {
-	w := newWorld(t)
-	w.create("Guarded", guarded)
-	w.wantStatus("Guarded", cfntypes.StackStatusCreateComplete)
-	made := w.outputs("Guarded")
+func TestResourceTypes(t *testing.T) {
+	f := sharedFixture(t)
+	f.create("Guarded", guarded)
+	f.wantStatus("Guarded", cfntypes.StackStatusCreateComplete)
+	made := f.outputs("Guarded")
 	for name, part := range map[string]string{
 		"Key": "arn:aws:kms:us-east-1:123456789012:key/" + made["KeyId"], "Alias": "alias/feed", "AlarmArn": ":alarm:" + made["Alarm"],
 		"Logs": ":log-group:/feeds/orders:*", "Address": made["Topic"] + ":", "Dashboard": "feeds",
@@ -74,83 +75,83 @@ func TestWhatSurroundsAFeed(t *testing.T) {
 			t.Errorf("output %s is %s, want %s in it", name, made[name], part)
 		}
 	}
-	w.wantEncrypted(made, made["Key"])
-	w.wantAlarm(made, 0)
+	f.wantEncrypted(made, made["Key"])
+	f.wantAlarm(made, 0)
 
-	// Another threshold, another tag, and the table back to its own key.
+	// Another threshold, another tag, and a table without the key.
 	changed := strings.NewReplacer(
 		`"Threshold": 0,`, `"Threshold": 5,`, `"Value": "orders"`, `"Value": "returns"`, `"RetentionInDays": 30`, `"RetentionInDays": 60`,
 		`"SSESpecification": {"SSEEnabled": true, "SSEType": "KMS"},`, ``, `"EnableKeyRotation": true`, `"EnableKeyRotation": false`,
 		`"SSESpecification": {"KMSMasterKeyId": {"Fn::GetAtt": ["Key", "Arn"]}}, `, ``,
 	).Replace(guarded)
-	w.update("Guarded", changed)
-	w.wantStatus("Guarded", cfntypes.StackStatusUpdateComplete)
-	w.wantAlarm(made, 5)
-	table, err := w.db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(made["Table"])})
+	f.update("Guarded", changed)
+	f.wantStatus("Guarded", cfntypes.StackStatusUpdateComplete)
+	f.wantAlarm(made, 5)
+	table, err := f.db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(made["Table"])})
 	if err != nil || table.Table.SSEDescription != nil {
 		t.Errorf("the table is still encrypted by a key: %+v, %v", table.Table.SSEDescription, err)
 	}
 
-	// Versions and delete markers are no obstacle to the deletion.
+	// Versions and delete markers do not prevent the deletion.
 	for i := range 5 {
 		key := fmt.Sprint("some key ", i%3)
-		w.put(made["Bucket"], key, "x")
-		if _, err := w.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(made["Bucket"]), Key: &key}); err != nil {
+		f.put(made["Bucket"], key, "x")
+		if _, err := f.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(made["Bucket"]), Key: &key}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if s := w.delete("Guarded"); s.StackStatus != cfntypes.StackStatusDeleteComplete {
-		t.Errorf("deletion: %s, %v", s.StackStatus, failures(t.Context(), w.cfn, s))
+	if s := f.delete("Guarded"); s.StackStatus != cfntypes.StackStatusDeleteComplete {
+		t.Errorf("deletion: %s, %v", s.StackStatus, failures(t.Context(), f.cfn, s))
 	}
-	if _, err := w.s3.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String(made["Bucket"])}); err == nil {
-		t.Error("the bucket outlived its stack")
+	if _, err := f.s3.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String(made["Bucket"])}); err == nil {
+		t.Error("the bucket still exists after the deletion of its stack")
 	}
-	if out := w.alarms(); len(out) != 0 {
-		t.Errorf("%d alarms outlived their stack", len(out))
+	if out := f.alarms(); len(out) != 0 {
+		t.Errorf("%d alarms still exist after the deletion of their stack", len(out))
 	}
 }
 
-// wantEncrypted looks whether bucket, table, queue and topic name the key.
-func (w *world) wantEncrypted(made map[string]string, key string) {
-	w.Helper()
+// wantEncrypted checks that bucket, table, queue and topic have the key.
+func (f *fixture) wantEncrypted(made map[string]string, key string) {
+	f.Helper()
 	named := map[string]string{}
-	if out, err := w.s3.GetBucketEncryption(w.Context(), &s3.GetBucketEncryptionInput{Bucket: aws.String(made["Bucket"])}); err == nil {
+	if out, err := f.s3.GetBucketEncryption(f.Context(), &s3.GetBucketEncryptionInput{Bucket: aws.String(made["Bucket"])}); err == nil {
 		named["bucket"] = aws.ToString(out.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID)
 	}
-	if out, err := w.db.DescribeTable(w.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(made["Table"])}); err == nil && out.Table.SSEDescription != nil {
+	if out, err := f.db.DescribeTable(f.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(made["Table"])}); err == nil && out.Table.SSEDescription != nil {
 		named["table"] = aws.ToString(out.Table.SSEDescription.KMSMasterKeyArn)
 	}
-	if out, err := w.sqs.GetQueueAttributes(w.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(made["Queue"]), AttributeNames: []sqstypes.QueueAttributeName{"All"}}); err == nil {
+	if out, err := f.sqs.GetQueueAttributes(f.Context(), &sqs.GetQueueAttributesInput{QueueUrl: aws.String(made["Queue"]), AttributeNames: []sqstypes.QueueAttributeName{"All"}}); err == nil {
 		named["queue"] = out.Attributes["KmsMasterKeyId"]
 	}
-	cfg, err := w.env.AWSConfig(w.Context())
+	cfg, err := f.env.AWSConfig(f.Context())
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
-	if out, err := sns.NewFromConfig(cfg).GetTopicAttributes(w.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(made["Topic"])}); err == nil {
+	if out, err := sns.NewFromConfig(cfg).GetTopicAttributes(f.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(made["Topic"])}); err == nil {
 		named["topic"] = out.Attributes["KmsMasterKeyId"]
 	}
-	for _, what := range []string{"bucket", "table", "queue", "topic"} {
-		if named[what] != key {
-			w.Errorf("the %s names the key %q, want %s", what, named[what], key)
+	for _, resource := range []string{"bucket", "table", "queue", "topic"} {
+		if named[resource] != key {
+			f.Errorf("the %s has the key %q, want %s", resource, named[resource], key)
 		}
 	}
 }
 
-// alarms are the names of all alarms, with their thresholds and actions. It
-// speaks the Query protocol: that of Go's client (CBOR) is not moto's.
-func (w *world) alarms() []string {
-	w.Helper()
+// alarms are the names of all alarms with their thresholds and actions. It uses the
+// Query protocol: moto does not support CBOR, the protocol of the SDK for Go.
+func (f *fixture) alarms() []string {
+	f.Helper()
 	form := strings.NewReader(url.Values{"Action": {"DescribeAlarms"}, "Version": {"2010-08-01"}}.Encode())
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.env.Endpoint(), form)
+	req, err := http.NewRequestWithContext(f.Context(), http.MethodPost, f.env.Endpoint(), form)
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/monitoring/aws4_request, SignedHeaders=host, Signature=none")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 	defer closeQuietly(resp.Body)
 	var out struct {
@@ -161,7 +162,7 @@ func (w *world) alarms() []string {
 		} `xml:"DescribeAlarmsResult>MetricAlarms>member"`
 	}
 	if err := xml.NewDecoder(resp.Body).Decode(&out); err != nil || resp.StatusCode != http.StatusOK {
-		w.Fatalf("alarms: %s, %v", resp.Status, err)
+		f.Fatalf("alarms: %s, %v", resp.Status, err)
 	}
 	var all []string
 	for _, a := range out.Alarms {
@@ -170,10 +171,10 @@ func (w *world) alarms() []string {
 	return all
 }
 
-func (w *world) wantAlarm(made map[string]string, threshold float64) {
-	w.Helper()
+func (f *fixture) wantAlarm(made map[string]string, threshold float64) {
+	f.Helper()
 	want := fmt.Sprintf("%s > %v to [%s]", made["Alarm"], threshold, made["Topic"])
-	if all := w.alarms(); len(all) != 2 || !slices.Contains(all, want) {
-		w.Errorf("alarms %q, want %q among two", all, want)
+	if all := f.alarms(); len(all) != 2 || !slices.Contains(all, want) {
+		f.Errorf("alarms %q, want %q among two", all, want)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// streaming adds a stream to the table of testdata/stack.json, and a mapping of
-// it that gives bad changes to a bucket.
+// streaming adds a stream to the table of testdata/stack.json, and an event source
+// mapping that sends failed records to a bucket.
 func streaming(more map[string]any) func(r map[string]any) {
 	return func(r map[string]any) {
 		r["Changes"] = map[string]any{"Type": "AWS::S3::Bucket", "Properties": map[string]any{"BucketName": "changes"}}
@@ -38,19 +38,19 @@ func streaming(more map[string]any) func(r map[string]any) {
 	}
 }
 
-func TestTableStreamFeedsAFunction(t *testing.T) {
-	w := newWorld(t)
-	w.uploadCode()
-	w.create("Feed", w.template(unchanged))
-	w.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
-	table := aws.String(w.outputs("Feed")["Table"])
-	w.putItem(table, "before", "1")
-	w.update("Feed", w.template(streaming(nil)))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+func TestStreamEventSourceMapping(t *testing.T) {
+	f := newFixture(t)
+	f.uploadCode()
+	f.create("Feed", f.template(unchanged))
+	f.wantStatus("Feed", cfntypes.StackStatusCreateComplete)
+	table := aws.String(f.outputs("Feed")["Table"])
+	f.putItem(table, "before", "1")
+	f.update("Feed", f.template(streaming(nil)))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
 
-	w.changeTable(table)
-	w.idle()
-	keys := w.keys("changes")
+	f.changeTable(table)
+	f.idle()
+	keys := f.keys("changes")
 	failures := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !strings.HasPrefix(k, "aws/lambda/") })
 	changes := slices.DeleteFunc(keys, func(k string) bool { return strings.HasPrefix(k, "aws/lambda/") })
 	want := []string{
@@ -61,67 +61,67 @@ func TestTableStreamFeedsAFunction(t *testing.T) {
 	if !slices.Equal(changes, want) {
 		t.Errorf("changes %q,\nwant %q", changes, want)
 	}
-	w.checkChange("INSERT/made")
-	w.checkFailure(failures)
+	f.checkChange("INSERT/made")
+	f.checkFailure(failures)
 
-	// Refused, not ignored.
-	w.update("Feed", w.template(streaming(map[string]any{"FilterCriteria": map[string]any{"Filters": []any{map[string]any{"Pattern": `{"dynamodb":{"NewImage":{"n":{"N":[{"numeric":[">",1]}]}}}}`}}}})))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateRollbackComplete)
-	w.update("Feed", w.template(streaming(map[string]any{"TumblingWindowInSeconds": 30})))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateRollbackComplete)
+	// Unsupported settings are refused, not ignored.
+	f.update("Feed", f.template(streaming(map[string]any{"FilterCriteria": map[string]any{"Filters": []any{map[string]any{"Pattern": `{"dynamodb":{"NewImage":{"n":{"N":[{"numeric":[">",1]}]}}}}`}}}})))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateRollbackComplete)
+	f.update("Feed", f.template(streaming(map[string]any{"TumblingWindowInSeconds": 30})))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateRollbackComplete)
 
-	// Without its stream again, the table still takes changes.
-	w.update("Feed", w.template(unchanged))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	w.putItem(table, "after", "1")
-	w.update("Feed", w.template(streaming(nil)))
-	w.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
-	w.putItem(table, "again", "1")
-	w.idle()
-	if keys := w.keys("changes"); !slices.Contains(keys, "INSERT/again") || slices.Contains(keys, "INSERT/after") {
-		t.Errorf("after the stream was switched off and on: %q", keys)
+	// Without its stream, the table can be written to.
+	f.update("Feed", f.template(unchanged))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	f.putItem(table, "after", "1")
+	f.update("Feed", f.template(streaming(nil)))
+	f.wantStatus("Feed", cfntypes.StackStatusUpdateComplete)
+	f.putItem(table, "again", "1")
+	f.idle()
+	if keys := f.keys("changes"); !slices.Contains(keys, "INSERT/again") || slices.Contains(keys, "INSERT/after") {
+		t.Errorf("after the stream was disabled and enabled: %q", keys)
 	}
 }
 
-func (w *world) putItem(table *string, pk, v string) {
-	w.Helper()
-	if _, err := w.db.PutItem(w.Context(), &dynamodb.PutItemInput{TableName: table, Item: map[string]types.AttributeValue{"pk": text(pk), "v": text(v)}}); err != nil {
-		w.Fatal(err)
+func (f *fixture) putItem(table *string, pk, v string) {
+	f.Helper()
+	if _, err := f.db.PutItem(f.Context(), &dynamodb.PutItemInput{TableName: table, Item: map[string]types.AttributeValue{"pk": text(pk), "v": text(v)}}); err != nil {
+		f.Fatal(err)
 	}
 }
 
-// changeTable writes in every way there is; "requests" and "ignored" are filtered out.
-func (w *world) changeTable(table *string) {
-	w.Helper()
+// changeTable writes with every operation; "requests" and "ignored" are filtered out.
+func (f *fixture) changeTable(table *string) {
+	f.Helper()
 	key := func(pk string) map[string]types.AttributeValue {
 		return map[string]types.AttributeValue{"pk": text(pk)}
 	}
 	set := func(pk, v string) error {
-		_, err := w.db.UpdateItem(w.Context(), &dynamodb.UpdateItemInput{
+		_, err := f.db.UpdateItem(f.Context(), &dynamodb.UpdateItemInput{
 			TableName: table, Key: key(pk), UpdateExpression: aws.String("SET v = :v, b = :b"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{":v": text(v), ":b": &types.AttributeValueMemberB{Value: []byte{0, 255}}},
 		})
 		return err
 	}
 	transact := func(condition string) error {
-		_, err := w.db.TransactWriteItems(w.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		_, err := f.db.TransactWriteItems(f.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 			{Put: &types.Put{TableName: table, Item: map[string]types.AttributeValue{"pk": text("transacted"), "v": text(condition)}}},
 			{Put: &types.Put{TableName: table, Item: key("moved"), ConditionExpression: aws.String(condition)}},
 		}})
 		return err
 	}
 	batch := func(requests ...types.WriteRequest) error {
-		_, err := w.db.BatchWriteItem(w.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{*table: requests}})
+		_, err := f.db.BatchWriteItem(f.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{*table: requests}})
 		return err
 	}
 	put := func(pk string) types.WriteRequest {
 		return types.WriteRequest{PutRequest: &types.PutRequest{Item: key(pk)}}
 	}
-	w.putItem(table, "put", "1")
-	w.putItem(table, "put", "1") // changes nothing
-	w.putItem(table, "put", "2")
-	w.putItem(table, "bad", "1")
-	w.putItem(table, "ignored", "1")
+	f.putItem(table, "put", "1")
+	f.putItem(table, "put", "1") // changes nothing
+	f.putItem(table, "put", "2")
+	f.putItem(table, "bad", "1")
+	f.putItem(table, "ignored", "1")
 	for _, err := range []error{
 		set("made", "1"), set("made", "1"),
 		batch(put("batch1"), put("batch2")),
@@ -129,19 +129,19 @@ func (w *world) changeTable(table *string) {
 		transact("attribute_not_exists(pk)"), transact("attribute_exists(pk)"),
 	} {
 		if err != nil {
-			w.Fatal(err)
+			f.Fatal(err)
 		}
 	}
 	if err := transact("attribute_not_exists(pk)"); err == nil {
-		w.Fatal("a transaction went through against its condition")
+		f.Fatal("a transaction succeeded although its condition is false")
 	}
 }
 
-func (w *world) keys(bucket string) []string {
-	w.Helper()
-	out, err := w.s3.ListObjectsV2(w.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+func (f *fixture) keys(bucket string) []string {
+	f.Helper()
+	out, err := f.s3.ListObjectsV2(f.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 	var keys []string
 	for _, o := range out.Contents {
@@ -150,51 +150,51 @@ func (w *world) keys(bucket string) []string {
 	return keys
 }
 
-func (w *world) read(bucket, key string) []byte {
-	w.Helper()
-	out, err := w.s3.GetObject(w.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+func (f *fixture) read(bucket, key string) []byte {
+	f.Helper()
+	out, err := f.s3.GetObject(f.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 	b, err := io.ReadAll(out.Body)
 	if err != nil {
-		w.Fatal(err)
+		f.Fatal(err)
 	}
 	return b
 }
 
-func (w *world) checkChange(key string) {
-	w.Helper()
+func (f *fixture) checkChange(key string) {
+	f.Helper()
 	var r events.DynamoDBEventRecord
-	if err := json.Unmarshal(w.read("changes", key), &r); err != nil {
-		w.Fatal(err)
+	if err := json.Unmarshal(f.read("changes", key), &r); err != nil {
+		f.Fatal(err)
 	}
 	c := r.Change
 	if !strings.Contains(r.EventSourceArn, ":table/Feed-Table-") || r.AWSRegion != Region || r.EventID == "" || c.StreamViewType != "NEW_IMAGE" ||
 		len(c.SequenceNumber) < 21 || c.ApproximateCreationDateTime.IsZero() || len(c.OldImage) != 0 ||
 		c.NewImage["v"].String() != "1" || string(c.NewImage["b"].Binary()) != "\x00\xff" {
-		w.Errorf("change %+v", r)
+		f.Errorf("change %+v", r)
 	}
 	// pk=made twice (key and image), v=1, b of two bytes.
 	if c.SizeBytes != 6+6+2+3 {
-		w.Errorf("%d bytes, want 17", c.SizeBytes)
+		f.Errorf("%d bytes, want 17", c.SizeBytes)
 	}
 }
 
-// checkFailure looks for the one bad change, alone, in the failure bucket.
-func (w *world) checkFailure(keys []string) {
-	w.Helper()
+// checkFailure checks that the bucket has one failed batch, with the bad record only.
+func (f *fixture) checkFailure(keys []string) {
+	f.Helper()
 	if len(keys) != 1 {
-		w.Fatalf("failure records %q, want one", keys)
+		f.Fatalf("failure records %q, want one", keys)
 	}
 	var failure struct {
 		Payload string
 		Batch   struct{ BatchSize int } `json:"DDBStreamBatchInfo"`
 	}
-	if err := json.Unmarshal(w.read("changes", keys[0]), &failure); err != nil {
-		w.Fatal(err)
+	if err := json.Unmarshal(f.read("changes", keys[0]), &failure); err != nil {
+		f.Fatal(err)
 	}
 	if failure.Batch.BatchSize != 1 || !strings.Contains(failure.Payload, `"Keys":{"pk":{"S":"bad"}}`) {
-		w.Errorf("failure record %+v", failure)
+		f.Errorf("failure record %+v", failure)
 	}
 }

@@ -21,24 +21,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// The test binary is the function that the test's template deploys: started
-// with this variable set, it is a bootstrap.
+// The test binary is also the bootstrap of the function in testdata/stack.json: it
+// is started with this variable.
 const asFunction = "LOCAL_TEST_FUNCTION"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asFunction) == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		if err := closeShared(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
 	}
 	lambda.Start(handle)
 }
 
-// handle records S3 objects in the table, messages, changes of the table and
-// events of EventBridge likewise, and answers for custom resources. It fails for
-// an object whose key begins with "bad".
+// handle stores the events of S3, SQS, SNS, DynamoDB Streams and EventBridge that it
+// receives, and responds to custom resources. It fails for an object whose key
+// begins with "bad".
 func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	var custom cfn.Event
 	if err := json.Unmarshal(raw, &custom); err == nil && custom.ResponseURL != "" {
-		return nil, answer(ctx, custom)
+		return nil, respond(ctx, custom)
 	}
 	var e events.S3Event
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -50,7 +55,7 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	}
 	db, table := dynamodb.NewFromConfig(cfg), os.Getenv("TABLE")
 	var source struct {
-		Records []struct{ EventSource string } // in any case: SNS writes it with a capital
+		Records []struct{ EventSource string } // SNS writes EventSource, others eventSource
 	}
 	if err := json.Unmarshal(raw, &source); err != nil {
 		return nil, err
@@ -89,17 +94,17 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	return nil, nil
 }
 
-// handleMessages records messages in the table, objects by their keys, and
-// refuses those that say "bad", whose receives it records.
+// handleMessages stores each message of SQS in the table, that of an object by its
+// key, and reports messages with the body "bad" as failed.
 func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) (any, error) {
 	var e events.SQSEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
 	}
-	var refused events.SQSEventResponse
+	var failed events.SQSEventResponse
 	for _, m := range e.Records {
 		if m.Body == "bad" {
-			refused.BatchItemFailures = append(refused.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+			failed.BatchItemFailures = append(failed.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 		}
 		pk := m.Body
 		var object events.S3Event
@@ -115,10 +120,11 @@ func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw 
 			return nil, err
 		}
 	}
-	return refused, nil
+	return failed, nil
 }
 
-// handleNotification records messages by their subject and text, and refuses "bad".
+// handleNotification stores each message of SNS in the table, that of an object by its
+// event and key, and fails for the message "bad".
 func handleNotification(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) error {
 	var e events.SNSEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -146,8 +152,8 @@ func handleNotification(ctx context.Context, db *dynamodb.Client, table string, 
 	return nil
 }
 
-// handleEvent records an event of EventBridge by the key of its object, and what
-// a schedule says by that, with a count.
+// handleEvent stores the last event of EventBridge, and how many were received, for
+// each object and for each schedule.
 func handleEvent(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) error {
 	var e struct {
 		Detail    struct{ Object struct{ Key string } }
@@ -167,7 +173,7 @@ func handleEvent(ctx context.Context, db *dynamodb.Client, table string, raw jso
 	return err
 }
 
-// handleChanges stores each change of a table as an object, and refuses those of "bad".
+// handleChanges stores each change of a table as an object, and fails for the item "bad".
 func handleChanges(ctx context.Context, client *s3.Client, bucket string, raw json.RawMessage) error {
 	var e events.DynamoDBEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -191,15 +197,15 @@ func handleChanges(ctx context.Context, client *s3.Client, bucket string, raw js
 	return nil
 }
 
-// answer answers for a custom resource: with its property Id as physical ID, and
-// with a failure if its property Fail says so. It keeps a list of the requests.
-func answer(ctx context.Context, e cfn.Event) error {
-	if err := note(ctx, fmt.Sprintf("%s %s %s", e.RequestType, e.PhysicalResourceID, e.ResourceProperties["Word"])); err != nil {
+// respond responds to a custom resource: with its property Id as physical ID, and
+// with a failure if its property Fail is true. It stores a list of the requests.
+func respond(ctx context.Context, e cfn.Event) error {
+	if err := storeRequest(ctx, fmt.Sprintf("%s %s %s", e.RequestType, e.PhysicalResourceID, e.ResourceProperties["Text"])); err != nil {
 		return err
 	}
 	id, _ := e.ResourceProperties["Id"].(string)
 	if id == "" {
-		id = "answer"
+		id = "physical-id"
 	}
 	response := cfn.Response{
 		Status:             cfn.StatusSuccess,
@@ -207,10 +213,10 @@ func answer(ctx context.Context, e cfn.Event) error {
 		LogicalResourceID:  e.LogicalResourceID,
 		StackID:            e.StackID,
 		PhysicalResourceID: id,
-		Data:               map[string]any{"Said": fmt.Sprintf("%s %v", e.RequestType, e.ResourceProperties["Word"])},
+		Data:               map[string]any{"Result": fmt.Sprintf("%s %v", e.RequestType, e.ResourceProperties["Text"])},
 	}
 	if e.ResourceProperties["Fail"] == "true" && e.RequestType != cfn.RequestDelete {
-		response.Status, response.Reason = cfn.StatusFailed, "as told"
+		response.Status, response.Reason = cfn.StatusFailed, "as requested"
 	}
 	body, err := json.Marshal(response)
 	if err != nil {
@@ -227,8 +233,8 @@ func answer(ctx context.Context, e cfn.Event) error {
 	return resp.Body.Close()
 }
 
-// note appends a text to the item "requests".
-func note(ctx context.Context, request string) error {
+// storeRequest appends a request to the item "requests".
+func storeRequest(ctx context.Context, request string) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err

@@ -12,15 +12,15 @@ import (
 // TestFunctionOfAnotherArchitectureIsRefused deploys two functions that this
 // machine cannot run: nothing is created, and the error has the remedy.
 func TestFunctionOfAnotherArchitectureIsRefused(t *testing.T) {
-	w := newWorld(t)
+	f := sharedFixture(t)
 	other := "x86_64"
 	if lambdahost.Architecture() == other {
 		other = "arm64"
 	}
 	function := `"Type": "AWS::Lambda::Function", "Properties": {"Handler": "bootstrap", "Runtime": "provided.al2023", "Code": {"S3Bucket": "code", "S3Key": "function.zip"},
 		"Role": "arn:aws:iam::123456789012:role/function", "Architectures": ["` + other + `"]}`
-	w.create("Foreign", `{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}, "Load": {`+function+`}, "Unpack": {`+function+`}}}`)
-	s := w.stack("Foreign")
+	f.create("Foreign", `{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}, "Load": {`+function+`}, "Unpack": {`+function+`}}}`)
+	s := f.stack("Foreign")
 	if s.StackStatus != cfntypes.StackStatusRollbackComplete {
 		t.Errorf("the stack is in %s", s.StackStatus)
 	}
@@ -28,7 +28,7 @@ func TestFunctionOfAnotherArchitectureIsRefused(t *testing.T) {
 	if s.StackStatusReason != nil {
 		reason = *s.StackStatusReason
 	}
-	if events := w.events("Foreign"); len(events) > 0 {
+	if events := f.events("Foreign"); len(events) > 0 {
 		reason += strings.Join(events, "\n")
 	}
 	for _, want := range []string{"Load: ", "Unpack: ", "is built for " + other, "this machine runs " + lambdahost.Architecture() + " only", "make local-deploy"} {

@@ -10,9 +10,9 @@ import (
 )
 
 func TestThrottle(t *testing.T) {
-	w := newWorld(t)
+	f := sharedFixture(t)
 	once := func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
-	if _, err := w.db.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+	if _, err := f.db.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("narrow"), BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
@@ -21,17 +21,17 @@ func TestThrottle(t *testing.T) {
 	}
 	item := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}
 	put := func() error {
-		_, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("narrow"), Item: item}, once)
+		_, err := f.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("narrow"), Item: item}, once)
 		return err
 	}
 	write := func() error {
-		_, err := w.db.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+		_, err := f.db.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
 			"narrow": {{PutRequest: &types.PutRequest{Item: item}}},
 		}}, once)
 		return err
 	}
 	var throttled *types.ProvisionedThroughputExceededException
-	if err := w.env.Throttle(t.Context(), "BatchWriteItem"); err != nil {
+	if err := f.env.Throttle(t.Context(), "BatchWriteItem"); err != nil {
 		t.Fatal(err)
 	}
 	if err := write(); !errors.As(err, &throttled) {
@@ -40,7 +40,7 @@ func TestThrottle(t *testing.T) {
 	if err := put(); err != nil {
 		t.Errorf("an operation that was not named: %v", err)
 	}
-	if err := w.env.Throttle(t.Context()); err != nil {
+	if err := f.env.Throttle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := write(); err != nil {
