@@ -55,7 +55,7 @@ func (p StoreAlarmProps) validate(report report) {
 		report("Alarms.TopicARN", "%q is not the ARN of an SNS topic", p.TopicARN)
 	}
 	if len(p.Emails) > 0 {
-		report("Alarms.Emails", "%q are to be subscribed by whoever owns the topic %q: leave one of the two out", p.Emails, p.TopicARN)
+		report("Alarms.Emails", "%q must be subscribed by the owner of the topic %q: leave one of the two out", p.Emails, p.TopicARN)
 	}
 }
 
@@ -68,7 +68,7 @@ func (p IngestionPipelineProps) validateAlarms(report report, store storeCapabil
 	topic := len(a.Emails) > 0 || a.TopicARN != ""
 	switch {
 	case a.Off && (a.NothingFor != 0 || topic):
-		report("Alarms.Off", "leaves out what else Alarms has: leave Off out to have it")
+		report("Alarms.Off", "excludes the other fields of Alarms: leave Off out, or them")
 		return
 	case topic && !store.own:
 		report("Alarms", "Emails and TopicARN belong to a feed with a store of its own: give them to StoreProps.Alarms")
@@ -80,7 +80,7 @@ func (p IngestionPipelineProps) validateAlarms(report report, store storeCapabil
 		if store.own {
 			where = "give Emails or TopicARN"
 		}
-		report("Alarms", "has no topic to tell: %s", where)
+		report("Alarms", "has no topic to notify: %s", where)
 	}
 	if h := a.NothingFor; h < 0 || h > 7*24*time.Hour || h%time.Hour != 0 {
 		report("Alarms.NothingFor", "%s is not a number of whole hours from 1h0m0s to 168h0m0s: CloudWatch looks back 7 days at most", h)
@@ -118,25 +118,25 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 	}
 	add("FailedEvents", alarm.Config{
 		Namespace: "AWS/SQS", Metric: "ApproximateNumberOfMessagesVisible", Dimensions: alarm.Dimension("QueueName", p.FailureQueue.QueueName()), Statistic: "Maximum", Periods: 1, NotifyOK: true,
-		Description: fmt.Sprintf("Feed %s: events that failed three times, or waited for six hours, are in the failure queue, which keeps them for 14 days. What went wrong: bin/ingest status %[1]s. When it is mended: bin/ingest replay %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: events that failed three times, or waited for six hours, are in the failure queue, which keeps them for 14 days. The errors: bin/ingest status %[1]s. When the cause is fixed: bin/ingest replay %[1]s", name),
 	})
 	add(feed.MetricQuarantined, alarm.Config{
 		Namespace: feed.MetricNamespace, Metric: feed.MetricQuarantined, Dimensions: own, Statistic: "Sum", Periods: 1,
-		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. When the cause is mended: bin/ingest replay %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. When the cause is fixed: bin/ingest replay %[1]s", name),
 	})
 	add(feed.MetricErrors, alarm.Config{
 		Namespace: feed.MetricNamespace, Metric: feed.MetricErrors, Dimensions: own, Statistic: "Sum", Periods: 1,
-		Description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed. It is repeated twice; nothing is lost. If it goes on: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed. Lambda retries it twice; nothing is lost. If it continues: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
 	})
 	add("Throttles", alarm.Config{
 		Namespace: "AWS/Lambda", Metric: "Throttles", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.load.Name())), Statistic: "Sum", Periods: 3, NotifyOK: true,
-		Description: fmt.Sprintf("Feed %s: for 15 minutes load has found no free concurrency, of its own (Load.MaxConcurrency) or of the account. Events wait for six hours, then they are in the failure queue. How far behind it is: bin/ingest status %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: for 15 minutes load has found no free concurrency, of its own (Load.MaxConcurrency) or of the account. Events wait for six hours, then they are in the failure queue. The backlog: bin/ingest status %[1]s", name),
 	})
 	if a.NothingFor > 0 {
 		add("NothingArrived", alarm.Config{
 			Namespace: "AWS/Lambda", Metric: "Invocations", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.unpack.Name())), Statistic: "Sum",
 			Period: time.Hour, Periods: int(a.NothingFor / time.Hour), Below: true, NotifyOK: true,
-			Description: fmt.Sprintf("Feed %s: no file has arrived for %s. Whether it is the sender or the wiring: bin/ingest doctor %[1]s", name, hours(a.NothingFor)),
+			Description: fmt.Sprintf("Feed %s: no file has arrived for %s. Whether the sender or the configuration is the cause: bin/ingest doctor %[1]s", name, hours(a.NothingFor)),
 		})
 	}
 }

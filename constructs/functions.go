@@ -36,7 +36,7 @@ func (p *IngestionPipeline) addFunctions(props IngestionPipelineProps, env, metr
 		})
 		p.UnpackQueue, p.LoadQueue = p.buffer.Unpack, p.buffer.Load
 	} else {
-		nag.Suppress(p.FailureQueue, "AwsSolutions-SQS3", "It is where failed events end; an alarm tells of them and nobody polls it")
+		nag.Suppress(p.FailureQueue, "AwsSolutions-SQS3", "It is a dead-letter queue itself: an alarm reports its messages, and `ingest replay` receives them")
 	}
 	p.load = p.newLoad(props.Load)
 	p.unpack = p.newUnpack(props.Unpack)

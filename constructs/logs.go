@@ -30,6 +30,6 @@ var logRetentions = map[int]awslogs.RetentionDays{
 
 func validateLogRetention(report report, days int) {
 	if _, ok := logRetentions[days]; !ok {
-		report("LogRetentionDays", "%d is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653", days)
+		report("LogRetentionDays", "%d is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653", days)
 	}
 }

@@ -13,23 +13,23 @@ func (p *IngestionPipeline) addOutputs(id string) {
 	if p.SourceBucket != nil {
 		add("SourceBucket", *p.SourceBucket.BucketName(), "put the files of the feed here")
 	}
-	add("LandingBucket", p.Store.names.bucket, "the parts, and what could not be loaded")
+	add("LandingBucket", p.Store.names.bucket, "the parts and the quarantine")
 	add("LandingPrefix", s.LandingPrefix+s.Feed+"/", "the parts of the feed")
-	add("QuarantinePrefix", s.QuarantinePrefix+s.Feed+"/", "what could not be loaded, with the reason")
+	add("QuarantinePrefix", s.QuarantinePrefix+s.Feed+"/", "records and files that could not be loaded, with the reason")
 	add("Table", p.Store.names.table, "the records and the ledger")
 	add("Topic", p.Store.names.topicARN, "announces every part")
 	add("UnpackFunction", p.unpack.Name(), "turns source objects into parts")
 	add("LoadFunction", p.load.Name(), "turns parts into items of the table")
-	add("FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that the functions gave up on")
+	add("FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that failed, for ingest replay")
 	if p.Alarms != nil {
-		add("AlarmTopic", p.Store.names.alarmTopicARN, "is told of what goes wrong")
+		add("AlarmTopic", p.Store.names.alarmTopicARN, "is notified of the alarms of the feed")
 	}
 	if p.discover != nil {
 		add("DiscoverFunction", p.discover.Name(), "lists the external buckets")
 	}
 	if p.buffer != nil {
-		add("UnpackQueueUrl", *p.buffer.Unpack.Ref(), "events of source objects, on the way to unpack")
-		add("LoadQueueUrl", *p.buffer.Load.Ref(), "parts, on the way to load")
+		add("UnpackQueueUrl", *p.buffer.Unpack.Ref(), "events of source objects, for unpack")
+		add("LoadQueueUrl", *p.buffer.Load.Ref(), "parts, for load")
 	}
 	if p.SourceTopic != nil {
 		add("SourceTopic", *p.SourceTopic.TopicArn(), "announces every source object")
@@ -41,7 +41,7 @@ func (p *IngestionPipeline) addOutputs(id string) {
 func (p *IngestionPipeline) addSnowflakeOutputs(id string, s snowflake.Spec, n snowflake.Names) {
 	add := func(name, value, description string) { output.Add(p.scope.Stack, id, name, value, description) }
 	add("SnowflakeView", snowflake.Qualified(s.Database, s.Schema, s.View), "query this: each record once, in its latest state")
-	add("SnowflakeTable", snowflake.Qualified(s.Database, s.Schema, s.Table), "takes the rows as they come")
+	add("SnowflakeTable", snowflake.Qualified(s.Database, s.Schema, s.Table), "has each row that was loaded")
 	add("SnowflakeBucket", n.Bucket, "has what the stage shows")
 	add("SnowflakeOwner", n.Owner, "marks the objects of this feed in their comments")
 	// CloudFormation does not deploy a template of which only the metadata changed. In
@@ -49,7 +49,7 @@ func (p *IngestionPipeline) addSnowflakeOutputs(id string, s snowflake.Spec, n s
 	// `ingest sql` would print the one before.
 	add("SnowflakeDefinition", stackscope.Digest(stackscope.JSON(s), 8), "changes with what the objects are made from")
 	if n.TopicARN != "" {
-		add("SnowflakeTopic", n.TopicARN, "tells Snowflake of new objects")
+		add("SnowflakeTopic", n.TopicARN, "notifies Snowflake of new objects")
 	}
 	if p.SnowflakeRole != nil {
 		add("SnowflakeRoleArn", *p.SnowflakeRole.RoleArn(), "STORAGE_AWS_ROLE_ARN of the storage integration")

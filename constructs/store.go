@@ -232,7 +232,7 @@ func (s *Store) addOutputs(stack awscdk.Stack, id string) {
 	add("Table", s.names.table, "the records and the ledger of every feed of this store")
 	add("Topic", s.names.topicARN, "announces every part")
 	if s.AlarmTopic != nil {
-		add("AlarmTopic", s.names.alarmTopicARN, "is told of what goes wrong with any feed")
+		add("AlarmTopic", s.names.alarmTopicARN, "is notified of the alarms of every feed")
 	}
 	if s.Key != nil {
 		add("KeyArn", *s.Key.KeyArn(), "encrypts what is at rest")

@@ -171,16 +171,16 @@ func TestValidateAlarmsAndKey(t *testing.T) {
 		wants []string
 	}{
 		{"no topic of its own", alarms(constructs.AlarmProps{NothingFor: time.Hour}).Validate(), []string{
-			`feed "orders": Alarms: has no topic to tell: give Emails or TopicARN`,
+			`feed "orders": Alarms: has no topic to notify: give Emails or TopicARN`,
 		}},
 		{"no topic of the store", constructs.ValidateFeeds(constructs.StoreProps{}, constructs.FeedStack{Stack: "Orders", IngestionPipelineProps: alarms(constructs.AlarmProps{NothingFor: time.Hour})}), []string{
-			`stack Orders: feed "orders": Alarms: has no topic to tell: set StoreProps.Alarms, or StoreNames.AlarmTopicARN for an imported one that has it`,
+			`stack Orders: feed "orders": Alarms: has no topic to notify: set StoreProps.Alarms, or StoreNames.AlarmTopicARN for an imported one that has it`,
 		}},
 		{"topic of another", constructs.ValidateFeeds(constructs.StoreProps{Alarms: &constructs.StoreAlarmProps{}}, constructs.FeedStack{Stack: "Orders", IngestionPipelineProps: alarms(constructs.AlarmProps{TopicARN: topic})}), []string{
 			`stack Orders: feed "orders": Alarms: Emails and TopicARN belong to a feed with a store of its own: give them to StoreProps.Alarms`,
 		}},
 		{"off and on", alarms(constructs.AlarmProps{Off: true, NothingFor: time.Hour}).Validate(), []string{
-			`feed "orders": Alarms.Off: leaves out what else Alarms has: leave Off out to have it`,
+			`feed "orders": Alarms.Off: excludes the other fields of Alarms: leave Off out, or them`,
 		}},
 		{"nothing for half an hour", alarms(constructs.AlarmProps{TopicARN: topic, NothingFor: 30 * time.Minute}).Validate(), []string{
 			`feed "orders": Alarms.NothingFor: 30m0s is not a number of whole hours from 1h0m0s to 168h0m0s: CloudWatch looks back 7 days at most`,
@@ -193,7 +193,7 @@ func TestValidateAlarmsAndKey(t *testing.T) {
 		}.Validate(), []string{
 			`store: Alarms.Emails: "me" is not an address, such as "data@example.com"`,
 			`store: Alarms.TopicARN: "alarms" is not the ARN of an SNS topic`,
-			`store: Alarms.Emails: ["me"] are to be subscribed by whoever owns the topic "alarms": leave one of the two out`,
+			`store: Alarms.Emails: ["me"] must be subscribed by the owner of the topic "alarms": leave one of the two out`,
 			`store: Key: "alias/data" is not the ARN of a KMS key, such as "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"; an alias will not do`,
 		}},
 		{"key of a feed on a store", constructs.ValidateFeeds(constructs.StoreProps{}, constructs.FeedStack{Stack: "Orders", IngestionPipelineProps: withKey}), []string{

@@ -67,7 +67,7 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": Load.MemoryMB: 20480 is outside 128 to 10240`,
 			`feed "Orders!": Load.Timeout: 1.5s is not a number of whole seconds from 1s to 15m0s`,
 			`feed "Orders!": Load.MaxConcurrency: -2 is negative: give 0 for no limit`,
-			`feed "Orders!": LogRetentionDays: 31 is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
+			`feed "Orders!": LogRetentionDays: 31 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 		}},
 		{"too long", constructs.IngestionPipelineProps{
 			Feed:   strings.Repeat("f", 41),
@@ -127,7 +127,7 @@ func TestValidateStore(t *testing.T) {
 		`store: Snowflake.Secret: is required: the secret with the user's private key; or set WorkloadIdentity`,
 		`store: Subscribers: "*" is not the ARN of an IAM user or role`,
 		`store: Architecture: "riscv" is neither arm64 nor x86_64`,
-		`store: LogRetentionDays: 2 is none that CloudWatch Logs has: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
+		`store: LogRetentionDays: 2 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 	})
 	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic"})
 	requireLines(t, err, []string{

@@ -50,7 +50,7 @@ func New(scope core.Construct, id string, c Config) *Output {
 		props.AutoDeleteObjects = jsii.Bool(true)
 	}
 	bucket := awss3.NewBucket(scope, &id, props)
-	nag.Suppress(bucket, "AwsSolutions-S1", "The ledger has every object with its time and its counts. Who reads is for CloudTrail's data events: an access log would be a bucket more for each bucket, and a line more for each object")
+	nag.Suppress(bucket, "AwsSolutions-S1", "The ledger has every object with its time and its counts, and CloudTrail's data events can record who reads. An access log would add a bucket for each bucket and a line for each object")
 	if c.DeleteData {
 		restrictDeletion(c.Settings)
 	}

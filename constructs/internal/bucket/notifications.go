@@ -20,7 +20,7 @@ const (
 	// notificationsRoleLogicalID is the logical ID that the CDK gives the role of that
 	// function where it makes it itself.
 	notificationsRoleLogicalID = notificationsID + "RoleB6FB88EC"
-	notificationsPolicyName    = "Rights"
+	notificationsPolicyName    = "Access"
 )
 
 // notifications is the function of a stack that sets the notifications of
@@ -76,7 +76,7 @@ func AllowNotifications(bucket awss3.Bucket, s stackscope.Settings) []core.IDepe
 		n.statements.Allow(nil, []string{*logs.LogGroupArn()}, loggroup.Actions...)
 		function := nag.ResourceOf(s.Child(notificationsID).Node().FindChild(jsii.String("Resource")))
 		function.AddPropertyOverride(jsii.String("LoggingConfig"), map[string]any{"LogGroup": logs.LogGroupName()})
-		nag.SuppressAll(function, nag.Suppression("AwsSolutions-L1", "The CDK chooses the newest Python that it has tried its own function on"))
+		nag.SuppressAll(function, nag.Suppression("AwsSolutions-L1", "The CDK chooses the newest Python that its own function is tested with"))
 	}
 	n.statements.Allow(nil, []string{*bucket.BucketArn()}, action)
 	n.statements.AttachTo(n.resource, notificationsPolicyName)

@@ -71,7 +71,7 @@ func New(scope core.Construct, c Config) *Output {
 	b.policy = awssqs.NewCfnQueuePolicy(scope, jsii.String("QueuePolicy"), &awssqs.CfnQueuePolicyProps{
 		Queues: &[]*string{b.Unpack.Ref()}, PolicyDocument: policy.Document(b.statements...),
 	})
-	nag.Suppress(b.Load, "AwsSolutions-SQS4", "no policy lets anybody in: roles of this feed alone may use it, by the SDK's endpoints, which are TLS")
+	nag.Suppress(b.Load, "AwsSolutions-SQS4", "It has no resource policy: roles of this feed alone may use it, through the SDK's endpoints, which are TLS")
 	return b
 }
 
@@ -122,7 +122,7 @@ func (b *Output) Attach(unpack, load *function.Output) {
 	// is one for both roles, which a condition distinguishes, because a stack may
 	// have a limited number of resources.
 	statements := append(b.receiveStatements(unpack, b.Unpack), b.receiveStatements(load, b.Load)...)
-	receive := policy.New(b.scope, "Take", []awsiam.Role{unpack.Role, load.Role}, statements...)
+	receive := policy.New(b.scope, "ReceiveMessages", []awsiam.Role{unpack.Role, load.Role}, statements...)
 	mapping := func(id string, f *function.Output, q awssqs.CfnQueue, maxConcurrency int) core.IDependable {
 		m := b.newMapping(id, f, q, maxConcurrency)
 		m.Node().AddDependency(receive)

@@ -22,7 +22,7 @@ type Config struct {
 // appears with its first file.
 func New(scope core.Construct, id string, c Config) awscloudwatch.CfnDashboard {
 	d := body{region: c.Region()}
-	d.text("# Ingestion\nThe feeds that end in table `" + c.Table + "`. Errors and quarantine show for feeds with alarms or `Metrics`, the flow for feeds with `Metrics`. One feed from close by: `bin/ingest status <feed>`.")
+	d.text("# Ingestion\nThe feeds of table `" + c.Table + "`. Errors and quarantined records are shown for feeds with alarms or `Metrics`, everything else for feeds with `Metrics`. Details of one feed: `bin/ingest status <feed>`.")
 	for _, m := range []struct{ title, metric, statistic string }{
 		{"Failed invocations", feed.MetricErrors, "Sum"},
 		{"Quarantined records", feed.MetricQuarantined, "Sum"},

@@ -30,7 +30,7 @@ func (e *eventSource) connectExisting(s source.Source) {
 	e.allowReading(s)
 	id := s.ID()
 	if e.Subscribers == nil {
-		e.addRule(id, s, source.Created, e.unpackTarget(), "tells unpack of")
+		e.addRule(id, s, source.Created, e.unpackTarget(), "notifies unpack")
 		return
 	}
 	// A topic of the feed's own notifies Snowflake of the same objects (its
@@ -42,9 +42,9 @@ func (e *eventSource) connectExisting(s source.Source) {
 		publishers = append(publishers, e.RuleARN(e.ruleName(removals)))
 	}
 	e.Topic.AllowPublish("RulesPublish", "events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(publishers)}})
-	ready := []core.IDependable{e.Topic.Policy, e.addRule(id, s, source.Created, append(e.unpackTarget(), target...), "tells unpack and Snowflake of")}
+	ready := []core.IDependable{e.Topic.Policy, e.addRule(id, s, source.Created, append(e.unpackTarget(), target...), "notifies unpack and Snowflake")}
 	if e.Subscribers.Removals {
-		ready = append(ready, e.addRule(removals, s, source.Deleted, target, "tells Snowflake of"))
+		ready = append(ready, e.addRule(removals, s, source.Deleted, target, "notifies Snowflake"))
 	}
 	e.Topic.Ready = ready
 }
@@ -62,7 +62,7 @@ func (e *eventSource) addRule(id string, s source.Source, detailType string, tar
 	arn := e.RuleARN(name)
 	rule := awsevents.NewCfnRule(e.scope, jsii.String(id), &awsevents.CfnRuleProps{
 		Name:         &name,
-		Description:  jsii.String(fmt.Sprintf("Feed %s: %s what is %s in s3://%s/%.200s", e.Feed, does, map[string]string{source.Created: "new", source.Deleted: "deleted"}[detailType], s.Bucket, s.Prefix)),
+		Description:  jsii.String(fmt.Sprintf("Feed %s: %s of %s objects in s3://%s/%.200s", e.Feed, does, map[string]string{source.Created: "new", source.Deleted: "deleted"}[detailType], s.Bucket, s.Prefix)),
 		EventPattern: s.EventPattern(detailType),
 		Targets:      targets,
 	})
@@ -113,7 +113,7 @@ func (e *eventSource) allowRules() {
 		e.Buffer.AllowSend("events.amazonaws.com", rules)
 	}
 	e.Failures.Queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("RulesGiveUp"),
+		Sid:        jsii.String("UndeliveredEvents"),
 		Principals: &[]awsiam.IPrincipal{e.ServicePrincipal("events.amazonaws.com")},
 		Actions:    jsii.Strings("sqs:SendMessage"),
 		Resources:  &[]*string{&e.Failures.ARN},

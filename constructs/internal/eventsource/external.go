@@ -23,7 +23,7 @@ const discoverMemoryMB = 256
 // feed, and a schedule for each source.
 func (e *eventSource) connectExternal() {
 	c := e.Function
-	c.Asset, c.Description = assets.Discover, fmt.Sprintf("Feed %s: lists other people's buckets, and hands what is new to unpack", e.Feed)
+	c.Asset, c.Description = assets.Discover, fmt.Sprintf("Feed %s: lists external buckets, and dispatches new objects to unpack", e.Feed)
 	// Known before the function is made, so that its role can name it.
 	c.FunctionName = e.DiscoverName
 	c.Size = function.Size{MemoryMB: discoverMemoryMB, Timeout: 15 * time.Minute}

@@ -52,5 +52,5 @@ func (f *Output) allowItself(scope core.Construct, id string, c Config) {
 	}
 	// A policy apart from the role: the function waits for its role, so that a
 	// policy of the role itself cannot name the function.
-	policy.New(scope, id+"HandOn", []awsiam.Role{f.Role}, policy.Statement{Resources: []string{f.ARN()}, Actions: []string{"lambda:InvokeFunction"}})
+	policy.New(scope, id+"InvokeItself", []awsiam.Role{f.Role}, policy.Statement{Resources: []string{f.ARN()}, Actions: []string{"lambda:InvokeFunction"}})
 }

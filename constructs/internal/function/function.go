@@ -21,7 +21,7 @@ import (
 )
 
 // policyName is the name of the inline policy of each role.
-const policyName = "Rights"
+const policyName = "Access"
 
 // Config describes one function.
 type Config struct {
@@ -76,7 +76,7 @@ func New(scope core.Construct, id string, c Config) *Output {
 	role := awsiam.NewRole(scope, jsii.String(id+"Role"), &awsiam.RoleProps{
 		RoleName:    stackscope.Optional(c.RoleName),
 		AssumedBy:   c.ServicePrincipal("lambda.amazonaws.com"),
-		Description: jsii.String("Of the function " + c.Asset + " " + c.Of),
+		Description: jsii.String("Role of the function " + c.Asset + " " + c.Of),
 	})
 	environment := make(map[string]*string, len(c.Environment))
 	for k, v := range c.Environment {

@@ -36,15 +36,15 @@ func NewCheck(scope core.Construct, c CheckConfig) {
 		"Table":    c.Table,
 		"TopicArn": c.AlarmTopicARN,
 	}
-	rule := awsevents.NewCfnRule(scope, jsii.String("Watch"), &awsevents.CfnRuleProps{
-		Description:        jsii.String("Feed " + c.Spec.Feed + ": looks whether Snowpipe works"),
+	rule := awsevents.NewCfnRule(scope, jsii.String("PipeCheck"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("Feed " + c.Spec.Feed + ": checks its Snowpipe"),
 		ScheduleExpression: jsii.String("rate(4 hours)"),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Snowflake"), Arn: jsii.String(f.ARN()),
 			Input: jsii.String(stackscope.JSON(map[string]any{"watch": input})),
 		}},
 	})
-	awslambda.NewCfnPermission(scope, jsii.String("WatchPermission"), &awslambda.CfnPermissionProps{
+	awslambda.NewCfnPermission(scope, jsii.String("PipeCheckPermission"), &awslambda.CfnPermissionProps{
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(f.Name()),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})

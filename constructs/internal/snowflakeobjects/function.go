@@ -71,7 +71,7 @@ func findOrMake(s stackscope.Settings) *function.Output {
 		Settings:    s,
 		Asset:       assets.Snowflake,
 		Of:          "of stack " + s.ID(),
-		Description: "Makes, changes and drops the objects in Snowflake at deployment, and looks after its pipes",
+		Description: "Creates, changes and drops the objects in Snowflake at deployment, and checks the pipes",
 		Size:        function.Size{MemoryMB: 512, Timeout: timeout},
 		// With WorkloadIdentity, the user in Snowflake names the role before it exists.
 		RoleName: roleName(s.Scope, notInRoleName.ReplaceAllString(s.ID(), "-"), s.ID()),

@@ -210,7 +210,7 @@ func TestIdleOfTheProjectsTemplates(t *testing.T) {
 		count := map[string]int{}
 		nothingFor := false
 		for id, r := range tmpl.Resources {
-			if strings.Contains(id, "Watch") {
+			if strings.Contains(id, "PipeCheck") {
 				continue // of the pipe, which comes with the alarms
 			}
 			count[r.Type]++
