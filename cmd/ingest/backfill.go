@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/backfill"
 	"example.com/ingestion/internal/operator/estimate"
@@ -96,7 +96,7 @@ func (c *command) times(to *time.Time, text, name string) error {
 func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operator.Live, bucket string) error {
 	b.Feed, b.DynamoDB, b.Table = l.Name, l.DynamoDB, l.Table
 	b.Send = unpackSender(l)
-	buckets := origin.New(l.Account.Config)
+	buckets := s3source.NewClients(l.Account.Config)
 	var names []string
 	for _, s := range l.Sources {
 		names = append(names, s.Bucket)
@@ -119,7 +119,7 @@ func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operator.Live, b
 func meet(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
 // unpackSender hands on to unpack, through its queue where it has one.
-func unpackSender(l *operator.Live) dispatch.Sender {
+func unpackSender(l *operator.Live) dispatch.Dispatcher {
 	if l.UnpackQueueURL != "" {
 		return dispatch.Queue(l.Account.Config, l.UnpackQueueURL)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/ingestion/internal/aws/origin"
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/reconcile"
@@ -133,7 +132,7 @@ func reconcileEnd(result reconcile.Result) error {
 func fillReconcile(ctx context.Context, r *reconcile.Reconcile, l *operator.Live) error {
 	r.Feed, r.Spec, r.Ledger, r.DynamoDB, r.Table = l.Name, l.Spec.WithDefaults(), l.Ledger, l.DynamoDB, l.Table
 	r.S3, r.LandingBucket = l.S3, l.LandingBucket
-	buckets := origin.New(l.Account.Config)
+	buckets := s3source.NewClients(l.Account.Config)
 	for _, s := range l.Sources {
 		api, err := buckets.Client(ctx, s, s.Bucket)
 		if err != nil {
@@ -141,12 +140,12 @@ func fillReconcile(ctx context.Context, r *reconcile.Reconcile, l *operator.Live
 		}
 		r.Sources = append(r.Sources, reconcile.Source{Source: s, API: api})
 	}
-	r.Source = func(ctx context.Context, u ledger.Upload) (*s3source.Source, error) {
+	r.Source = func(ctx context.Context, u ledger.Upload) (*s3source.Object, error) {
 		source, ok := l.Spec.SourceOf(u.Bucket, u.Key)
 		if !ok {
 			return nil, fmt.Errorf("%s is of no source that the feed has now", u.Source())
 		}
-		from, err := buckets.Origin(ctx, source, u.Bucket)
+		from, err := buckets.Bucket(ctx, source, u.Bucket)
 		if err != nil {
 			return nil, err
 		}

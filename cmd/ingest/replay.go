@@ -98,7 +98,7 @@ func fillReplay(r *replay.Replay, l *operator.Live) {
 	if l.LoadQueueURL != "" {
 		r.Load = dispatch.Queue(l.Account.Config, l.LoadQueueURL)
 	}
-	r.Function = func(name string) dispatch.Sender { return dispatch.Function(l.Account.Config, name) }
+	r.Function = func(name string) dispatch.Dispatcher { return dispatch.Function(l.Account.Config, name) }
 	r.Run = func(ctx context.Context, payload []byte) error {
 		out, err := l.Lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &l.UnpackFunction, Payload: payload})
 		switch {

@@ -15,8 +15,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/aws/listing"
-	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/discover"
 	"example.com/ingestion/internal/functions/handler"
 )
@@ -34,10 +33,10 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	buckets := origin.New(s.AWS)
+	buckets := s3source.NewClients(s.AWS)
 	h := &discover.Handler{
 		Spec: s.Spec, Table: s.Table, DynamoDB: dynamodb.NewFromConfig(s.AWS), Log: s.Log, TimeUp: handler.TimeUp, Now: time.Now,
-		Bucket: func(ctx context.Context, source feed.Source, bucket string) (listing.API, error) {
+		Bucket: func(ctx context.Context, source feed.Source, bucket string) (s3source.ListAPI, error) {
 			return buckets.Client(ctx, source, bucket)
 		},
 		HandOn: s.Sender(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),

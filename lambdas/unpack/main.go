@@ -14,7 +14,6 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/aws/origin"
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/unpack"
@@ -39,7 +38,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	h := &unpack.Handler{
 		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
 		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
-		Origin: origin.New(s.AWS).Origin,
+		SourceBucket: s3source.NewClients(s.AWS).Bucket,
 		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
 		Again:  dispatch.JSON[ids.Resume](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
 		TimeUp: handler.TimeUp, Metrics: s.Metrics,

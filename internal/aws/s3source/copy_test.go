@@ -21,12 +21,12 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// large is a bucket with one object of so many zeros, and one that takes a
-// multipart upload.
+// large is a bucket with one object of size zero bytes (the value), into which one
+// multipart upload can be made.
 type large struct {
 	s3source.API
 	size        int64
-	mu          sync.Mutex // of all below: parts come many at a time
+	mu          sync.Mutex // guards the fields below: parts are concurrent
 	copied, put int64
 	parts       int
 	completed   int
@@ -59,7 +59,7 @@ func (l *large) CreateMultipartUpload(context.Context, *s3.CreateMultipartUpload
 }
 
 func (l *large) UploadPart(_ context.Context, in *s3.UploadPartInput, _ ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
-	// As the SDK does: once for a checksum, and again to send it.
+	// The SDK reads a body twice: for its checksum and to send it.
 	for range 2 {
 		if _, err := in.Body.(io.Seeker).Seek(0, io.SeekStart); err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (l *large) UploadPartCopy(_ context.Context, in *s3.UploadPartCopyInput, _ 
 func (l *large) CompleteMultipartUpload(_ context.Context, in *s3.CompleteMultipartUploadInput, _ ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	for i, part := range in.MultipartUpload.Parts {
 		if *part.PartNumber != int32(i+1) {
-			return nil, fmt.Errorf("part %d comes as number %d", *part.PartNumber, i+1)
+			return nil, fmt.Errorf("part %d is at position %d", *part.PartNumber, i+1)
 		}
 	}
 	l.completed = len(in.MultipartUpload.Parts)
@@ -107,18 +107,18 @@ func (l *large) AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadIn
 func TestCopyOfLargeObjects(t *testing.T) {
 	tests := map[string]struct {
 		size        int64
-		foreign     bool
+		assumedRole bool
 		copied, put int64
 		parts       int
 	}{
-		"within S3":            {size: 6 << 30, copied: 6 << 30, parts: 12},
-		"the largest there is": {size: 50 << 40, copied: 50 << 40, parts: 10_000},
-		"through a role":       {size: 600 << 20, foreign: true, put: 600 << 20, parts: 2},
+		"server side":            {size: 6 << 30, copied: 6 << 30, parts: 12},
+		"largest object of S3":   {size: 50 << 40, copied: 50 << 40, parts: 10_000},
+		"assumed role: streamed": {size: 600 << 20, assumedRole: true, put: 600 << 20, parts: 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			l := &large{size: test.size, payer: map[types.RequestPayer]int{}}
-			src, err := s3source.Origin{API: l, Foreign: test.foreign, RequesterPays: true}.Open(t.Context(), "b", "k", "", "e")
+			src, err := s3source.Bucket{API: l, AssumedRole: test.assumedRole, RequesterPays: true}.Open(t.Context(), "b", "k", "", "e")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,30 +129,30 @@ func TestCopyOfLargeObjects(t *testing.T) {
 				t.Errorf("%+v", l)
 			}
 			if l.payer[""] != 0 || l.payer[types.RequestPayerRequester] == 0 {
-				t.Errorf("who pays: %v", l.payer)
+				t.Errorf("requests by payer: %v", l.payer)
 			}
 		})
 	}
 }
 
-// What S3 refuses to copy by itself, and may be read, goes through the function.
+// An object that S3 refuses to copy but that can be read is streamed.
 func TestCopyFallsBackToReading(t *testing.T) {
-	world := &fake.S3{RefuseCopy: http.StatusForbidden}
+	bucket := &fake.S3{RefuseCopy: http.StatusForbidden}
 	body := random(10_000)
-	world.Set("b", "k", body)
-	world.BreakGet = func(_ string, _ int64, body []byte) []byte { return body[:min(len(body), 3_000)] }
-	src, err := open(t, world, "")
+	bucket.Set("b", "k", body)
+	bucket.BreakGet = func(_ string, _ int64, body []byte) []byte { return body[:min(len(body), 3_000)] }
+	src, err := open(t, bucket, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s3source.Copy(t.Context(), world, src, "to", "copy"); err != nil {
+	if err := s3source.Copy(t.Context(), bucket, src, "to", "copy"); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := world.Get("to", "copy"); !bytes.Equal(got, body) {
+	if got, _ := bucket.Get("to", "copy"); !bytes.Equal(got, body) {
 		t.Errorf("the copy has %d bytes of %d", len(got), len(body))
 	}
-	world.Set("b", "k", body[1:])
-	if err := s3source.Copy(t.Context(), world, src, "to", "copy"); !errors.Is(err, s3source.ErrGone) {
+	bucket.Set("b", "k", body[1:])
+	if err := s3source.Copy(t.Context(), bucket, src, "to", "copy"); !errors.Is(err, s3source.ErrNotFound) {
 		t.Errorf("overwritten: %v", err)
 	}
 }
@@ -166,10 +166,10 @@ func TestStreamedCopyThroughTheSDK(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	world := &fake.S3{}
+	bucket := &fake.S3{}
 	body := random(100_000)
-	world.Set("b", "k", body)
-	src, err := s3source.Origin{API: world, Foreign: true}.Open(t.Context(), "b", "k", "", "")
+	bucket.Set("b", "k", body)
+	src, err := s3source.Bucket{API: bucket, AssumedRole: true}.Open(t.Context(), "b", "k", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,12 +185,12 @@ func TestStreamedCopyThroughTheSDK(t *testing.T) {
 	}
 }
 
-// Who may read objects may not always read versions by their names.
-func TestVersionsThatMayNotBeNamed(t *testing.T) {
-	var asked []string
+// A caller that has s3:GetObject may lack s3:GetObjectVersion.
+func TestGetObjectVersionIsNotAllowed(t *testing.T) {
+	var requests []string
 	current := "v1"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.Method+" "+r.URL.Query().Get("versionId"))
+		requests = append(requests, r.Method+" "+r.URL.Query().Get("versionId"))
 		if r.URL.Query().Get("versionId") != "" {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -207,9 +207,9 @@ func TestVersionsThatMayNotBeNamed(t *testing.T) {
 		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 	})
-	for _, named := range []string{"", "v1"} {
-		asked = nil
-		src, err := s3source.OpenSource(t.Context(), client, "b", "k", named, "")
+	for _, versionID := range []string{"", "v1"} {
+		requests = nil
+		src, err := s3source.Open(t.Context(), client, "b", "k", versionID, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,19 +218,19 @@ func TestVersionsThatMayNotBeNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := io.ReadAll(r); err != nil || string(got) != "x" || src.VersionID() != "v1" {
-			t.Errorf("version %q: read %q of %q, %v", named, got, src.VersionID(), err)
+			t.Errorf("version %q: read %q of %q, %v", versionID, got, src.VersionID(), err)
 		}
-		if asked[len(asked)-1] != "GET " {
-			t.Errorf("version %q: asked %q", named, asked)
+		if requests[len(requests)-1] != "GET " {
+			t.Errorf("version %q: requests %q", versionID, requests)
 		}
 	}
 	current = "v2"
-	if _, err := s3source.OpenSource(t.Context(), client, "b", "k", "v1", ""); !errors.Is(err, s3source.ErrGone) {
+	if _, err := s3source.Open(t.Context(), client, "b", "k", "v1", ""); !errors.Is(err, s3source.ErrNotFound) {
 		t.Errorf("another version: %v", err)
 	}
 }
 
-func TestArchivedObjectsAreTold(t *testing.T) {
+func TestArchivedObject(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			w.WriteHeader(http.StatusForbidden)
@@ -245,7 +245,7 @@ func TestArchivedObjectsAreTold(t *testing.T) {
 		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 	})
-	src, err := s3source.OpenSource(t.Context(), client, "b", "k", "", "")
+	src, err := s3source.Open(t.Context(), client, "b", "k", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

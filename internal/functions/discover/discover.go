@@ -18,7 +18,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/aws/listing"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 )
 
@@ -29,9 +29,9 @@ type Handler struct {
 	// DynamoDB is where the items are of what was seen.
 	DynamoDB API
 	// Bucket opens the bucket of a source.
-	Bucket func(ctx context.Context, source feed.Source, bucket string) (listing.API, error)
+	Bucket func(ctx context.Context, source feed.Source, bucket string) (s3source.ListAPI, error)
 	// HandOn hands one object's event to unpack.
-	HandOn dispatch.Sender
+	HandOn dispatch.Dispatcher
 	// Again hands the rest of a walk to the function's next invocation.
 	Again func(context.Context, Request) error
 	// TimeUp is function.TimeUp, but for tests.

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/discover"
 	"example.com/ingestion/internal/testing/fake"
 )
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, sources ...feed.Source) *world {
 	}
 	w.h = &discover.Handler{
 		Spec: feed.Spec{Feed: "orders", Sources: sources}, Table: "table", DynamoDB: w.db.Client(), Log: slog.New(slog.DiscardHandler),
-		Bucket: func(context.Context, feed.Source, string) (listing.API, error) { return deletions{w.s3, w}, nil },
+		Bucket: func(context.Context, feed.Source, string) (s3source.ListAPI, error) { return deletions{w.s3, w}, nil },
 		HandOn: w.handOn, Again: func(_ context.Context, r discover.Request) error { w.again = append(w.again, r); return nil },
 		TimeUp: func(context.Context) func() bool {
 			left := w.objects

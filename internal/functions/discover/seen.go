@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/listing"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/retry"
 )
 
@@ -42,7 +42,7 @@ const (
 func SeenKey(feedName, bucket string) string { return feedName + "#seen#" + bucket }
 
 // seen yields what was seen of a source behind a key, in order.
-func (h *Handler) seen(ctx context.Context, source feed.Source, after string) iter.Seq2[listing.Object, error] {
+func (h *Handler) seen(ctx context.Context, source feed.Source, after string) iter.Seq2[s3source.ListedObject, error] {
 	pk := SeenKey(h.Spec.Feed, source.Bucket)
 	in := &dynamodb.QueryInput{
 		TableName: &h.Table, KeyConditionExpression: ptr("#k = :k"),
@@ -58,11 +58,11 @@ func (h *Handler) seen(ctx context.Context, source feed.Source, after string) it
 	if after > source.Prefix {
 		in.ExclusiveStartKey = item{feed.PartitionKey: str(pk), feed.SortKey: str(after)}
 	}
-	return func(yield func(listing.Object, error) bool) {
+	return func(yield func(s3source.ListedObject, error) bool) {
 		for {
 			out, err := h.DynamoDB.Query(ctx, in)
 			if err != nil {
-				yield(listing.Object{}, fmt.Errorf("read what was seen of bucket %s: %w", source.Bucket, err))
+				yield(s3source.ListedObject{}, fmt.Errorf("read what was seen of bucket %s: %w", source.Bucket, err))
 				return
 			}
 			for _, it := range out.Items {
@@ -77,8 +77,8 @@ func (h *Handler) seen(ctx context.Context, source feed.Source, after string) it
 	}
 }
 
-func decode(it item) listing.Object {
-	o := listing.Object{Key: text(it, feed.SortKey), ETag: text(it, attrETag), VersionID: text(it, attrVersion)}
+func decode(it item) s3source.ListedObject {
+	o := s3source.ListedObject{Key: text(it, feed.SortKey), ETag: text(it, attrETag), VersionID: text(it, attrVersion)}
 	// An attribute that is not there or not ours makes the object another: it is sent once more.
 	o.Size, _ = strconv.ParseInt(text(it, attrBytes), 10, 64)
 	o.Modified, _ = time.Parse(time.RFC3339Nano, text(it, attrModified))
@@ -86,7 +86,7 @@ func decode(it item) listing.Object {
 }
 
 // remember enters objects, at most chunkSize, as seen.
-func (h *Handler) remember(ctx context.Context, bucket string, objects []listing.Object) error {
+func (h *Handler) remember(ctx context.Context, bucket string, objects []s3source.ListedObject) error {
 	var writes []types.WriteRequest
 	for _, o := range objects {
 		it := item{

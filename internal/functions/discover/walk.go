@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/aws/s3source"
 )
 
 const (
@@ -43,7 +43,7 @@ func (w *walk) run(ctx context.Context) (complete bool, err error) {
 	var (
 		sent  atomic.Int64
 		done  doneKeys
-		chunk []listing.Object
+		chunk []s3source.ListedObject
 		last  = w.after
 	)
 	flush := func() {
@@ -57,7 +57,7 @@ func (w *walk) run(ctx context.Context) (complete bool, err error) {
 			return nil
 		})
 	}
-	complete, err = w.each(ctx, api, func(o listing.Object, fresh bool) {
+	complete, err = w.each(ctx, api, func(o s3source.ListedObject, fresh bool) {
 		last = o.Key
 		if fresh {
 			chunk = append(chunk, o)
@@ -84,15 +84,15 @@ func (w *walk) run(ctx context.Context) (complete bool, err error) {
 
 // each calls yield for every object of the source, with whether it is news.
 // What was seen and is no longer there is passed over.
-func (w *walk) each(ctx context.Context, api listing.API, yield func(o listing.Object, fresh bool)) (complete bool, err error) {
+func (w *walk) each(ctx context.Context, api s3source.ListAPI, yield func(o s3source.ListedObject, fresh bool)) (complete bool, err error) {
 	next, stop := iter.Pull2(w.h.seen(ctx, w.source, w.after))
 	defer stop()
 	known, seenErr, more := next()
 	stopped := false
-	objects := listing.Objects(ctx, api, listing.Range{
+	objects := s3source.List(ctx, api, s3source.ListInput{
 		Bucket: w.source.Bucket, Prefix: w.source.Prefix, After: w.after, RequesterPays: w.source.RequesterPays,
-		Passed: func(key string) bool {
-			yield(listing.Object{Key: key}, false)
+		OnPage: func(key string) bool {
+			yield(s3source.ListedObject{Key: key}, false)
 			stopped = ctx.Err() != nil || w.timeUp()
 			return !stopped
 		},
@@ -131,12 +131,12 @@ func (w *walk) each(ctx context.Context, api listing.API, yield func(o listing.O
 	return !stopped, ctx.Err()
 }
 
-func changed(was, now listing.Object) bool {
+func changed(was, now s3source.ListedObject) bool {
 	return was.ETag != now.ETag || was.Size != now.Size || !was.Modified.Equal(now.Modified)
 }
 
 // send hands objects to unpack and remembers them then.
-func (h *Handler) send(ctx context.Context, bucket string, objects []listing.Object, sent *atomic.Int64) error {
+func (h *Handler) send(ctx context.Context, bucket string, objects []s3source.ListedObject, sent *atomic.Int64) error {
 	for _, o := range objects {
 		payload := s3event.Notification(s3event.Object{Bucket: bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size})
 		if err := h.HandOn(ctx, payload); err != nil {

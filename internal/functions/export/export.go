@@ -21,6 +21,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/aws/s3write"
 	"example.com/ingestion/internal/functions/handler"
 )
 
@@ -124,7 +125,7 @@ func (h *Handler) write(ctx context.Context, objects []*object) (written int, er
 		if err := gz.Close(); err != nil {
 			return written, fmt.Errorf("feed %s: compress changes: %w", o.feed, err)
 		}
-		if err := s3source.PutNew(ctx, h.S3, h.Bucket, o.key(), ContentType, bytes.NewReader(buf.Bytes())); err != nil {
+		if err := s3write.PutNew(ctx, h.S3, h.Bucket, o.key(), ContentType, bytes.NewReader(buf.Bytes())); err != nil {
 			return written, fmt.Errorf("feed %s: changes %s to %s: %w", o.feed, o.first, o.last, err)
 		}
 		written += buf.Len()

@@ -56,7 +56,7 @@ func Load(getenv func(string) string, names ...string) (Surroundings, error) {
 
 // Sender hands on through the queue whose URL is in one variable or, without a
 // queue, to the function of a name.
-func (s Surroundings) Sender(queueURL, name string) dispatch.Sender {
+func (s Surroundings) Sender(queueURL, name string) dispatch.Dispatcher {
 	if u := s.getenv(queueURL); u != "" {
 		return dispatch.Queue(s.AWS, u)
 	}

@@ -15,7 +15,7 @@ import (
 // walk reads the source object again for the records that are wanted of it.
 func (r *replayer) walk(ctx context.Context) error {
 	source, kept, err := r.source(ctx)
-	if errors.Is(err, s3source.ErrGone) || errors.Is(err, s3source.ErrArchived) {
+	if errors.Is(err, s3source.ErrNotFound) || errors.Is(err, s3source.ErrArchived) {
 		return nil
 	}
 	if err != nil {
@@ -26,7 +26,7 @@ func (r *replayer) walk(ctx context.Context) error {
 	switch {
 	case err == nil:
 		v.ended()
-	case errors.Is(err, s3source.ErrGone):
+	case errors.Is(err, s3source.ErrNotFound):
 		err = v.cut(reasonGone, err.Error())
 	case errors.Is(err, s3source.ErrArchived):
 		err = v.cut(reasonArchived, err.Error())
@@ -40,13 +40,13 @@ func (r *replayer) walk(ctx context.Context) error {
 }
 
 // source opens the copy of the source object, or else the object itself.
-func (r *replayer) source(ctx context.Context) (source *s3source.Source, kept bool, err error) {
+func (r *replayer) source(ctx context.Context) (source *s3source.Object, kept bool, err error) {
 	_, copied, err := quarantine.Groups(ctx, r.h.Replays, r.h.Bucket, r.h.Spec.QuarantinePrefix, r.u.Upload, r.u.Time)
 	if err != nil {
 		return nil, false, err
 	}
 	if copied {
-		source, err = s3source.OpenSource(ctx, r.h.S3, r.h.Bucket, quarantine.CopyKey(r.h.Spec.QuarantinePrefix, r.u.Upload), "", "")
+		source, err = s3source.Open(ctx, r.h.S3, r.h.Bucket, quarantine.CopyKey(r.h.Spec.QuarantinePrefix, r.u.Upload), "", "")
 		return source, true, err
 	}
 	source, err = r.h.open(ctx, r.u.Upload)

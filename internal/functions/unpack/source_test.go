@@ -37,14 +37,14 @@ func TestSourcesHaveTheirOwnClients(t *testing.T) {
 		{Kind: feed.OwnBucket},
 		{Kind: feed.ExternalBucket, Bucket: "theirs", RoleARN: "arn:aws:iam::1:role/r", RequesterPays: true},
 	}
-	w.unpack.Origin = func(_ context.Context, s feed.Source, bucket string) (s3source.Origin, error) {
+	w.unpack.SourceBucket = func(_ context.Context, s feed.Source, bucket string) (s3source.Bucket, error) {
 		if s.Kind == feed.OwnBucket {
-			return s3source.Origin{API: w.s3}, nil
+			return s3source.Bucket{API: w.s3}, nil
 		}
 		if bucket != "theirs" || s.RoleARN == "" {
 			t.Errorf("asked for bucket %s of %+v", bucket, s)
 		}
-		return s3source.Origin{API: theirs, RequesterPays: s.RequesterPays, Foreign: true}, nil
+		return s3source.Bucket{API: theirs, RequesterPays: s.RequesterPays, AssumedRole: true}, nil
 	}
 	body := []byte("{\"a\":1}\n" + strings.Repeat("x", 17<<20) + "\n")
 	etag := theirs.Set("theirs", "a b/é+.json", body)
@@ -100,8 +100,8 @@ func TestArchivedObjects(t *testing.T) {
 	for _, name := range []string{"k.json", "k.zip"} {
 		w := newWorld(t, ndjson)
 		etag := w.s3.Set("src", name, []byte("PK\x03\x04 and more"))
-		w.unpack.Origin = func(context.Context, feed.Source, string) (s3source.Origin, error) {
-			return s3source.Origin{API: archived{w.s3}}, nil
+		w.unpack.SourceBucket = func(context.Context, feed.Source, string) (s3source.Bucket, error) {
+			return s3source.Bucket{API: archived{w.s3}}, nil
 		}
 		for range 2 {
 			if err := w.unpack.Handle(t.Context(), notification(name, etag)); err != nil {
@@ -197,7 +197,7 @@ func TestBatchesFromQueues(t *testing.T) {
 func TestAnOriginThatCannotBeOpened(t *testing.T) {
 	w := newWorld(t, ndjson)
 	broken := errors.New("broken")
-	w.unpack.Origin = func(context.Context, feed.Source, string) (s3source.Origin, error) { return s3source.Origin{}, broken }
+	w.unpack.SourceBucket = func(context.Context, feed.Source, string) (s3source.Bucket, error) { return s3source.Bucket{}, broken }
 	if err := w.unpack.Handle(t.Context(), notification("k", "e")); !errors.Is(err, broken) || !strings.Contains(err.Error(), "s3://src/k") {
 		t.Errorf("error %v", err)
 	}

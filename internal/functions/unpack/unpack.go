@@ -32,7 +32,7 @@ type Handler struct {
 	S3     s3source.API
 	Ledger *ledger.Ledger
 	// Origin opens the bucket of a source; nil means that S3 reads them all.
-	Origin func(ctx context.Context, source feed.Source, bucket string) (s3source.Origin, error)
+	SourceBucket func(ctx context.Context, source feed.Source, bucket string) (s3source.Bucket, error)
 	// Replays is the client of S3 as far as S3 is not: for replays.
 	Replays ReplayAPI
 	// HandOn hands one part to load. It may be called again for the same part.
@@ -113,7 +113,7 @@ func (h *Handler) resume(ctx context.Context, ref ids.Ref) error {
 		return nil
 	}
 	source, err := h.open(ctx, u.Upload)
-	if errors.Is(err, s3source.ErrGone) {
+	if errors.Is(err, s3source.ErrNotFound) {
 		return h.unpack(ctx, u, nil, err)
 	}
 	if err != nil {
@@ -123,13 +123,13 @@ func (h *Handler) resume(ctx context.Context, ref ids.Ref) error {
 }
 
 // open opens the source object of an upload, as its source says.
-func (h *Handler) open(ctx context.Context, u ids.Upload) (*s3source.Source, error) {
-	from := s3source.Origin{API: h.S3}
-	if h.Origin != nil {
+func (h *Handler) open(ctx context.Context, u ids.Upload) (*s3source.Object, error) {
+	from := s3source.Bucket{API: h.S3}
+	if h.SourceBucket != nil {
 		// Of an object that is no longer of any source, the function's own role may do.
 		source, _ := h.Spec.SourceOf(u.Bucket, u.Key)
 		var err error
-		if from, err = h.Origin(ctx, source, u.Bucket); err != nil {
+		if from, err = h.SourceBucket(ctx, source, u.Bucket); err != nil {
 			return nil, err
 		}
 	}
@@ -141,7 +141,7 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 		Feed: h.Spec.Feed, Bucket: o.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size, Time: time.Now(),
 	}
 	source, err := h.open(ctx, named)
-	if errors.Is(err, s3source.ErrGone) {
+	if errors.Is(err, s3source.ErrNotFound) {
 		return h.missing(ctx, ids.New(named), err)
 	}
 	if err != nil {
@@ -194,7 +194,7 @@ func (h *Handler) missing(ctx context.Context, u ids.Upload, cause error) error 
 
 // unpack goes on from the upload's checkpoint. Where the source has gone since,
 // gone says so, and source is nil.
-func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.Source, gone error) error {
+func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.Object, gone error) error {
 	start := time.Now()
 	writer, err := landing.NewWriter(ctx, landing.Config{
 		API: h.S3, Bucket: h.Bucket, Prefix: h.Spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes,
@@ -210,7 +210,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	}
 	handOn := errors.Is(walkErr, errHandOn)
 	switch {
-	case errors.Is(walkErr, s3source.ErrGone):
+	case errors.Is(walkErr, s3source.ErrNotFound):
 		walkErr = v.gone(walkErr)
 	case errors.Is(walkErr, s3source.ErrArchived):
 		walkErr = v.unreadable(reasonArchived, walkErr)
@@ -295,12 +295,12 @@ func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoi
 }
 
 // keepSource copies the source object beside what was refused of it.
-func (h *Handler) keepSource(ctx context.Context, u ledger.Upload, source *s3source.Source, keep bool) error {
+func (h *Handler) keepSource(ctx context.Context, u ledger.Upload, source *s3source.Object, keep bool) error {
 	if !keep || source == nil {
 		return nil
 	}
 	err := s3source.Copy(ctx, h.S3, source, h.Bucket, quarantine.CopyKey(h.Spec.QuarantinePrefix, u.Upload))
-	if errors.Is(err, s3source.ErrGone) {
+	if errors.Is(err, s3source.ErrNotFound) {
 		return nil // what could be read is kept, and the reason says so
 	}
 	return err

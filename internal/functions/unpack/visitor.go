@@ -248,7 +248,7 @@ type goneReader struct {
 
 func (g goneReader) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
-	if err != nil && errors.Is(err, s3source.ErrGone) {
+	if err != nil && errors.Is(err, s3source.ErrNotFound) {
 		g.v.goneTold = true
 		err = &archive.Damage{Reason: reasonGone, Entry: g.v.entry, Err: err}
 	}

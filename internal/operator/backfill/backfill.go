@@ -16,8 +16,8 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -25,7 +25,7 @@ import (
 // Source is a source of a feed, with what lists it.
 type Source struct {
 	feed.Source
-	API listing.API
+	API s3source.ListAPI
 }
 
 // Table is what a backfill needs of a DynamoDB client.
@@ -49,7 +49,7 @@ type Backfill struct {
 
 	DynamoDB Table
 	Table    string
-	Send     dispatch.Sender
+	Send     dispatch.Dispatcher
 	// Step is called with how many more objects were dealt with, and their bytes,
 	// by several goroutines. It may be nil.
 	Step func(objects, bytes int64)
@@ -61,7 +61,7 @@ type Count struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-func (c *Count) add(o listing.Object) {
+func (c *Count) add(o s3source.ListedObject) {
 	c.Objects++
 	c.Bytes += o.Size
 }
@@ -99,11 +99,11 @@ func (b *Backfill) Plan(ctx context.Context) ([]Plan, error) {
 		p := Plan{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix), After: after}
 		err = b.each(ctx, s, after, func(batch []found) error {
 			for _, f := range batch {
-				b.step(f.Object)
+				b.step(f.ListedObject)
 				if f.known {
-					p.Known.add(f.Object)
+					p.Known.add(f.ListedObject)
 				} else {
-					p.New.add(f.Object)
+					p.New.add(f.ListedObject)
 				}
 			}
 			return nil
@@ -169,7 +169,7 @@ func (b *Backfill) source(ctx context.Context, s Source, p *pacer) (Result, erro
 
 // found is an object of a listing, and whether the ledger has it.
 type found struct {
-	listing.Object
+	s3source.ListedObject
 	known bool
 }
 
@@ -192,15 +192,15 @@ func (b *Backfill) each(ctx context.Context, s Source, after string, yield func(
 		batch = batch[:0]
 		return err
 	}
-	r := listing.Range{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix), After: after, RequesterPays: s.RequesterPays}
-	for o, err := range listing.Objects(ctx, s.API, r) {
+	r := s3source.ListInput{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix), After: after, RequesterPays: s.RequesterPays}
+	for o, err := range s3source.List(ctx, s.API, r) {
 		if err != nil {
 			return err
 		}
 		if !s.Accepts(o.Key) || o.Modified.Before(b.Since) || !b.Until.IsZero() && !o.Modified.Before(b.Until) {
 			continue
 		}
-		if batch = append(batch, found{Object: o}); len(batch) == ledger.MaxStates {
+		if batch = append(batch, found{ListedObject: o}); len(batch) == ledger.MaxStates {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -209,14 +209,14 @@ func (b *Backfill) each(ctx context.Context, s Source, after string, yield func(
 	return flush()
 }
 
-func (b *Backfill) step(o listing.Object) {
+func (b *Backfill) step(o s3source.ListedObject) {
 	if b.Step != nil {
 		b.Step(1, o.Size)
 	}
 }
 
 // ID is the upload that an object of a feed becomes.
-func ID(feedName, bucket string, o listing.Object) string {
+func ID(feedName, bucket string, o s3source.ListedObject) string {
 	return ids.New(ids.Upload{Feed: feedName, Bucket: bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag}).ID
 }
 
@@ -224,7 +224,7 @@ func ID(feedName, bucket string, o listing.Object) string {
 func (b *Backfill) look(ctx context.Context, s Source, batch []found) error {
 	ids := make([]string, len(batch))
 	for i, f := range batch {
-		ids[i] = ID(b.Feed, s.Bucket, f.Object)
+		ids[i] = ID(b.Feed, s.Bucket, f.ListedObject)
 	}
 	states, err := ledger.States(ctx, b.DynamoDB, b.Table, b.Feed, ids)
 	if err != nil {
@@ -248,8 +248,8 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 	for range min(workers, len(batch)) {
 		wg.Go(func() {
 			for i := range jobs {
-				if errs[i] = b.sendOne(ctx, s, batch[i].Object, p); errs[i] == nil {
-					b.step(batch[i].Object)
+				if errs[i] = b.sendOne(ctx, s, batch[i].ListedObject, p); errs[i] == nil {
+					b.step(batch[i].ListedObject)
 				}
 			}
 		})
@@ -262,7 +262,7 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 			}
 			jobs <- i
 		} else {
-			b.step(f.Object)
+			b.step(f.ListedObject)
 		}
 		begun++
 	}
@@ -274,16 +274,16 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 		}
 		r.After = f.Key
 		if f.known {
-			r.Known.add(f.Object)
+			r.Known.add(f.ListedObject)
 		} else {
-			r.Sent.add(f.Object)
+			r.Sent.add(f.ListedObject)
 		}
 	}
 	return context.Cause(ctx)
 }
 
 // sendOne sends an object, as often as it takes while it is throttled.
-func (b *Backfill) sendOne(ctx context.Context, s Source, o listing.Object, p *pacer) error {
+func (b *Backfill) sendOne(ctx context.Context, s Source, o s3source.ListedObject, p *pacer) error {
 	payload := s3event.Notification(s3event.Object{Bucket: s.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size})
 	for {
 		// What is under way when ctx ends is waited for: whether it was sent would not be known.

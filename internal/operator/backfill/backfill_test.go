@@ -24,8 +24,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/listing"
 	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/operator/backfill"
 )
 
@@ -129,7 +129,7 @@ func enter(b *book, i int) {
 	o := listed(i)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known[backfill.ID("orders", "src", listing.Object{Key: *o.Key, ETag: *o.ETag})] = true
+	b.known[backfill.ID("orders", "src", s3source.ListedObject{Key: *o.Key, ETag: *o.ETag})] = true
 }
 
 type world struct {

@@ -111,7 +111,7 @@ func (c *check) file() error {
 			c.told.InFile = n
 		}
 	}
-	if errors.Is(err, s3source.ErrGone) {
+	if errors.Is(err, s3source.ErrNotFound) {
 		c.find(Finding{Kind: Unread, Detail: "the file is not there any more, so it cannot be counted again"})
 		return nil
 	}
@@ -127,7 +127,7 @@ func (c *check) file() error {
 	return nil
 }
 
-func (c *check) recount(source *s3source.Source, format feed.Format) (*int64, error) {
+func (c *check) recount(source *s3source.Object, format feed.Format) (*int64, error) {
 	n := &counter{format: format, limits: c.Spec.Limits}
 	if err := archive.Walk(c.ctx, c.u.Key, source, c.Spec.Limits, n); err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ type Reconcile struct {
 	S3            S3
 	LandingBucket string
 	// Source opens the source object of an upload, for Deep.
-	Source func(context.Context, ledger.Upload) (*s3source.Source, error)
+	Source func(context.Context, ledger.Upload) (*s3source.Object, error)
 	// Sources are listed for objects that the ledger does not know; none: that is
 	// left out.
 	Sources []Source

@@ -59,8 +59,8 @@ func newWorld(t *testing.T) *world {
 	own.Bucket = "src"
 	w.r = &reconcile.Reconcile{
 		Feed: "orders", Spec: spec, Ledger: book, DynamoDB: w.db.Client(), Table: "table", S3: w.s3, LandingBucket: "landing",
-		Source: func(ctx context.Context, u ledger.Upload) (*s3source.Source, error) {
-			return s3source.OpenSource(ctx, w.s3, u.Bucket, u.Key, u.VersionID, u.ETag)
+		Source: func(ctx context.Context, u ledger.Upload) (*s3source.Object, error) {
+			return s3source.Open(ctx, w.s3, u.Bucket, u.Key, u.VersionID, u.ETag)
 		},
 		Sources: []reconcile.Source{{Source: own, API: w.s3}}, Deep: true,
 	}

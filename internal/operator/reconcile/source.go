@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/listing"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/operator/backfill"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -15,7 +15,7 @@ import (
 // Source is a source of the feed, with what lists it.
 type Source struct {
 	feed.Source
-	API listing.API
+	API s3source.ListAPI
 }
 
 // maxNamed is how many objects of a source are named that the ledger does not
@@ -37,7 +37,7 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 // unknown finds the objects of the sources that the ledger does not know.
 func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 	for _, s := range r.Sources {
-		var batch []listing.Object
+		var batch []s3source.ListedObject
 		named := 0
 		more := Finding{Kind: NoEvent, Source: "s3://" + s.Bucket + "/" + s.Prefix, Mend: r.command("backfill", "--source "+s.Bucket)}
 		look := func() error {
@@ -73,7 +73,7 @@ func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 			batch = batch[:0]
 			return nil
 		}
-		for o, err := range listing.Objects(ctx, s.API, listing.Range{Bucket: s.Bucket, Prefix: s.Prefix, RequesterPays: s.RequesterPays}) {
+		for o, err := range s3source.List(ctx, s.API, s3source.ListInput{Bucket: s.Bucket, Prefix: s.Prefix, RequesterPays: s.RequesterPays}) {
 			if err != nil {
 				return err
 			}

@@ -26,11 +26,11 @@ type Replay struct {
 	Queue                                         Queue
 	FailureQueueURL, UnpackFunction, LoadFunction string
 	// Unpack and Load hand on to these functions, directly or through their queues.
-	Unpack, Load dispatch.Sender
+	Unpack, Load dispatch.Dispatcher
 	// Function hands on to another function, by its name.
-	Function func(name string) dispatch.Sender
+	Function func(name string) dispatch.Dispatcher
 	// Run runs unpack and waits for its end.
-	Run dispatch.Sender
+	Run dispatch.Dispatcher
 
 	// Landing looks whether a part is still in LandingBucket.
 	Landing       Landing

@@ -74,7 +74,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, q: &queue{bodies: map[string]string{}, hidden: map[string]bool{}}, db: fake.NewDynamoDB(t), s3: &fake.S3{}}
 	w.book = ledger.New(w.db.Client(), "table")
-	to := func(name string) dispatch.Sender {
+	to := func(name string) dispatch.Dispatcher {
 		return func(_ context.Context, payload []byte) error {
 			if w.fail != nil {
 				return w.fail
@@ -153,7 +153,7 @@ func TestEventsOfFunctionsThatAreGone(t *testing.T) {
 	w := newWorld(t)
 	old, other := failed("Orders-OldLoad-9", `{"feed":"orders","upload":"u","part":"0000000-000001"}`), failed("Orders-OldDiscover-9", `{"source":"aws.events"}`)
 	w.q.bodies = map[string]string{"1": old, "2": other, "3": failed("Orders-Unpack-1", `{"resume":{"feed":"orders","upload":"u"}}`)}
-	w.r.Function = func(name string) dispatch.Sender {
+	w.r.Function = func(name string) dispatch.Dispatcher {
 		return func(context.Context, []byte) error {
 			return fmt.Errorf("invoke %s: %w", name, &smithy.GenericAPIError{Code: "ResourceNotFoundException"})
 		}

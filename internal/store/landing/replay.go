@@ -9,7 +9,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/aws/s3write"
 	"example.com/ingestion/internal/ids"
 )
 
@@ -97,7 +97,7 @@ func (w *ReplayWriter) close() error {
 	w.open = false
 	w.part.Key = w.c.Upload.ReplayPartKey(w.c.Prefix, w.entry, hex.EncodeToString(w.sum.Sum(nil)[:8]))
 	w.part.Bytes = w.buf.total
-	created, err := s3source.Create(w.ctx, w.c.API, w.c.Bucket, w.part.Key, ContentType, w.buf.reader())
+	created, err := s3write.Create(w.ctx, w.c.API, w.c.Bucket, w.part.Key, ContentType, w.buf.reader())
 	if err != nil {
 		return fmt.Errorf("part %s: %w", w.part.Key, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/aws/s3write"
 	"example.com/ingestion/internal/ids"
 )
 
@@ -167,7 +168,7 @@ func (w *Writer) closePart() error {
 	w.wg.Go(func() {
 		defer w.slots.Release(1)
 		defer w.bytes.Release(weight)
-		created, err := s3source.Create(w.ctx, w.c.API, w.c.Bucket, part.Key, ContentType, buf.reader())
+		created, err := s3write.Create(w.ctx, w.c.API, w.c.Bucket, part.Key, ContentType, buf.reader())
 		if created {
 			buf.release()
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/aws/s3write"
 	"example.com/ingestion/internal/ids"
 )
 
@@ -140,7 +141,7 @@ func (w *Writer) put() error {
 		if same, ok := w.known[hashOf(key)]; ok {
 			key = same
 		} else {
-			err = s3source.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
+			err = s3write.Put(w.ctx, w.api, w.bucket, key, "application/gzip", w.buf.Bytes())
 		}
 		w.keys = append(w.keys, key)
 	}

@@ -21,12 +21,12 @@ func random(n int) []byte {
 	return b
 }
 
-func open(t *testing.T, s3 *fake.S3, etag string) (*s3source.Source, error) {
+func open(t *testing.T, s3 *fake.S3, etag string) (*s3source.Object, error) {
 	t.Helper()
-	return s3source.OpenSource(t.Context(), s3, "b", "k", "", etag)
+	return s3source.Open(t.Context(), s3, "b", "k", "", etag)
 }
 
-// A connection that breaks is resumed where it broke, and never ends the data.
+// A broken connection is resumed at the next byte and is never taken for the end of the data.
 func TestStreamResumes(t *testing.T) {
 	want := random(100_000)
 	s3 := &fake.S3{}
@@ -53,7 +53,7 @@ func TestStreamResumes(t *testing.T) {
 	}
 }
 
-func TestStreamGivesUpOnADeadConnection(t *testing.T) {
+func TestStreamFailsWithoutProgress(t *testing.T) {
 	s3 := &fake.S3{}
 	s3.Set("b", "k", random(1000))
 	s3.BreakGet = func(_ string, from int64, body []byte) []byte {
@@ -76,7 +76,7 @@ func TestStreamGivesUpOnADeadConnection(t *testing.T) {
 	}
 }
 
-func TestAVersionThatIsGone(t *testing.T) {
+func TestVersionWasDeleted(t *testing.T) {
 	s3 := &fake.S3{}
 	etag := s3.Set("b", "k", random(10))
 	src, err := open(t, s3, etag)
@@ -84,33 +84,15 @@ func TestAVersionThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s3.Set("b", "k", random(11))
-	if _, err := src.ReadAt(make([]byte, 5), 0); !errors.Is(err, s3source.ErrGone) {
+	if _, err := src.ReadAt(make([]byte, 5), 0); !errors.Is(err, s3source.ErrNotFound) {
 		t.Errorf("overwritten while it was read: %v", err)
 	}
-	if _, err := open(t, s3, etag); !errors.Is(err, s3source.ErrGone) {
+	if _, err := open(t, s3, etag); !errors.Is(err, s3source.ErrNotFound) {
 		t.Errorf("overwritten before: %v", err)
 	}
 	s3.Delete("b", "k")
-	if _, err := open(t, s3, etag); !errors.Is(err, s3source.ErrGone) {
+	if _, err := open(t, s3, etag); !errors.Is(err, s3source.ErrNotFound) {
 		t.Errorf("deleted: %v", err)
-	}
-}
-
-func TestPutNewKeepsWhatIsThere(t *testing.T) {
-	s3 := &fake.S3{}
-	for _, body := range []string{"first", "second"} {
-		if err := s3source.PutNew(t.Context(), s3, "b", "k", "text/plain", strings.NewReader(body)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, _ := s3.Get("b", "k"); string(got) != "first" {
-		t.Errorf("the object is %q", got)
-	}
-	if err := s3source.Put(t.Context(), s3, "b", "k", "text/plain", []byte("third")); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := s3.Get("b", "k"); string(got) != "third" {
-		t.Errorf("the object is %q", got)
 	}
 }
 
@@ -118,7 +100,7 @@ func TestCopy(t *testing.T) {
 	s3 := &fake.S3{}
 	const key = "a b/é+?&.json"
 	s3.Set("b", key, []byte("body"))
-	src, err := s3source.OpenSource(t.Context(), s3, "b", key, "", "")
+	src, err := s3source.Open(t.Context(), s3, "b", key, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package dispatch_test
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // what SQS returns, for the SDK to compare
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
 	"example.com/ingestion/internal/aws/dispatch"
@@ -25,46 +24,34 @@ func config(endpoint string) aws.Config {
 	return aws.Config{Region: "eu-west-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "token")}
 }
 
-// What the hand-made request looks like to the service is what the SDK's own
-// client sends, but for what is not signed.
-func TestQueueSendsWhatTheSDKSends(t *testing.T) {
-	type request struct{ path, target, kind, token, scope, body string }
-	var got []request
+func TestQueue(t *testing.T) {
+	var bodies []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
+		if target := r.Header.Get("X-Amz-Target"); target != "AmazonSQS.SendMessage" {
+			t.Errorf("operation %q", target)
+		}
+		var message struct{ QueueUrl, MessageBody string } //nolint:revive // as SQS names it
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
 			t.Error(err)
 		}
-		var fields map[string]any
-		if err := json.Unmarshal(body, &fields); err != nil {
-			t.Error(err)
-		}
-		_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-		scope, _, _ = strings.Cut(scope, ",")
-		got = append(got, request{
-			r.URL.Path, r.Header.Get("X-Amz-Target"), r.Header.Get("Content-Type"), r.Header.Get("X-Amz-Security-Token"), scope, fmt.Sprint(fields),
-		})
-		fmt.Fprint(w, `{}`)
+		bodies = append(bodies, message.QueueUrl+" "+message.MessageBody)
+		sum := md5.Sum([]byte(message.MessageBody)) //nolint:gosec // see above
+		fmt.Fprintf(w, `{"MessageId":"m","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))
 	}))
 	t.Cleanup(server.Close)
 	const queue, payload = "https://sqs.eu-west-1.amazonaws.com/123456789012/q", `{"a":"é\"<>"}`
 	if err := dispatch.Queue(config(server.URL), queue)(t.Context(), []byte(payload)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := sqs.NewFromConfig(config(server.URL), func(o *sqs.Options) { o.DisableMessageChecksumValidation = true }).
-		SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(queue), MessageBody: aws.String(payload)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 2 || got[0] != got[1] {
-		t.Errorf("sent  %+v\nSDK's %+v", got[0], got[len(got)-1])
+	if len(bodies) != 1 || bodies[0] != queue+" "+payload {
+		t.Errorf("sent %q", bodies)
 	}
 }
 
 func TestQueueErrors(t *testing.T) {
-	tries := 0
+	attempts := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries < 3 {
+		if attempts++; attempts < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -74,11 +61,11 @@ func TestQueueErrors(t *testing.T) {
 	t.Cleanup(server.Close)
 	err := dispatch.Queue(config(server.URL), server.URL+"/1/q")(t.Context(), []byte(`{}`))
 	var api smithy.APIError
-	if !errors.As(err, &api) || !strings.Contains(err.Error(), "send to queue "+server.URL+"/1/q") || !strings.Contains(err.Error(), "no such queue") {
+	if !errors.As(err, &api) || !strings.Contains(err.Error(), "send message to queue "+server.URL+"/1/q") || !strings.Contains(err.Error(), "no such queue") {
 		t.Errorf("error %v", err)
 	}
-	if tries != 3 {
-		t.Errorf("%d tries, want two for 503 and one that says why", tries)
+	if attempts != 3 {
+		t.Errorf("%d attempts, want two for 503 and one with the final error", attempts)
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -87,17 +74,14 @@ func TestQueueErrors(t *testing.T) {
 	}
 }
 
-func TestFunctionSendsWhatTheSDKSends(t *testing.T) {
-	type request struct{ uri, invocation, kind, scope, body string }
-	var got []request
+func TestFunction(t *testing.T) {
+	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		_, scope, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-		scope, _, _ = strings.Cut(scope, ",")
-		got = append(got, request{r.RequestURI, r.Header.Get("X-Amz-Invocation-Type"), r.Header.Get("Content-Type"), scope, string(body)})
+		got = append(got, strings.Join([]string{r.URL.Path, r.Header.Get("X-Amz-Invocation-Type"), string(body)}, " "))
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(server.Close)
@@ -106,22 +90,16 @@ func TestFunctionSendsWhatTheSDKSends(t *testing.T) {
 		if err := dispatch.JSON[map[string]int](dispatch.Function(config(server.URL), name))(t.Context(), map[string]int{"a": 1}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := lambda.NewFromConfig(config(server.URL)).Invoke(t.Context(), &lambda.InvokeInput{
-			FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"a":1}`),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got) != 2 || got[0] != got[1] {
-			t.Errorf("sent  %+v\nSDK's %+v", got[0], got[len(got)-1])
+		if len(got) != 1 || got[0] != "/2015-03-31/functions/"+name+"/invocations Event {\"a\":1}" {
+			t.Errorf("sent %q", got)
 		}
 	}
 }
 
 func TestFunctionErrors(t *testing.T) {
-	tries := 0
+	attempts := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries == 1 {
+		if attempts++; attempts == 1 {
 			w.Header().Set("X-Amzn-Errortype", "TooManyRequestsException:http://x")
 			w.WriteHeader(http.StatusTooManyRequests)
 			fmt.Fprint(w, `{"Reason":"CallerRateLimitExceeded"}`)
@@ -134,7 +112,7 @@ func TestFunctionErrors(t *testing.T) {
 	t.Cleanup(server.Close)
 	err := dispatch.Function(config(server.URL), "f")(t.Context(), []byte(`{}`))
 	var api smithy.APIError
-	if !errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException" || !strings.Contains(err.Error(), "invoke function f: ") || tries != 2 {
-		t.Errorf("error %v after %d tries", err, tries)
+	if !errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException" || !strings.Contains(err.Error(), "invoke function f: ") || attempts != 2 {
+		t.Errorf("error %v after %d attempts", err, attempts)
 	}
 }

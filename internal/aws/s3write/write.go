@@ -1,34 +1,44 @@
-package s3source
+// Package s3write writes whole objects to S3. Its conditional writes make a
+// repeated write idempotent: an object whose key exists is not written again, and
+// S3 sends no second notification for it.
+package s3write
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/internal/retry"
 )
 
-// PutNew writes an object unless its key is taken: what is under a key that was
-// written before is the same, and writing it again would announce it again.
+// API is what the package needs of an S3 client.
+type API interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// PutNew writes an object unless its key exists (If-None-Match). Callers derive
+// the key from the content, so an existing object is the same one.
 func PutNew(ctx context.Context, api API, bucket, key, contentType string, body io.ReadSeeker) error {
 	_, err := Create(ctx, api, bucket, key, contentType, body)
 	return err
 }
 
 // Create is PutNew and reports whether this call wrote the object. Where it did
-// not, body may still be read for a moment.
+// not, the client may still read body for a moment after the return.
 func Create(ctx context.Context, api API, bucket, key, contentType string, body io.ReadSeeker) (created bool, err error) {
 	return put(ctx, api, &s3.PutObjectInput{
 		Bucket: &bucket, Key: &key, ContentType: &contentType, IfNoneMatch: aws.String("*"),
 	}, body)
 }
 
-// Put writes an object, over the one that may be there.
+// Put writes an object, and replaces an existing one.
 func Put(ctx context.Context, api API, bucket, key, contentType string, body []byte) error {
 	_, err := put(ctx, api, &s3.PutObjectInput{Bucket: &bucket, Key: &key, ContentType: &contentType}, bytes.NewReader(body))
 	return err
@@ -42,8 +52,8 @@ func put(ctx context.Context, api API, in *s3.PutObjectInput, body io.ReadSeeker
 		}
 		_, err := api.PutObject(ctx, in)
 		if status(err) == http.StatusConflict {
-			// Another writer of the same key is at work: the next attempt finds the
-			// object that it wrote, or writes it ("Conditional writes").
+			// A concurrent write of the same key: the next attempt finds that writer's
+			// object, or writes it ("Conditional write behavior").
 			return retry.Transient(err)
 		}
 		return err
@@ -55,4 +65,13 @@ func put(ctx context.Context, api API, in *s3.PutObjectInput, body io.ReadSeeker
 		return false, nil
 	}
 	return false, fmt.Errorf("write s3://%s/%s: %w", *in.Bucket, *in.Key, err)
+}
+
+// status is the HTTP status of an error response of S3, and 0 for other errors.
+func status(err error) int {
+	var re *awshttp.ResponseError
+	if errors.As(err, &re) {
+		return re.HTTPStatusCode()
+	}
+	return 0
 }

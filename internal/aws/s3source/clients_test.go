@@ -1,4 +1,4 @@
-package origin_test
+package s3source_test
 
 import (
 	"fmt"
@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/origin"
+	"example.com/ingestion/internal/aws/s3source"
 )
 
-// cloud answers as STS and S3 do.
+// cloud is a server that implements AssumeRole of STS, and HeadBucket and GetObject of S3.
 type cloud struct {
 	mu      sync.Mutex
 	assumed []url.Values
@@ -27,7 +27,7 @@ type cloud struct {
 	scopes  []string // of S3's GETs: key ID and region
 	expires time.Time
 	refuse  bool
-	// region is what S3 tells of the bucket, with a status.
+	// region and status are the response of HeadBucket.
 	region string
 	status int
 }
@@ -66,22 +66,22 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func open(t *testing.T, c *cloud) *origin.Buckets {
+func newClients(t *testing.T, c *cloud) *s3source.Clients {
 	t.Helper()
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
-	return origin.New(aws.Config{
+	return s3source.NewClients(aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("OWN", "secret", ""),
 	})
 }
 
-func read(t *testing.T, b *origin.Buckets, s feed.Source, bucket string) error {
+func read(t *testing.T, b *s3source.Clients, s feed.Source, bucket string) error {
 	t.Helper()
-	from, err := b.Origin(t.Context(), s, bucket)
+	from, err := b.Bucket(t.Context(), s, bucket)
 	if err != nil {
 		return err
 	}
-	if from.Foreign != (s.RoleARN != "") || from.RequesterPays != s.RequesterPays {
+	if from.AssumedRole != (s.RoleARN != "") || from.RequesterPays != s.RequesterPays {
 		t.Errorf("origin %+v of %+v", from, s)
 	}
 	out, err := from.API.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("k")})
@@ -100,19 +100,19 @@ func TestRegions(t *testing.T) {
 		want   string // region of the reads, or what the error has
 		heads  int
 	}{
-		"its own is not asked for": {feed.Source{Kind: feed.OwnBucket}, 500, "", "eu-west-1", 0},
-		"allowed":                  {theirs, 200, "us-east-2", "us-east-2", 1},
-		"elsewhere":                {theirs, 301, "us-east-2", "us-east-2", 1},
-		"signed for another":       {theirs, 400, "us-east-2", "us-east-2", 1},
-		"not allowed":              {theirs, 403, "us-east-2", "us-east-2", 1},
-		"not told":                 {theirs, 403, "", "eu-west-1", 1},
-		"no such bucket":           {theirs, 404, "", "find bucket b: ", 1},
-		"broken":                   {theirs, 503, "", "find bucket b: ", 1},
+		"own bucket: no lookup":        {feed.Source{Kind: feed.OwnBucket}, 500, "", "eu-west-1", 0},
+		"allowed":                      {theirs, 200, "us-east-2", "us-east-2", 1},
+		"another region: redirected":   {theirs, 301, "us-east-2", "us-east-2", 1},
+		"another region: bad request":  {theirs, 400, "us-east-2", "us-east-2", 1},
+		"access denied":                {theirs, 403, "us-east-2", "us-east-2", 1},
+		"access denied without region": {theirs, 403, "", "eu-west-1", 1},
+		"no such bucket":               {theirs, 404, "", "find the region of bucket b: ", 1},
+		"server error":                 {theirs, 503, "", "find the region of bucket b: ", 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := &cloud{status: test.status, region: test.region}
-			b := open(t, c)
+			b := newClients(t, c)
 			if strings.HasPrefix(test.want, "find") {
 				if err := read(t, b, test.source, "b"); err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("error %v", err)
@@ -125,7 +125,7 @@ func TestRegions(t *testing.T) {
 				}
 			}
 			if c.heads != test.heads || len(c.scopes) != 2 || c.scopes[1] != "OWN "+test.want {
-				t.Errorf("%d looks, signed for %q", c.heads, c.scopes)
+				t.Errorf("%d lookups, signed for %q", c.heads, c.scopes)
 			}
 		})
 	}
@@ -133,7 +133,7 @@ func TestRegions(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	c := &cloud{status: 200, expires: time.Now().Add(time.Hour)}
-	b := open(t, c)
+	b := newClients(t, c)
 	s := feed.Source{Kind: feed.ExternalBucket, Bucket: "theirs", RoleARN: "arn:aws:iam::123456789012:role/reader", ExternalID: "x y&z"}
 	for _, bucket := range []string{"a", "b", "a"} {
 		if err := read(t, b, s, bucket); err != nil {
@@ -145,23 +145,23 @@ func TestRoles(t *testing.T) {
 	}
 	form := c.assumed[0]
 	if form.Get("RoleArn") != s.RoleARN || form.Get("ExternalId") != s.ExternalID || form.Get("Action") != "AssumeRole" || form.Get("RoleSessionName") == "" {
-		t.Errorf("asked %v", form)
+		t.Errorf("AssumeRole was called with %v", form)
 	}
-	s.ExternalID = "" // another trust, another session
+	s.ExternalID = "" // another session
 	c.expires = time.Now().Add(time.Minute)
 	for range 2 {
 		if err := read(t, b, s, "a"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// A session that ends within minutes is renewed before it is used again.
+	// A session that expires within five minutes is renewed before it is used again.
 	if len(c.assumed) < 3 || c.assumed[1].Has("ExternalId") || c.scopes[4] == c.scopes[3] {
 		t.Errorf("assumed %v, signed as %q", c.assumed, c.scopes)
 	}
 	c.refuse = true
 	s.RoleARN = "arn:aws:iam::123456789012:role/other"
 	err := read(t, b, s, "a")
-	if err == nil || !strings.Contains(err.Error(), "assume role "+s.RoleARN+", whose trust policy") || !strings.Contains(err.Error(), "not you") {
+	if err == nil || !strings.Contains(err.Error(), "assume role "+s.RoleARN+": its trust policy must name") || !strings.Contains(err.Error(), "not you") {
 		t.Errorf("error %v", err)
 	}
 }
