@@ -82,7 +82,7 @@ func config(c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (gosno
 		cfg.Authenticator = gosnowflake.AuthTypeWorkloadIdentityFederation
 		cfg.WorkloadIdentityProvider = "AWS"
 	case key == nil:
-		return cfg, errors.New("Snowflake connection: neither a key nor workload identity is given; set Secret or WorkloadIdentity")
+		return cfg, errors.New("connection to Snowflake: neither a key nor workload identity is given; set Secret or WorkloadIdentity")
 	default:
 		cfg.Authenticator = gosnowflake.AuthTypeJwt
 		cfg.PrivateKey = key

@@ -13,27 +13,27 @@ import (
 
 // Open logs in with a key pair; Query returns rows by column name.
 func ExampleOpen() {
-	ctx := context.Background()
-	pem, err := os.ReadFile("ingestion.pem")
-	if err != nil {
-		log.Fatal(err)
+	ids := func(ctx context.Context) (ids []string, err error) {
+		pem, err := os.ReadFile("ingestion.pem")
+		if err != nil {
+			return nil, err
+		}
+		key, err := client.ParseKey(pem)
+		if err != nil {
+			return nil, err
+		}
+		c, err := client.Open(ctx, snowflake.Connection{Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION"}, key, os.Getenv(client.EnvEndpoint))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+		rows, err := c.Query(ctx, `SELECT "ID" FROM "RAW"."PUBLIC"."ORDERS_LATEST" LIMIT 10`)
+		for _, row := range rows {
+			ids = append(ids, row.Text("id"))
+		}
+		return ids, err
 	}
-	key, err := client.ParseKey(pem)
-	if err != nil {
-		log.Fatal(err)
-	}
-	c, err := client.Open(ctx, snowflake.Connection{Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION"}, key, os.Getenv(client.EnvEndpoint))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-	rows, err := c.Query(ctx, `SELECT "ID", "_LOADED_AT" FROM "RAW"."PUBLIC"."ORDERS_LATEST" LIMIT 10`)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, row := range rows {
-		fmt.Println(row.Text("id"), row.Text("_loaded_at"))
-	}
+	fmt.Println(ids(context.Background()))
 }
 
 // Stream reads a large result row by row.
