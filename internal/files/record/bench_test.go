@@ -13,8 +13,8 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// orders makes n records of about 490 bytes with nested objects, arrays and
-// text above ASCII, one a line.
+// orders returns n records of about 490 bytes with nested objects, arrays and
+// non-ASCII text, one per line.
 func orders(n int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	names := []string{"Jürgen Müller", "Ana María", "O'Brien", "李小龙", "Smith", "Zoë"}
@@ -39,7 +39,7 @@ func orders(n int) []byte {
 	return b.Bytes()
 }
 
-// discarded is a Sink that counts.
+// discarded is a Sink that counts records.
 type discarded struct{ records, rejected int }
 
 func (d *discarded) Record(int64, []byte) error {
@@ -174,7 +174,7 @@ func spaced(in []byte) []byte {
 	return out
 }
 
-// dictionaries makes n records whose keys do not come again.
+// dictionaries returns n records with different keys.
 func dictionaries(n int) ([]byte, int) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var b bytes.Buffer
@@ -188,7 +188,7 @@ func dictionaries(n int) ([]byte, int) {
 	return b.Bytes(), n
 }
 
-// airports makes a header and n rows of text with '|' between the fields.
+// airports returns a header and n rows with '|' between the fields.
 func airports(n int) []byte {
 	rng := rand.New(rand.NewPCG(5, 6))
 	cities := []string{"Bay Springs", "Livingston", "Colorado Springs", "Perry", "Hilliard", "San José"}

@@ -26,12 +26,12 @@ func TestCSV(t *testing.T) {
 		},
 		{name: "quote in a field without quotes", in: "a|b\n5\" pipe|x\"\"\n", want: []string{`{"a":"5\" pipe","b":"x\"\""}`}},
 		{
-			name: "text behind a quote", in: "a|b\n\"1\"2|3\n4|\"5\" \n6|7\n", detail: `line 2, byte 7: found "2" behind the quote`,
+			name: "text after a quote", in: "a|b\n\"1\"2|3\n4|\"5\" \n6|7\n", detail: `line 2, byte 7: found "2" after the quote`,
 			want: []string{`!invalid_quote @4 "\"1\"2|3"`, `!invalid_quote @11 "4|\"5\""`, `{"a":"6","b":"7"}`},
 		},
 		{
-			name: "escapes", in: "a\\|\"\"\"b\t\"\n\\\x00\x1f\b\f|\té😀é漢字 a long text behind it\x7f\n",
-			want: []string{`{"a\\":"\\\u0000\u001f\b\f","\"b\t":"\té😀é漢字 a long text behind it` + "\x7f" + `"}`},
+			name: "escapes", in: "a\\|\"\"\"b\t\"\n\\\x00\x1f\b\f|\té😀é漢字 a long text after it\x7f\n",
+			want: []string{`{"a\\":"\\\u0000\u001f\b\f","\"b\t":"\té😀é漢字 a long text after it` + "\x7f" + `"}`},
 		},
 		{
 			name: "too many and too few", in: "a|b\n1|\"2\n\"\n1|2|3\n1\n4|5\n", detail: "line 4, byte 11: the row has 3 fields, the header 2",
@@ -39,12 +39,12 @@ func TestCSV(t *testing.T) {
 		},
 		{name: "names", in: "id||id|id_2||column_5|id\n1|2|3|4|5|6|7\n", want: []string{`{"id":"1","column_2":"2","id_3":"3","id_2":"4","column_5_2":"5","column_5":"6","id_4":"7"}`}},
 		{
-			name: "not UTF-8", in: "a|b\ncaf\xE9|1\n2|\xC3\n3|4", detail: "line 2, byte 7: byte 0xE9 begins no character",
+			name: "not UTF-8", in: "a|b\ncaf\xE9|1\n2|\xC3\n3|4", detail: "line 2, byte 7: byte 0xE9 is not valid UTF-8",
 			want: []string{`!invalid_utf8 @4 "caf\xe9|1"`, `!invalid_utf8 @11 "2|\xc3"`, `{"a":"3","b":"4"}`},
 		},
 		{name: "not UTF-8 at the end", in: "a\n\xC3", want: []string{`!invalid_utf8 @2 "\xc3"`}},
 		{name: "not UTF-8 in the header", in: "\xE9\n1\n", want: []string{`!invalid_utf8 @0 "\xe9\n1\n" rest`}},
-		{name: "open quote", in: "a|b\n1|2\n3|\"4\n5|6\n", want: []string{`{"a":"1","b":"2"}`, `!truncated @8 "3|\"4\n5|6\n" rest`}, detail: "line 3, byte 10: the entry ends within quotes"},
+		{name: "open quote", in: "a|b\n1|2\n3|\"4\n5|6\n", want: []string{`{"a":"1","b":"2"}`, `!truncated @8 "3|\"4\n5|6\n" rest`}, detail: "line 3, byte 10: the entry ends inside the quoted field"},
 		{name: "open quote in the header", in: "a|\"b\n1|2\n", want: []string{`!truncated @0 "a|\"b\n1|2\n" rest`}},
 		{name: "binary", in: "PK\x03\x04\x00\x00\n", want: []string{`!not_delimited_text @0 "PK\x03\x04\x00\x00\n" rest`}, detail: "byte 4: found byte 0x00"},
 		{name: "UTF-16", in: "\xFF\xFEa\x00|\x00b\x00\n\x001\x00|\x00\xE9\x00\n\x00x\x00\n\x00", want: []string{`{"a":"1","b":"é"}`, `!too_few_fields @18 "x"`}},
@@ -99,7 +99,7 @@ func TestCSVTooLargeElsewhere(t *testing.T) {
 	}
 }
 
-// TestCSVLong splits rows across the end of the buffer.
+// TestCSVLong has rows that cross the end of the buffer.
 func TestCSVLong(t *testing.T) {
 	var in strings.Builder
 	var want []string

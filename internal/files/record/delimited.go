@@ -11,12 +11,12 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// delimited splits delimited text with a header row, by RFC 4180 with a
-// delimiter of its own: quotes around fields, doubled in them, line breaks in
-// them. Each row becomes an object of strings in the header's order.
+// delimited splits delimited text with a header row, as in RFC 4180 with any
+// delimiter: fields may be quoted, with doubled quotes and line breaks in them. Each
+// row becomes an object of strings in the order of the header.
 //
-// Rows end with LF or CRLF, or with CR alone if the header row does. Lines with
-// nothing on them are skipped.
+// Rows end with LF or CRLF, or with CR alone if the header row does. Empty lines are
+// skipped.
 func (s *splitter) delimited(f feed.Format) error {
 	w := &s.w
 	s.line = 1
@@ -41,8 +41,8 @@ func (s *splitter) delimited(f feed.Format) error {
 	}
 }
 
-// nextRow reads the next row that has something on it, buf[start:next]; next
-// is -1 at the end of the entry.
+// nextRow reads the next row that is not empty, buf[start:next]; next is -1 at the
+// end of the entry.
 func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 	w := &s.w
 	t.header = t.prefix == nil
@@ -64,7 +64,7 @@ func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 		case w.err != nil && w.pos == w.end:
 			return 0, -1, s.finish()
 		case w.err != nil:
-			return 0, -1, s.rejectCut("")
+			return 0, -1, s.rejectTruncated("")
 		default:
 			if err := s.dropRow(t); err != nil {
 				return 0, -1, err
@@ -73,7 +73,7 @@ func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 	}
 }
 
-// skipBreak goes past a line break that ends nothing.
+// skipBreak skips the line break of an empty line.
 func (s *splitter) skipBreak(t *rows) bool {
 	w := &s.w
 	if c := w.buf[w.pos]; c != '\n' && c != '\r' {
@@ -93,7 +93,7 @@ func (s *splitter) skipBreak(t *rows) bool {
 	return n > 0
 }
 
-// row delivers or rejects the row buf[start:next] that t has read.
+// row passes on or rejects the row buf[start:next] that t has read.
 func (s *splitter) row(t *rows, start, next int) error {
 	b := s.w.buf[start:next]
 	f := t.fault
@@ -125,7 +125,7 @@ func lineBreak(b []byte) int {
 	return 0
 }
 
-// dropRow goes past a row that the window cannot hold.
+// dropRow rejects a row that is larger than the window.
 func (s *splitter) dropRow(t *rows) error {
 	if t.header {
 		if s.binary(s.w.end) {
@@ -133,27 +133,27 @@ func (s *splitter) dropRow(t *rows) error {
 		}
 		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
 	}
-	s.keep()
+	s.startCapture()
 	end := &rowEnd{delim: t.delim, crEnds: t.crEnds}
-	ok, err := s.pass(end)
+	ok, err := s.skip(end)
 	switch {
 	case err != nil:
 		return err
 	case !ok && (!s.w.ended() || end.state == inQuotes):
-		return s.rejectCut("in the middle of a row")
+		return s.rejectTruncated("in the middle of a row")
 	}
 	if end.cr {
-		s.size--
-		s.kept = s.kept[:min(int64(len(s.kept)), s.size)]
+		s.capturedSize--
+		s.captured = s.captured[:min(int64(len(s.captured)), s.capturedSize)]
 	}
-	if err := s.rejectKept(); err != nil {
+	if err := s.rejectCaptured(); err != nil {
 		return err
 	}
 	s.line += int64(end.breaks)
 	return nil
 }
 
-// header takes the names from the header row buf[pos:next] that t has read.
+// header sets the names of the fields from the header row buf[pos:next] that t has read.
 func (s *splitter) header(t *rows, columns []string, next int) error {
 	if s.binary(next) {
 		return s.rejectBinary()
@@ -164,7 +164,7 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 	if t.over {
 		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
 	}
-	// The row came out as `","a","b`, as no field has a name yet.
+	// The row is `","a","b` in t.out, because no field has a name yet.
 	var names []string
 	if err := json.Unmarshal(append(append([]byte("["), t.out[2:t.size]...), `"]`...), &names); err != nil {
 		return errors.Join(errors.New("split entry: header row"), err)
@@ -176,17 +176,17 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 	return nil
 }
 
-// binary reports whether the header row, up to buf[end], has a NUL.
+// binary reports whether the header row, up to buf[end], contains a NUL.
 func (s *splitter) binary(end int) bool {
 	return bytes.IndexByte(s.w.buf[s.w.pos:end], 0) >= 0
 }
 
 func (s *splitter) rejectBinary() error {
 	at := s.w.pos + bytes.IndexByte(s.w.buf[s.w.pos:s.w.end], 0)
-	return s.rejectRest(NotDelimitedText, s.place(at)+": found byte 0x00 in the header row: this is not text in UTF-8, nor in UTF-16 with a byte order mark")
+	return s.rejectRest(NotDelimitedText, s.place(at)+": found byte 0x00 in the header row: this is neither text in UTF-8 nor in UTF-16 with a byte order mark")
 }
 
-// list shows names in a message, not more than fit there.
+// list formats names for a message, at most 100.
 func list(names []string) string {
 	const most = 100
 	text := strconv.Itoa(len(names)) + " ("
@@ -202,7 +202,7 @@ func list(names []string) string {
 	return text + ")"
 }
 
-// name sets what comes before each field.
+// name sets the names of the fields, as what precedes each field in the JSON object.
 func (t *rows) name(names []string) {
 	for i, n := range names {
 		p := make([]byte, 0, 16+len(n))
@@ -215,10 +215,10 @@ func (t *rows) name(names []string) {
 	}
 }
 
-// columnNames makes the names of a header row those of an object: an empty one
-// becomes column_<n>, n being its place from 1; of several that are the same,
-// the first keeps its name and the next become <name>_2, <name>_3 and so on,
-// going past what the header names anyway.
+// columnNames makes the names of a header row unique: an empty one becomes
+// column_<n>, where n is its position from 1; of several equal ones, the first keeps
+// its name and the next become <name>_2, <name>_3 and so on, without the names that
+// the header contains already.
 func columnNames(header []string) []string {
 	taken := make(map[string]bool, len(header))
 	for _, n := range header {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// documents splits JSON: a sequence of documents, whether on lines of their
-// own or not. Without a path, each element of an array is a record, and so is
-// each document that is not an array. With one, each document must be an
-// object, and its records are at the path (see path).
+// documents splits JSON: a sequence of documents, on separate lines or not. Without a
+// path, each element of an array is a record, and so is each document that is not an
+// array. With one, each document must be an object, and its records are at the path
+// (see object).
 //
-// A document that is broken costs itself if its brackets tell where it ends,
-// and its line where the documents before it had a line each.
+// Of an invalid document only that document is rejected if its brackets show where it
+// ends, or its line if each document before it was on a separate line.
 func (s *splitter) documents(path string) error {
 	w := &s.w
 	d := documents{splitter: s}
@@ -36,7 +36,7 @@ func (s *splitter) documents(path string) error {
 		var err error
 		switch {
 		case first && !startsValue(w.buf, w.pos):
-			err = s.rejectForeign(w.pos)
+			err = s.rejectOtherFormat(w.pos)
 		case d.path != nil && c == '{':
 			err = d.object()
 		case d.path != nil:
@@ -53,19 +53,20 @@ func (s *splitter) documents(path string) error {
 	}
 }
 
-// documents is a splitter's way through JSON.
+// documents is a splitter of JSON.
 type documents struct {
 	*splitter
 	path      []string
-	whole     int64 // documents that were a record
-	multiline bool  // one of them had several lines
-	// unclosed tells that a broken document's end was sought by its brackets in
-	// vain: that is tried once, or many such would make the work quadratic.
+	whole     int64 // number of documents that were records
+	multiline bool  // one of them had more than one line
+	// unclosed means that the end of an invalid document could not be found by its
+	// brackets. That is tried once, because many such documents would make the work
+	// quadratic.
 	unclosed bool
-	again    int64 // bytes of lines that a broken one was read into, to be read again
+	reread   int64 // bytes that were read as a part of an invalid document and then again
 }
 
-// array reads the elements of an array, whose opening bracket is behind.
+// array reads the elements of an array, after its opening bracket.
 func (d *documents) array() error {
 	w := &d.w
 	for first := true; ; first = false {
@@ -86,7 +87,7 @@ func (d *documents) array() error {
 	}
 }
 
-// element reads one record at w.pos, up to the comma or the bracket outer behind it.
+// element reads the record at w.pos, up to the comma or the bracket outer after it.
 func (d *documents) element(outer byte) error {
 	w, v := &d.w, d.v
 	for {
@@ -111,49 +112,49 @@ func (d *documents) element(outer byte) error {
 			return err
 		case more:
 		case w.err != nil:
-			return d.rejectCut(fmt.Sprintf("before the %q that closes it", outer))
+			return d.rejectTruncated(fmt.Sprintf("before the %q that closes it", outer))
 		default:
 			return d.dropElement(outer)
 		}
 	}
 }
 
-// rejectElement rejects an element that is not valid, and the rest of the
-// entry if its end cannot be found.
+// rejectElement rejects an invalid element, or the rest of the entry if its end
+// cannot be found.
 func (d *documents) rejectElement(outer byte) error {
 	f := d.v.fault
 	detail := d.locate(f)
 	f.at -= d.w.pos
-	size, ok, err := d.seek(&nesting{outer: outer})
+	size, ok, err := d.find(&nesting{outer: outer})
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return d.rejectRest(f.reason, detail+"; where the next record begins cannot be told")
+		return d.rejectRest(f.reason, detail+"; the start of the next record cannot be found")
 	}
 	f.at += d.w.pos
 	return d.reject(f, size)
 }
 
-// dropElement goes past an element that the window cannot hold.
+// dropElement rejects an element that is larger than the window.
 func (d *documents) dropElement(outer byte) error {
-	d.keep()
+	d.startCapture()
 	return d.drop(&nesting{outer: outer})
 }
 
-// drop rejects the record that is kept as larger than the limit, and the rest
-// of the entry with it if its brackets do not tell where it ends.
+// drop rejects the captured record as larger than the limit, or the rest of the entry
+// if its brackets do not show where the record ends.
 func (d *documents) drop(n *nesting) error {
-	ok, err := d.pass(n)
+	ok, err := d.skip(n)
 	switch {
 	case err != nil:
 		return err
 	case ok:
-		return d.rejectKept()
+		return d.rejectCaptured()
 	case n.lost:
 		return d.rejectRest(TooLarge, fmt.Sprintf("the record has more than %d brackets open at once", maxOpen))
 	}
-	return d.rejectCut("in the middle of a record")
+	return d.rejectTruncated("in the middle of a record")
 }
 
 // document reads a document that is a record.
@@ -163,8 +164,8 @@ func (d *documents) document() error {
 		start := w.pos
 		if end := v.value(w.buf, start); end >= 0 {
 			next := skipInLine(w.buf, end)
-			over := next == w.end && w.ended()
-			if over || mayFollow(w.buf, end, next) {
+			atEnd := next == w.end && w.ended()
+			if atEnd || canFollow(w.buf, end, next) {
 				return d.deliver(end, next)
 			}
 			v.unexpected(w.buf, next, "the end of the line or another document")
@@ -181,14 +182,14 @@ func (d *documents) document() error {
 		case w.ended():
 			return d.rejectDocument()
 		case w.err != nil:
-			return d.rejectCut("")
+			return d.rejectTruncated("")
 		default:
 			return d.dropDocument()
 		}
 	}
 }
 
-// deliver delivers buf[pos:end] and goes on to next.
+// deliver passes on the record buf[pos:end] and advances to next.
 func (d *documents) deliver(end, next int) error {
 	w := &d.w
 	start := w.pos
@@ -210,27 +211,27 @@ func skipInLine(b []byte, i int) int {
 	return i
 }
 
-// mayFollow reports whether what is at b[next] may come after a document that
-// ended before b[end]. Were it anything, half of a broken document could pass
-// for a whole one.
-func mayFollow(b []byte, end, next int) bool {
+// canFollow reports whether the byte b[next] may follow a document that ends before
+// b[end]. If any byte could, a part of an invalid document would be treated as a
+// document.
+func canFollow(b []byte, end, next int) bool {
 	c := b[next]
 	if last := b[end-1]; last == '}' || last == ']' {
 		return c == '\n' || c == '{' || c == '['
 	}
-	return c == '\n' || next > end && startsLike(c)
+	return c == '\n' || next > end && mayStartValue(c)
 }
 
-// rejectDocument rejects a document that is not valid.
+// rejectDocument rejects an invalid document.
 func (d *documents) rejectDocument() error {
 	w := &d.w
 	f := d.v.fault
 	ended := f.at == w.end
 	f.at -= w.pos
 	from := 0
-	if !d.lineEach() {
+	if !d.onePerLine() {
 		if w.buf[w.pos] == '{' && !d.unclosed {
-			size, ok, err := d.seekDocument()
+			size, ok, err := d.findDocument()
 			if err != nil {
 				return err
 			}
@@ -243,38 +244,38 @@ func (d *documents) rejectDocument() error {
 		from = max(f.at-1, 0)
 	}
 	next := &nextLine{}
-	size, ok, err := d.seek(skipFirst{next, &from})
+	size, ok, err := d.find(skipFirst{next, &from})
 	if err != nil {
 		return err
 	}
 	f.at += w.pos
 	switch {
 	case ok && f.at > w.pos+size:
-		d.again += int64(f.at - w.pos - size)
+		d.reread += int64(f.at - w.pos - size)
 		f = fault{at: w.pos + size, reason: InvalidJSON, text: "the line ends before the document is complete"}
 	case ok:
 	case w.ended() && !ended:
 	case w.err != nil:
-		return d.rejectCut("in the middle of a document")
+		return d.rejectTruncated("in the middle of a document")
 	default:
-		return d.rejectRest(f.reason, d.locate(f)+"; where the next record begins cannot be told")
+		return d.rejectRest(f.reason, d.locate(f)+"; the start of the next record cannot be found")
 	}
 	return d.reject(f, size)
 }
 
-// maxAgain bounds what is read again for the sake of lines that a broken one
-// ran into: where every line is so, they are given up with it.
-const maxAgain = 64 << 20
+// maxReread bounds the bytes that are read again because an invalid document
+// extended to later lines; after that, the lines are rejected with the document.
+const maxReread = 64 << 20
 
-// lineEach reports whether the documents so far had a line each.
-func (d *documents) lineEach() bool {
-	return d.whole > 0 && !d.multiline && d.again < maxAgain
+// onePerLine reports whether each document so far was on a separate line.
+func (d *documents) onePerLine() bool {
+	return d.whole > 0 && !d.multiline && d.reread < maxReread
 }
 
-// seekDocument finds the end of an object by its brackets, if what follows
-// confirms it.
-func (d *documents) seekDocument() (int, bool, error) {
-	size, ok, err := d.seek(&nesting{})
+// findDocument finds the end of an object by its brackets, if the next byte can
+// follow a document.
+func (d *documents) findDocument() (int, bool, error) {
+	size, ok, err := d.find(&nesting{})
 	if !ok {
 		return 0, false, err
 	}
@@ -283,7 +284,7 @@ func (d *documents) seekDocument() (int, bool, error) {
 		end := w.pos + size
 		next := skipInLine(w.buf, end)
 		if next < w.end {
-			return size, mayFollow(w.buf, end, next), nil
+			return size, canFollow(w.buf, end, next), nil
 		}
 		if more, err := w.more(); !more {
 			return size, w.ended(), err
@@ -291,28 +292,28 @@ func (d *documents) seekDocument() (int, bool, error) {
 	}
 }
 
-// dropDocument goes past a document that the window cannot hold.
+// dropDocument rejects a document that is larger than the window.
 func (d *documents) dropDocument() error {
 	w := &d.w
-	byLine := d.lineEach() || w.buf[w.pos] != '{'
-	d.keep()
+	byLine := d.onePerLine() || w.buf[w.pos] != '{'
+	d.startCapture()
 	if !byLine {
 		return d.drop(&nesting{})
 	}
-	ok, err := d.pass(&nextLine{})
+	ok, err := d.skip(&nextLine{})
 	switch {
 	case err != nil:
 		return err
 	case !ok && !w.ended():
-		return d.rejectCut("")
+		return d.rejectTruncated("")
 	case ok:
-		d.size-- // the line break
+		d.capturedSize-- // the line break
 	}
-	d.kept = d.kept[:min(int64(len(d.kept)), d.size)]
-	return d.rejectKept()
+	d.captured = d.captured[:min(int64(len(d.captured)), d.capturedSize)]
+	return d.rejectCaptured()
 }
 
-// nextLine finds the next line that begins an object or an array.
+// nextLine finds the next line that begins with an object or an array.
 type nextLine struct {
 	broken bool // the byte before was a line break
 }
@@ -334,9 +335,9 @@ func (n *nextLine) scan(b []byte) (int, bool) {
 	return len(b), false
 }
 
-// skipFirst lets e begin after some bytes.
+// skipFirst applies e after the first left bytes.
 type skipFirst struct {
-	e    ender
+	e    endFinder
 	left *int
 }
 

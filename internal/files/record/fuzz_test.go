@@ -17,8 +17,8 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// strict reports whether line is a record: what encoding/json takes, without
-// what it lets pass.
+// strict reports whether line is a record: what encoding/json accepts, without the
+// leniencies that a record must not have.
 func strict(line []byte) bool {
 	if !json.Valid(line) || !utf8.Valid(line) {
 		return false
@@ -84,7 +84,7 @@ func compacted(t *testing.T, in []byte) string {
 	return b.String()
 }
 
-// summary is everything that must not depend on how the entry is read.
+// summary is the result that must not depend on how the entry is read.
 func summary(t *testing.T, c *collected) []string {
 	out := c.lines(t)
 	for _, r := range c.rejected {
@@ -93,9 +93,9 @@ func summary(t *testing.T, c *collected) []string {
 	return out
 }
 
-// everyWay splits in through readers and buffers of several sizes, which must
-// not make a difference, and returns what came of it.
-func everyWay(t *testing.T, f feed.Format, in []byte) (*collected, []string) {
+// splitVariants splits in with several readers and sizes of the buffer, checks that they
+// make no difference, and returns the result.
+func splitVariants(t *testing.T, f feed.Format, in []byte) (*collected, []string) {
 	t.Helper()
 	lim := feed.Limits{MaxRecordBytes: 1 << 20}
 	first := collect(t, bytes.NewReader(in), f, lim)
@@ -125,8 +125,8 @@ func everyWay(t *testing.T, f feed.Format, in []byte) (*collected, []string) {
 	return first, want
 }
 
-// expect compares what Split made of in with values that are records or, where
-// strict finds fault, rejections.
+// expect compares the result of Split with values, each of which must be a record or,
+// if strict rejects it, a rejection.
 func expect(t *testing.T, in []byte, got []string, values [][]byte) {
 	t.Helper()
 	if len(got) != len(values) {
@@ -152,9 +152,9 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		_, lines := everyWay(t, feed.Format{Kind: feed.NDJSON}, in)
-		_, documents := everyWay(t, feed.Format{Kind: feed.JSON}, in)
-		_, atPath := everyWay(t, feed.Format{Kind: feed.JSON, Path: "a"}, in)
+		_, lines := splitVariants(t, feed.Format{Kind: feed.NDJSON}, in)
+		_, documents := splitVariants(t, feed.Format{Kind: feed.JSON}, in)
+		_, atPath := splitVariants(t, feed.Format{Kind: feed.JSON, Path: "a"}, in)
 
 		text := bytes.TrimPrefix(in, []byte("\xEF\xBB\xBF"))
 		if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
@@ -212,7 +212,7 @@ func FuzzCSV(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		c, got := everyWay(t, feed.Format{Kind: feed.CSV, Delimiter: ","}, in)
+		c, got := splitVariants(t, feed.Format{Kind: feed.CSV, Delimiter: ","}, in)
 		text := bytes.TrimPrefix(in, []byte("\xEF\xBB\xBF"))
 		// encoding/csv makes \r\n in quotes \n, and knows neither UTF-16 nor rows that end in \r.
 		if bytes.IndexByte(text, '\r') >= 0 || bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {

@@ -24,27 +24,27 @@ func TestJSON(t *testing.T) {
 		{name: "a line each", in: "{\"a\":1}\r\n\r\n{\"a\":2}\r\n", want: []string{`{"a":1}`, `{"a":2}`}},
 		{
 			name: "broken elements", in: `[1,{"a":x},{"a":1}},{"a" 1},[1 2],{"b":[1,2},2 3,"` + "\n" + `",,{"a":1,"a":2},9]`,
-			detail: `byte 8: found "x" where a value should be`,
+			detail: `byte 8: found "x" where a value was expected`,
 			want: []string{
 				`1`, `!invalid_json @3 "{\"a\":x}"`, `!invalid_json @11 "{\"a\":1}}"`, `!invalid_json @20 "{\"a\" 1}"`,
 				`!invalid_json @28 "[1 2]"`, `!invalid_json @34 "{\"b\":[1,2}"`, `!invalid_json @45 "2 3"`, `!invalid_json @49 "\"\n\""`,
 				`!invalid_json @53 ""`, `!duplicate_key @54 "{\"a\":1,\"a\":2}"`, `9`,
 			},
 		},
-		{name: "comma at the end", in: `[1,]`, want: []string{`1`, `!invalid_json @3 ""`}, detail: `found "]" where a value should be`},
+		{name: "comma at the end", in: `[1,]`, want: []string{`1`, `!invalid_json @3 ""`}, detail: `found "]" where a value was expected`},
 		{
 			name: "an open bracket takes the rest of the array with it", in: `[1,{"a":2,{"a":3}]{"a":4}`,
 			want: []string{`1`, `!invalid_json @3 "{\"a\":2,{\"a\":3}"`, `{"a":4}`},
 		},
 		{
-			name: "an open quote takes the rest of the entry with it", in: `[1,{"a":"2},{"a":3}]`, detail: "where the next record begins cannot be told",
+			name: "an open quote takes the rest of the entry with it", in: `[1,{"a":"2},{"a":3}]`, detail: "the start of the next record cannot be found",
 			want: []string{`1`, `!invalid_json @3 "{\"a\":\"2},{\"a\":3}]" rest`},
 		},
 		{name: "cut in an element", in: `[1,{"a":`, want: []string{`1`, `!truncated @3 "{\"a\":" rest`}, detail: "byte 8: the entry ends before"},
-		{name: "cut behind an element", in: `[1,2`, want: []string{`1`, `!truncated @3 "2" rest`}},
-		{name: "cut behind a comma", in: "[1,\n", want: []string{`1`, `!truncated @4 "" rest`}},
+		{name: "cut after an element", in: `[1,2`, want: []string{`1`, `!truncated @3 "2" rest`}},
+		{name: "cut after a comma", in: "[1,\n", want: []string{`1`, `!truncated @4 "" rest`}},
 		{name: "cut at once", in: `[`, want: []string{`!truncated @1 "" rest`}},
-		{name: "text behind an array", in: "[1] x\n{\"a\":2}", want: []string{`1`, `!invalid_json @4 "x"`, `{"a":2}`}},
+		{name: "text after an array", in: "[1] x\n{\"a\":2}", want: []string{`1`, `!invalid_json @4 "x"`, `{"a":2}`}},
 		{
 			name: "a broken line", in: "{\"a\":1}\n{\"a\":\n{\"a\":3}\n{\"a\" 4}\nx\n{\"a\":5}6\n{\"a\":7}\n", detail: "the line ends before",
 			want: []string{`{"a":1}`, `!invalid_json @8 "{\"a\":"`, `{"a":3}`, `!invalid_json @22 "{\"a\" 4}\nx"`, `!invalid_json @32 "{\"a\":5}6"`, `{"a":7}`},
@@ -94,7 +94,7 @@ func TestJSONPath(t *testing.T) {
 		{name: "broken element", in: `{"result":{"items":[1,x,3]}}`, want: []string{`1`, `!invalid_json @22 "x"`, `3`}},
 		{name: "broken before", in: `{"a":1 "result":{}}`, want: []string{`!invalid_json @0 "{\"a\":1 \"result\":{}}" rest`}, detail: `byte 7: found "\"" where ',' or '}'`},
 		{name: "no value", in: `{"a":,"result":{}}`, want: []string{`!invalid_json @0 "{\"a\":,\"result\":{}}" rest`}, detail: `found "," where a value`},
-		{name: "broken behind", in: `{"result":{"items":[1]},x}`, want: []string{`1`, `!invalid_json @24 "x}" rest`}},
+		{name: "broken after", in: `{"result":{"items":[1]},x}`, want: []string{`1`, `!invalid_json @24 "x}" rest`}},
 		{name: "cut before", in: `{"a":[1,`, want: []string{`!truncated @0 "{\"a\":[1," rest`}},
 		{name: "cut in a key", in: `{"res`, want: []string{`!truncated @0 "{\"res" rest`}},
 		{name: "no key", in: `{result:1}`, want: []string{`!invalid_json @0 "{result:1}" rest`}, detail: `byte 1: found "r" where a key`},
@@ -102,7 +102,7 @@ func TestJSONPath(t *testing.T) {
 		{name: "no colon", in: `{"result"}`, want: []string{`!invalid_json @0 "{\"result\"}" rest`}, detail: `':' after a key`},
 		{name: "broken scalar", in: `{"a":1.,"result":{}}`, want: []string{`!invalid_json @0 "{\"a\":1.,\"result\":{}}" rest`}, detail: `byte 7: found "," where a digit`},
 		{name: "empty object", in: `{}`, want: []string{`!path_not_found @0 "{}" rest`}},
-		{name: "cut behind", in: `{"result":{"items":[1]`, want: []string{`1`, `!truncated @22 "" rest`}},
+		{name: "cut after", in: `{"result":{"items":[1]`, want: []string{`1`, `!truncated @22 "" rest`}},
 	})
 }
 
@@ -167,7 +167,7 @@ func TestJSONTooLarge(t *testing.T) {
 	}
 }
 
-func TestTooLargeAndCut(t *testing.T) {
+func TestTooLargeAndTruncated(t *testing.T) {
 	for _, in := range []string{"[1,{" + strings.Repeat(" ", 1<<20), "[1,\"" + strings.Repeat("x", 1<<20), "{}\n" + strings.Repeat("{", 1<<21)} {
 		c := collect(t, strings.NewReader(in), feed.Format{Kind: feed.JSON}, feed.Limits{MaxRecordBytes: 1 << 10})
 		if len(c.records) != 1 || len(c.rejected) != 1 {
@@ -194,8 +194,8 @@ func TestNesting(t *testing.T) {
 	}
 }
 
-// TestDuplicateKeys puts the same key at two places of objects of many sizes,
-// in objects whose keys were seen before and in others.
+// TestDuplicateKeys has the same key at two positions of objects of many sizes, in
+// objects whose keys were read before and in others.
 func TestDuplicateKeys(t *testing.T) {
 	for _, n := range []int{2, 3, fewKeys - 1, fewKeys, fewKeys + 1, 100, maxShapePlace + 2, 3000} {
 		for _, prefix := range []string{"k", "a key with a long beginning ", `\u006b`, strings.Repeat("x", 2*maxShapeKey)} {
@@ -234,7 +234,7 @@ func TestDuplicateKeys(t *testing.T) {
 	}
 }
 
-// TestShapesRenew learns more keys than there is room for, several times over.
+// TestShapesRenew learns several times as many keys as the limit.
 func TestShapesRenew(t *testing.T) {
 	var in strings.Builder
 	const n = 3 * (maxShapes + relearnAfter)
@@ -248,7 +248,7 @@ func TestShapesRenew(t *testing.T) {
 	}
 }
 
-// TestLargeAtPath has keys and other members that the window cannot hold.
+// TestLargeAtPath has keys and other members that are larger than the window.
 func TestLargeAtPath(t *testing.T) {
 	f := feed.Format{Kind: feed.JSON, Path: "a"}
 	lim := feed.Limits{MaxRecordBytes: 1 << 10}
@@ -289,8 +289,9 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-// TestManyBroken takes minutes if what follows each broken document is read anew.
-func TestManyBroken(t *testing.T) {
+// TestManyInvalidDocuments takes minutes if what follows each invalid document is
+// read again.
+func TestManyInvalidDocuments(t *testing.T) {
 	const n = 30_000
 	for _, first := range []string{"", "{}\n"} {
 		for _, line := range []string{"{x\n", "{x}y\n", `{"a":"` + "\n", `{"a":` + "\n", `{"a":[` + "\n"} {

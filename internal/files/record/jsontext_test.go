@@ -14,49 +14,49 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// The rule of a record (see the package's documentation) is what jsontext takes
-// by default: RFC 8259, valid UTF-8, no half of a surrogate pair, no name twice,
-// 10,000 levels. One value at a time there is no difference. What differs is
-// deliberate, and lies around the values:
+// The rules of a record (see the package's documentation) are the default rules of
+// jsontext: RFC 8259, valid UTF-8, no half of a surrogate pair, no duplicate name,
+// 10,000 levels. For a single value there is no difference. The deliberate
+// differences are around the values:
 //
 //   - an entry may begin with a byte order mark, and then be UTF-16;
-//   - whitespace outside strings goes, as by jsontext's Compact;
-//   - between documents that are not each on a line of their own stands what
-//     mayFollow wants: after a number or a word jsontext takes any value;
-//   - a first line that is not JSON costs an NDJSON entry all of it, unless a
-//     later line begins an object or an array;
-//   - behind a fault jsontext stops, and Split goes on where it can. What comes
-//     then has to be valid, but has nothing to be compared with.
+//   - whitespace outside strings is removed, as by jsontext's Compact;
+//   - documents that are not on separate lines must be separated as canFollow
+//     requires: jsontext accepts any value after a number or a word;
+//   - an NDJSON entry with a first line that is not JSON is rejected completely,
+//     unless a later line begins with an object or an array;
+//   - after a fault jsontext stops, and Split continues if it can. The records after
+//     a fault must be valid, but cannot be compared.
 
-// judged returns the value as a record, or false if jsontext does not take it.
-func judged(t *testing.T, value []byte) (string, bool) {
+// asRecord returns the value as a record, or false if jsontext does not accept it.
+func asRecord(t *testing.T, value []byte) (string, bool) {
 	t.Helper()
 	v := jsontext.Value(value).Clone()
 	if !v.IsValid() {
 		return "", false
 	}
 	if err := v.Compact(); err != nil {
-		t.Fatalf("%q is valid and not to be compacted: %v", value, err)
+		t.Fatalf("%q is valid and not to be asRecord: %v", value, err)
 	}
 	return string(v), true
 }
 
-// agree compares got with what jsontext says of values, one by one.
+// agree compares got with the result of jsontext for values, one by one.
 func agree(t *testing.T, in []byte, got []string, values [][]byte) {
 	t.Helper()
 	if len(got) != len(values) {
 		t.Fatalf("%q: got %q, want %d values", in, got, len(values))
 	}
 	for i, v := range values {
-		want, ok := judged(t, v)
+		want, ok := asRecord(t, v)
 		if rejected := strings.HasPrefix(got[i], "!"); rejected == ok || ok && got[i] != want {
 			t.Fatalf("%q: got %q for %q, which jsontext takes: %v", in, got[i], v, ok)
 		}
 	}
 }
 
-// elements reads the array that d is before, up to its end or a fault. Only an
-// element with a comma or a bracket behind it counts.
+// elements reads the array at the position of d, up to its end or a fault. An element
+// counts only if a comma or a bracket follows it.
 func elements(d *jsontext.Decoder) (list [][]byte, whole bool) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil, false
@@ -76,8 +76,8 @@ func elements(d *jsontext.Decoder) (list [][]byte, whole bool) {
 	return list, err == nil
 }
 
-// documentsOf reads objects and arrays one after another; ok is false if there
-// is a fault or a value of another kind.
+// documentsOf reads consecutive objects and arrays; ok is false after a fault or a
+// value of another type.
 func documentsOf(in []byte) (records [][]byte, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(in))
 	for {
@@ -112,11 +112,11 @@ func FuzzJSONText(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		c, lines := everyWay(t, feed.Format{Kind: feed.NDJSON}, in)
-		d, documents := everyWay(t, feed.Format{Kind: feed.JSON}, in)
-		p, atPath := everyWay(t, feed.Format{Kind: feed.JSON, Path: "a"}, in)
+		c, lines := splitVariants(t, feed.Format{Kind: feed.NDJSON}, in)
+		d, documents := splitVariants(t, feed.Format{Kind: feed.JSON}, in)
+		p, atPath := splitVariants(t, feed.Format{Kind: feed.JSON, Path: "a"}, in)
 		for _, r := range slices.Concat(c.records, d.records, p.records) {
-			if want, ok := judged(t, []byte(r)); !ok || want != r {
+			if want, ok := asRecord(t, []byte(r)); !ok || want != r {
 				t.Fatalf("%q: record %q is not valid or not compact", in, r)
 			}
 		}
@@ -141,13 +141,13 @@ func FuzzJSONText(f *testing.F) {
 		if list, _ := elements(jsontext.NewDecoder(bytes.NewReader(text))); len(list) > 0 && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("[")) {
 			agree(t, text, documents[:min(len(list), len(documents))], list)
 		}
-		if _, ok := judged(t, text); ok && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) {
+		if _, ok := asRecord(t, text); ok && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) {
 			agreeAtPath(t, text, atPath)
 		}
 	})
 }
 
-// agreeAtPath compares got with what is at the path "a" of the object text.
+// agreeAtPath compares got with the values at the path "a" of the object text.
 func agreeAtPath(t *testing.T, text []byte, got []string) {
 	t.Helper()
 	d := jsontext.NewDecoder(bytes.NewReader(text))
@@ -182,9 +182,8 @@ func agreeAtPath(t *testing.T, text []byte, got []string) {
 	}
 }
 
-// FuzzDelimitedJSONText holds the strings of a row against jsontext's own writing
-// of them, byte by byte: the shortest escapes, and no more of them than there
-// have to be.
+// FuzzDelimitedJSONText compares the strings of a row with those that jsontext writes,
+// byte by byte: the shortest escapes, and only where they are required.
 func FuzzDelimitedJSONText(f *testing.F) {
 	for _, seed := range []string{
 		"a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3\n", "\xEF\xBB\xBFé,漢\n\u2028,\t\\\x01\n", "a\n\x00\x08\x0c\x1f\x7f\n", "\"\n\"\n\"\r\"\n", "<,>\n&,'\n",
@@ -192,7 +191,7 @@ func FuzzDelimitedJSONText(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		c, _ := everyWay(t, feed.Format{Kind: feed.CSV, Delimiter: ","}, in)
+		c, _ := splitVariants(t, feed.Format{Kind: feed.CSV, Delimiter: ","}, in)
 		var header []string
 		for i, r := range c.records {
 			var names []string
@@ -223,7 +222,7 @@ func FuzzDelimitedJSONText(f *testing.F) {
 	})
 }
 
-// stringsOf returns the names and values of an object of strings, in their order.
+// stringsOf returns the names and values of an object of strings, in order.
 func stringsOf(t *testing.T, object string) []string {
 	t.Helper()
 	d := jsontext.NewDecoder(strings.NewReader(object))
@@ -248,13 +247,13 @@ func stringsOf(t *testing.T, object string) []string {
 	return list
 }
 
-// The deepest value that is a record is the deepest that jsontext takes.
+// The largest depth of a record is that of jsontext.
 func TestNestingAsJSONText(t *testing.T) {
 	for _, levels := range []int{maxNesting, maxNesting + 1} {
 		for _, brackets := range []struct{ open, middle, shut string }{{"[", "", "]"}, {`{"a":`, "1", "}"}} {
 			value := strings.Repeat(brackets.open, levels) + brackets.middle + strings.Repeat(brackets.shut, levels)
 			c := collect(t, strings.NewReader(value), feed.Format{Kind: feed.NDJSON}, feed.Limits{})
-			if _, ok := judged(t, []byte(value)); ok != (len(c.records) == 1) {
+			if _, ok := asRecord(t, []byte(value)); ok != (len(c.records) == 1) {
 				t.Errorf("%d levels of %s: %d records, jsontext takes it: %v", levels, brackets.open, len(c.records), ok)
 			}
 		}

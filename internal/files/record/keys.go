@@ -6,30 +6,30 @@ import (
 	"slices"
 )
 
-// fewKeys is up to how many keys an object's next one is compared with those
-// before it; the keys of a larger object are sorted at its end instead.
+// fewKeys is the number of keys up to which an object's next key is compared with
+// those before it; the keys of a larger object are sorted at its end instead.
 const fewKeys = 32
 
-// key is a key of an open object that is not one of the shapes.
+// key is a key of an open object that is not a known shape.
 type key struct {
-	print uint64 // differs if the keys differ, most of the time
+	print uint64 // fingerprint: usually differs if the keys differ
 	at    uint32 // where it begins in the buffer
-	start uint32 // where it is in its text
+	start uint32 // where it begins in its text
 	size  uint32
-	kept  bool // its text is keys.kept; else it is the buffer
+	kept  bool // its text is in keys.kept, otherwise in the buffer
 }
 
-// keys finds what an object names twice. The open objects share one list, the
-// innermost at its end.
+// keys detects duplicate keys. The open objects share one list, with the innermost at
+// its end.
 type keys struct {
 	list []key
-	kept []byte // keys that the buffer does not hold as they are compared
+	kept []byte // keys with escapes, decoded
 }
 
-// keySet is one object's share of keys.
+// keySet is the part of keys of one object.
 type keySet struct {
 	first int
-	seen  [4]uint64 // a bit for each key, chosen by its print: a filter
+	seen  [4]uint64 // a Bloom filter: one bit for each key, by its fingerprint
 }
 
 func (k *keys) reset() {
@@ -37,8 +37,8 @@ func (k *keys) reset() {
 	k.kept = k.kept[:0]
 }
 
-// add notes the key b[start:end] and reports whether it is new, as far as is
-// known: close has the last word.
+// add adds the key b[start:end] and reports whether it is new. For an object with many
+// keys, only close finds all duplicates.
 func (k *keys) add(b []byte, start, end int, escaped bool, set *keySet) bool {
 	if escaped {
 		from := len(k.kept)
@@ -50,11 +50,11 @@ func (k *keys) add(b []byte, start, end int, escaped bool, set *keySet) bool {
 	return k.note(b, n, set)
 }
 
-// addKept notes the key that k.kept holds from from on, for b[at:].
+// addKept adds the key k.kept[from:], whose source is at b[at:].
 func (k *keys) addKept(b []byte, from, at int, set *keySet) bool {
 	n := key{at: uint32(at), start: uint32(from), size: uint32(len(k.kept) - from), kept: true}
-	var room [pad]byte
-	k.kept = append(k.kept, room[:]...)
+	var padding [pad]byte
+	k.kept = append(k.kept, padding[:]...)
 	n.print = fingerprint(k.kept, from, int(n.size))
 	return k.note(b, n, set)
 }
@@ -74,8 +74,7 @@ func (k *keys) note(b []byte, n key, set *keySet) bool {
 	return true
 }
 
-// close ends an object. It returns where in b a key begins that was there
-// before, or -1.
+// close ends an object. It returns where in b a duplicate key begins, or -1.
 func (k *keys) close(b []byte, set keySet) int {
 	own := k.list[set.first:]
 	k.list = k.list[:set.first]
@@ -104,8 +103,8 @@ func (k *keys) text(b []byte, n key) []byte {
 	return b[n.start : n.start+n.size]
 }
 
-// fingerprint is made of a text's length and of its first and last eight
-// bytes. Behind the text, pad bytes can be loaded.
+// fingerprint combines the length of a text and its first and last eight bytes. After
+// the text, pad bytes can be loaded.
 func fingerprint(b []byte, start, size int) uint64 {
 	w := load(b, start)
 	if size < 8 {

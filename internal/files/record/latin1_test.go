@@ -10,18 +10,18 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// kept is a Sink that keeps everything.
-type kept struct {
+// stored is a Sink that stores everything.
+type stored struct {
 	records  []string
 	rejected []Rejection
 }
 
-func (k *kept) Record(_ int64, data []byte) error {
+func (k *stored) Record(_ int64, data []byte) error {
 	k.records = append(k.records, string(data))
 	return nil
 }
 
-func (k *kept) Reject(r Rejection) error {
+func (k *stored) Reject(r Rejection) error {
 	r.Raw = bytes.Clone(r.Raw)
 	k.rejected = append(k.rejected, r)
 	return nil
@@ -43,7 +43,7 @@ func TestLatin1(t *testing.T) {
 		"long":           {lines, `"` + long + `"`, []string{`"` + strings.Repeat("é", 10_000) + `"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var k kept
+			var k stored
 			result, err := split(iotest.OneByteReader(strings.NewReader(test.in)), test.format, feed.Limits{}, &k, 64)
 			if err != nil || len(k.rejected) > 0 || !slices.Equal(k.records, test.want) {
 				t.Errorf("records %q, rejected %v, error %v", k.records, k.rejected, err)
@@ -55,10 +55,10 @@ func TestLatin1(t *testing.T) {
 	}
 }
 
-// TestLatin1Offset: an offset is that of the entry, not of what it became.
+// TestLatin1Offset checks that an offset is a position in the entry, not in its UTF-8.
 func TestLatin1Offset(t *testing.T) {
 	in := "{\"\xe9\":\"\xe9\xe9\"}\n{\"\xe9\":}\n"
-	var k kept
+	var k stored
 	if _, err := split(strings.NewReader(in), feed.Format{Kind: feed.NDJSON, Encoding: feed.Latin1}, feed.Limits{}, &k, 64); err != nil {
 		t.Fatal(err)
 	}

@@ -4,14 +4,15 @@ import (
 	"bytes"
 )
 
-// lines splits NDJSON: one document a line, blank lines aside. A broken line
-// costs itself; the first one the whole entry, as one of another format, unless
-// a later line that the buffer holds begins an object or an array.
+// lines splits NDJSON: one document per line, without blank lines. Of an invalid line
+// only that line is rejected. If the first line does not begin with JSON, the whole
+// entry is rejected as one of another format, unless a later line in the buffer
+// begins with an object or an array.
 func (s *splitter) lines() error {
 	w := &s.w
 	s.line = 1
 	if i := skipBlank(w.buf, w.pos); i < w.end && !startsValue(w.buf, i) && !anyLineOpens(w.buf[i:w.end]) {
-		return s.rejectForeign(i)
+		return s.rejectOtherFormat(i)
 	}
 	for seen := 0; ; {
 		if n := bytes.IndexByte(w.buf[w.pos+seen:w.end], '\n'); n >= 0 {
@@ -33,7 +34,7 @@ func (s *splitter) lines() error {
 		case w.ended():
 			return s.oneLine(w.end, true)
 		case w.err != nil:
-			return s.rejectCut("")
+			return s.rejectTruncated("")
 		default:
 			if err := s.dropLine(); err != nil {
 				return err
@@ -43,24 +44,25 @@ func (s *splitter) lines() error {
 	}
 }
 
-// anyLineOpens reports whether a line of b, after the first, begins an object or an array.
+// anyLineOpens reports whether a line of b, other than the first, begins with an
+// object or an array.
 func anyLineOpens(b []byte) bool {
 	return bytes.Contains(b, []byte("\n{")) || bytes.Contains(b, []byte("\n["))
 }
 
-// oneLine reads the line buf[pos:end]; last tells that the entry ends there,
-// without a line break.
+// oneLine reads the line buf[pos:end]; last means that the entry ends there, without
+// a line break.
 func (s *splitter) oneLine(end int, last bool) error {
 	w, v := &s.w, s.v
 	b := w.buf
 	mark := b[end]
-	b[end] = 0 // ends the scan: no value goes on in the next line
+	b[end] = 0 // ends the scan, because no value continues in the next line
 	start := skipBlank(b, w.pos)
 	stop := -1
 	if start < end {
 		if stop = v.value(b, start); stop >= 0 {
-			if behind := skipBlank(b, stop); behind != end {
-				stop = v.unexpected(b, behind, "the end of the line")
+			if after := skipBlank(b, stop); after != end {
+				stop = v.unexpected(b, after, "the end of the line")
 			}
 		}
 	}
@@ -74,29 +76,29 @@ func (s *splitter) oneLine(end int, last bool) error {
 	case stop >= 0:
 		return s.reject(fault{at: start, reason: TooLarge, text: s.tooLarge(int64(stop - start))}, end-start)
 	case v.fault.at == end && last:
-		return s.rejectCut("in the middle of a record")
+		return s.rejectTruncated("in the middle of a record")
 	case v.fault.at == end:
 		v.fault = fault{at: end, reason: InvalidJSON, text: "the line ends before the value is complete"}
 	}
 	return s.reject(v.fault, end-start)
 }
 
-// dropLine goes past a line that the window cannot hold.
+// dropLine rejects a line that is larger than the window.
 func (s *splitter) dropLine() error {
 	w := &s.w
 	if i := skipBlank(w.buf, w.pos); i > w.pos {
 		w.pos = i
 		return nil
 	}
-	s.keep()
-	_, err := s.pass(lineEnd{})
+	s.startCapture()
+	_, err := s.skip(lineEnd{})
 	switch {
 	case err != nil:
 		return err
 	case w.pos == w.end && !w.ended():
-		return s.rejectCut("")
+		return s.rejectTruncated("")
 	}
-	return s.rejectKept()
+	return s.rejectCaptured()
 }
 
 // lineEnd finds the end of a line.

@@ -1,21 +1,21 @@
 package record
 
-// maxOpen bounds the memory for brackets that are open in what does not decode.
+// maxOpen bounds the memory for the open brackets of an invalid value.
 const maxOpen = 1 << 20
 
-// nesting finds the end of a value by its brackets and strings alone: of one
-// that is not valid, not wanted, or too large to hold. A closing bracket closes
-// all that was opened since its partner.
+// nesting finds the end of a value by its brackets and strings only, for values that
+// are invalid, skipped, or larger than the window. A closing bracket closes every
+// bracket since its partner.
 type nesting struct {
-	// outer is the bracket that closes what the value is in: the value ends
-	// before it or before a comma. Without one, the value begins with a bracket
-	// and ends behind the partner of that.
+	// outer is the bracket that closes the array or object around the value, which
+	// ends before it or before a comma. If it is 0, the value begins with a bracket
+	// and ends after that one's partner.
 	outer   byte
 	open    []byte
-	arrays  int // how many of open are '['
+	arrays  int // number of '[' in open
 	quoted  bool
 	escaped bool
-	lost    bool // more than maxOpen brackets are open: the end is not to be found
+	lost    bool // more than maxOpen brackets are open: the end cannot be found
 }
 
 func (n *nesting) scan(b []byte) (int, bool) {
@@ -63,8 +63,8 @@ func (n *nesting) scan(b []byte) (int, bool) {
 	return len(b), false
 }
 
-// close closes the innermost partner of c, if there is one. That it counts
-// them first keeps a run of closing brackets from searching all of open each time.
+// close closes the innermost partner of c, if there is one. It first checks their
+// number, so that many closing brackets do not search all of open each time.
 func (n *nesting) close(c byte) bool {
 	partner, left := byte('['), n.arrays
 	if c == '}' {

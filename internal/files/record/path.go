@@ -6,34 +6,33 @@ import (
 	"strings"
 )
 
-// object reads a document whose records are at the path: the elements of an
-// array, or the one value that is there. Every member at the path is read,
-// should a document name one twice. Of the other members, objects and arrays
-// are checked for brackets and strings alone.
+// object reads a document whose records are at the path: the elements of an array, or
+// one value. If a document contains the path twice, both are read. Of the other
+// members, only the brackets and strings of objects and arrays are checked.
 func (d *documents) object() error {
 	w := &d.w
-	d.keep()
-	d.take(1)
+	d.startCapture()
+	d.advance(1)
 	found, err := d.members(d.path)
 	if err != nil || found {
-		d.keeping = false
+		d.capturing = false
 		return err
 	}
 	r := Rejection{
-		Offset: d.keptAt, Reason: PathNotFound,
+		Offset: d.capturedAt, Reason: PathNotFound,
 		Detail: fmt.Sprintf("byte %d: the document that ends here has no value at %q", w.offset(w.pos), strings.Join(d.path, ".")),
-		Raw:    d.kept, RawCut: d.size > int64(len(d.kept)),
+		Raw:    d.captured, RawCut: d.capturedSize > int64(len(d.captured)),
 	}
-	d.keeping = false
+	d.capturing = false
 	if err := d.skipSpace(); err != nil {
 		return err
 	}
 	r.Rest = w.pos == w.end
-	return d.send(r)
+	return d.rejected(r)
 }
 
-// members reads the members of an object, whose opening brace is behind, and
-// reports whether path led to a value.
+// members reads the members of an object, after its opening brace, and reports
+// whether it has a value at path.
 func (d *documents) members(path []string) (bool, error) {
 	w := &d.w
 	found := false
@@ -43,7 +42,7 @@ func (d *documents) members(path []string) (bool, error) {
 			return found, err
 		}
 		if first && c == '}' {
-			d.take(1)
+			d.advance(1)
 			return found, nil
 		}
 		match, err := d.key(path[0])
@@ -54,22 +53,22 @@ func (d *documents) members(path []string) (bool, error) {
 			return found, err
 		}
 		if c != ':' {
-			return found, d.broken("':' after a key")
+			return found, d.invalid("':' after a key")
 		}
-		d.take(1)
+		d.advance(1)
 		if c, err = d.next(); err != nil {
 			return found, err
 		}
 		ok := false
 		switch {
-		case !startsLike(c):
-			return found, d.broken("a value")
+		case !mayStartValue(c):
+			return found, d.invalid("a value")
 		case match && len(path) > 1 && c == '{':
-			d.take(1)
+			d.advance(1)
 			ok, err = d.members(path[1:])
 		case match && len(path) == 1:
 			ok = true
-			d.keeping = false
+			d.capturing = false
 			if c == '[' {
 				w.pos++
 				err = d.array()
@@ -87,22 +86,22 @@ func (d *documents) members(path []string) (bool, error) {
 			return found, err
 		}
 		if c != ',' && c != '}' {
-			return found, d.broken("',' or '}' after a member")
+			return found, d.invalid("',' or '}' after a member")
 		}
-		d.take(1)
+		d.advance(1)
 		if c == '}' {
 			return found, nil
 		}
 	}
 }
 
-// next goes to the next byte that is not whitespace and returns it.
+// next advances to the next byte that is not whitespace and returns it.
 func (d *documents) next() (byte, error) {
 	if err := d.skipSpace(); err != nil {
 		return 0, err
 	}
 	if d.w.pos == d.w.end {
-		return 0, d.rejectCut("in the middle of a document")
+		return 0, d.rejectTruncated("in the middle of a document")
 	}
 	return d.w.buf[d.w.pos], nil
 }
@@ -110,7 +109,7 @@ func (d *documents) next() (byte, error) {
 // key reads a key and reports whether it is name.
 func (d *documents) key(name string) (bool, error) {
 	if d.w.buf[d.w.pos] != '"' {
-		return false, d.broken("a key in double quotes")
+		return false, d.invalid("a key in double quotes")
 	}
 	text, err := d.scalar()
 	if err != nil {
@@ -126,8 +125,8 @@ func (d *documents) key(name string) (bool, error) {
 	return string(text) == name, nil
 }
 
-// scalar reads a value that is neither object nor array; nil if the window
-// cannot hold it, which leaves it where it is.
+// scalar reads a value that is neither an object nor an array. It returns nil, and does
+// not advance, if the value is larger than the window.
 func (d *documents) scalar() ([]byte, error) {
 	w, v := &d.w, d.v
 	for {
@@ -137,7 +136,7 @@ func (d *documents) scalar() ([]byte, error) {
 		}
 		if end >= 0 && end < w.end {
 			text := w.buf[w.pos:end]
-			d.take(len(text))
+			d.advance(len(text))
 			return text, nil
 		}
 		more, err := w.more()
@@ -146,14 +145,14 @@ func (d *documents) scalar() ([]byte, error) {
 			return nil, err
 		case more:
 		case w.err != nil:
-			return nil, d.rejectCut("in the middle of a document")
+			return nil, d.rejectTruncated("in the middle of a document")
 		default:
 			return nil, nil
 		}
 	}
 }
 
-// skipMember goes past the value of a member that the path does not lead to.
+// skipMember skips the value of a member that is not on the path.
 func (d *documents) skipMember() error {
 	if c := d.w.buf[d.w.pos]; c != '{' && c != '[' {
 		if text, err := d.scalar(); text != nil || err != nil {
@@ -161,7 +160,7 @@ func (d *documents) skipMember() error {
 		}
 	}
 	n := &nesting{outer: '}'}
-	ok, err := d.pass(n)
+	ok, err := d.skip(n)
 	switch {
 	case err != nil:
 		return err
@@ -170,10 +169,10 @@ func (d *documents) skipMember() error {
 	case n.lost:
 		return d.rejectRest(InvalidJSON, fmt.Sprintf("%s: a value outside the records has more than %d brackets open at once", d.place(d.w.pos), maxOpen))
 	}
-	return d.rejectCut("in the middle of a document")
+	return d.rejectTruncated("in the middle of a document")
 }
 
-func (d *documents) broken(want string) error {
+func (d *documents) invalid(want string) error {
 	d.v.unexpected(d.w.buf, d.w.pos, want)
 	return d.rejectRest(InvalidJSON, d.locate(d.v.fault))
 }

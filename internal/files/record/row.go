@@ -5,31 +5,31 @@ import (
 	"math/bits"
 )
 
-// rows turns rows of delimited text into JSON, one at a time.
+// rows converts rows of delimited text to JSON, one at a time.
 type rows struct {
 	delim   byte
-	prefix  [][]byte // what comes before each field: the end of the one before it, and its name
+	prefix  [][]byte // what precedes each field: the end of the previous one, and its name
 	limit   int      // of a row as JSON, in bytes
 	crEnds  bool     // a carriage return alone ends a row
-	header  bool     // the row is the header: a carriage return may turn out to end rows
+	header  bool     // the row is the header: a carriage return in it sets crEnds
 	out     []byte
-	size    int  // of out that the row fills
-	over    bool // the row is larger than limit: out is not the row
+	size    int  // length of the row in out
+	over    bool // the row is larger than limit, and not in out
 	fields  int
 	breaks  int   // line breaks inside quotes
-	fault   fault // the first, if reason is set
+	fault   fault // the first one; none if its reason is empty
 	escaped [6]byte
 }
 
-// fieldEnd comes before a field that has no name.
+// fieldEnd precedes a field that has no name.
 var fieldEnd = []byte(`","`)
 
-// read reads the row at b[i:end], behind which is a NUL, and returns the index
-// behind its line break; -1 if the row goes on behind b, which it cannot when
-// last is set. After it, out[:size] is the row but for its last bracket.
+// read reads the row at b[i:end], which a NUL follows, and returns the index after its
+// line break, or -1 if the row continues after b, which it does not if last is set.
+// Afterwards out[:size] is the row without its last bracket.
 //
-// A field that begins with a quote ends with one, and a quote in it is doubled.
-// A quote in any other field is a character like others.
+// A field that begins with a quote ends with one, and a quote in it is doubled. In any
+// other field, a quote is an ordinary character.
 func (t *rows) read(b []byte, i, end int, last bool) int {
 	t.fields, t.breaks, t.over = 0, 0, false
 	if t.fault.reason != "" {
@@ -88,7 +88,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 					return -1
 				}
 				if quoted {
-					t.fail(opened, Truncated, "the entry ends within quotes that open here")
+					t.fail(opened, Truncated, "the entry ends inside the quoted field that begins here")
 				}
 				t.out, t.size = out, o
 				return end
@@ -108,7 +108,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 				quoted = false
 				outside = highs
 				if i < end && !t.endsRow(b, i) {
-					t.fail(i, InvalidQuote, fmt.Sprintf("found %s behind the quote that ends a field, where %q or the end of the row should be", show(b[i]), t.delim))
+					t.fail(i, InvalidQuote, fmt.Sprintf("found %s after the quote that ends a field, where %q or the end of the row was expected", show(b[i]), t.delim))
 				}
 				continue
 			case quoted:
@@ -137,7 +137,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 					if bad == end && !last {
 						return -1
 					}
-					t.fail(next, InvalidUTF8, notText(b[next]))
+					t.fail(next, InvalidUTF8, invalidUTF8(b[next]))
 					next++
 				}
 				if o+next-i+16 > len(out) {
@@ -167,8 +167,8 @@ func (t *rows) fail(at int, reason, text string) {
 	}
 }
 
-// grow makes room for n more bytes behind out[:o]. Above the limit it forgets
-// what is there, as such a row is rejected.
+// grow returns out with space for n more bytes after out[:o]. Above the limit it
+// discards the row, which is rejected.
 func (t *rows) grow(out []byte, o, n int) ([]byte, int) {
 	if o > t.limit {
 		t.over = true
@@ -183,7 +183,7 @@ func (t *rows) grow(out []byte, o, n int) ([]byte, int) {
 	return grown, o
 }
 
-// escape is how JSON writes a quote, a backslash or a control character in a string.
+// escape returns the JSON escape of a quote, a backslash or a control character.
 func (t *rows) escape(c byte) []byte {
 	const hex = "0123456789abcdef"
 	var short byte
@@ -236,7 +236,7 @@ const (
 	fieldStart rowState = iota
 	inField
 	inQuotes
-	afterQuotes // or in the middle of a doubled quote
+	afterQuotes // or between two quotes
 )
 
 func (r *rowEnd) scan(b []byte) (int, bool) {

@@ -3,40 +3,40 @@ package record
 const (
 	// maxShapes bounds the memory of shapes, to about half a megabyte.
 	maxShapes = 4096
-	// maxShapeKey is the longest key that is learnt.
+	// maxShapeKey is the length of the longest key that is learnt.
 	maxShapeKey = 64
-	// maxShapePlace is up to which key of an object shapes are learnt: a new one
-	// is compared with all before it.
+	// maxShapePlace is the number of keys of an object up to which shapes are learnt,
+	// because a new key is compared with all before it.
 	maxShapePlace = 512
-	// maxAlternatives is how many keys are learnt to follow one another's place.
+	// maxAlternatives is how many alternative keys are learnt after the same keys.
 	maxAlternatives = 8
-	// relearnAfter is how many keys must have been sought in vain, once
-	// maxShapes are there, until all are forgotten: learning stays cheap
-	// beside what it did not help with.
+	// relearnAfter is how many keys must not have been found, after maxShapes were
+	// learnt, before all are discarded and learnt again: learning then costs little in
+	// comparison.
 	relearnAfter = 1 << 16
 )
 
-// shapes learns in which order the objects of an entry name their keys. A key
-// that comes where it came before is known to be valid and, as the keys before
-// it are the same too, to be new in its object: one comparison says it all.
-// Index 0 stands for the top level, 1 for what is inside objects that did not
-// become shapes.
+// shapes learns the order of the keys in the objects of an entry, as the hidden
+// classes of a JavaScript engine do. A key that follows the same keys as before is
+// known to be valid and, because those keys are known too, not to be a duplicate: one
+// comparison replaces both checks. Index 0 is the top level, index 1 is for values
+// inside objects that are not learnt.
 type shapes struct {
 	list   []shape
 	missed int
 }
 
-// shape is one key in its place: after the same keys, in an object at the same
-// path. Its links are indexes, 0 for none.
+// shape is a key that follows certain keys in an object at a certain path. Its links
+// are indexes, 0 for none.
 type shape struct {
 	words [2]uint64 // the first sixteen bytes of text
-	masks [2]uint64 // the bytes of words that count
+	masks [2]uint64 // the bytes of words that belong to text
 	text  string    // the key as in the source, with the quote and colon that end it
 	prior int32     // the key before it in its object
 	next  int32     // a key that follows it in its object
-	inner int32     // a key that comes first in an object that is its value
-	other int32     // another key that comes at this one's place
-	place int32     // how many keys come before it
+	inner int32     // the first key of an object that is its value
+	other int32     // an alternative key at the same position
+	place int32     // number of keys before it
 }
 
 const (
@@ -48,8 +48,8 @@ func newShapes() shapes {
 	return shapes{list: make([]shape, 2, 64)}
 }
 
-// find returns the shape of the key at b[i:], behind its opening quote, among
-// first and its alternatives; 0 if it is none of them.
+// find returns the shape of the key at b[i:], after its opening quote, if it is first or
+// one of its alternatives, and otherwise 0.
 func (s *shapes) find(b []byte, i int, first int32) int32 {
 	low, high := load(b, i), load(b, i+8)
 	for n := first; n != 0; {
@@ -65,8 +65,8 @@ func (s *shapes) find(b []byte, i int, first int32) int32 {
 	return 0
 }
 
-// learn adds the key text, which comes after the key prior (0: first) in the
-// object that is the value of outer. It returns 0 if that cannot be learnt.
+// learn adds the key text, which follows the key prior (0: none) in the object that is
+// the value of outer. It returns 0 if a limit is reached.
 func (s *shapes) learn(text []byte, prior, outer int32) int32 {
 	if len(s.list) == maxShapes {
 		s.missed++
@@ -100,7 +100,7 @@ func (s *shapes) learn(text []byte, prior, outer int32) int32 {
 	return 0
 }
 
-// renew forgets all shapes when they no longer help. No object may be open.
+// renew discards all shapes if they are no longer useful. No object may be open.
 func (s *shapes) renew() {
 	if s.missed > relearnAfter {
 		s.missed = 0
@@ -108,7 +108,7 @@ func (s *shapes) renew() {
 	}
 }
 
-// key is the text of shape n as it is compared: without quote and colon.
+// key returns the text of shape n without quote and colon.
 func (s *shapes) key(n int32) string {
 	text := s.list[n].text
 	return text[:len(text)-2]

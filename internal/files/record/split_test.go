@@ -12,7 +12,7 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// collected is a Sink that keeps what it is given.
+// collected is a Sink that stores what it receives.
 type collected struct {
 	records  []string
 	ordinals []int64
@@ -31,7 +31,7 @@ func (c *collected) Reject(r Rejection) error {
 	return nil
 }
 
-// lines shows everything in order of ordinal, which must have no gap.
+// lines formats everything in order of ordinal, which must have no gap.
 func (c *collected) lines(t testing.TB) []string {
 	t.Helper()
 	out := make([]string, len(c.records)+len(c.rejected))
@@ -113,7 +113,7 @@ func TestNDJSON(t *testing.T) {
 			want: []string{`{"a b":[1.50,-0E+2,12345678901234567890123456789012345678],"c":" \u00e9 "}`},
 		},
 		{
-			name: "broken line", in: "{\"a\":1}\n{\"a\":x}\n{\"a\":3}\n", detail: `line 2, byte 13: found "x" where a value should be`,
+			name: "invalid line", in: "{\"a\":1}\n{\"a\":x}\n{\"a\":3}\n", detail: `line 2, byte 13: found "x" where a value was expected`,
 			want: []string{`{"a":1}`, `!invalid_json @8 "{\"a\":x}"`, `{"a":3}`},
 		},
 		{
@@ -138,7 +138,7 @@ func TestNDJSON(t *testing.T) {
 			want: []string{`!invalid_json @0 "# made by hand"`, `{"a":1}`},
 		},
 		{
-			name: "not UTF-8", in: "{\"a\":\"\xE9t\xE9\"}\n{}\n", detail: "byte 0xE9 begins no character of UTF-8",
+			name: "not UTF-8", in: "{\"a\":\"\xE9t\xE9\"}\n{}\n", detail: "byte 0xE9 is not valid UTF-8",
 			want: []string{`!invalid_utf8 @0 "{\"a\":\"\xe9t\xe9\"}"`, `{}`},
 		},
 		{
@@ -149,7 +149,7 @@ func TestNDJSON(t *testing.T) {
 			},
 		},
 		{
-			name: "key twice", in: "{\"a\":1,\"b\":{\"a\":2},\"a\":3}\n{\"a\":1,\"\\u0061\":2}\n{\"\\u0061\":1,\"a\":2}\n", detail: `byte 19: the key "a" is there before`,
+			name: "duplicate key", in: "{\"a\":1,\"b\":{\"a\":2},\"a\":3}\n{\"a\":1,\"\\u0061\":2}\n{\"\\u0061\":1,\"a\":2}\n", detail: `byte 19: duplicate key "a"`,
 			want: []string{
 				`!duplicate_key @0 "{\"a\":1,\"b\":{\"a\":2},\"a\":3}"`,
 				`!duplicate_key @26 "{\"a\":1,\"\\u0061\":2}"`, `!duplicate_key @45 "{\"\\u0061\":1,\"a\":2}"`,
@@ -229,18 +229,18 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// stubborn is a Sink that fails.
-type stubborn struct{ err error }
+// failingSink is a Sink that fails.
+type failingSink struct{ err error }
 
-func (s stubborn) Record(int64, []byte) error { return s.err }
-func (s stubborn) Reject(Rejection) error     { return s.err }
+func (s failingSink) Record(int64, []byte) error { return s.err }
+func (s failingSink) Reject(Rejection) error     { return s.err }
 
 func TestSinkErrors(t *testing.T) {
 	want := errors.New("disk full")
 	for _, in := range []string{"{}\n", "{\n", "x"} {
 		for _, kind := range []feed.Kind{feed.JSON, feed.NDJSON} {
 			//nolint:errorlint // it must be the very error
-			if _, err := Split(strings.NewReader(in), feed.Format{Kind: kind}, feed.Limits{}, stubborn{want}); err != want {
+			if _, err := Split(strings.NewReader(in), feed.Format{Kind: kind}, feed.Limits{}, failingSink{want}); err != want {
 				t.Errorf("%s %q: got %v, want %v", kind, in, err, want)
 			}
 		}

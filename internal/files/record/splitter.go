@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/text/encoding/charmap"
+
 	"example.com/ingestion/feed"
 )
 
-// errRest ends the reading of an entry whose rest was rejected.
+// errRest ends Split after the rest of the entry was rejected.
 var errRest = errors.New("the rest of the entry was rejected")
 
-// splitter is what all formats share: where they are in the entry, and how
-// they hand over what they find.
+// splitter is common to all formats: the position in the entry, and the calls of
+// the sink.
 type splitter struct {
 	w       window
 	v       *validator
@@ -24,31 +26,32 @@ type splitter struct {
 	ordinal int64
 	result  Result
 
-	// What take passed since keep: of a record that the window does not hold.
-	keeping bool
-	kept    []byte
-	keptAt  int64
-	size    int64
+	// The bytes that advance has passed since startCapture, of a record that is
+	// larger than the window: the first MaxRaw, where they begin, and their number.
+	capturing    bool
+	captured     []byte
+	capturedAt   int64
+	capturedSize int64
 }
 
 func newSplitter(r io.Reader, encoding feed.Encoding, lim feed.Limits, sink Sink, size int) (*splitter, error) {
 	limit := cmp.Or(lim.MaxRecordBytes, feed.DefaultMaxRecordBytes)
 	s := &splitter{v: newValidator(), sink: sink, limit: limit}
-	// Behind a record of the greatest size what ends it must fit too.
+	// The window holds the largest record and what ends it.
 	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
 	if encoding == feed.Latin1 {
-		s.w.src, s.w.unit = &latinReader{src: s.w.src}, 1
+		s.w.src, s.w.unit = charmap.ISO8859_1.NewDecoder().Reader(s.w.src), 1
 		_, err := s.w.more()
 		return s, err
 	}
 	if _, err := s.w.more(); err != nil {
 		return s, err
 	}
-	return s, s.skipMark()
+	return s, s.skipByteOrderMark()
 }
 
-// skipMark goes past a byte order mark, and decodes what follows if it is UTF-16's.
-func (s *splitter) skipMark() error {
+// skipByteOrderMark skips a byte order mark, and decodes UTF-16 after that of UTF-16.
+func (s *splitter) skipByteOrderMark() error {
 	w := &s.w
 	first := w.buf[:w.end]
 	if bytes.HasPrefix(first, []byte("\xEF\xBB\xBF")) {
@@ -59,13 +62,13 @@ func (s *splitter) skipMark() error {
 	if !big && !bytes.HasPrefix(first, []byte("\xFF\xFE")) {
 		return nil
 	}
-	w.src = newWideReader(w.src, big, first[2:], w.err)
+	w.src = newUTF16Reader(w.src, big, first[2:], w.err)
 	w.base, w.end, w.unit, w.err = 2, 0, 2, nil
 	_, err := w.more()
 	return err
 }
 
-// counter counts what is read.
+// counter counts the bytes read.
 type counter struct {
 	r io.Reader
 	n *int64
@@ -87,10 +90,10 @@ func (s *splitter) record(data []byte) error {
 	return nil
 }
 
-// reject rejects the next size bytes for f and goes past them.
+// reject rejects and skips the next size bytes, because of f.
 func (s *splitter) reject(f fault, size int) error {
 	raw := bytes.TrimRight(s.w.buf[s.w.pos:s.w.pos+size], " \t\r\n")
-	err := s.send(Rejection{
+	err := s.rejected(Rejection{
 		Offset: s.w.offset(s.w.pos), Reason: f.reason, Detail: s.locate(f),
 		Raw: raw[:min(len(raw), MaxRaw)], RawCut: len(raw) > MaxRaw,
 	})
@@ -98,16 +101,16 @@ func (s *splitter) reject(f fault, size int) error {
 	return err
 }
 
-// rejectRest rejects all that is left of the entry, from what is kept on. It
-// reads on for the sake of Raw.
+// rejectRest rejects the rest of the entry, including captured bytes. It reads as
+// much of it as Raw contains.
 func (s *splitter) rejectRest(reason, detail string) error {
 	w := &s.w
-	if !s.keeping {
-		s.keep()
+	if !s.capturing {
+		s.startCapture()
 	}
 	for {
-		s.take(w.end - w.pos)
-		if len(s.kept) == MaxRaw {
+		s.advance(w.end - w.pos)
+		if len(s.captured) == MaxRaw {
 			break
 		}
 		if more, err := w.more(); err != nil {
@@ -116,14 +119,14 @@ func (s *splitter) rejectRest(reason, detail string) error {
 			break
 		}
 	}
-	return s.send(Rejection{
-		Offset: s.keptAt, Reason: reason, Detail: detail,
-		Raw: s.kept, RawCut: w.err == nil || s.size > int64(len(s.kept)), Rest: true,
+	return s.rejected(Rejection{
+		Offset: s.capturedAt, Reason: reason, Detail: detail,
+		Raw: s.captured, RawCut: w.err == nil || s.capturedSize > int64(len(s.captured)), Rest: true,
 	})
 }
 
-// rejectCut rejects what the end of the entry, or damage to it, left incomplete.
-func (s *splitter) rejectCut(what string) error {
+// rejectTruncated rejects an incomplete record at the end of the entry or at damage.
+func (s *splitter) rejectTruncated(what string) error {
 	var damage DamageError
 	if errors.As(s.w.err, &damage) {
 		return s.rejectRest(damage.Damage(), damage.Error())
@@ -131,11 +134,11 @@ func (s *splitter) rejectCut(what string) error {
 	return s.rejectRest(Truncated, fmt.Sprintf("%s: the entry ends %s", s.place(s.w.end), what))
 }
 
-// rejectKept rejects, as larger than the limit, the record that take passed.
-func (s *splitter) rejectKept() error {
-	return s.send(Rejection{
-		Offset: s.keptAt, Reason: TooLarge, Detail: s.tooLarge(s.size),
-		Raw: s.kept, RawCut: s.size > int64(len(s.kept)),
+// rejectCaptured rejects the captured record as larger than the limit.
+func (s *splitter) rejectCaptured() error {
+	return s.rejected(Rejection{
+		Offset: s.capturedAt, Reason: TooLarge, Detail: s.tooLarge(s.capturedSize),
+		Raw: s.captured, RawCut: s.capturedSize > int64(len(s.captured)),
 	})
 }
 
@@ -143,34 +146,34 @@ func (s *splitter) tooLarge(size int64) string {
 	return fmt.Sprintf("the record has %d bytes, the limit is %d (Limits.MaxRecordBytes)", size, s.limit)
 }
 
-func (s *splitter) send(r Rejection) error {
+func (s *splitter) rejected(r Rejection) error {
 	r.Ordinal = s.ordinal
 	if err := s.sink.Reject(r); err != nil {
 		return err
 	}
 	s.ordinal++
 	s.result.Rejected++
-	s.keeping = false
+	s.capturing = false
 	if r.Rest {
 		return errRest
 	}
 	return nil
 }
 
-// finish ends an entry behind its last record: damage there is a loss too.
+// finish ends an entry after its last record. Damage there is reported too.
 func (s *splitter) finish() error {
 	if s.w.ended() {
 		return nil
 	}
-	return s.rejectCut("")
+	return s.rejectTruncated("")
 }
 
-// locate is the Detail of a fault.
+// locate returns the Detail for a fault.
 func (s *splitter) locate(f fault) string {
 	return s.place(f.at) + ": " + f.String()
 }
 
-// place names buf[i] for people.
+// place describes the position of buf[i].
 func (s *splitter) place(i int) string {
 	if s.line > 0 {
 		return fmt.Sprintf("line %d, byte %d", s.line, s.w.offset(i))
@@ -178,34 +181,35 @@ func (s *splitter) place(i int) string {
 	return fmt.Sprintf("byte %d", s.w.offset(i))
 }
 
-// keep begins a record at w.pos of which take keeps the beginning.
-func (s *splitter) keep() {
-	s.keeping = true
-	s.kept = s.kept[:0]
-	s.keptAt = s.w.offset(s.w.pos)
-	s.size = 0
+// startCapture begins capturing a record at w.pos.
+func (s *splitter) startCapture() {
+	s.capturing = true
+	s.captured = s.captured[:0]
+	s.capturedAt = s.w.offset(s.w.pos)
+	s.capturedSize = 0
 }
 
-// take goes n bytes on.
-func (s *splitter) take(n int) {
-	if s.keeping {
+// advance moves w.pos by n bytes.
+func (s *splitter) advance(n int) {
+	if s.capturing {
 		next := s.w.buf[s.w.pos : s.w.pos+n]
-		s.kept = append(s.kept, next[:min(n, MaxRaw-len(s.kept))]...)
-		s.size += int64(n)
+		s.captured = append(s.captured, next[:min(n, MaxRaw-len(s.captured))]...)
+		s.capturedSize += int64(n)
 	}
 	s.w.pos += n
 }
 
-// ender finds where a record ends: after n bytes of b, or not in b.
-type ender interface {
+// endFinder finds the end of a record, which is given in pieces: it is after n bytes
+// of b, or not in b.
+type endFinder interface {
 	scan(b []byte) (n int, ok bool)
 }
 
-// pass takes a record of any size, piece by piece, and reports whether it ended.
-func (s *splitter) pass(e ender) (bool, error) {
+// skip advances to the end of a record of any size, and reports whether it has one.
+func (s *splitter) skip(e endFinder) (bool, error) {
 	for {
 		n, ok := e.scan(s.w.buf[s.w.pos:s.w.end])
-		s.take(n)
+		s.advance(n)
 		if ok {
 			return true, nil
 		}
@@ -215,8 +219,8 @@ func (s *splitter) pass(e ender) (bool, error) {
 	}
 }
 
-// seek is pass for a record that stays in the window; it returns its size.
-func (s *splitter) seek(e ender) (int, bool, error) {
+// find returns the size of a record, which stays in the window.
+func (s *splitter) find(e endFinder) (int, bool, error) {
 	seen := 0
 	for {
 		n, ok := e.scan(s.w.buf[s.w.pos+seen : s.w.end])
@@ -230,11 +234,11 @@ func (s *splitter) seek(e ender) (int, bool, error) {
 	}
 }
 
-// skipSpace goes to the next byte that is not whitespace; at the end of the
-// entry the window is empty behind it.
+// skipSpace advances to the next byte that is not whitespace. At the end of the
+// entry, the window is empty afterwards.
 func (s *splitter) skipSpace() error {
 	for {
-		s.take(skipBlank(s.w.buf, s.w.pos) - s.w.pos)
+		s.advance(skipBlank(s.w.buf, s.w.pos) - s.w.pos)
 		if s.w.pos < s.w.end {
 			return nil
 		}
@@ -246,7 +250,7 @@ func (s *splitter) skipSpace() error {
 
 // startsValue reports whether a JSON value begins at b[i].
 func startsValue(b []byte, i int) bool {
-	if !startsLike(b[i]) {
+	if !mayStartValue(b[i]) {
 		return false
 	}
 	for _, word := range []string{"true", "false", "null"} {
@@ -257,12 +261,12 @@ func startsValue(b []byte, i int) bool {
 	return true
 }
 
-// startsLike reports whether a JSON value may begin with c.
-func startsLike(c byte) bool {
+// mayStartValue reports whether c can be the first byte of a JSON value.
+func mayStartValue(c byte) bool {
 	return c-'0' < 10 || bytes.IndexByte([]byte(`{["-tfn`), c) >= 0
 }
 
-// rejectForeign rejects an entry that does not begin as JSON does.
-func (s *splitter) rejectForeign(i int) error {
-	return s.rejectRest(NotJSON, fmt.Sprintf("%s: found %s where JSON should begin: is this a file of this feed?", s.place(i), show(s.w.buf[i])))
+// rejectOtherFormat rejects an entry that does not begin with JSON.
+func (s *splitter) rejectOtherFormat(i int) error {
+	return s.rejectRest(NotJSON, fmt.Sprintf("%s: found %s where JSON should begin: does this file belong to this feed?", s.place(i), show(s.w.buf[i])))
 }

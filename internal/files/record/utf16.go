@@ -6,25 +6,25 @@ import (
 	"unicode/utf8"
 )
 
-// notUTF8 stands for half of a code unit.
+// notUTF8 replaces half of a code unit.
 const notUTF8 = 0xC0
 
-// wideReader turns UTF-16 into UTF-8. Half of a surrogate pair and half of a
-// code unit become bytes that are not UTF-8, so that the record they are in is
-// rejected like any other with such bytes.
-type wideReader struct {
-	src   io.Reader
-	big   bool
-	in    []byte
-	held  int // bytes of in that wait for more
-	out   []byte
-	given int // bytes of out that were read
-	err   error
+// utf16Reader converts UTF-16 to UTF-8. Half of a surrogate pair and half of a code unit
+// become bytes that are not valid UTF-8, so that their record is rejected. (The decoder
+// of golang.org/x/text replaces them with U+FFFD, which would change the record.)
+type utf16Reader struct {
+	src  io.Reader
+	big  bool
+	in   []byte
+	held int // bytes of in that are not converted yet
+	out  []byte
+	read int // bytes of out that were read
+	err  error
 }
 
-// newWideReader reads first, and then src unless err tells that nothing follows.
-func newWideReader(src io.Reader, big bool, first []byte, err error) *wideReader {
-	r := &wideReader{src: src, big: big, in: make([]byte, len(first)+4096), err: err}
+// newUTF16Reader returns a reader of first and then of src, unless err is set.
+func newUTF16Reader(src io.Reader, big bool, first []byte, err error) *utf16Reader {
+	r := &utf16Reader{src: src, big: big, in: make([]byte, len(first)+4096), err: err}
 	r.held = copy(r.in, first)
 	if err != nil {
 		r.convert(r.held)
@@ -32,8 +32,8 @@ func newWideReader(src io.Reader, big bool, first []byte, err error) *wideReader
 	return r
 }
 
-func (r *wideReader) Read(p []byte) (int, error) {
-	if r.given == len(r.out) {
+func (r *utf16Reader) Read(p []byte) (int, error) {
+	if r.read == len(r.out) {
 		if r.err != nil {
 			return 0, r.err
 		}
@@ -41,14 +41,14 @@ func (r *wideReader) Read(p []byte) (int, error) {
 		r.err = err
 		r.convert(r.held + n)
 	}
-	n := copy(p, r.out[r.given:])
-	r.given += n
+	n := copy(p, r.out[r.read:])
+	r.read += n
 	return n, nil
 }
 
-// convert turns in[:n] into out.
-func (r *wideReader) convert(n int) {
-	r.out, r.given = r.out[:0], 0
+// convert converts in[:n] to out.
+func (r *utf16Reader) convert(n int) {
+	r.out, r.read = r.out[:0], 0
 	i := 0
 	for ; i+1 < n; i += 2 {
 		c := r.unit(i)
@@ -74,7 +74,7 @@ func (r *wideReader) convert(n int) {
 	r.held = copy(r.in, r.in[i:n])
 }
 
-func (r *wideReader) unit(i int) rune {
+func (r *utf16Reader) unit(i int) rune {
 	if r.big {
 		return rune(r.in[i])<<8 | rune(r.in[i+1])
 	}

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// startBytes is the first size of the buffer: large enough that the one
-	// record cut at its end costs nothing, small enough for a core's own cache.
+	// startBytes is the initial size of the buffer: large enough that the record that
+	// crosses its end costs little, small enough for the cache of a core.
 	startBytes = 256 << 10
-	// pad is how many bytes behind the data may be loaded. The first of them is
-	// NUL, which is valid nowhere in JSON: the scanners need no test for the end.
+	// pad is how many bytes after the data may be loaded. The first of them is NUL,
+	// which is not valid in JSON, so that the scanners need no test for the end.
 	pad = 16
 )
 
@@ -23,20 +23,20 @@ type window struct {
 	pos  int
 	end  int
 	base int64 // offset in the entry of buf[0]
-	most int   // the most that buf may hold
-	unit int   // bytes of a code unit where buf has the entry in UTF-8 and the entry is not; else 0
+	most int   // the largest size of the data in buf
+	unit int   // bytes per code unit of an entry that is not UTF-8, which buf contains as UTF-8; else 0
 	err  error // why nothing follows: io.EOF or a DamageError
 
-	// Where offset was asked last, and how many bytes of the entry are from
-	// buf[0] to there. Counting from buf[0] each time would make the work for a
+	// The last argument of offset, and how many bytes of the entry correspond to
+	// buf[:countedTo]. Counting from buf[0] each time would make the work for a
 	// window full of rejections quadratic.
-	told     int
-	toldSize int64
+	countedTo   int
+	countedSize int64
 }
 
-// more reads on until the window is full, keeping buf[pos:end], which it moves
-// to the front. It reports false when there is nothing to add: w.err says why,
-// or is nil if the window is full at its greatest size.
+// more reads until the window is full, after moving buf[pos:end] to the front. It
+// reports false if it read nothing: then w.err is the reason, or nil if the window
+// is full and has its largest size.
 func (w *window) more() (bool, error) {
 	if w.err != nil {
 		return false, nil
@@ -44,7 +44,7 @@ func (w *window) more() (bool, error) {
 	if w.pos > 0 {
 		w.base = w.offset(w.pos)
 		w.end = copy(w.buf, w.buf[w.pos:w.end])
-		w.pos, w.told, w.toldSize = 0, 0, 0
+		w.pos, w.countedTo, w.countedSize = 0, 0, 0
 	}
 	room := len(w.buf) - pad
 	if w.end == room {
@@ -74,33 +74,33 @@ func (w *window) more() (bool, error) {
 	return w.end > before, nil
 }
 
-// final tells the errors that belong to the entry from those of reading it.
+// final reports whether an error is a property of the entry, not a failure to read it.
 func final(err error) bool {
 	var damage DamageError
-	return err == io.EOF || errors.As(err, &damage) //nolint:errorlint // a reader's end is the bare EOF
+	return err == io.EOF || errors.As(err, &damage) //nolint:errorlint // io.EOF is never wrapped
 }
 
 // ended reports whether the entry has been read to its end, undamaged.
 func (w *window) ended() bool {
-	return w.err == io.EOF //nolint:errorlint // final keeps the bare EOF
+	return w.err == io.EOF //nolint:errorlint // io.EOF is never wrapped
 }
 
-// offset is the place in the entry of buf[i].
+// offset returns the position of buf[i] in the entry, in bytes.
 func (w *window) offset(i int) int64 {
 	if w.unit == 0 {
 		return w.base + int64(i)
 	}
-	if i < w.told {
-		w.told, w.toldSize = 0, 0
+	if i < w.countedTo {
+		w.countedTo, w.countedSize = 0, 0
 	}
-	for _, c := range w.buf[w.told:i] {
+	for _, c := range w.buf[w.countedTo:i] {
 		switch {
-		case c >= 0xF0: // in UTF-16 a pair
-			w.toldSize += 4
+		case c >= 0xF0: // a surrogate pair in UTF-16
+			w.countedSize += 4
 		case c&0xC0 != 0x80:
-			w.toldSize += int64(w.unit)
+			w.countedSize += int64(w.unit)
 		}
 	}
-	w.told = i
-	return w.base + w.toldSize
+	w.countedTo = i
+	return w.base + w.countedSize
 }

@@ -1,0 +1,56 @@
+package record
+
+import "math/bits"
+
+// number checks the number at b[i].
+func (v *validator) number(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	switch c := b[i]; {
+	case c == '0':
+		i++
+	case c-'1' < 9:
+		i = digits(b, i)
+	default:
+		return v.unexpected(b, i, "a digit")
+	}
+	if b[i] == '.' {
+		if i++; b[i]-'0' > 9 {
+			return v.unexpected(b, i, "a digit after the decimal point")
+		}
+		i = digits(b, i)
+	}
+	if b[i]|0x20 == 'e' {
+		if i++; b[i] == '+' || b[i] == '-' {
+			i++
+		}
+		if b[i]-'0' > 9 {
+			return v.unexpected(b, i, "a digit in the exponent")
+		}
+		i = digits(b, i)
+	}
+	return i
+}
+
+// digits returns the index of the first byte from b[i] on that is not a digit.
+func digits(b []byte, i int) int {
+	for {
+		w := load(b, i) ^ '0'*ones
+		stops := (w | (w + (0x80-10)*ones)) & highs
+		if stops != 0 {
+			return i + bits.TrailingZeros64(stops)>>3
+		}
+		i += 8
+	}
+}
+
+// literal checks that word is at b[i:].
+func (v *validator) literal(b []byte, i int, word string) int {
+	for k := range len(word) {
+		if b[i+k] != word[k] {
+			return v.unexpected(b, i+k, word)
+		}
+	}
+	return i + len(word)
+}
