@@ -39,7 +39,7 @@ func (s Spec) Validate() error {
 	switch s.From {
 	case FromParts, FromFiles, FromTable:
 	default:
-		add("From", "%q is none of parts, files, table: use FromParts(), FromFiles() or FromTable()", s.From)
+		add("From", "%q is not one of parts, files, table: use FromParts(), FromFiles() or FromTable()", s.From)
 	}
 	s.validateLoad(add)
 	if s.From == FromFiles {
@@ -142,7 +142,7 @@ func (s Spec) validateLoad(add adder) {
 			add("TimeZone", "%v", err)
 		}
 	default:
-		add("Load", "%q is none of continuous, bulk, external: use Continuous(), Bulk(\"17 2 * * *\") or ExternalTable()", s.Load)
+		add("Load", "%q is not one of continuous, bulk, external: use Continuous(), Bulk(\"17 2 * * *\") or ExternalTable()", s.Load)
 	}
 }
 

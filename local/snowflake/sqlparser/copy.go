@@ -184,7 +184,7 @@ func (p *Parser) checkNoSemicolon() error {
 func checkMetadata(tokens []sqltext.Token, allowed []string) error {
 	for _, t := range tokens {
 		if t.Kind == sqltext.Word && strings.HasPrefix(t.Value, "METADATA$") && !slices.Contains(allowed, t.Value) {
-			return errorf("%s is none of %s", t.Text, strings.Join(allowed, ", "))
+			return errorf("%s is not one of %s", t.Text, strings.Join(allowed, ", "))
 		}
 	}
 	return nil
