@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"maps"
 	"net/http"
@@ -67,7 +66,7 @@ func (c *cloud) connect(context.Context, string, string) (operator.Account, erro
 	return operator.Account{Config: c.cfg, Stacks: c.cf}, nil
 }
 
-// ServeHTTP is DynamoDB, what of SQS and S3 the verbs ask for, and nothing else.
+// ServeHTTP implements DynamoDB, and the requests to SQS and S3 that the verbs make.
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "DynamoDB_20120810."):
@@ -82,27 +81,8 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		fmt.Fprintf(w, `{"Attributes":{"ApproximateNumberOfMessages":"%d"}}`, c.depth[in.URL[strings.LastIndexByte(in.URL, '/')+1:]])
-	case r.Method == http.MethodGet && r.URL.Query().Get("list-type") == "2":
-		bucket, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		type object struct{ Key string }
-		var out struct {
-			XMLName  xml.Name `xml:"ListBucketResult"`
-			Contents []object
-		}
-		for _, key := range c.s3.Keys(bucket, r.URL.Query().Get("prefix")) {
-			out.Contents = append(out.Contents, object{key})
-		}
-		if err := xml.NewEncoder(w).Encode(out); err != nil {
-			c.t.Error(err)
-		}
-	case r.Method == http.MethodGet:
-		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		body, ok := c.s3.Get(bucket, key)
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
-		_, _ = w.Write(body) // a client that went away has what it wants
+	case target == "" && r.Method == http.MethodGet:
+		c.s3.ServeHTTP(w, r)
 	default:
 		http.Error(w, "the fake has no "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
 	}

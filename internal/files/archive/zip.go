@@ -145,9 +145,9 @@ func (c *checked) Read(p []byte) (int, error) {
 	}
 	switch {
 	case c.n != c.want.size:
-		err = damagef(Corrupt, "zip: the member has %d bytes, the directory says %d", c.n, c.want.size)
+		err = damagef(Corrupt, "zip: the member has %d bytes, the directory states %d", c.n, c.want.size)
 	case c.crc != c.want.crc:
-		err = damagef(Corrupt, "zip: checksum %08x, the directory says %08x", c.crc, c.want.crc)
+		err = damagef(Corrupt, "zip: checksum %08x, the directory states %08x", c.crc, c.want.crc)
 	}
 	return n, err
 }

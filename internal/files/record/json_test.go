@@ -228,7 +228,7 @@ func TestDuplicateKeys(t *testing.T) {
 				}
 			}
 			if at := strings.LastIndex(in[:strings.IndexByte(in, '\n')], `"`+prefix+"0000"); !strings.Contains(c.rejected[0].Detail, fmt.Sprintf("byte %d:", at)) {
-				t.Errorf("%d keys %q: %q does not say byte %d", n, prefix, c.rejected[0].Detail, at)
+				t.Errorf("%d keys %q: %q does not contain byte %d", n, prefix, c.rejected[0].Detail, at)
 			}
 		}
 	}

@@ -46,19 +46,19 @@ func (w *window) more() (bool, error) {
 		w.end = copy(w.buf, w.buf[w.pos:w.end])
 		w.pos, w.countedTo, w.countedSize = 0, 0, 0
 	}
-	room := len(w.buf) - pad
-	if w.end == room {
-		if room >= w.most {
+	capacity := len(w.buf) - pad
+	if w.end == capacity {
+		if capacity >= w.most {
 			return false, nil
 		}
-		room = min(2*room, w.most)
-		grown := make([]byte, room+pad)
+		capacity = min(2*capacity, w.most)
+		grown := make([]byte, capacity+pad)
 		copy(grown, w.buf[:w.end])
 		w.buf = grown
 	}
 	before := w.end
-	for empty := 0; w.end < room && w.err == nil; {
-		n, err := w.src.Read(w.buf[w.end:room])
+	for empty := 0; w.end < capacity && w.err == nil; {
+		n, err := w.src.Read(w.buf[w.end:capacity])
 		w.end += n
 		if n > 0 {
 			empty = 0
