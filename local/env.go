@@ -39,6 +39,8 @@ type Options struct {
 	// Context is passed to every command of CDK, Deploy, Diff and Destroy as
 	// --context key=value.
 	Context map[string]string
+	// IAM is the mode of IAM permissions; empty means IAMReported.
+	IAM IAMMode
 	// Host has the options of the Lambda host; Dir and Log are replaced by those above.
 	Host lambdahost.Options
 }
@@ -64,6 +66,9 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	}
 	if o.Repo, err = filepath.Abs(o.Repo); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
+	}
+	if o.IAM == "" {
+		o.IAM = IAMReported
 	}
 	if o.Venv == "" {
 		o.Venv = filepath.Join(o.Repo, ".venv")

@@ -32,7 +32,12 @@ func start(t *testing.T) *Env {
 	if testing.Short() {
 		t.Skip("starts moto_server")
 	}
-	env, err := Start(t.Context(), testOptions(t.TempDir(), t.Output()))
+	return startWith(t, testOptions(t.TempDir(), t.Output()))
+}
+
+func startWith(t *testing.T, o Options) *Env {
+	t.Helper()
+	env, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

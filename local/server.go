@@ -52,7 +52,7 @@ func startServer(ctx context.Context, python string, o Options, hostURL string) 
 	}
 	s := &server{port: tcp.Addr().(*net.TCPAddr).Port, log: log, exited: make(chan struct{})} //nolint:forcetypeassert // a TCP listener's address
 	s.cmd = exec.CommandContext(ctx, python, filepath.Join(o.Repo, "local", "aws", "server.py"),
-		"--fd", "3", "--port", strconv.Itoa(s.port), "--host-url", hostURL, "--architecture", lambdahost.Architecture())
+		"--fd", "3", "--port", strconv.Itoa(s.port), "--host-url", hostURL, "--architecture", lambdahost.Architecture(), "--iam", string(o.IAM))
 	s.cmd.ExtraFiles = []*os.File{socket}
 	s.cmd.Env = serverEnviron()
 	s.cmd.Stdout, s.cmd.Stderr = log, log

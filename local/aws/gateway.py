@@ -19,6 +19,7 @@ from cloudformation.resources.custom_resources import PendingResponses
 from eventbridge import rules
 from eventbridge.schedules import Schedules
 from eventbridge.targets import Targets
+from iam_enforcement.enforcement import Enforcement
 from moto.s3.models import s3_backends
 from moto_patches.lambda_functions import deployment_package
 from moto_patches.s3_events import deferred_events
@@ -37,8 +38,9 @@ THROTTLED = json.dumps(
 class Gateway:
     """Routes a request: routes for the tests, CloudFormation, Lambda Invoke, else moto."""
 
-    def __init__(self, moto, endpoint, lambda_host):
+    def __init__(self, moto, endpoint, lambda_host, iam_mode):
         self.moto = moto
+        self.iam = Enforcement(iam_mode)
         # moto reads, changes and writes items without a lock: of two concurrent
         # ADDs one would be lost, and a failed transaction would undo the writes
         # of other requests.
@@ -62,6 +64,11 @@ class Gateway:
             environ["PATH_INFO"] = path.replace("\n", " ")
         if path.startswith("/_local/"):
             return self.handle_local(path, environ, start_response)
+        refusal = self.iam.check(environ)
+        if refusal:
+            status, headers, body = refusal
+            start_response(status_line(status), [*headers.items(), ("Content-Length", str(len(body)))])
+            return [body]
         if service_of(environ) == "cloudformation":
             return respond(start_response, *self.cloudformation.handle(form_of(environ)))
         invocation = INVOKE.match(path)
@@ -84,6 +91,8 @@ class Gateway:
         route, _, name = path.removeprefix("/_local/").partition("/")
         if route == "health":
             return respond(start_response, 200, "text/plain", b"ok")
+        if route == "iam-report":
+            return respond(start_response, 200, "application/json", json.dumps(self.iam.report()).encode())
         if route == "code":
             return respond(start_response, 200, "application/zip", deployment_package(name))
         if route == "cfn-response":

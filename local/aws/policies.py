@@ -56,6 +56,28 @@ def role_trusts(role, request):
     return _evaluate(request, resourcePolicy=trust, trust=True, identityAllows=True) == "allowed"
 
 
+def authorize(session, role, access):
+    """Authorizes an Access of a session (see iam_enforcement); returns its decision and statements."""
+    body = {
+        "principal": role_session(session),
+        "action": access.action,
+        "resource": "" if access.is_trust_policy else access.resource,
+        "context": {key: value if isinstance(value, list) else [value] for key, value in access.context.items()}
+        | {
+            "aws:SecureTransport": ["true"],  # the local AWS has no TLS; the clients would use it
+            "aws:PrincipalArn": [session.role_arn],
+            "aws:PrincipalAccount": [session.account_id],
+            "aws:PrincipalType": ["AssumedRole"],
+        },
+        "identity": identity_policies(role) if role is not None else [],
+        "trust": access.is_trust_policy,
+        "resourceAccount": access.account,
+    }
+    if access.policy:
+        body["resourcePolicy"] = {"name": access.resource, "document": access.policy}
+    return evaluate("/policies/evaluate", body)
+
+
 def identity_policies(role):
     """The inline and the managed policies of a role, with their names."""
     policies = [{"name": f"{role.name}/{name}", "document": document} for name, document in role.policies.items()]

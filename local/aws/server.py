@@ -20,6 +20,7 @@ def parse_arguments():
     parser.add_argument("--port", type=int, required=True, help="port of that socket")
     parser.add_argument("--host-url", required=True, help="URL of the Lambda host")
     parser.add_argument("--architecture", required=True, help="architecture of the functions that the Lambda host can run")
+    parser.add_argument("--iam", required=True, help="enforce: refuse requests of functions that are not allowed; report: count them")
     return parser.parse_args()
 
 
@@ -73,7 +74,10 @@ def main():
 
     evaluators.connect(arguments.host_url)
     application = Gateway(
-        DomainDispatcherApplication(create_backend_app), endpoint, LambdaHost(arguments.host_url, arguments.architecture)
+        DomainDispatcherApplication(create_backend_app),
+        endpoint,
+        LambdaHost(arguments.host_url, arguments.architecture),
+        arguments.iam,
     )
     # DynamoDB items are a million objects without reference cycles. With Python's
     # default thresholds, searching them for cycles takes a quarter of the time of

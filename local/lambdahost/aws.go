@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // awsClient has the requests of the host to AWS.
@@ -46,8 +47,9 @@ type awsClient interface {
 	// the visibility timeout of the queue if that is shorter.
 	shortenVisibility(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
 	countMessages(ctx context.Context, queueARN string) (int, error)
-	// environment has the variables with which a function reaches this AWS.
-	environment() []string
+	// environment has the variables with which a function reaches this AWS, with
+	// credentials of its role.
+	environment(ctx context.Context, f *function) ([]string, error)
 }
 
 // ErrNoFunction is returned for a function that does not exist.
@@ -57,6 +59,7 @@ var ErrNoFunction = errors.New("function not found")
 type function struct {
 	Name         string
 	ARN          string
+	Role         string // ARN
 	Runtime      string
 	Handler      string
 	Architecture string
@@ -100,6 +103,7 @@ type sdkClient struct {
 	s3      *s3.Client
 	streams *dynamodbstreams.Client
 	http    *http.Client
+	roles   roleSessions
 
 	mu   sync.Mutex
 	urls map[string]string // queue ARN -> URL
@@ -114,6 +118,7 @@ func newSDKClient(cfg aws.Config) *sdkClient {
 		s3:      s3.NewFromConfig(cfg),
 		streams: dynamodbstreams.NewFromConfig(cfg),
 		http:    &http.Client{Timeout: time.Minute},
+		roles:   roleSessions{client: sts.NewFromConfig(cfg), roles: map[string]*aws.CredentialsCache{}},
 		urls:    map[string]string{},
 	}
 }
@@ -131,6 +136,7 @@ func (c *sdkClient) function(ctx context.Context, name string) (*function, error
 	f := &function{
 		Name:         aws.ToString(cfg.FunctionName),
 		ARN:          aws.ToString(cfg.FunctionArn),
+		Role:         aws.ToString(cfg.Role),
 		Runtime:      string(cfg.Runtime),
 		Handler:      aws.ToString(cfg.Handler),
 		Architecture: string(lambdatypes.ArchitectureX8664),
@@ -219,13 +225,14 @@ func (c *sdkClient) putObject(ctx context.Context, bucket, key string, record []
 	return err
 }
 
-func (c *sdkClient) environment() []string {
-	return []string{
-		"AWS_REGION=" + c.cfg.Region,
-		"AWS_DEFAULT_REGION=" + c.cfg.Region,
-		"AWS_ENDPOINT_URL=" + aws.ToString(c.cfg.BaseEndpoint),
-		"AWS_ACCESS_KEY_ID=local",
-		"AWS_SECRET_ACCESS_KEY=local",
-		"AWS_SESSION_TOKEN=local",
+func (c *sdkClient) environment(ctx context.Context, f *function) ([]string, error) {
+	credentials, err := c.roles.environment(ctx, f)
+	if err != nil {
+		return nil, err
 	}
+	return append(credentials,
+		"AWS_REGION="+c.cfg.Region,
+		"AWS_DEFAULT_REGION="+c.cfg.Region,
+		"AWS_ENDPOINT_URL="+aws.ToString(c.cfg.BaseEndpoint),
+	), nil
 }

@@ -284,7 +284,9 @@ func (c *fakeAWS) countMessages(context.Context, string) (int, error) {
 	return len(c.queue), nil
 }
 
-func (c *fakeAWS) environment() []string { return []string{"AWS_REGION=us-east-1"} }
+func (c *fakeAWS) environment(context.Context, *function) ([]string, error) {
+	return []string{"AWS_REGION=us-east-1"}, nil
+}
 
 // newHost returns a host with a fake AWS, which is closed at the end of the test.
 func newHost(t *testing.T, o Options) (*Host, *fakeAWS) {

@@ -199,12 +199,16 @@ func (p *pool) start(ctx context.Context, f *function, extra []string) (*process
 	if err != nil {
 		return nil, err
 	}
+	environment, err := c.environment(ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, fmt.Errorf("function %s: the lambda host is closed", p.name)
 	}
-	proc, err := startProcess(f, dir, c.environment(), extra, p.log)
+	proc, err := startProcess(f, dir, environment, extra, p.log)
 	if err != nil {
 		return nil, err
 	}

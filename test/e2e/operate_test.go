@@ -138,7 +138,7 @@ func loadFails(t *testing.T, w *world) {
 	w.ingest(t, 0, "status", "earthquakes", "--state", "unpacked").line(t, "2026/fails.json", "unpacked", "600", "0/3", u.ID)
 	w.ingest(t, 0, "status", "earthquakes", "2026/fails.json").line(t, "0000000-000001", "landed")
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events")
-	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "this invocation was made to fail", "no")
+	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "FailNext made this invocation fail", "no")
 
 	// Within the time that an upload may take it only waits.
 	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/fails.json", "0000000-000000")

@@ -1,0 +1,272 @@
+"""The actions, resources and condition keys of a request.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote
+from xml.etree import ElementTree
+
+import policies
+from moto.awslambda.utils import get_backend
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.parsing.key_condition_expression import parse_expression
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+
+class UnknownRequest(Exception):
+    """A request whose actions are not known."""
+
+
+@dataclass
+class Access:
+    """An action on a resource that a request needs."""
+
+    action: str
+    resource: str
+    context: dict = field(default_factory=dict)
+    account: str = ""  # the owner of the resource
+    policy: str = ""  # of the resource, as JSON; empty if it has none
+    is_trust_policy: bool = False
+
+
+@dataclass
+class HTTPRequest:
+    """The parts of a request that decide what it accesses."""
+
+    service: str
+    method: str
+    path: str  # URL-decoded
+    query: dict  # name -> value
+    headers: dict  # in lower case
+    body: bytes
+    account: str
+    region: str
+
+    @property
+    def operation(self):
+        return self.headers.get("x-amz-target", "").partition(".")[2]
+
+
+def accesses(request):
+    """Every Access of a request; UnknownRequest if they are not known."""
+    if request.service not in _SERVICES:
+        raise UnknownRequest(f"requests to {request.service} are not known")
+    return _SERVICES[request.service](request)
+
+
+def _dynamodb(request):
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
+    body = json.loads(request.body)
+    operation = request.operation
+    if operation in ("GetItem", "DeleteItem", "UpdateItem"):
+        return [_table(request, operation, body["TableName"], [body["Key"]])]
+    if operation == "PutItem":
+        return [_table(request, operation, body["TableName"], [body["Item"]])]
+    if operation == "BatchWriteItem":
+        return [
+            _table(request, operation, name, [_item_of(one) for one in requests]) for name, requests in body["RequestItems"].items()
+        ]
+    if operation == "BatchGetItem":
+        return [_table(request, operation, name, asked["Keys"]) for name, asked in body["RequestItems"].items()]
+    if operation in ("TransactWriteItems", "TransactGetItems"):
+        # A transaction needs the permissions of its parts.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+        actions = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem", "Get": "GetItem"}
+        found = []
+        for item in body["TransactItems"]:
+            ((kind, part),) = item.items()
+            found.append(_table(request, actions[kind], part["TableName"], [part.get("Key") or part["Item"]]))
+        return found
+    if operation == "Query":
+        return [_query(request, body)]
+    if operation in ("Scan", "DescribeTable"):
+        return [_table(request, operation, body["TableName"], [], body.get("IndexName"))]
+    raise UnknownRequest(f"the DynamoDB operation {operation} is not known")
+
+
+def _item_of(write):
+    return write["PutRequest"]["Item"] if "PutRequest" in write else write["DeleteRequest"]["Key"]
+
+
+def _table(request, operation, name, items, index=None):
+    name = name.rpartition("/")[2]  # it may be an ARN
+    table = dynamodb_backends[request.account][request.region].tables.get(name)
+    keys = set()
+    if table is not None:
+        keys = {str(next(iter(item[table.hash_key_attr].values()))) for item in items if table.hash_key_attr in item}
+    return _table_access(request, operation, name, keys, index)
+
+
+def _table_access(request, operation, name, leading_keys, index):
+    resource = f"arn:aws:dynamodb:{request.region}:{request.account}:table/{name}" + (f"/index/{index}" if index else "")
+    context = {"dynamodb:LeadingKeys": sorted(leading_keys)} if leading_keys else {}
+    return Access(f"dynamodb:{operation}", resource, context, request.account)
+
+
+def _query(request, body):
+    name, index = body["TableName"].rpartition("/")[2], body.get("IndexName")
+    backend = dynamodb_backends[request.account][request.region]
+    keys = set()
+    if name in backend.tables:
+        hash_conditions, _, _ = parse_expression(
+            body["KeyConditionExpression"],
+            body.get("ExpressionAttributeValues", {}),
+            body.get("ExpressionAttributeNames", {}),
+            backend.get_schema(name, index),
+        )
+        keys = {str(next(iter(value.values()))) for _, value in hash_conditions}
+    return _table_access(request, "Query", name, keys, index)
+
+
+# Operations on several messages need the permission of the operation on one.
+_SQS = {
+    "SendMessage": "SendMessage", "SendMessageBatch": "SendMessage", "ReceiveMessage": "ReceiveMessage",
+    "DeleteMessage": "DeleteMessage", "DeleteMessageBatch": "DeleteMessage", "GetQueueAttributes": "GetQueueAttributes",
+    "ChangeMessageVisibility": "ChangeMessageVisibility", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility", "GetQueueUrl": "GetQueueUrl",
+}
+
+
+def _sqs(request):
+    if request.operation not in _SQS:
+        raise UnknownRequest(f"the SQS operation {request.operation} is not known")
+    body = json.loads(request.body)
+    account, name = body.get("QueueOwnerAWSAccountId", request.account), body.get("QueueName")
+    if name is None:
+        account, name = body["QueueUrl"].split("/")[-2:]
+    queue = sqs_backends[account][request.region].queues.get(name)
+    policy = queue.policy if queue is not None else None
+    resource = f"arn:aws:sqs:{request.region}:{account}:{name}"
+    return [Access(f"sqs:{_SQS[request.operation]}", resource, {}, account, _text(policy))]
+
+
+def _sns(request):
+    form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+    if form.get("Action") not in ("Publish", "PublishBatch"):
+        raise UnknownRequest(f"the SNS action {form.get('Action')} is not known")
+    arn = form["TopicArn"]
+    account, region = arn.split(":")[4], arn.split(":")[3]
+    topic = sns_backends[account][region].topics.get(arn)
+    context = {"aws:SourceOwner": request.account}  # in the default policy of topics
+    return [Access("sns:Publish", arn, context, account, _text(topic.policy if topic is not None else None))]
+
+
+def _lambda(request):
+    invocation = re.fullmatch(r"/2015-03-31/functions/([^/]+)/invocations/?", request.path)
+    if not invocation or request.method != "POST":
+        raise UnknownRequest(f"the Lambda request {request.method} {request.path} is not known")
+    name = invocation[1].rpartition(":function:")[2].partition(":")[0]
+    resource = f"arn:aws:lambda:{request.region}:{request.account}:function:{name}"
+    try:
+        statements = get_backend(request.account, request.region).get_function(resource).policy.statements
+    except Exception:  # moto raises various classes for a function that does not exist
+        statements = []
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else ""
+    return [Access("lambda:InvokeFunction", resource, {}, request.account, policy)]
+
+
+def _secretsmanager(request):
+    if request.operation not in ("GetSecretValue", "DescribeSecret", "PutSecretValue"):
+        raise UnknownRequest(f"the Secrets Manager operation {request.operation} is not known")
+    secret_id = json.loads(request.body)["SecretId"]
+    secret = secretsmanager_backends[request.account][request.region].secrets.get(secret_id)
+    resource = secret.arn if secret is not None else secret_id
+    if not resource.startswith("arn:"):
+        resource = f"arn:aws:secretsmanager:{request.region}:{request.account}:secret:{secret_id}"
+    policy = getattr(secret, "policy", None)
+    return [Access(f"secretsmanager:{request.operation}", resource, {}, request.account, _text(policy))]
+
+
+def _sts(request):
+    form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+    if form.get("Action") == "GetCallerIdentity":
+        return []  # it needs no permission
+    if form.get("Action") != "AssumeRole":
+        raise UnknownRequest(f"the STS action {form.get('Action')} is not known")
+    arn = form["RoleArn"]
+    role = policies.find_role(arn)
+    context = {"sts:ExternalId": form["ExternalId"]} if "ExternalId" in form else {}
+    trust = role.assume_role_policy_document if role is not None else ""
+    return [Access("sts:AssumeRole", arn, context, arn.split(":")[4], trust, is_trust_policy=True)]
+
+
+# Query parameters of S3 that are not subresources.
+_S3_PARAMETERS = {
+    "x-id", "list-type", "prefix", "delimiter", "marker", "max-keys", "start-after", "continuation-token", "encoding-type", "fetch-owner",
+    "partNumber", "versionId", "key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts", "part-number-marker",
+}
+
+
+def _s3(request):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
+    bucket, _, key = request.path.lstrip("/").partition("/")
+    subresources = {name for name in request.query if name not in _S3_PARAMETERS and not name.lower().startswith("x-amz-")}
+    if key:
+        found = [_object(request, bucket, key, action) for action in _object_actions(request, subresources)]
+        source = request.headers.get("x-amz-copy-source")
+        if source:
+            source_bucket, _, source_key = unquote(source.partition("?")[0]).lstrip("/").partition("/")
+            action = "s3:GetObjectVersion" if "versionId=" in source else "s3:GetObject"
+            found.append(_object(request, source_bucket, source_key, action))
+        return found
+    if request.method == "POST" and subresources == {"delete"}:
+        objects = ElementTree.fromstring(request.body).iterfind("{*}Object")
+        return [
+            _object(request, bucket, item.findtext("{*}Key"), "s3:DeleteObject" + ("Version" if item.findtext("{*}VersionId") else ""))
+            for item in objects
+        ]
+    actions = {
+        ("GET", ""): "s3:ListBucket", ("HEAD", ""): "s3:ListBucket", ("GET", "versions"): "s3:ListBucketVersions",
+        ("GET", "uploads"): "s3:ListBucketMultipartUploads", ("GET", "location"): "s3:GetBucketLocation",
+    }
+    action = actions.get((request.method, ",".join(sorted(subresources))))
+    if action is None:
+        raise UnknownRequest(f"the S3 request {request.method} {request.path} with {sorted(subresources)} is not known")
+    context = {}
+    if action.startswith("s3:ListBucket") and request.method == "GET":
+        context = {f"s3:{name}": request.query[name] for name in ("prefix", "delimiter", "max-keys") if name in request.query}
+    return [_bucket(request, bucket, action, f"arn:aws:s3:::{bucket}", context)]
+
+
+def _object_actions(request, subresources):
+    kind = ",".join(sorted(subresources))
+    version = "Version" if "versionId" in request.query else ""
+    if request.method in ("GET", "HEAD") and kind == "":
+        return [f"s3:GetObject{version}"]
+    if request.method == "GET" and kind == "tagging":
+        return [f"s3:GetObject{version}Tagging"]
+    if request.method == "GET" and kind == "uploadId":
+        return ["s3:ListMultipartUploadParts"]
+    if request.method == "PUT" and kind == "":
+        return ["s3:PutObject"] + (["s3:PutObjectTagging"] if "x-amz-tagging" in request.headers else [])
+    if (request.method, kind) in (("POST", "uploads"), ("POST", "uploadId"), ("PUT", "uploadId")):
+        return ["s3:PutObject"]
+    if request.method == "DELETE" and kind == "uploadId":
+        return ["s3:AbortMultipartUpload"]
+    if request.method == "DELETE" and kind == "":
+        return [f"s3:DeleteObject{version}"]
+    raise UnknownRequest(f"the S3 request {request.method} {request.path} with {sorted(subresources)} is not known")
+
+
+def _object(request, bucket, key, action):
+    return _bucket(request, bucket, action, f"arn:aws:s3:::{bucket}/{key}", {})
+
+
+def _bucket(request, bucket, action, resource, context):
+    _, owner = s3_backends.bucket_accounts.get(bucket, ("aws", request.account))
+    found = s3_backends[owner]["aws"].buckets.get(bucket)
+    return Access(action, resource, context, owner, _text(found.policy if found is not None else None))
+
+
+def _text(policy):
+    return policy.decode() if isinstance(policy, bytes) else policy or ""
+
+
+_SERVICES = {
+    "dynamodb": _dynamodb, "sqs": _sqs, "sns": _sns, "lambda": _lambda, "secretsmanager": _secretsmanager, "sts": _sts, "s3": _s3,
+}

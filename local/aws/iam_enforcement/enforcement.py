@@ -1,0 +1,106 @@
+"""Authorizes the requests of functions, and counts what was allowed and refused."""
+
+import io
+import re
+import sys
+import threading
+import traceback
+from collections import Counter
+from urllib.parse import parse_qsl
+
+import policies
+from moto.awslambda.models import lambda_backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.sts.models import sts_backends
+
+from . import refusals
+from .accesses import HTTPRequest, UnknownRequest, accesses
+
+CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+MODES = ("report", "enforce")
+
+
+class Enforcement:
+    """In mode enforce, requests that are not allowed are refused; in mode report, they are only counted."""
+
+    def __init__(self, mode):
+        if mode not in MODES:
+            raise ValueError(f"IAM mode {mode!r} is none of {', '.join(MODES)}")
+        self.mode = mode
+        self._lock = threading.Lock()
+        self._sessions = {}  # access key -> session of a function's role
+        self._refused = Counter()  # (role, action, resource, reason)
+        self._used = Counter()  # (role, statement)
+
+    def check(self, environ):
+        """The refusal of a request as HTTP status, headers and body; None if it is allowed."""
+        credential = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        session = credential and self._session(credential["key"])
+        if not session:
+            return None
+        request = _http_request(environ, credential["service"], credential["region"])
+        try:
+            return self._check(request, session)
+        except UnknownRequest as error:
+            text = f"{error}: add it to local/aws/iam_enforcement/accesses.py"
+        except Exception as error:  # an invalid request or policy, or a bug: not allowed
+            traceback.print_exc()
+            text = f"the permissions for {request.service} {request.operation or request.path} cannot be evaluated: {error}"
+        return self._refuse(request, session, "unknown", request.path, text)
+
+    def _check(self, request, session):
+        role = policies.find_role(session.role_arn)
+        for access in accesses(request):
+            result = policies.authorize(session, role, access)
+            if result["decision"] != "allowed":
+                text = refusals.message(session.arn, access, result["decision"])
+                return self._refuse(request, session, access.action, access.resource, text)
+            with self._lock:
+                self._used.update((session.role_arn, statement) for statement in result["statements"])
+        return None
+
+    def report(self):
+        """The refused requests, and for each role the statements that allowed requests, with their counts."""
+        with self._lock:
+            return {
+                "refused": [
+                    {"role": role, "action": action, "resource": resource, "message": text, "count": count}
+                    for (role, action, resource, text), count in sorted(self._refused.items())
+                ],
+                "used": [
+                    {"role": role, "statement": statement, "count": count} for (role, statement), count in sorted(self._used.items())
+                ],
+            }
+
+    def _refuse(self, request, session, action, resource, text):
+        with self._lock:
+            self._refused[session.role_arn, action, resource, text] += 1
+        print(f"IAM ({self.mode}): {text}", file=sys.stderr)
+        return refusals.response(request.service, text) if self.mode == "enforce" else None
+
+    def _session(self, access_key):
+        """The session of an access key if it is one of a function's role, else None."""
+        if not access_key.startswith("ASIA"):
+            return None
+        if access_key not in self._sessions:
+            session = sts_backends[DEFAULT_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(access_key)
+            self._sessions[access_key] = session if session and _is_function_role(session.role_arn) else None
+        return self._sessions[access_key]
+
+
+def _is_function_role(arn):
+    """Whether a role is that of a function: the cdk CLI assumes roles as well, which are not judged."""
+    regions = list(lambda_backends[DEFAULT_ACCOUNT_ID].values())
+    return any(function.role == arn for backend in regions for function in backend.list_functions())
+
+
+def _http_request(environ, service, region):
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    body = b""
+    # The body of an object is not read, but a list of objects to delete is.
+    if service != "s3" or "delete" in query:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+    return HTTPRequest(service, environ["REQUEST_METHOD"], path, query, headers, body, DEFAULT_ACCOUNT_ID, region)
