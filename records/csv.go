@@ -2,6 +2,7 @@ package records
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -9,71 +10,103 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
+	"strings"
+
+	"github.com/itchyny/gojq"
 )
 
-// CSV writes records as CSV, with a header. It buffers: call Flush at the end.
+// CSV writes records as CSV with a header. It buffers: call Flush at the end.
 type CSV struct {
 	w       *csv.Writer
 	columns []column
-	begun   bool
-	// rest holds the payload's members that have a column, where the last column
-	// is for the others; nil where the caller named the columns.
-	rest map[string]bool
+	// written is true once the header is.
+	written bool
+	// members are those of the payload that have a column, when the last column
+	// holds the others; nil if the caller named the columns.
+	members []string
 }
 
+// column is a column that the caller named.
 type column struct {
 	title string
-	path  []string
+	code  *gojq.Code
 }
 
-// NewCSV returns a writer of these columns, each a path as in a Term. Without
-// columns they are id, source, entry and ordinal, one for each member of the
-// first record's payload, and a last one, data, which has as JSON what a record
-// has beside those: nothing is left out.
+// fixedColumns come first if the caller named no columns.
+var fixedColumns = []string{"id", "source", "entry", "ordinal"}
+
+// NewCSV returns a writer of these columns. Each is a jq expression on a record, as
+// for a [Filter], with or without the dot in front: id, data.amount,
+// data.tags[0], data."a.b". The cell is empty where the expression has no result,
+// null, or fails.
+//
+// Without columns they are id, source, entry and ordinal, then one for each member
+// of the first record's payload, and a last one, data, with the remaining members
+// of each record as JSON, so that nothing is left out.
 func NewCSV(w io.Writer, columns ...string) (*CSV, error) {
 	c := &CSV{w: csv.NewWriter(w)}
-	var wrong []error
+	var invalid []error
 	for _, title := range columns {
-		path, rest, err := parsePath(title)
-		if err == nil && rest != "" {
-			err = fmt.Errorf("%q is more than a path", rest)
+		expression := title
+		if title != "" && !strings.ContainsAny(title[:1], ".([{\"$") {
+			expression = "." + title
 		}
+		code, err := compile(expression, "try (%s) catch null")
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("column %q: %w", title, err))
+			invalid = append(invalid, fmt.Errorf("column %q: %w", title, err))
 		}
-		c.columns = append(c.columns, column{title, path})
+		c.columns = append(c.columns, column{title, code})
 	}
-	return c, errors.Join(wrong...)
+	return c, errors.Join(invalid...)
 }
 
 // Write writes one record, and before the first one the header.
 func (c *CSV) Write(r Record) error {
-	object := members(r.Data)
-	if !c.begun {
-		if len(c.columns) == 0 {
-			c.settle(object)
-		}
-		if err := c.header(); err != nil {
-			return err
-		}
-		c.begun = true
+	if len(c.columns) > 0 {
+		return c.writeColumns(r)
 	}
-	row := make([]string, 0, len(c.columns)+1)
-	for _, column := range c.columns {
-		row = append(row, column.text(r, object))
+	payload := members(r.Data)
+	if !c.written {
+		c.members = slices.AppendSeq([]string{}, maps.Keys(payload))
+		slices.Sort(c.members)
 	}
-	if c.rest != nil {
-		row = append(row, others(r.Data, object, c.rest))
+	if err := c.writeHeader(); err != nil {
+		return err
+	}
+	row := []string{r.ID, r.Source, r.Entry, fmt.Sprint(r.Ordinal)}
+	for _, name := range c.members {
+		row = append(row, rawCell(payload[name]))
+		delete(payload, name)
+	}
+	return c.w.Write(append(row, remaining(r.Data, payload)))
+}
+
+func (c *CSV) writeColumns(r Record) error {
+	if err := c.writeHeader(); err != nil {
+		return err
+	}
+	in, err := r.value()
+	if err != nil {
+		return err
+	}
+	row := make([]string, len(c.columns))
+	for i, column := range c.columns {
+		result, err := first(context.Background(), column.code, in)
+		if err != nil {
+			return fmt.Errorf("column %q: record %s: %w", column.title, r.ID, err)
+		}
+		if row[i], err = cell(result); err != nil {
+			return fmt.Errorf("column %q: record %s: %w", column.title, r.ID, err)
+		}
 	}
 	return c.w.Write(row)
 }
 
-// Flush writes what is buffered. Without a record there is a header only where
-// the caller named the columns.
+// Flush writes what is buffered. Without a record it writes a header only if the
+// caller named the columns.
 func (c *CSV) Flush() error {
-	if !c.begun && len(c.columns) > 0 {
-		if err := c.header(); err != nil {
+	if len(c.columns) > 0 {
+		if err := c.writeHeader(); err != nil {
 			return err
 		}
 	}
@@ -81,44 +114,42 @@ func (c *CSV) Flush() error {
 	return c.w.Error()
 }
 
-// settle makes columns for the members of the first record.
-func (c *CSV) settle(object map[string]json.RawMessage) {
-	for _, name := range []string{"id", "source", "entry", "ordinal"} {
-		c.columns = append(c.columns, column{name, []string{name}})
+func (c *CSV) writeHeader() error {
+	if c.written {
+		return nil
 	}
-	c.rest = map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		c.columns = append(c.columns, column{"data." + name, []string{"data", name}})
-		c.rest[name] = true
-	}
-}
-
-func (c *CSV) header() error {
+	c.written = true
 	var titles []string
 	for _, column := range c.columns {
 		titles = append(titles, column.title)
 	}
-	if c.rest != nil {
+	if len(c.columns) == 0 {
+		titles = append(titles, fixedColumns...)
+		for _, name := range c.members {
+			titles = append(titles, "data."+name)
+		}
 		titles = append(titles, "data")
 	}
 	return c.w.Write(titles)
 }
 
-// text is what the column's path leads to: a string as it is, null and what is
-// not there as "", anything else as JSON.
-func (c column) text(r Record, object map[string]json.RawMessage) string {
-	if c.path[0] != "data" {
-		v, _ := find(c.path, r, nil)
-		return fmt.Sprint(v)
+// cell is a result of an expression as text: a string as it is, null as the empty
+// text, anything else as JSON.
+func cell(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	case json.Number:
+		return v.String(), nil
 	}
-	raw := r.Data
-	for i, name := range c.path[1:] {
-		if i == 0 && object != nil {
-			raw = object[name] // is decoded already
-			continue
-		}
-		raw = below(raw, name)
-	}
+	b, err := gojq.Marshal(v)
+	return string(b), err
+}
+
+// rawCell is cell for JSON text, which keeps the form in which numbers are written.
+func rawCell(raw json.RawMessage) string {
 	var s string
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
@@ -129,7 +160,7 @@ func (c column) text(r Record, object map[string]json.RawMessage) string {
 	return string(raw)
 }
 
-// members are those of a JSON object, nil where raw is none.
+// members returns the members of a JSON object, nil if raw is none.
 func members(raw json.RawMessage) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
 	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &m) != nil {
@@ -138,39 +169,21 @@ func members(raw json.RawMessage) map[string]json.RawMessage {
 	return m
 }
 
-// below is a member of an object or an element of an array, nil where there is none.
-func below(raw json.RawMessage, name string) json.RawMessage {
-	if m := members(raw); m != nil {
-		return m[name]
-	}
-	var a []json.RawMessage
-	i, err := strconv.Atoi(name)
-	if err != nil || i < 0 || len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &a) != nil || i >= len(a) {
-		return nil
-	}
-	return a[i]
-}
-
-// others is the payload without the members that have a column of their own.
-func others(raw json.RawMessage, object map[string]json.RawMessage, known map[string]bool) string {
-	if object == nil {
+// remaining is the last column: the members that have no column, as a JSON object,
+// empty if there are none, and a payload that is no object as it is.
+func remaining(raw json.RawMessage, payload map[string]json.RawMessage) string {
+	switch {
+	case payload == nil:
 		return string(raw)
+	case len(payload) == 0:
+		return ""
 	}
 	var b bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if known[name] {
-			continue
-		}
-		if b.Len() == 0 {
-			b.WriteByte('{')
-		} else {
-			b.WriteByte(',')
-		}
+	for i, name := range slices.Sorted(maps.Keys(payload)) {
+		b.WriteByte("{,"[min(i, 1)])
 		b.Write(append(appendString(nil, name), ':'))
-		b.Write(object[name])
+		b.Write(payload[name])
 	}
-	if b.Len() > 0 {
-		b.WriteByte('}')
-	}
+	b.WriteByte('}')
 	return b.String()
 }

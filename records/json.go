@@ -14,9 +14,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// appendJSON appends a value of the table as JSON. Numbers stay as the table has
-// them, to the last digit; the names of a map are sorted, for the table keeps no
-// order. Binary values and sets, which no feed writes, become base64 and arrays.
+// jsonValue is an attribute as JSON.
+type jsonValue []byte
+
+// UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
+func (j *jsonValue) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) (err error) {
+	*j, err = appendJSON(nil, v)
+	return err
+}
+
+// text is null for an item without the attribute.
+func (j jsonValue) text() json.RawMessage {
+	if j == nil {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(j)
+}
+
+// appendJSON appends an attribute as JSON. Numbers keep the form that DynamoDB
+// returns, with all digits; package attributevalue would make them float64 or
+// strings. The keys of a map are sorted, because DynamoDB keeps no order. Binary
+// values and sets, which no feed writes, become base64 and arrays.
 func appendJSON(dst []byte, v types.AttributeValue) ([]byte, error) {
 	switch v := v.(type) {
 	case nil, *types.AttributeValueMemberNULL:
@@ -43,7 +61,7 @@ func appendJSON(dst []byte, v types.AttributeValue) ([]byte, error) {
 	case *types.AttributeValueMemberBS:
 		return appendArray(dst, v.Value, appendBinary)
 	}
-	return dst, fmt.Errorf("a value of type %T", v)
+	return dst, fmt.Errorf("attribute of unknown type %T", v)
 }
 
 func appendObject(dst []byte, m map[string]types.AttributeValue) ([]byte, error) {
@@ -61,14 +79,14 @@ func appendObject(dst []byte, m map[string]types.AttributeValue) ([]byte, error)
 	return append(dst, '}'), nil
 }
 
-func appendArray[T any](dst []byte, all []T, one func([]byte, T) ([]byte, error)) ([]byte, error) {
+func appendArray[T any](dst []byte, values []T, appendValue func([]byte, T) ([]byte, error)) ([]byte, error) {
 	var err error
 	dst = append(dst, '[')
-	for i, v := range all {
+	for i, v := range values {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = one(dst, v); err != nil {
+		if dst, err = appendValue(dst, v); err != nil {
 			return dst, err
 		}
 	}
@@ -79,26 +97,26 @@ func appendBinary(dst, b []byte) ([]byte, error) {
 	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"'), nil
 }
 
-// appendString leaves <, > and & as they are, as json.Marshal does not.
+// appendString does not escape <, > and &, as json.Marshal does.
 func appendString(dst []byte, s string) []byte {
-	plain := true
+	unescaped := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			plain = false
+			unescaped = false
 			break
 		}
 	}
-	if plain {
+	if unescaped {
 		return append(append(append(dst, '"'), s...), '"')
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string can always be written, and so can a buffer
+	_ = enc.Encode(s) // neither a string nor a buffer returns an error
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
-// AppendJSON appends the record as one line of JSON, without a line break.
+// AppendJSON appends the record as JSON in one line, without a line break.
 func (r Record) AppendJSON(dst []byte) []byte {
 	dst = appendString(append(dst, `{"id":`...), r.ID)
 	dst = appendString(append(dst, `,"feed":`...), r.Feed)
@@ -109,10 +127,10 @@ func (r Record) AppendJSON(dst []byte) []byte {
 	return append(append(dst, r.Data...), '}')
 }
 
-// readOnly is a client for a ledger that is only read.
+// readOnly implements ledger.API for an [API] that can only read.
 type readOnly struct{ API }
 
-var errReadOnly = errors.New("the records are only read")
+var errReadOnly = errors.New("package records does not write")
 
 func (readOnly) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	return nil, errReadOnly

@@ -14,22 +14,22 @@ import (
 	"example.com/ingestion/records"
 )
 
-// account answers DescribeStacks with the stack of a feed, and every query of
-// its table with nothing; it tells which tables were asked.
+// account serves DescribeStacks with the stack of a feed, and an empty result for
+// every query. It returns the bodies of the queries.
 func account(t *testing.T, outputs ...string) (aws.Config, *[]string) {
 	t.Helper()
 	var members strings.Builder
 	for i := 0; i < len(outputs); i += 2 {
 		fmt.Fprintf(&members, "<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>", outputs[i], outputs[i+1])
 	}
-	asked := &[]string{}
+	queries := &[]string{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") {
-			*asked = append(*asked, string(body))
+			*queries = append(*queries, string(body))
 			_, _ = io.WriteString(w, `{"Items": [], "Count": 0}`)
 			return
 		}
@@ -40,24 +40,24 @@ func account(t *testing.T, outputs ...string) (aws.Config, *[]string) {
 	return aws.Config{
 		Region: "eu-central-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-	}, asked
+	}, queries
 }
 
 func TestOpen(t *testing.T) {
-	cfg, asked := account(t, "OrdersFeed", "orders", "OrdersLandingPrefix", "landing/orders/", "OrdersTable", "the-table")
+	cfg, queries := account(t, "OrdersFeed", "orders", "OrdersLandingPrefix", "landing/orders/", "OrdersTable", "the-table")
 	f, err := records.Open(t.Context(), cfg, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, err := range f.Uploads(t.Context()) {
-		t.Errorf("an upload, or %v", err)
+		t.Errorf("unexpected upload, error %v", err)
 	}
-	if f.Name != "orders" || len(*asked) != 1 || !strings.Contains((*asked)[0], `"the-table"`) {
-		t.Errorf("feed %q, asked %q", f.Name, *asked)
+	if f.Name != "orders" || len(*queries) != 1 || !strings.Contains((*queries)[0], `"the-table"`) {
+		t.Errorf("feed %q, queries %q", f.Name, *queries)
 	}
 }
 
-func TestOpenTellsWhatIsMissing(t *testing.T) {
+func TestOpenReportsWhatIsMissing(t *testing.T) {
 	cfg, _ := account(t, "OrdersFeed", "orders", "OrdersLandingPrefix", "landing/orders/")
 	for name, want := range map[string]string{
 		"orders":  `feed "orders": stack Orders has no output OrdersTable: deploy it again with this version`,

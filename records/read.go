@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -15,57 +16,57 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// What bounds memory: an upload has at most 64 shards, and of each there are
-// two pages at a time, of at most a megabyte in the table.
+// Memory is bounded by the pages that are held: an upload has at most 64 shards,
+// and two pages of each are in memory, each of at most 1 MB in the table.
 const (
 	pageItems = 250
-	// requests is how many pages are asked for at once.
-	requests = 16
+	// maxRequests is the number of concurrent queries.
+	maxRequests = 16
 )
 
-// pageItems is how many records a page should have when left are wanted, 0 for all.
+// pageItems returns the page size if left more records are wanted, 0 for all.
 func (q Query) pageItems(left int64) int32 {
-	if left > 0 && left < pageItems && len(q.Where) == 0 {
+	if left > 0 && left < pageItems && len(q.Filters) == 0 {
 		return int32(left)
 	}
 	return pageItems
 }
 
-// page is some records of one shard, in order.
+// page holds consecutive records of one shard.
 type page struct {
 	records []Record
 	err     error
 }
 
-// upload reads the records of one upload in the order of its file: those of its
-// shards are merged by their sort key.
+// upload reads the records of one upload in the order of its file: it merges the
+// shards by sort key.
 func (f *Feed) upload(ctx context.Context, u ledger.Upload, items int32) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		if u.State.Done() && u.Stored == 0 {
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		places := make(chan struct{}, requests)
-		heads := make([]*head, max(u.Shards, 1))
-		for shard := range heads {
-			heads[shard] = &head{pages: f.shard(ctx, u, shard, items, places)}
+		slots := make(chan struct{}, maxRequests)
+		shards := make([]*shardReader, max(u.Shards, 1))
+		for shard := range shards {
+			shards[shard] = &shardReader{pages: f.shard(ctx, u, shard, items, slots)}
 		}
 		defer func() {
 			cancel()
-			for _, h := range heads {
-				for range h.pages { // until its goroutine has gone
+			for _, s := range shards {
+				for range s.pages { // until its goroutine has ended
 				}
 			}
 		}()
 		for {
-			var first *head
-			for _, h := range heads {
-				if err := h.fill(); err != nil {
+			var first *shardReader
+			for _, s := range shards {
+				if err := s.fill(); err != nil {
 					yield(Record{}, err)
 					return
 				}
-				if len(h.records) > 0 && (first == nil || h.records[0].ID < first.records[0].ID) {
-					first = h
+				if len(s.records) > 0 && (first == nil || s.records[0].ID < first.records[0].ID) {
+					first = s
 				}
 			}
 			if first == nil {
@@ -80,46 +81,42 @@ func (f *Feed) upload(ctx context.Context, u ledger.Upload, items int32) iter.Se
 	}
 }
 
-// head is how far one shard is read.
-type head struct {
+// shardReader holds the unread records of the current page of a shard.
+type shardReader struct {
 	records []Record
 	pages   <-chan page
 }
 
-// fill takes the next page, if there is one, once the last is used up.
-func (h *head) fill() error {
-	for len(h.records) == 0 {
-		p, ok := <-h.pages
+// fill receives the next page once the current one is used up.
+func (s *shardReader) fill() error {
+	for len(s.records) == 0 {
+		p, ok := <-s.pages
 		if !ok || p.err != nil {
 			return p.err
 		}
-		h.records = p.records
+		s.records = p.records
 	}
 	return nil
 }
 
-// shard reads a shard page by page, one ahead of who takes them, and closes the
-// channel at the end. It ends with ctx.
-func (f *Feed) shard(ctx context.Context, u ledger.Upload, shard int, items int32, places chan struct{}) <-chan page {
-	query := dynamodb.NewQueryPaginator(f.api, &dynamodb.QueryInput{
-		TableName: &f.table, ConsistentRead: aws.Bool(true), Limit: &items,
-		KeyConditionExpression:   aws.String("#k = :k"),
-		ExpressionAttributeNames: map[string]string{"#k": feed.PartitionKey},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":k": &types.AttributeValueMemberS{Value: ids.PartitionKey(f.Name, u.ID, shard)},
-		},
-	})
+// shard reads a shard page by page, one page ahead of the receiver, and closes the
+// channel at the end. It stops when ctx ends.
+func (f *Feed) shard(ctx context.Context, u ledger.Upload, shard int, items int32, slots chan struct{}) <-chan page {
 	pages := make(chan page)
+	query, err := f.query(u, shard, items)
 	go func() {
 		defer close(pages)
-		for query.HasMorePages() {
-			select {
-			case places <- struct{}{}:
-			case <-ctx.Done():
-			}
-			p := nextPage(ctx, query, u)
-			if ctx.Err() == nil {
-				<-places
+		for err != nil || query.HasMorePages() {
+			p := page{err: err}
+			if err == nil {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+				}
+				p = nextPage(ctx, query, u)
+				if ctx.Err() == nil {
+					<-slots
+				}
 			}
 			select {
 			case pages <- p:
@@ -132,6 +129,18 @@ func (f *Feed) shard(ctx context.Context, u ledger.Upload, shard int, items int3
 		}
 	}()
 	return pages
+}
+
+func (f *Feed) query(u ledger.Upload, shard int, items int32) (*dynamodb.QueryPaginator, error) {
+	key := expression.Key(feed.PartitionKey).Equal(expression.Value(ids.PartitionKey(f.Name, u.ID, shard)))
+	e, err := expression.NewBuilder().WithKeyCondition(key).Build()
+	if err != nil {
+		return nil, fmt.Errorf("read records of %s: %w", u.Source(), err)
+	}
+	return dynamodb.NewQueryPaginator(f.api, &dynamodb.QueryInput{
+		TableName: &f.table, ConsistentRead: aws.Bool(true), Limit: &items, KeyConditionExpression: e.KeyCondition(),
+		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+	}), nil
 }
 
 func nextPage(ctx context.Context, query *dynamodb.QueryPaginator, u ledger.Upload) page {
@@ -151,27 +160,23 @@ func nextPage(ctx context.Context, query *dynamodb.QueryPaginator, u ledger.Uplo
 }
 
 func newRecord(item map[string]types.AttributeValue) (Record, error) {
-	text := func(name string) string {
-		if s, ok := item[name].(*types.AttributeValueMemberS); ok {
-			return s.Value
-		}
-		return ""
+	var r struct {
+		PK      string    `dynamodbav:"pk"`
+		SK      string    `dynamodbav:"sk"`
+		ID      string    `dynamodbav:"id"`
+		Feed    string    `dynamodbav:"feed"`
+		Source  string    `dynamodbav:"source"`
+		Version string    `dynamodbav:"version"`
+		Entry   string    `dynamodbav:"entry"`
+		Ordinal int64     `dynamodbav:"ordinal"`
+		Data    jsonValue `dynamodbav:"data"`
 	}
-	r := Record{ID: text("id"), Feed: text("feed"), Source: text("source"), Version: text("version"), Entry: text("entry")}
-	if r.ID == "" {
-		return r, fmt.Errorf("item %s %s has no id: it is no record", text(feed.PartitionKey), text(feed.SortKey))
-	}
-	if n, ok := item["ordinal"].(*types.AttributeValueMemberN); ok {
-		ordinal, err := strconv.ParseInt(n.Value, 10, 64)
-		if err != nil {
-			return r, fmt.Errorf("record %s: ordinal: %w", r.ID, err)
-		}
-		r.Ordinal = ordinal
-	}
-	data, err := appendJSON(nil, item["data"])
+	err := attributevalue.UnmarshalMap(item, &r)
 	if err != nil {
-		return r, fmt.Errorf("record %s: %w", r.ID, err)
+		return Record{}, fmt.Errorf("item %s %s: %w", r.PK, r.SK, err)
 	}
-	r.Data = data
-	return r, nil
+	if r.ID == "" {
+		return Record{}, fmt.Errorf("item %s %s has no id: it is not a record", r.PK, r.SK)
+	}
+	return Record{ID: r.ID, Feed: r.Feed, Source: r.Source, Version: r.Version, Entry: r.Entry, Ordinal: r.Ordinal, Data: r.Data.text()}, nil
 }

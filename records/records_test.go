@@ -22,13 +22,13 @@ import (
 	"example.com/ingestion/records"
 )
 
-// table is a fake table with uploads of two feeds.
+// table is a fake table with the uploads of several feeds.
 type table struct {
-	t  *testing.T
+	t  testing.TB
 	db *fake.DynamoDB
 }
 
-func newTable(t *testing.T) table { return table{t, fake.NewDynamoDB(t)} }
+func newTable(t testing.TB) table { return table{t, fake.NewDynamoDB(t)} }
 
 func s(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
 func n(v string) types.AttributeValue { return &types.AttributeValueMemberN{Value: v} }
@@ -40,7 +40,7 @@ func m(pairs ...any) types.AttributeValue {
 	return &types.AttributeValueMemberM{Value: v}
 }
 
-// add enters an upload of a feed with these payloads, over a number of shards.
+// add stores an upload of a feed with these payloads, in a number of shards.
 func (tb table) add(feedName, key string, day, shards int, data ...types.AttributeValue) string {
 	tb.t.Helper()
 	u := ids.New(ids.Upload{Feed: feedName, Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)})
@@ -82,8 +82,9 @@ func lines(t *testing.T, f *records.Feed, q records.Query) []string {
 	return all
 }
 
-// Newest file first, in the order of each file, whatever its shards; nothing of another feed.
-func TestOrder(t *testing.T) {
+// Records are returned newest file first, in the order of each file whatever the
+// number of shards, and none of another feed.
+func TestReadReturnsFilesInOrder(t *testing.T) {
 	tb := newTable(t)
 	old := tb.add("orders", "old.json", 1, 64, numbers(1000)...)
 	tb.add("orders", "new.json", 2, 1, numbers(3)...)
@@ -107,7 +108,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestLimitReadsLittle(t *testing.T) {
+func TestLimitBoundsTheQueries(t *testing.T) {
 	tb := newTable(t)
 	id := tb.add("orders", "k", 1, 4, numbers(2000)...)
 	var calls, scans atomic.Int64
@@ -128,29 +129,29 @@ func TestLimitReadsLittle(t *testing.T) {
 	}
 }
 
-// What the caller leaves early leaves nothing behind.
-func TestBreak(t *testing.T) {
-	table := endless{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 16, total: 100_000}
+// A loop that is left early leaves no goroutine running.
+func TestBreakEndsTheGoroutines(t *testing.T) {
+	table := generated{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 16, total: 100_000}
 	before := runtime.NumGoroutine()
 	for range 20 {
 		for range records.New(table, "t", "orders").Read(t.Context(), records.Query{Upload: table.u.ID}) {
 			break
 		}
 	}
-	// One that has closed its channel may not have returned yet.
+	// A goroutine that has closed its channel may not have returned yet.
 	if after := runtime.NumGoroutine(); after > before+16 {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestReadReturnsErrors(t *testing.T) {
 	tb := newTable(t)
 	id := tb.add("orders", "k", 1, 2, numbers(10)...)
 	failed := func(ctx context.Context, q records.Query) error {
 		var last error
 		for _, err := range tb.feed("orders").Read(ctx, q) {
 			if last != nil {
-				t.Error("something comes after an error")
+				t.Error("a value follows an error")
 			}
 			last = err
 		}
@@ -182,7 +183,7 @@ func TestErrors(t *testing.T) {
 		last = err
 	}
 	if last != nil && !errors.Is(last, context.Canceled) {
-		t.Errorf("after ctrl-C: %v", last)
+		t.Errorf("after the context was cancelled: %v", last)
 	}
 }
 
@@ -202,8 +203,8 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// Every value as it was written, numbers to the last digit.
-func TestJSON(t *testing.T) {
+// Values are returned as they were stored, numbers with all their digits.
+func TestAppendJSON(t *testing.T) {
 	const digits = "1234567890123456789012345678901234567.8"
 	tb := newTable(t)
 	tb.add("orders", "k", 1, 1, m(
@@ -220,22 +221,25 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// endless is a table that makes up the records of one upload as they are asked for.
-type endless struct {
+// generated is a table that generates the records of one upload for each query.
+type generated struct {
 	ledger.API
 	u      ids.Upload
 	shards int
 	total  int64
 }
 
-func (e endless) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (e generated) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	return &dynamodb.GetItemOutput{Item: map[string]types.AttributeValue{
 		"upload": s(e.u.ID), "feed": s(e.u.Feed), "shards": n(strconv.Itoa(e.shards)), "state": s("loaded"), "stored": n(strconv.FormatInt(e.total, 10)),
 	}}, nil
 }
 
-func (e endless) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	key := in.ExpressionAttributeValues[":k"].(*types.AttributeValueMemberS).Value
+func (e generated) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	var key string
+	for _, value := range in.ExpressionAttributeValues {
+		key = value.(*types.AttributeValueMemberS).Value
+	}
 	shard, err := strconv.Atoi(key[strings.LastIndexByte(key, '#')+1:])
 	if err != nil {
 		return nil, err
@@ -260,9 +264,9 @@ func (e endless) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dy
 	return out, nil
 }
 
-// 200 MB of records go through in memory that does not grow with them.
-func TestFlatMemory(t *testing.T) {
-	table := endless{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 8, total: 200_000}
+// Memory does not grow with the number of records: 200 MB are read.
+func TestReadBoundsMemory(t *testing.T) {
+	table := generated{u: ids.New(ids.Upload{Feed: "orders", Key: "k"}), shards: 8, total: 200_000}
 	feed := records.New(table, "t", "orders")
 	var stats runtime.MemStats
 	runtime.GC()
@@ -281,8 +285,7 @@ func TestFlatMemory(t *testing.T) {
 			peak = max(peak, stats.HeapAlloc)
 		}
 	}
-	// 8 shards with two pages each of 250 records, some of them still in the
-	// table's form.
+	// 8 shards with two pages of 250 records each, some of them not decoded yet.
 	if count != table.total || peak > before+16<<20 {
 		t.Errorf("%d records, %d MB more than before", count, (peak-before)>>20)
 	}

@@ -24,7 +24,8 @@ type backfilled struct {
 	Feed   string          `json:"feed"`
 	DryRun bool            `json:"dry_run,omitempty"`
 	Plan   []backfill.Plan `json:"plan"`
-	// USD is what loading the new objects costs, were they not compressed.
+	// USD is the cost of loading the new objects if they are not compressed; nil if it
+	// is not known.
 	USD     *float64          `json:"usd,omitempty"`
 	Results []backfill.Result `json:"results,omitempty"`
 }
@@ -35,55 +36,55 @@ func (c *command) backfill() *cobra.Command {
 	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use:   "backfill <feed>",
-		Short: "Send what is already in the feed's buckets through it",
-		Long: `Send what is already in the feed's buckets through it, as if it had just arrived.
+		Short: "Process objects that are already in the feed's buckets",
+		Long: `Process objects that are already in the feed's buckets, as if they had just arrived.
 
-The bucket is listed twice: once to say how many objects and bytes there are and
-what loading them costs, once to send them. What the ledger has is passed over, so
-nothing is loaded twice. Objects go to unpack at a bounded rate, and more slowly
-while Lambda throttles. Ctrl-C ends it when what is under way was sent; the same
-command then goes on behind the last key that was sent, and does not look at what
-has come before that since; --restart does. It is the same command for as long as
---source, --prefix and the times that --since and --until say are the same.
+The bucket is listed twice: once to print the number of objects, their size and what
+loading them costs, once to dispatch them to unpack. Objects that are in the ledger
+are skipped, so nothing is loaded twice. The rate is bounded, and reduced while
+Lambda throttles. Ctrl-C stops after the requests in flight. The same command then
+continues after the last dispatched key; objects that were put before that key in the
+meantime are only found with --restart. A command is the same if --source, --prefix
+and the times of --since and --until are the same.
 
 It needs s3:ListBucket (in buckets with versions s3:ListBucketVersions) on the
-source, and where the source names a role, leave to assume it.`,
+source and, if the source names a role, sts:AssumeRole on it.`,
 		Example: `  ingest backfill orders --dry-run
   ingest backfill orders --prefix 2025/ --since 2025-06-01 --until 2025-07-01
   ingest backfill orders --rate 200 --yes`,
-		Args:              aFeed,
+		Args:              oneFeed,
 		ValidArgsFunction: c.completeFeed,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := errors.Join(c.times(&b.Since, since, "since"), c.times(&b.Until, until, "until"))
 			if b.Rate <= 0 {
-				err = errors.Join(err, fmt.Errorf("--rate %g: it is how many objects are sent a second, above 0", b.Rate))
+				err = errors.Join(err, fmt.Errorf("--rate %g: it is the number of objects to dispatch per second, above 0", b.Rate))
 			}
 			if err != nil {
 				return c.usage(err)
 			}
-			l, err := c.open(cmd, args[0])
+			d, err := c.open(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			if err := fillBackfill(cmd.Context(), &b, l, source); err != nil {
+			if err := fillBackfill(cmd.Context(), &b, d, source); err != nil {
 				return err
 			}
-			return c.runBackfill(cmd, l, &b, dryRun, yes)
+			return c.runBackfill(cmd, d, &b, dryRun, yes)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&source, "source", "", "only that bucket, of a feed with several sources")
-	f.StringVar(&b.Prefix, "prefix", "", "only keys that begin with it")
-	f.StringVar(&since, "since", "", "only objects put from then on: a date, a time, or how long ago, such as 7d")
-	f.StringVar(&until, "until", "", "only objects put before that")
-	f.Float64Var(&b.Rate, "rate", 50, "objects to send a second, at most")
-	f.BoolVar(&b.Restart, "restart", false, "begin at the first key, and not where an earlier run was stopped")
-	f.BoolVar(&dryRun, "dry-run", false, "say what would be sent, and send nothing")
-	f.BoolVarP(&yes, "yes", "y", false, "do not ask; where standard input is no terminal, nobody is asked")
+	f.StringVar(&source, "source", "", "only this bucket, for a feed with several sources")
+	f.StringVar(&b.Prefix, "prefix", "", "only keys that begin with this")
+	f.StringVar(&since, "since", "", "only objects put since a date, a time, or a duration ago, such as 7d")
+	f.StringVar(&until, "until", "", "only objects put before this")
+	f.Float64Var(&b.Rate, "rate", 50, "maximum number of objects per second")
+	f.BoolVar(&b.Restart, "restart", false, "begin at the first key, not where an earlier run stopped")
+	f.BoolVar(&dryRun, "dry-run", false, "print what would be dispatched, and do nothing")
+	f.BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation (without a terminal it is never asked)")
 	return cmd
 }
 
-// times reads a flag with a time.
+// times parses a flag with a time.
 func (c *command) times(to *time.Time, text, name string) error {
 	t, err := parseSince(text, time.Now())
 	if err != nil {
@@ -93,14 +94,14 @@ func (c *command) times(to *time.Time, text, name string) error {
 	return nil
 }
 
-func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operator.Live, bucket string) error {
-	b.Feed, b.DynamoDB, b.Table = l.Name, l.DynamoDB, l.Table
-	b.Send = unpackSender(l)
-	buckets := s3source.NewClients(l.Account.Config)
-	var names []string
-	for _, s := range l.Sources {
-		names = append(names, s.Bucket)
-		if bucket != "" && s.Bucket != bucket || !meet(s.Prefix, b.Prefix) {
+func fillBackfill(ctx context.Context, b *backfill.Backfill, d *operator.Deployment, bucket string) error {
+	b.Feed, b.DynamoDB, b.Table = d.Name, d.DynamoDB, d.Table
+	b.Send = unpackSender(d)
+	buckets := s3source.NewClients(d.Account.Config)
+	var available []string
+	for _, s := range d.Sources {
+		available = append(available, "s3://"+s.Bucket+"/"+s.Prefix)
+		if bucket != "" && s.Bucket != bucket || !overlap(s.Prefix, b.Prefix) {
 			continue
 		}
 		api, err := buckets.Client(ctx, s, s.Bucket)
@@ -110,23 +111,30 @@ func fillBackfill(ctx context.Context, b *backfill.Backfill, l *operator.Live, b
 		b.Sources = append(b.Sources, backfill.Source{Source: s, API: api})
 	}
 	if len(b.Sources) == 0 {
-		return fmt.Errorf("feed %q has no source with bucket %q and prefix %q: its buckets are %s", l.Name, bucket, b.Prefix, strings.Join(names, ", "))
+		var given []string
+		if bucket != "" {
+			given = append(given, fmt.Sprintf("--source %q", bucket))
+		}
+		if b.Prefix != "" {
+			given = append(given, fmt.Sprintf("--prefix %q", b.Prefix))
+		}
+		return fmt.Errorf("%s: no source of feed %q has such keys: its sources are %s", strings.Join(given, " "), d.Name, strings.Join(available, ", "))
 	}
 	return nil
 }
 
-// meet reports whether some key may begin with both prefixes.
-func meet(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
+// overlap reports whether a key can begin with both prefixes.
+func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
-// unpackSender hands on to unpack, through its queue where it has one.
-func unpackSender(l *operator.Live) dispatch.Dispatcher {
-	if l.UnpackQueueURL != "" {
-		return dispatch.Queue(l.Account.Config, l.UnpackQueueURL)
+// unpackSender dispatches to unpack, through its queue if it has one.
+func unpackSender(d *operator.Deployment) dispatch.Dispatcher {
+	if d.UnpackQueueURL != "" {
+		return dispatch.Queue(d.Account.Config, d.UnpackQueueURL)
 	}
-	return dispatch.Function(l.Account.Config, l.UnpackFunction)
+	return dispatch.Function(d.Account.Config, d.UnpackFunction)
 }
 
-func (c *command) runBackfill(cmd *cobra.Command, l *operator.Live, b *backfill.Backfill, dryRun, yes bool) error {
+func (c *command) runBackfill(cmd *cobra.Command, d *operator.Deployment, b *backfill.Backfill, dryRun, yes bool) error {
 	listing := c.progress(cmd, "listing", 0, "objects")
 	b.Step = func(objects, _ int64) { listing.Add(objects) }
 	plan, err := b.Plan(cmd.Context())
@@ -140,7 +148,7 @@ func (c *command) runBackfill(cmd *cobra.Command, l *operator.Live, b *backfill.
 		total.Objects += p.New.Objects
 		total.Bytes += p.New.Bytes
 	}
-	out.USD = backfillCost(cmd.Context(), l, total)
+	out.USD = backfillCost(cmd.Context(), d, total)
 	if dryRun || total.Objects == 0 {
 		return c.print(cmd, out, func(t *table) error { return backfillTable(t, out) })
 	}
@@ -150,24 +158,24 @@ func (c *command) runBackfill(cmd *cobra.Command, l *operator.Live, b *backfill.
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), t)
 	if _, interactive := terminal(cmd.InOrStdin()); interactive && !yes {
-		if err := agreed(cmd); err != nil {
+		if err := confirm(cmd); err != nil {
 			return err
 		}
 	}
-	sending := c.progress(cmd, "sending", total.Objects, "objects")
+	sending := c.progress(cmd, "dispatching", total.Objects, "objects")
 	b.Step = func(objects, _ int64) { sending.Add(objects) }
 	out.Results, err = b.Run(cmd.Context())
 	sending.Done()
 	return errors.Join(err, c.print(cmd, out, func(t *table) error { return backfillTable(t, out) }))
 }
 
-// agreed asks whether to send. A terminal is read until enter, whatever happens
-// to ctx, so ctrl-C does not wait for it.
-func agreed(cmd *cobra.Command) error {
-	fmt.Fprint(cmd.ErrOrStderr(), "Send them? [y/N] ")
+// confirm asks for confirmation. Reading from a terminal blocks until enter, also
+// after ctx has ended; a goroutine reads, so that ctrl-C does not wait for it.
+func confirm(cmd *cobra.Command) error {
+	fmt.Fprint(cmd.ErrOrStderr(), "Dispatch them? [y/N] ")
 	answers := make(chan string, 1)
 	go func() {
-		answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // cut off, it is no yes
+		answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // an answer that was cut off is not yes
 		answers <- strings.ToLower(strings.TrimSpace(answer))
 	}()
 	select {
@@ -175,20 +183,20 @@ func agreed(cmd *cobra.Command) error {
 		if answer == "y" || answer == "yes" {
 			return nil
 		}
-		return errors.New("nothing was sent")
+		return errors.New("not confirmed: nothing was dispatched")
 	case <-cmd.Context().Done():
 		fmt.Fprintln(cmd.ErrOrStderr())
 		return context.Cause(cmd.Context())
 	}
 }
 
-// backfillCost is what the prices say, nil where they say nothing.
-func backfillCost(ctx context.Context, l *operator.Live, n backfill.Count) *float64 {
-	out, err := l.Account.Stacks.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &l.Stack})
+// backfillCost estimates the cost of loading n, nil if it cannot be estimated.
+func backfillCost(ctx context.Context, d *operator.Deployment, n backfill.Count) *float64 {
+	out, err := d.Account.Stacks.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &d.Stack})
 	if err != nil || n.Objects == 0 {
 		return nil
 	}
-	template, err := estimate.ParseTemplate(l.Stack, []byte(aws.ToString(out.TemplateBody)))
+	template, err := estimate.ParseTemplate(d.Stack, []byte(aws.ToString(out.TemplateBody)))
 	if err != nil {
 		return nil
 	}
@@ -202,7 +210,7 @@ func backfillCost(ctx context.Context, l *operator.Live, n backfill.Count) *floa
 		return nil
 	}
 	for _, e := range estimates {
-		if e.Feed == l.Name {
+		if e.Feed == d.Name {
 			usd := e.PerGB * float64(n.Bytes) / 1e9
 			return &usd
 		}
@@ -212,29 +220,29 @@ func backfillCost(ctx context.Context, l *operator.Live, n backfill.Count) *floa
 
 func backfillTable(t *table, b backfilled) error {
 	if len(b.Results) > 0 {
-		t.head("BUCKET", "PREFIX", "SENT", "BYTES", "KNOWN", "STOPPED AT")
+		t.head("BUCKET", "PREFIX", "DISPATCHED", "BYTES", "KNOWN", "STOPPED AFTER")
 		for _, r := range b.Results {
-			t.row(r.Bucket, orNone(r.Prefix), r.Sent.Objects, size(r.Sent.Bytes), r.Known.Objects, orNone(r.After))
+			t.row(r.Bucket, orNone(r.Prefix), r.Dispatched.Objects, size(r.Dispatched.Bytes), r.Known.Objects, orNone(r.After))
 		}
 		return nil
 	}
-	t.head("BUCKET", "PREFIX", "TO SEND", "BYTES", "KNOWN", "GOES ON AFTER")
+	t.head("BUCKET", "PREFIX", "TO DISPATCH", "BYTES", "KNOWN", "CONTINUES AFTER")
 	for _, p := range b.Plan {
 		t.row(p.Bucket, orNone(p.Prefix), p.New.Objects, size(p.New.Bytes), p.Known.Objects, orNone(p.After))
 	}
 	if b.USD != nil {
 		t.gap()
-		t.line("Loading them costs about %s, with records of %d bytes in files that are not compressed;", dollars(*b.USD), estimate.DefaultRecordBytes)
-		t.line("compressed, as many times that as they grow. `ingest estimate` has the parts of it.")
+		t.line("Loading them costs about %s for records of %d bytes in files without compression; for", dollars(*b.USD), estimate.DefaultRecordBytes)
+		t.line("compressed files multiply it by their compression ratio. `ingest estimate` lists the prices.")
 	}
 	if b.DryRun {
 		t.gap()
-		t.line("Nothing was sent.")
+		t.line("Dry run: nothing was dispatched.")
 	}
 	return nil
 }
 
-// orNone is s, and a hyphen where it is empty.
+// orNone is s, printed as a hyphen if it is empty.
 func orNone(s string) any {
 	if s == "" {
 		return nil

@@ -12,14 +12,14 @@ import (
 
 func report(more ...doctor.Finding) doctor.Report {
 	return doctor.Report{Feed: "orders", Stack: "Orders", Findings: append([]doctor.Finding{
-		{Area: "Stack", Check: "state", State: doctor.Pass, Seen: "UPDATE_COMPLETE"},
-		{Area: "Alarms", Check: "alarms: heard by", State: doctor.Warn, Seen: "not confirmed yet: me@example.com", Mend: "follow the link in the mail"},
-		{Area: "Snowflake", Check: "role", State: doctor.Unknown, Seen: "not allowed to look", Mend: "allow these credentials iam:GetRole"},
+		{Area: "Stack", Check: "state", State: doctor.Pass, Detail: "UPDATE_COMPLETE"},
+		{Area: "Alarms", Check: "alarms: subscribers", State: doctor.Warn, Detail: "not confirmed yet: me@example.com", Remedy: "follow the link in the e-mail"},
+		{Area: "Snowflake", Check: "role", State: doctor.Unknown, Detail: "the permission to check it is missing", Remedy: "allow these credentials iam:GetRole"},
 	}, more...)}
 }
 
 func TestDoctorOutput(t *testing.T) {
-	failing := report(doctor.Finding{Area: "Snowflake", Check: "pipe: runs", State: doctor.Fail, Seen: "PAUSED, 3 files waiting", Mend: `ALTER PIPE "P" SET PIPE_EXECUTION_PAUSED=FALSE`})
+	failing := report(doctor.Finding{Area: "Snowflake", Check: "pipe: status", State: doctor.Fail, Detail: "PAUSED, 3 files waiting", Remedy: `ALTER PIPE "P" SET PIPE_EXECUTION_PAUSED=FALSE`})
 	for _, output := range []string{outputTable, outputJSON} {
 		var err error
 		got := verb(output, func(c *command, cmd *cobra.Command) error {

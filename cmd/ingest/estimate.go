@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator/estimate"
@@ -17,24 +18,23 @@ func (c *command) estimate() *cobra.Command {
 	var showPrices bool
 	cmd := &cobra.Command{
 		Use:   "estimate [cdk.out]",
-		Short: "Estimate what the feeds of synthesized templates cost",
-		Long: `Estimate what each feed of the templates that "npx cdk synth" wrote costs: when
-nothing arrives, for each million records and for each GB (decompressed) that
-arrive, price by price. It needs no credentials. Prices are those of the list that
-comes with the command, for us-east-1, with its date; --show-prices prints the list
-with the page each is from, and the assumptions. --prices takes another, of the
-same form; what it does not name stays as it is.
+		Short: "Estimate the cost of the feeds of synthesized templates",
+		Long: `Estimate the cost of each feed in the templates that "npx cdk synth" wrote: idle, per
+million records and per GB (decompressed), price by price. It needs no credentials.
+The built-in price list is for us-east-1; --show-prices prints it with its date, the
+source of each price, and the assumptions. --prices reads a list in the same format,
+which replaces the prices that it contains.
 
-The figures are list prices without free tiers. IDLE is due each month; STORED for
-a million records kept in the table, each month; METRICS for custom metrics in a
-month in which something arrives every hour.`,
+The figures are list prices without free tiers. IDLE is per month, STORED per month
+for a million records in the table, METRICS for custom metrics in a month in which
+files arrive every hour.`,
 		Example: `  ingest estimate
   ingest estimate --feed orders --record-bytes 2000
   ingest estimate --show-prices > prices.json && ingest estimate --prices prices.json
   ingest estimate --output json | jq '.[] | {feed, idle_usd_per_month}'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return fmt.Errorf("%s takes one folder at most, such as: %s cdk.out", cmd.CommandPath(), cmd.CommandPath())
+				return fmt.Errorf("%s takes at most one folder, such as: %s cdk.out", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return nil
 		},
@@ -75,16 +75,17 @@ month in which something arrives every hour.`,
 			return c.print(cmd, all, func(t *table) error { return estimated(t, all, prices, load) })
 		},
 	}
-	cmd.Flags().Int64Var(&load.RecordBytes, "record-bytes", estimate.DefaultRecordBytes, "size of a record, as JSON")
-	cmd.Flags().Int64Var(&load.FileBytes, "file-bytes", estimate.DefaultFileBytes, "size of a file, decompressed")
-	cmd.Flags().Int64Var(&load.Objects, "objects", estimate.DefaultObjects, "objects in an external bucket, which is listed on a schedule")
-	cmd.Flags().StringVar(&pricesFile, "prices", "", "file with other prices")
-	cmd.Flags().BoolVar(&showPrices, "show-prices", false, "print the price list, as JSON, and nothing else")
-	cmd.Flags().StringArrayVar(&feeds, "feed", nil, "only that feed; several: those")
+	cmd.Flags().Int64Var(&load.RecordBytes, "record-bytes", estimate.DefaultRecordBytes, "size of a record as JSON, in bytes")
+	cmd.Flags().Int64Var(&load.FileBytes, "file-bytes", estimate.DefaultFileBytes, "size of a decompressed file, in bytes")
+	cmd.Flags().Int64Var(&load.Objects, "objects", estimate.DefaultObjects, "number of objects in an external bucket, which is listed on a schedule")
+	cmd.Flags().StringVar(&pricesFile, "prices", "", "file with other prices (JSON)")
+	cmd.Flags().BoolVar(&showPrices, "show-prices", false, "print only the price list, as JSON")
+	cmd.Flags().StringArrayVar(&feeds, "feed", nil, "only this feed; may be given several times")
 	return cmd
 }
 
-// chosen are the estimates of the feeds of those names, all without names.
+// chosen returns the estimates of feeds or stacks with these names, all if there are
+// no names.
 func chosen(all []estimate.Estimate, names []string) ([]estimate.Estimate, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -110,7 +111,7 @@ func estimated(t *table, all []estimate.Estimate, prices estimate.Prices, load e
 		t.line("The templates have no feed.")
 		return nil
 	}
-	t.line("Prices of %s in %s, records of %s bytes in files of %s.", prices.Date, prices.Region, grouped(load.RecordBytes), size(load.FileBytes))
+	t.line("Prices of %s in %s, records of %s bytes in files of %s.", prices.Date, prices.Region, humanize.Comma(load.RecordBytes), size(load.FileBytes))
 	t.head("FEED", "STACK", "IDLE/MONTH", "PER MILLION RECORDS", "PER GB", "STORED/MILLION/MONTH", "METRICS/MONTH")
 	for _, e := range all {
 		t.row(e.Feed, e.Stack, dollars(e.Idle), dollars(e.PerMillion), dollars(e.PerGB), dollars(e.Stored), dollars(e.Metrics))

@@ -9,8 +9,8 @@ import (
 	"example.com/ingestion/internal/operator/estimate"
 )
 
-// assembly writes what `cdk synth` would of a feed with alarms and queues.
-func assembly(t *testing.T) string {
+// cdkOut writes a cloud assembly with a feed that has alarms and queues.
+func cdkOut(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -34,7 +34,7 @@ func assembly(t *testing.T) string {
 }
 
 func TestEstimate(t *testing.T) {
-	dir := assembly(t)
+	dir := cdkOut(t)
 	for _, form := range []string{"table", "json"} {
 		got := ingest(t.Context(), to(nil), "estimate", dir, "--output", form)
 		if got.code != exitOK || got.errOut != "" {
@@ -60,8 +60,8 @@ func TestEstimateOfNothing(t *testing.T) {
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
 		"run `npx cdk synth` first":                                    {"estimate", dir},
-		`the templates have no feed "a"` + "\n" + `the templates have`: {"estimate", assembly(t), "--feed", "a", "--feed", "b"},
-		"price list: open":                                             {"estimate", assembly(t), "--prices", filepath.Join(dir, "none")},
+		`the templates have no feed "a"` + "\n" + `the templates have`: {"estimate", cdkOut(t), "--feed", "a", "--feed", "b"},
+		"price list: open":                                             {"estimate", cdkOut(t), "--prices", filepath.Join(dir, "none")},
 	} {
 		if got := ingest(t.Context(), to(nil), args...); got.code != exitFailed || !strings.Contains(got.errOut, want) {
 			t.Errorf("%+v, want %q", got, want)

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -8,34 +14,45 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/assembly"
 	"example.com/ingestion/internal/operator/overview"
 )
 
 func (c *command) list() *cobra.Command {
-	return &cobra.Command{
+	var cdkOut string
+	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List the feeds, with how they are doing",
-		Long: `List the feeds of the account and region, with how they are doing.
+		Short:   "List the feeds with their state",
+		Long: `List the feeds of the account and region with their state.
 
-STATE is the first of these that fits:
-  failing   events are in the failure queue: ingest replay sends them again
-  working   uploads are not done, and a function has come further with one within
-            the last 16 minutes, or has an event in its hands
-  waiting   uploads are not done or events are queued, and nothing has moved for
-            longer than that: ingest doctor says what is wrong
+STATE is the first of these that applies:
+  failing   events are in the failure queue: ingest replay retries them
+  working   uploads are not done, and a function has made progress within the last
+            16 minutes or is processing an event
+  waiting   uploads are not done or events are queued, and there was no progress
+            for longer than that: ingest doctor finds the cause
   idle      every upload is done
 
-LAST UPLOAD is the time of the newest source object. WAITING is how many uploads
-are not done, QUEUED how many events and parts wait in the feed's queues, FAILED
-how many events are in its failure queue, QUARANTINED how many records are in
-quarantine. It reads the ledger's index and the queues' depths, no records.`,
+LAST UPLOAD is the time of the newest source object. WAITING is the number of
+uploads that are not done, QUEUED the number of events and parts in the feed's
+queues, FAILED the number of events in its failure queue, QUARANTINED the number of
+records in quarantine. It reads the ledger's index and the attributes of the queues,
+no records.
+
+In the folder of the CDK app, or with --cdk-out, it also reports feeds that are
+deployed but no longer in the app, according to the last "npx cdk synth".`,
 		Example: `  ingest list
-  ingest list --output json | jq '.[] | select(.failed > 0) | .feed'`,
+  ingest list --output json | jq '.[] | select(.failed > 0) | .feed'
+  npx cdk synth --quiet && ingest list`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			account, err := c.connect(ctx, c.profile, c.region)
+			app, err := readApp(cmd, cdkOut)
+			if err != nil {
+				return err
+			}
+			account, err := c.account(cmd)
 			if err != nil {
 				return err
 			}
@@ -43,19 +60,51 @@ quarantine. It reads the ledger's index and the queues' depths, no records.`,
 			if err != nil {
 				return err
 			}
-			look := overview.Looker{
+			collector := overview.Collector{
 				Ledgers: dynamodb.NewFromConfig(account.Config), Queues: sqs.NewFromConfig(account.Config), Now: time.Now,
 			}
-			feeds, err := look.All(ctx, found)
-			if printErr := c.print(cmd, feeds, func(t *table) error { return listed(t, feeds) }); printErr != nil {
+			feeds, err := collector.All(ctx, found)
+			for i, contained := range operator.InApp(app.stacks, found) {
+				feeds[i].InApp = contained
+			}
+			if printErr := c.print(cmd, feeds, func(t *table) error { return listTable(t, feeds, app) }); printErr != nil {
 				return printErr
 			}
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&cdkOut, "cdk-out", defaultCDKOut, "folder that \"npx cdk synth\" wrote to")
+	return cmd
 }
 
-func listed(t *table, feeds []overview.Feed) error {
+// defaultCDKOut is the folder that `cdk synth` writes to unless cdk.json names another.
+const defaultCDKOut = "cdk.out"
+
+// app is a synthesized CDK app; without stacks if there is none.
+type app struct {
+	dir         string
+	synthesized time.Time
+	stacks      []assembly.Stack
+}
+
+// readApp reads the app in dir. It is an error if there is none only when --cdk-out
+// was given.
+func readApp(cmd *cobra.Command, dir string) (app, error) {
+	stacks, err := assembly.Read(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !cmd.Flags().Changed("cdk-out"):
+		return app{}, nil
+	case err != nil:
+		return app{}, fmt.Errorf("--cdk-out: %w", err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return app{}, err
+	}
+	return app{dir: dir, synthesized: info.ModTime(), stacks: stacks}, nil
+}
+
+func listTable(t *table, feeds []overview.Feed, app app) error {
 	if len(feeds) == 0 {
 		t.line("No stack of this account and region has a feed: is it the right --profile and --region?")
 		return nil
@@ -68,6 +117,18 @@ func listed(t *table, feeds []overview.Feed) error {
 		}
 		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Quarantined))
 	}
+	var orphaned []string
+	for _, f := range feeds {
+		if f.InApp != nil && !*f.InApp {
+			orphaned = append(orphaned, f.Stack)
+		}
+	}
+	if orphaned = slices.Compact(orphaned); len(orphaned) > 0 {
+		t.gap()
+		t.line("Deployed, but not in the app that was synthesized to %s at %s: stack %s.", app.dir, moment(app.synthesized), strings.Join(orphaned, ", "))
+		t.line("If the app has changed since, run `npx cdk synth --quiet` and look again. To remove such a feed,")
+		t.line("restore its entry in the app, run `npx cdk destroy <stack>`, and remove the entry again.")
+	}
 	return nil
 }
 
@@ -76,7 +137,7 @@ func feedState(s overview.State) any {
 	case overview.Failing, overview.Unknown:
 		return bad(string(s))
 	case overview.Waiting:
-		return doubtful(string(s))
+		return warning(string(s))
 	case overview.Working, overview.Idle:
 		return good(string(s))
 	}

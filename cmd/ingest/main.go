@@ -1,5 +1,6 @@
-// Command ingest is for those who run feeds: it finds them by the outputs of
-// their stacks, with the credentials that the aws command would use.
+// Command ingest operates deployed feeds: it shows their state, checks them, and
+// retries what failed. It finds feeds by the outputs of their stacks, with the
+// credentials and region that the AWS CLI would use.
 package main
 
 import (
@@ -11,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first ctrl-C asks to stop, a second one does not ask.
+	// The first ctrl-C cancels the command, a second one kills the process.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, connect)
 	stop()

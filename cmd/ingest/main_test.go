@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// stacks has a feed with Snowflake, one without, and one whose stack is incomplete.
+// stacks has a feed with Snowflake, one without, and one with missing outputs.
 func stacks(t *testing.T) *fake.CloudFormation {
 	t.Helper()
 	stack := func(name, feedName string, s *snowflake.Spec, more map[string]string) fake.Stack {
@@ -69,13 +69,13 @@ func ingest(ctx context.Context, connect connector, args ...string) result {
 }
 
 func to(api operator.API) connector {
-	return func(context.Context, string, string) (operator.Account, error) {
+	return func(context.Context, connectOptions) (operator.Account, error) {
 		return operator.Account{Stacks: api}, nil
 	}
 }
 
-// golden compares an output with its golden file, for all verbs.
-// After a change that is meant: UPDATE_SNAPS=true go test ./cmd/...
+// golden compares an output with its golden file. UPDATE_SNAPS=true go test ./cmd/...
+// updates the files.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	snaps.WithConfig(snaps.Filename(name), snaps.Ext(".txt"), snaps.Update(os.Getenv("UPDATE_SNAPS") == "true")).MatchStandaloneSnapshot(t, got)
@@ -113,7 +113,7 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrong(t *testing.T) {
+func TestErrors(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		code int
@@ -121,10 +121,10 @@ func TestWhatIsWrong(t *testing.T) {
 	}{
 		"unknown verb":      {[]string{"sq"}, exitUsage, `unknown command "sq" for "ingest"`},
 		"unknown flag":      {[]string{"sql", "orders", "--rule", "X"}, exitUsage, "unknown flag: --rule"},
-		"no feed":           {[]string{"sql"}, exitUsage, "ingest sql takes one feed, such as: ingest sql orders\nRun 'ingest sql --help' for what there is."},
+		"no feed":           {[]string{"sql"}, exitUsage, "ingest sql takes one feed, such as: ingest sql orders\nRun 'ingest sql --help' for usage."},
 		"two feeds":         {[]string{"sql", "a", "b"}, exitUsage, "takes one feed"},
 		"unknown feed":      {[]string{"sql", "order"}, exitFailed, `no such feed, "order": this account and region has Old/old, Orders/orders, Returns/returns`},
-		"without Snowflake": {[]string{"sql", "returns"}, exitFailed, `feed "returns": stack Returns says nothing of Snowflake`},
+		"without Snowflake": {[]string{"sql", "returns"}, exitFailed, `feed "returns": stack Returns has no Snowflake metadata`},
 		"old stack":         {[]string{"sql", "Old"}, exitFailed, "stack Old has no output OldSnowflakeOwner, OldSnowflakeBucket, OldSnowflakeRoleArn"},
 		"bad role":          {[]string{"sql", "orders", "--role", ""}, exitFailed, `feed "orders": Snowflake.Connection.Role`},
 	}
@@ -146,7 +146,7 @@ func TestCtrlC(t *testing.T) {
 	}
 }
 
-func TestAClosedPipe(t *testing.T) {
+func TestClosedPipe(t *testing.T) {
 	var errOut bytes.Buffer
 	if code := run(t.Context(), []string{"sql", "orders"}, closed{}, &errOut, to(stacks(t))); code != exitFailed || !strings.Contains(errOut.String(), "broken pipe") {
 		t.Errorf("%d: %s", code, errOut.String())
@@ -167,7 +167,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// isolate takes away whatever the machine knows of AWS.
+// isolate removes the AWS configuration of the machine.
 func isolate(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{
@@ -183,7 +183,7 @@ func isolate(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-func TestConnectSaysWhatIsMissing(t *testing.T) {
+func TestConnectReportsWhatIsMissing(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		want string
@@ -202,7 +202,7 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The real client, with the endpoint that the environment names.
+// The real client uses the endpoint of the environment.
 func TestEndpointURL(t *testing.T) {
 	isolate(t)
 	requests := make(chan *http.Request, 10)

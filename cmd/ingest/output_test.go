@@ -36,25 +36,25 @@ after
 	}
 }
 
-func TestColours(t *testing.T) {
-	for colours, want := range map[bool]string{
+func TestColors(t *testing.T) {
+	for colors, want := range map[bool]string{
 		true: "A  B\n\x1b[31mx\x1b[0m  \x1b[33m1\x1b[0m\n", false: "A  B\nx  1\n",
 	} {
-		tb := &table{colours: colours}
+		tb := &table{colors: colors}
 		tb.head("A", "B")
-		tb.row(bad("x"), doubtful(1))
+		tb.row(bad("x"), warning(1))
 		if got := tb.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if coloured(&bytes.Buffer{}) || coloured(io.Discard) {
-		t.Error("colours on what is no terminal")
+	if colored(&bytes.Buffer{}) || colored(io.Discard) {
+		t.Error("colors on what is no terminal")
 	}
 }
 
 func TestDisplay(t *testing.T) {
 	for want, cell := range map[string]any{
-		"-": nil, "-1,234": int64(-1234), "0": 0, "999": 999, "1,000": 1000, "1.0 kB": size(1000), "1.0 MB": size(999_950), "9.2 EB": size(math.MaxInt64),
+		"-": nil, "-1,234": int64(-1234), "0": 0, "999": 999, "1,000": 1000, "1.0 kB": size(1000), "1.0 MB": size(1_000_000), "19 kB": size(18_500), "9.2 EB": size(math.MaxInt64),
 		"$0.00": dollars(0), "$0.40": dollars(0.4), "$1234.50": dollars(1234.5), "$0.026": dollars(0.0263), "$0.0000040": dollars(4e-6),
 		"0.750": quantity(0.75), "657,000": quantity(657000), "0.0000200": quantity(2e-5), "1,235": quantity(1234.5), "3": quantity(3),
 		"12ms": 12 * time.Millisecond, "1.2s": 1234 * time.Millisecond, "1h0m1s": time.Hour + time.Second + time.Millisecond, "true": true,
@@ -65,7 +65,7 @@ func TestDisplay(t *testing.T) {
 	}
 	for in, want := range map[string]string{"plain é 日本": "plain é 日本", "a\x00b": `a\x00b`, "\u202eback": `\u202eback`, "\x9b1m": `\x9b1m`, "r\r": `r\r`} {
 		in = strings.ToValidUTF8(in, "\u009b")
-		if got := shown(in); got != want {
+		if got := printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -121,7 +121,7 @@ func TestProgressInLines(t *testing.T) {
 		cmd := &cobra.Command{}
 		cmd.SetErr(&out)
 		p := (&command{}).progress(cmd, "backfill", 0, "objects")
-		time.Sleep(5 * time.Second) // of the bubble's own clock
+		time.Sleep(5 * time.Second) // of the clock of synctest
 		p.Add(500)
 		p.SetTotal(2000)
 		time.Sleep(5 * time.Second)
@@ -132,9 +132,9 @@ func TestProgressInLines(t *testing.T) {
 		p.Add(500)
 		p.Done()
 		p.Done()
-		const want = `backfill: 500 objects of 2,000 objects (25%), 50 objects a second, 30s left
-backfill: 1,500 objects of 2,000 objects (75%), 75 objects a second, 6.7s left
-backfill: 2,000 objects of 2,000 objects (100%), 100 objects a second, in 20s
+		const want = `backfill: 500 objects of 2,000 objects (25%), 50 objects per second, 30s left
+backfill: 1,500 objects of 2,000 objects (75%), 75 objects per second, 6.7s left
+backfill: 2,000 objects of 2,000 objects (100%), 100 objects per second, in 20s
 `
 		if got := out.String(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -142,7 +142,7 @@ backfill: 2,000 objects of 2,000 objects (100%), 100 objects a second, in 20s
 	})
 }
 
-func TestProgressOfNothing(t *testing.T) {
+func TestProgressWithoutSteps(t *testing.T) {
 	var out locked
 	cmd := &cobra.Command{}
 	cmd.SetErr(&out)
@@ -152,10 +152,10 @@ func TestProgressOfNothing(t *testing.T) {
 	}
 }
 
-func TestProgressAsABar(t *testing.T) {
+func TestProgressBar(t *testing.T) {
 	for done, want := range map[int64]string{100: "backfill ... done [100 B in", 40: "backfill ... stopped [40 B in"} {
 		var out locked
-		p := &progress{title: "backfill", total: 100, unit: unitBytes, started: time.Now(), out: &out, stop: make(chan struct{}), gone: make(chan struct{})}
+		p := &progress{title: "backfill", total: 100, unit: unitBytes, started: time.Now(), out: &out, stop: make(chan struct{}), stopped: make(chan struct{})}
 		p.showBar(100)
 		p.Add(done)
 		p.Done()

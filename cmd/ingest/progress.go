@@ -6,52 +6,53 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	bars "github.com/jedib0t/go-pretty/v6/progress"
 	"github.com/spf13/cobra"
 )
 
-// unit is what a progress counts: a plural noun, or bytes.
+// unit is the unit of a progress: a plural noun, or bytes.
 type unit string
 
-// unitBytes is shown as kB, MB and so on.
+// unitBytes is printed as kB, MB and so on.
 const unitBytes unit = "bytes"
 
 func (u unit) String(n int64) string {
 	if u == unitBytes {
 		return size(n).String()
 	}
-	return grouped(n) + " " + string(u)
+	return humanize.Comma(n) + " " + string(u)
 }
 
-// plainEvery is how often a progress that is not on a terminal says where it is.
-const plainEvery = 10 * time.Second
+// lineInterval is how often a progress is printed where there is no terminal.
+const lineInterval = 10 * time.Second
 
-// progress shows how far something long is, with rate and remaining time: a bar
-// on a terminal, a line every ten seconds elsewhere. Its methods may be called
-// from several goroutines.
+// progress prints the progress of a long operation with its rate and remaining time:
+// as a bar on a terminal, otherwise as a line every ten seconds. It is safe for
+// concurrent use.
 type progress struct {
 	mu      sync.Mutex
 	title   string
-	total   int64 // 0: not known
+	total   int64 // 0: unknown
 	done    int64
 	unit    unit
 	started time.Time
 	ended   bool
 
-	out  io.Writer
-	stop chan struct{} // ends the goroutine that shows, which closes gone
-	gone chan struct{}
+	out     io.Writer
+	stop    chan struct{} // closed by Done
+	stopped chan struct{} // closed by the goroutine that prints
 
 	bar     bars.Writer // on a terminal
 	tracker *bars.Tracker
 }
 
-// progress begins to show the way to total, 0 where it is not known yet, on
-// standard error. Call Done at the end, whatever the end is.
+// progress starts to print the progress towards total, 0 if it is not known yet, on
+// standard error. Call Done at the end, also after an error.
 func (c *command) progress(cmd *cobra.Command, title string, total int64, u unit) *progress {
 	p := &progress{
 		title: title, total: total, unit: u, started: time.Now(),
-		out: cmd.ErrOrStderr(), stop: make(chan struct{}), gone: make(chan struct{}),
+		out: cmd.ErrOrStderr(), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if width, ok := terminal(p.out); ok {
 		p.showBar(width)
@@ -61,7 +62,7 @@ func (c *command) progress(cmd *cobra.Command, title string, total int64, u unit
 	return p
 }
 
-// Add counts n more.
+// Add adds n to what is done.
 func (p *progress) Add(n int64) {
 	p.mu.Lock()
 	p.done += n
@@ -71,7 +72,7 @@ func (p *progress) Add(n int64) {
 	}
 }
 
-// SetTotal tells or corrects how many there are.
+// SetTotal sets or corrects the total.
 func (p *progress) SetTotal(total int64) {
 	p.mu.Lock()
 	p.total = total
@@ -81,7 +82,7 @@ func (p *progress) SetTotal(total int64) {
 	}
 }
 
-// Done ends the showing, complete or not. A second call does nothing.
+// Done ends the printing. A second call does nothing.
 func (p *progress) Done() {
 	p.mu.Lock()
 	ended, short := p.ended, p.done < p.total
@@ -98,12 +99,12 @@ func (p *progress) Done() {
 		p.tracker.MarkAsDone()
 	}
 	close(p.stop)
-	<-p.gone
+	<-p.stopped
 }
 
 func (p *progress) showLines() {
-	defer close(p.gone)
-	ticks := time.NewTicker(plainEvery)
+	defer close(p.stopped)
+	ticks := time.NewTicker(lineInterval)
 	defer ticks.Stop()
 	for {
 		select {
@@ -116,7 +117,7 @@ func (p *progress) showLines() {
 	}
 }
 
-// line says where it is at a time.
+// line describes the progress at a time.
 func (p *progress) line(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,12 +130,12 @@ func (p *progress) line(now time.Time) string {
 		return s
 	}
 	rate := float64(p.done) / elapsed.Seconds()
-	s += fmt.Sprintf(", %s a second", p.unit.String(int64(rate+0.5)))
+	s += fmt.Sprintf(", %s per second", p.unit.String(int64(rate+0.5)))
 	if p.ended {
-		return s + ", in " + spell(elapsed)
+		return s + ", in " + duration(elapsed)
 	}
 	if p.total > p.done {
-		s += ", " + spell(time.Duration(float64(p.total-p.done)/rate*float64(time.Second))) + " left"
+		s += ", " + duration(time.Duration(float64(p.total-p.done)/rate*float64(time.Second))) + " left"
 	}
 	return s
 }
@@ -156,11 +157,11 @@ func (p *progress) showBar(width int) {
 	style.Options.SpeedPrecision = time.Second
 	p.bar.SetStyle(style)
 	p.bar.AppendTracker(p.tracker)
-	// It ends by itself once its tracker is done. Stop would be lost before the
-	// first look.
+	// The writer stops once its tracker is done. A call of Stop would be ignored
+	// before its first update.
 	p.bar.SetAutoStop(true)
 	go func() {
-		defer close(p.gone)
+		defer close(p.stopped)
 		p.bar.Render()
 	}()
 }

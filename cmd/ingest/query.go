@@ -11,82 +11,83 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator"
-	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/internal/operator/snowflakeconn"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
 
-// terminalRows is how many rows a terminal gets unless --limit says otherwise.
+// terminalRows is the default limit on a terminal.
 const terminalRows = 100
 
 func (c *command) query() *cobra.Command {
 	var q query
 	cmd := &cobra.Command{
 		Use:   "query <feed> [SQL | -]",
-		Short: "Run SQL on a feed's Snowflake and print the rows",
-		Long: `Run one statement of SQL on the connection to Snowflake that the feed's stack was
-deployed with, and print its rows: as the connection's role, in the database and
-schema of the feed, so that the feed's view needs no more than its name. With -
-the statement is read from standard input. Without SQL it prints those names.
+		Short: "Run SQL in the feed's Snowflake account and print the rows",
+		Long: `Run one SQL statement on the Snowflake connection that the feed's stack was deployed
+with, and print its rows. The statement runs as the connection's role in the database
+and schema of the feed, so the feed's view needs no qualification. With - the
+statement is read from standard input. Without SQL, the names of view, table,
+database and role are printed.
 
-The role owns the feed's objects: what the statement changes is changed. ctrl-C
-cancels it in Snowflake too. The key of the connection's user is read from its
-secret, which these credentials must be allowed to (secretsmanager:GetSecretValue).`,
+The role owns the feed's objects and can change them. Ctrl-C cancels the statement in
+Snowflake too. The key of the connection's user is read from its secret, which needs
+secretsmanager:GetSecretValue. In a table, the text NULL is printed in quotes to
+distinguish it from a missing value.`,
 		Example: `  ingest query orders
   ingest query orders "SELECT COUNT(*) FROM ORDERS_LATEST"
-  ingest query orders "SELECT * FROM ORDERS_LATEST LIMIT 1000" --csv > orders.csv
+  ingest query orders "SELECT * FROM ORDERS_LATEST LIMIT 1000" --output csv > orders.csv
   ingest query orders - --warehouse reporting -o json < report.sql`,
 		Args:              q.args,
+		Annotations:       forms(outputTable, outputJSON, outputCSV),
 		ValidArgsFunction: c.completeFeed,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx := cmd.Context()
-			account, err := c.connect(ctx, c.profile, c.region)
+			account, err := c.account(cmd)
 			if err != nil {
 				return err
 			}
-			live, err := operator.Open(ctx, account, args[0])
+			deployment, err := operator.Open(ctx, account, args[0])
 			if err != nil {
 				return err
 			}
 			if len(args) == 1 {
-				w, err := warehouse.Describe(live)
+				conn, err := snowflakeconn.Describe(deployment)
 				if err != nil {
 					return err
 				}
-				return c.printPlace(cmd, placeOf(w))
+				return c.printNames(cmd, namesOf(conn))
 			}
 			if args[1] == "-" {
 				text, err := io.ReadAll(cmd.InOrStdin())
 				if err != nil {
 					return fmt.Errorf("read the SQL from standard input: %w", err)
 				}
-				if q.statement, err = warehouse.Statement(string(text)); err != nil {
+				if q.statement, err = snowflakeconn.Statement(string(text)); err != nil {
 					return err
 				}
 			}
-			w, err := warehouse.Open(ctx, live, os.Getenv)
+			conn, err := snowflakeconn.Open(ctx, deployment, os.Getenv)
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, w.Close()) }()
-			if err := w.Settle(ctx, q.warehouse); err != nil {
-				return fmt.Errorf("feed %q: %w", live.Name, err)
+			defer func() { err = errors.Join(err, conn.Close()) }()
+			if err := conn.Use(ctx, q.warehouse); err != nil {
+				return fmt.Errorf("feed %q: %w", deployment.Name, err)
 			}
-			return c.runQuery(cmd, w, q)
+			return c.runQuery(cmd, conn, q)
 		},
 	}
 	cmd.Flags().StringVar(&q.warehouse, "warehouse", "", "warehouse to run on (default that of the connection, or of its user)")
-	cmd.Flags().IntVar(&q.limit, "limit", -1, "rows to print, 0 for all (default 100 on a terminal, all elsewhere)")
-	cmd.Flags().BoolVar(&q.csv, "csv", false, "print CSV with a header, NULL as nothing")
-	cmd.Flag("limit").DefValue = "0" // which help does not show: the text says it
+	cmd.Flags().IntVar(&q.limit, "limit", -1, "maximum number of rows, 0 for all (default 100 on a terminal, otherwise all)")
+	cmd.Flag("limit").DefValue = "0" // the help prints no default of 0
 	return cmd
 }
 
-// query is what was asked for.
+// query holds the arguments.
 type query struct {
 	statement, warehouse string
-	limit                int // -1: not said
-	csv                  bool
+	limit                int // -1: the default
 }
 
 func (q *query) args(_ *cobra.Command, args []string) (err error) {
@@ -94,13 +95,13 @@ func (q *query) args(_ *cobra.Command, args []string) (err error) {
 		return errors.New(`ingest query takes one feed and one statement in quotes, such as: ingest query orders "SELECT COUNT(*) FROM ORDERS_LATEST"`)
 	}
 	if len(args) == 2 && args[1] != "-" {
-		q.statement, err = warehouse.Statement(args[1])
+		q.statement, err = snowflakeconn.Statement(args[1])
 	}
 	return err
 }
 
-// place is what a feed's statements can name.
-type place struct {
+// names are the names that a statement can use.
+type names struct {
 	View      string `json:"view"`
 	Table     string `json:"table"`
 	Database  string `json:"database"`
@@ -111,22 +112,22 @@ type place struct {
 	Warehouse string `json:"warehouse"`
 }
 
-func placeOf(w *warehouse.Warehouse) place {
-	return place{
-		View: w.Plan.View.StoredName(), Table: snowflake.ObjectName{Object: w.Spec.Table}.StoredName(), Database: w.Spec.Database, Schema: w.Spec.Schema,
-		Account: w.Connection.Account, User: w.Connection.User, Role: w.Connection.Role, Warehouse: w.Connection.Warehouse,
+func namesOf(c *snowflakeconn.Conn) names {
+	return names{
+		View: c.Plan.View.StoredName(), Table: snowflake.ObjectName{Object: c.Spec.Table}.StoredName(), Database: c.Spec.Database, Schema: c.Spec.Schema,
+		Account: c.Connection.Account, User: c.Connection.User, Role: c.Connection.Role, Warehouse: c.Connection.Warehouse,
 	}
 }
 
-func (c *command) printPlace(cmd *cobra.Command, p place) error {
+func (c *command) printNames(cmd *cobra.Command, p names) error {
 	return c.print(cmd, p, func(t *table) error {
-		t.head("NAME", "IS")
-		t.row(p.View, "the view to query: each record once, in its latest state")
-		t.row(p.Table, "the table with the rows as they came")
+		t.head("NAME", "DESCRIPTION")
+		t.row(p.View, "the view to query: each record once, its latest version")
+		t.row(p.Table, "the table with all loaded rows")
 		t.row(p.Database+"."+p.Schema, "the database and schema of both")
 		t.row(p.Role, "the role of user "+p.User+" in account "+p.Account)
 		if p.Warehouse == "" {
-			t.row(nil, "no warehouse in the connection: give --warehouse, or the user a default one")
+			t.row(nil, "the connection has no warehouse: use --warehouse, or give the user a default warehouse")
 		} else {
 			t.row(p.Warehouse, "the warehouse")
 		}
@@ -134,49 +135,49 @@ func (c *command) printPlace(cmd *cobra.Command, p place) error {
 	})
 }
 
-// streamer runs statements; *warehouse.Warehouse is one.
+// streamer runs statements; *snowflakeconn.Conn implements it.
 type streamer interface {
 	Stream(ctx context.Context, statement string, columns func([]client.Column) error, row func([]any) error) error
 }
 
-// errEnough ends a result at the limit.
-var errEnough = errors.New("as many rows as were asked for")
+// errLimit ends a result at the limit.
+var errLimit = errors.New("limit reached")
 
 func (c *command) runQuery(cmd *cobra.Command, s streamer, q query) error {
-	p := c.newRows(cmd, q.csv)
+	p := c.newRows(cmd)
 	if _, isTerminal := terminal(cmd.OutOrStdout()); q.limit < 0 && isTerminal {
 		q.limit = terminalRows
 	}
 	n := 0
 	err := s.Stream(cmd.Context(), q.statement, p.columns, func(values []any) error {
 		if q.limit > 0 && n == q.limit {
-			return errEnough
+			return errLimit
 		}
 		n++
 		return p.row(values)
 	})
-	more := errors.Is(err, errEnough)
+	more := errors.Is(err, errLimit)
 	if err != nil && !more {
-		return inSnowflakesWords(err)
+		return withoutHint(err)
 	}
 	if err := p.end(); err != nil {
 		return err
 	}
 	if more {
-		fmt.Fprintf(cmd.ErrOrStderr(), "The first %d rows; there are more: --limit 0 prints all.\n", n)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Only the first %d rows are printed: --limit 0 prints all.\n", n)
 	}
 	return nil
 }
 
-// inSnowflakesWords is an error of a statement without the way out that it has
-// for those of a deployment: here the statement is the user's own.
-func inSnowflakesWords(err error) error {
-	var told *client.Error
+// withoutHint is an error of a statement without the hint of the client, which is
+// meant for the statements of a deployment.
+func withoutHint(err error) error {
+	var failed *client.Error
 	switch {
-	case !errors.As(err, &told) || errors.Is(err, client.ErrPrivilege):
+	case !errors.As(err, &failed) || errors.Is(err, client.ErrPrivilege):
 		return err
-	case strings.Contains(told.Err.Error(), "No active warehouse"):
-		return fmt.Errorf("%w; give --warehouse", told.Err)
+	case strings.Contains(failed.Err.Error(), "No active warehouse"):
+		return fmt.Errorf("%w; use --warehouse", failed.Err)
 	}
-	return told.Err
+	return failed.Err
 }

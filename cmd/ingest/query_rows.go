@@ -10,30 +10,31 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/internal/operator/snowflakeconn"
 	"example.com/ingestion/snowflake/client"
 )
 
-// rowsPrinter prints the result of a query. CSV and JSON go out row by row, so
-// that a result may be larger than memory; a table needs its widths first.
+// rowsPrinter prints the result of a query. CSV and JSON are streamed, so that a
+// result may be larger than memory; a table is buffered, for its column widths.
 type rowsPrinter interface {
 	columns([]client.Column) error
 	row([]any) error
 	end() error
 }
 
-func (c *command) newRows(cmd *cobra.Command, asCSV bool) rowsPrinter {
+func (c *command) newRows(cmd *cobra.Command) rowsPrinter {
 	out := cmd.OutOrStdout()
-	switch {
-	case asCSV:
+	switch c.output {
+	case outputCSV:
 		return &csvRows{w: csv.NewWriter(out)}
-	case c.output == outputJSON:
-		return &jsonRows{w: bufio.NewWriter(out)}
+	case outputJSON:
+		return &jsonRows{array: jsonArray{w: bufio.NewWriter(out)}}
 	}
 	return &tableRows{out: out, width: cellWidth(out)}
 }
 
-// cellWidth is how many characters of a value a terminal gets; 0: all.
+// cellWidth is the maximum width of a cell, in characters: half of a terminal. 0 is
+// no maximum.
 func cellWidth(out any) int {
 	width, ok := terminal(out)
 	if !ok {
@@ -58,7 +59,7 @@ func (p *tableRows) columns(c []client.Column) error {
 	}
 	p.t.head(names...)
 	for i := range c {
-		if warehouse.Numeric(c[i]) {
+		if snowflakeconn.Numeric(c[i]) {
 			p.t.right[i] = true
 		}
 	}
@@ -68,7 +69,10 @@ func (p *tableRows) columns(c []client.Column) error {
 func (p *tableRows) row(values []any) error {
 	cells := make([]any, len(values))
 	for i, v := range values {
-		text := warehouse.Text(p.names[i], v, "NULL")
+		text := snowflakeconn.Text(p.names[i], v, "NULL")
+		if v != nil && text == "NULL" {
+			text = "'NULL'" // a missing value has no quotes
+		}
 		if p.width > 0 {
 			text = shortened(text, p.width)
 		}
@@ -80,22 +84,17 @@ func (p *tableRows) row(values []any) error {
 }
 
 func (p *tableRows) end() error {
-	s := "s"
-	if p.n == 1 {
-		s = ""
-	}
-	p.t.line("(%s row%s)", grouped(int64(p.n)), s)
+	p.t.line("(%s)", amount(int64(p.n), "row"))
 	_, err := io.WriteString(p.out, p.t.String())
 	return err
 }
 
-// jsonRows prints an array with an object for each row, one a line. Its keys are
-// in the order of the columns; a name that is there again gets a number.
+// jsonRows prints an array with an object for each row, one per line. The keys are in
+// the order of the columns; a name that is repeated gets a number.
 type jsonRows struct {
-	w     *bufio.Writer
+	array jsonArray
 	names []client.Column
 	keys  []string
-	n     int
 }
 
 func (p *jsonRows) columns(c []client.Column) error {
@@ -113,16 +112,12 @@ func (p *jsonRows) columns(c []client.Column) error {
 		}
 		p.keys = append(p.keys, string(key))
 	}
-	_, err := p.w.WriteString("[")
-	return err
+	return nil
 }
 
 func (p *jsonRows) row(values []any) error {
 	var line strings.Builder
-	if p.n > 0 {
-		line.WriteByte(',')
-	}
-	line.WriteString("\n  {")
+	line.WriteByte('{')
 	for i, v := range values {
 		if i > 0 {
 			line.WriteString(", ")
@@ -131,27 +126,16 @@ func (p *jsonRows) row(values []any) error {
 		var text strings.Builder
 		enc := json.NewEncoder(&text)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(warehouse.Value(p.names[i], v)); err != nil {
+		if err := enc.Encode(snowflakeconn.Value(p.names[i], v)); err != nil {
 			return fmt.Errorf("column %s: %w", p.keys[i], err)
 		}
 		line.WriteString(strings.TrimSuffix(text.String(), "\n"))
 	}
 	line.WriteByte('}')
-	p.n++
-	_, err := p.w.WriteString(line.String())
-	return err
+	return p.array.add([]byte(line.String()))
 }
 
-func (p *jsonRows) end() error {
-	end := "]\n"
-	if p.n > 0 {
-		end = "\n]\n"
-	}
-	if _, err := p.w.WriteString(end); err != nil {
-		return err
-	}
-	return p.w.Flush()
-}
+func (p *jsonRows) end() error { return p.array.end() }
 
 type csvRows struct {
 	w     *csv.Writer
@@ -170,7 +154,7 @@ func (p *csvRows) columns(c []client.Column) error {
 func (p *csvRows) row(values []any) error {
 	texts := make([]string, len(values))
 	for i, v := range values {
-		texts[i] = warehouse.Text(p.names[i], v, "")
+		texts[i] = snowflakeconn.Text(p.names[i], v, "")
 	}
 	return p.w.Write(texts)
 }

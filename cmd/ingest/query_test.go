@@ -12,12 +12,12 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// answer is a result of Snowflake's.
+// answer is a result of Snowflake.
 type answer struct {
 	columns []client.Column
 	rows    [][]any
 	err     error
-	handed  int
+	read    int // rows
 }
 
 func (a *answer) Stream(_ context.Context, _ string, columns func([]client.Column) error, row func([]any) error) error {
@@ -31,7 +31,7 @@ func (a *answer) Stream(_ context.Context, _ string, columns func([]client.Colum
 		if err := row(values); err != nil {
 			return err
 		}
-		a.handed++
+		a.read++
 	}
 	return nil
 }
@@ -43,11 +43,12 @@ func orders() *answer {
 			{"a,b", "12.50", `{"x": "<1>"}`, nil},
 			{"two\nlines \x1b[31m", "1000", "[]", "z"},
 			{"c", nil, nil, ""},
+			{"NULL", nil, "null", nil},
 		},
 	}
 }
 
-// verb runs f as a verb would, with that form of output.
+// verb runs f as a verb with that form of output.
 func verb(output string, f func(c *command, cmd *cobra.Command) error) result {
 	var out, errOut strings.Builder
 	cmd := &cobra.Command{}
@@ -62,20 +63,17 @@ func verb(output string, f func(c *command, cmd *cobra.Command) error) result {
 }
 
 func TestQueryOutput(t *testing.T) {
-	for name, form := range map[string]struct {
-		output string
-		csv    bool
-	}{"table": {outputTable, false}, "json": {outputJSON, false}, "csv": {outputTable, true}} {
-		got := verb(form.output, func(c *command, cmd *cobra.Command) error {
-			return c.runQuery(cmd, orders(), query{limit: -1, csv: form.csv})
+	for _, output := range []string{outputTable, outputJSON, outputCSV} {
+		got := verb(output, func(c *command, cmd *cobra.Command) error {
+			return c.runQuery(cmd, orders(), query{limit: -1})
 		})
 		if got.errOut != "" {
-			t.Errorf("%s: %s", name, got.errOut)
+			t.Errorf("%s: %s", output, got.errOut)
 		}
-		if form.output == outputJSON && !json.Valid([]byte(got.out)) {
-			t.Errorf("no JSON: %s", got.out)
+		if output == outputJSON && !json.Valid([]byte(got.out)) {
+			t.Errorf("invalid JSON: %s", got.out)
 		}
-		golden(t, "query."+name, got.out)
+		golden(t, "query."+output, got.out)
 	}
 	none := verb(outputJSON, func(c *command, cmd *cobra.Command) error {
 		return c.runQuery(cmd, &answer{columns: orders().columns}, query{limit: -1})
@@ -87,24 +85,24 @@ func TestQueryOutput(t *testing.T) {
 
 func TestQueryLimit(t *testing.T) {
 	a := orders()
-	got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, a, query{limit: 2, csv: true}) })
-	if a.handed != 2 || strings.Count(got.out, "\n") != 4 || !strings.Contains(got.errOut, "The first 2 rows; there are more: --limit 0 prints all.") {
-		t.Errorf("%d rows, %+v", a.handed, got)
+	got := verb(outputCSV, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, a, query{limit: 2}) })
+	if a.read != 2 || strings.Count(got.out, "\n") != 4 || !strings.Contains(got.errOut, "Only the first 2 rows are printed: --limit 0 prints all.") {
+		t.Errorf("%d rows, %+v", a.read, got)
 	}
-	if got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, orders(), query{limit: 3}) }); got.errOut != "" {
+	if got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, orders(), query{limit: 4}) }); got.errOut != "" {
 		t.Errorf("exactly as many: %s", got.errOut)
 	}
 }
 
 func TestQueryErrors(t *testing.T) {
-	said := errors.New("said by Snowflake")
+	failure := errors.New("error of Snowflake")
 	for name, test := range map[string]struct {
 		err        error
 		want, lack string
 	}{
-		"syntax":    {&client.Error{Class: client.ErrSyntax, Remedy: "of the deployment", Err: said}, "said by Snowflake", "deployment"},
-		"privilege": {&client.Error{Class: client.ErrPrivilege, Remedy: "GRANT it", Err: said}, "GRANT it", "deployment"},
-		"warehouse": {&client.Error{Remedy: "of the deployment", Err: errors.New("No active warehouse selected")}, "give --warehouse", "deployment"},
+		"syntax":    {&client.Error{Class: client.ErrSyntax, Remedy: "of the deployment", Err: failure}, "error of Snowflake", "deployment"},
+		"privilege": {&client.Error{Class: client.ErrPrivilege, Remedy: "GRANT it", Err: failure}, "GRANT it", "deployment"},
+		"warehouse": {&client.Error{Remedy: "of the deployment", Err: errors.New("No active warehouse selected")}, "use --warehouse", "deployment"},
 	} {
 		got := verb(outputTable, func(c *command, cmd *cobra.Command) error { return c.runQuery(cmd, &answer{err: test.err}, query{}) })
 		if !strings.Contains(got.errOut, test.want) || strings.Contains(got.errOut, test.lack) || got.out != "" {
@@ -113,10 +111,10 @@ func TestQueryErrors(t *testing.T) {
 	}
 }
 
-func TestQueryPlace(t *testing.T) {
-	p := place{View: "ORDERS_LATEST", Table: "ORDERS", Database: "RAW", Schema: "PUBLIC", Account: "org-acct", User: "INGESTION", Role: "LOADER"}
+func TestQueryNames(t *testing.T) {
+	p := names{View: "ORDERS_LATEST", Table: "ORDERS", Database: "RAW", Schema: "PUBLIC", Account: "org-acct", User: "INGESTION", Role: "LOADER"}
 	for _, output := range []string{outputTable, outputJSON} {
-		got := verb(output, func(c *command, cmd *cobra.Command) error { return c.printPlace(cmd, p) })
+		got := verb(output, func(c *command, cmd *cobra.Command) error { return c.printNames(cmd, p) })
 		golden(t, "query.names."+output, got.out)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,67 +16,62 @@ import (
 	"example.com/ingestion/records"
 )
 
-// Forms of records.
-const (
-	formatNDJSON = "ndjson"
-	formatCSV    = "csv"
-)
-
 func (c *command) records() *cobra.Command {
-	var upload, format string
+	var upload string
 	var where, columns []string
 	var limit int64
-	var terms []records.Term
+	var filters []*records.Filter
 	cmd := &cobra.Command{
 		Use:   "records <feed>",
-		Short: "Print the records of a feed, as NDJSON or CSV",
-		Long: `Print the records of a feed from its table, as NDJSON or CSV: newest file first,
-in the order of the file. They are read by the table's keys, never by a scan, and
-streamed. For programs, the Go package ingestion/records does the same.
+		Short: "Print the records of a feed, as NDJSON, JSON or CSV",
+		Long: `Print the records of a feed from its table: newest file first, in the order of the
+file. They are queried by the table's keys, never scanned, and streamed. The Go
+package records does the same for programs.
 
---where limits them to those that meet a term, and may be given several times:
-  data.status=open     is that text, number, true, false or null
-  data.status!=open    is something else, or not there
-  data.amount>=99.5    and <, <=, >: numbers by value, other texts by their order
-  source~\.zip$        the text matches a regular expression (RE2)
-A path begins with id, upload, feed, source, version, entry, ordinal or data;
-data.tags.0 is the first element of an array, data."a.b" a name with a dot in it.
-Every record is read, and paid for, whether it meets them or not: --upload is
-what narrows the reading.
+--where takes a jq expression (https://jqlang.org/manual) and prints only records
+for which its result is neither false nor null:
+  .data.amount >= 100 and .data.status == "open"
+  .data.tags | index("new")
+  .source | endswith(".zip")
+  (.data.price | tonumber) < 10      delimited text: fields are strings
+Its input is a record: .id, .upload, .feed, .source, .version, .entry, .ordinal and
+.data. Given several times, all of them must match. Every record is read, and
+charged for, whether it matches or not: only --upload reduces the reading.
 
-CSV has a header: id, source, entry, ordinal, then a column for each field of the
-first record, and a last one, data, with what a record has beside those, as JSON.
---columns names the columns instead. --output has no effect here.`,
+--output csv has a header: id, source, entry, ordinal, then a column for each field
+of the first record, and a last one, data, with the remaining fields of a record as
+JSON. --columns names the columns instead, each a jq expression.`,
 		Example: `  ingest records orders --limit 10
   ingest records orders --upload 2026/03/orders.json.gz > orders.ndjson
-  ingest records orders --where 'data.amount>=100' --where data.status=open
-  ingest records orders --format csv --columns data.id,data.amount`,
-		Args:              aFeed,
+  ingest records orders --where '.data.amount >= 100'
+  ingest records orders --output csv --columns data.id,data.amount`,
+		Args:              oneFeed,
+		Annotations:       forms(outputNDJSON, outputJSON, outputCSV),
 		ValidArgsFunction: c.completeFeed,
 		PreRunE: func(*cobra.Command, []string) error {
-			var wrong []error
-			if format != formatNDJSON && format != formatCSV {
-				wrong = append(wrong, fmt.Errorf("--format %q: it is %s or %s", format, formatNDJSON, formatCSV))
-			}
-			if len(columns) > 0 && format != formatCSV {
-				wrong = append(wrong, errors.New("--columns is for --format csv"))
+			var invalid []error
+			if len(columns) > 0 && c.output != outputCSV {
+				invalid = append(invalid, errors.New("--columns is for --output csv"))
 			}
 			if limit < 0 {
-				wrong = append(wrong, fmt.Errorf("--limit %d: it is 0, for all, or more", limit))
+				invalid = append(invalid, fmt.Errorf("--limit %d: it is 0, for all, or more", limit))
 			}
 			_, err := records.NewCSV(io.Discard, columns...)
-			wrong = append(wrong, err)
-			terms = nil
-			for _, s := range where {
-				t, err := records.ParseTerm(s)
-				wrong = append(wrong, err)
-				terms = append(terms, t)
+			invalid = append(invalid, err)
+			filters = nil
+			for _, expression := range where {
+				f, err := records.ParseFilter(expression)
+				if err != nil {
+					err = fmt.Errorf("--where: %w", err)
+				}
+				invalid = append(invalid, err)
+				filters = append(filters, f)
 			}
-			return c.usage(errors.Join(wrong...))
+			return c.usage(errors.Join(invalid...))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			account, err := c.connect(ctx, c.profile, c.region)
+			account, err := c.account(cmd)
 			if err != nil {
 				return err
 			}
@@ -88,7 +84,7 @@ first record, and a last one, data, with what a record has beside those, as JSON
 				return err
 			}
 			db := dynamodb.NewFromConfig(account.Config)
-			query := records.Query{Where: terms, Limit: limit}
+			query := records.Query{Filters: filters, Limit: limit}
 			if upload != "" {
 				u, err := overview.FindUpload(ctx, ledger.New(db, table), f.Name, upload)
 				if err != nil {
@@ -96,7 +92,7 @@ first record, and a last one, data, with what a record has beside those, as JSON
 				}
 				query.Upload = u.ID
 			}
-			write, end, err := recordWriter(cmd.OutOrStdout(), format, columns)
+			write, end, err := recordWriter(cmd.OutOrStdout(), c.output, columns)
 			if err != nil {
 				return err
 			}
@@ -112,18 +108,17 @@ first record, and a last one, data, with what a record has beside those, as JSON
 		},
 	}
 	cmd.Flags().StringVar(&upload, "upload", "", "only that upload: its ID, the key of its file, or the beginning of either")
-	cmd.Flags().Int64Var(&limit, "limit", 0, "how many records at most; 0 for all")
-	cmd.Flags().StringArrayVar(&where, "where", nil, "only records that meet the term; several: all of them")
-	cmd.Flags().StringVar(&format, "format", formatNDJSON, "form of the records: ndjson or csv")
-	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of CSV, as paths: id,data.amount")
+	cmd.Flags().Int64Var(&limit, "limit", 0, "maximum number of records; 0 for all")
+	cmd.Flags().StringArrayVar(&where, "where", nil, "only records that match this jq expression; several: all of them")
+	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of CSV: id,data.amount")
 	_ = cmd.RegisterFlagCompletionFunc("upload", c.completeUploadFlag)
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]cobra.Completion{formatNDJSON, formatCSV}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// recordWriter returns what writes a record to out, and what ends the writing.
-func recordWriter(out io.Writer, format string, columns []string) (write func(records.Record) error, end func() error, err error) {
-	if format == formatCSV {
+// recordWriter returns a function that writes a record to out, and one that ends
+// the output.
+func recordWriter(out io.Writer, form string, columns []string) (write func(records.Record) error, end func() error, err error) {
+	if form == outputCSV {
 		w, err := records.NewCSV(out, columns...)
 		if err != nil {
 			return nil, nil, err
@@ -131,10 +126,44 @@ func recordWriter(out io.Writer, format string, columns []string) (write func(re
 		return w.Write, w.Flush, nil
 	}
 	w := bufio.NewWriterSize(out, 64<<10)
+	if form == outputJSON {
+		array := jsonArray{w: w}
+		return func(r records.Record) error { return array.add(r.AppendJSON(nil)) }, array.end, nil
+	}
 	var line []byte
 	return func(r records.Record) error {
 		line = append(r.AppendJSON(line[:0]), '\n')
 		_, err := w.Write(line)
 		return err
 	}, w.Flush, nil
+}
+
+// jsonArray streams a JSON array with one element per line.
+type jsonArray struct {
+	w *bufio.Writer
+	n int
+}
+
+func (a *jsonArray) add(element json.RawMessage) error {
+	separator := "[\n  "
+	if a.n > 0 {
+		separator = ",\n  "
+	}
+	a.n++
+	if _, err := a.w.WriteString(separator); err != nil {
+		return err
+	}
+	_, err := a.w.Write(element)
+	return err
+}
+
+func (a *jsonArray) end() error {
+	text := "\n]\n"
+	if a.n == 0 {
+		text = "[]\n"
+	}
+	if _, err := a.w.WriteString(text); err != nil {
+		return err
+	}
+	return a.w.Flush()
 }

@@ -14,24 +14,22 @@ import (
 // Exit codes.
 const (
 	exitOK      = 0
-	exitFailed  = 1   // what was asked for could not be done, or something is wrong with the data
-	exitUsage   = 2   // what was asked for could not be understood
-	exitStopped = 130 // ctrl-C, as a shell tells of it
+	exitFailed  = 1   // the command failed, or it found a problem with the data
+	exitUsage   = 2   // the arguments are invalid
+	exitStopped = 130 // interrupted by ctrl-C, as shells report it
 )
 
-// command is what the verbs share.
+// command holds the flags that all verbs share.
 type command struct {
 	profile, region string
-	output          string // outputTable or outputJSON
+	debug           bool
+	output          string // a form of output
 	connect         connector
-	understood      bool // the arguments: what fails from here on is no usage error
+	parsed          bool // the arguments are valid: a later error is no usage error
 }
 
-// connector opens an account and region; both names may be empty.
-type connector func(ctx context.Context, profile, region string) (operator.Account, error)
-
-// run runs one command and returns its exit code. Results go to out and
-// nothing else does; whatever is wrong goes to errOut.
+// run runs one command and returns its exit code. Results are written to out,
+// everything else to errOut.
 func run(ctx context.Context, args []string, out, errOut io.Writer, connect connector) int {
 	c := &command{connect: connect}
 	root := c.root()
@@ -50,9 +48,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer, connect conn
 		fmt.Fprintln(errOut, err)
 		return exitFailed
 	}
-	fmt.Fprintln(errOut, "ingest:", err)
-	if !c.understood {
-		fmt.Fprintf(errOut, "Run '%s --help' for what there is.\n", verb.CommandPath())
+	fmt.Fprintln(errOut, "ingest:", operator.Explain(err))
+	if !c.parsed {
+		fmt.Fprintf(errOut, "Run '%s --help' for usage.\n", verb.CommandPath())
 		return exitUsage
 	}
 	return exitFailed
@@ -60,41 +58,45 @@ func run(ctx context.Context, args []string, out, errOut io.Writer, connect conn
 
 func (c *command) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "ingest",
-		Short: "Look after deployed feeds",
-		Long: `Look after deployed feeds.
+		Use:     "ingest",
+		Short:   "Operate deployed feeds",
+		Version: version(),
+		Long: `Operate deployed feeds: show their state, check them, retry what failed.
 
-A feed is named by its own name or by its stack's; where that is not enough, by
-both: Stack/feed. Credentials, region and endpoint are those of the aws command:
-its profiles, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
+A feed is named by its own name or by the name of its stack or, if that is
+ambiguous, by both: Stack/feed. Credentials, region and endpoint are those of the
+AWS CLI: its profiles, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on.
 
-Results go to standard output, as tables or, with --output json, as JSON for
-programs; progress and errors go to standard error. Times are UTC. Colours are for
-terminals, unless NO_COLOR is set. "ingest completion" completes verbs, flags, feeds
-and uploads in the shell: bash, zsh, fish or PowerShell.
+Results are written to standard output, as a table or, with --output json, as JSON;
+some verbs have further forms. Progress and errors are written to standard error.
+Times are UTC. Colors are used on terminals unless NO_COLOR is set. "ingest
+completion" prints a script that completes verbs, flags, feeds and uploads in bash,
+zsh, fish or PowerShell.
 
-Exit codes: 0 done, 1 failed or something is wrong with the data, 2 wrong usage,
-130 stopped by ctrl-C.`,
+Exit codes: 0 success, 1 failure or a problem with the data, 2 invalid arguments,
+130 interrupted by ctrl-C.`,
 		Example: `  ingest list
   ingest status orders --watch
   ingest quarantine orders
   source <(ingest completion bash)`,
-		SilenceErrors: true, // run tells them
-		SilenceUsage:  true, // a page of help would hide what is wrong
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if err := c.checkOutput(); err != nil {
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true, // the usage page would hide the error
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.checkOutput(cmd); err != nil {
 				return err
 			}
-			c.understood = true
+			c.parsed = true
 			return nil
 		},
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.PersistentFlags().StringVar(&c.profile, "profile", "", "profile of the AWS configuration (default $AWS_PROFILE)")
 	root.PersistentFlags().StringVar(&c.region, "region", "", "AWS region (default that of the profile, or $AWS_REGION)")
+	root.PersistentFlags().BoolVar(&c.debug, "debug", false, "log every request to AWS on standard error")
 	c.outputFlag(root)
-	addGroup(root, "Look", c.list(), c.status(), c.quarantine(), c.records(), c.query(), c.ui())
+	addGroup(root, "Show", c.list(), c.status(), c.quarantine(), c.records(), c.query(), c.ui())
 	addGroup(root, "Check", c.doctor(), c.reconcile())
-	addGroup(root, "Send again", c.backfill(), c.replay())
+	addGroup(root, "Retry", c.backfill(), c.replay())
 	addGroup(root, "Before and after deployment", c.estimate(), c.sql())
 	return root
 }
@@ -108,8 +110,17 @@ func addGroup(root *cobra.Command, title string, verbs ...*cobra.Command) {
 	root.AddCommand(verbs...)
 }
 
-// aFeed is the one argument of most verbs.
-func aFeed(cmd *cobra.Command, args []string) error {
+// account connects to the account and region of the flags.
+func (c *command) account(cmd *cobra.Command) (operator.Account, error) {
+	o := connectOptions{profile: c.profile, region: c.region}
+	if c.debug {
+		o.debug = cmd.ErrOrStderr()
+	}
+	return c.connect(cmd.Context(), o)
+}
+
+// oneFeed requires one argument, the feed.
+func oneFeed(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 || args[0] == "" {
 		return fmt.Errorf("%s takes one feed, such as: %s orders", cmd.CommandPath(), cmd.CommandPath())
 	}
@@ -121,7 +132,7 @@ func (c *command) completeFeed(cmd *cobra.Command, args []string, _ string) ([]s
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	account, err := c.connect(cmd.Context(), c.profile, c.region)
+	account, err := c.account(cmd)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -14,18 +14,19 @@ func (c *command) sql() *cobra.Command {
 	var role, warehouse string
 	cmd := &cobra.Command{
 		Use:   "sql <feed>",
-		Short: "Print the SQL of a feed's objects in Snowflake",
-		Long: `Print the SQL of a feed's objects in Snowflake: integration, grants, format,
-stage, table, pipe, view. It is for feeds that are deployed without a connection
-to Snowflake, or whose SQL somebody else reviews and runs. It names what the
-feed's stack made, so deploy the stack first. Nothing is changed by printing it.`,
+		Short: "Print the SQL that creates a feed's Snowflake objects",
+		Long: `Print the SQL that creates a feed's Snowflake objects: integration, grants, format,
+stage, table, pipe, view. It is for feeds that are deployed without a connection to
+Snowflake, or whose SQL is reviewed and run by an administrator. It contains names of
+resources of the feed's stack: deploy the stack first. Nothing is changed.`,
 		Example: `  ingest sql orders > orders.sql
   ingest sql Orders --role LOADER --profile production`,
-		Args:              aFeed,
+		Args:              oneFeed,
+		Annotations:       forms(),
 		ValidArgsFunction: c.completeFeed,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			account, err := c.connect(ctx, c.profile, c.region)
+			account, err := c.account(cmd)
 			if err != nil {
 				return err
 			}
@@ -38,7 +39,7 @@ feed's stack made, so deploy the stack first. Nothing is changed by printing it.
 				return err
 			}
 			if static.Snowflake == nil {
-				return fmt.Errorf("feed %q: stack %s says nothing of Snowflake: give the feed a Snowflake prop, and deploy it", f.Name, f.Stack)
+				return fmt.Errorf("feed %q: stack %s has no Snowflake metadata: give the feed a Snowflake prop and deploy it", f.Name, f.Stack)
 			}
 			names, err := f.SnowflakeNames()
 			if err != nil {
@@ -52,7 +53,7 @@ feed's stack made, so deploy the stack first. Nothing is changed by printing it.
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&role, "role", "INGESTION", "role of Snowflake that makes and owns the objects")
-	cmd.Flags().StringVar(&warehouse, "warehouse", "", "warehouse that the role may use (default none: only the history of a Bulk task needs one)")
+	cmd.Flags().StringVar(&role, "role", "INGESTION", "Snowflake role that creates and owns the objects")
+	cmd.Flags().StringVar(&warehouse, "warehouse", "", "warehouse that the role may use (default none: only the history of a bulk task needs one)")
 	return cmd
 }

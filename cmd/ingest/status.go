@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator"
@@ -27,14 +28,14 @@ its entries and parts.
 
 An upload is named by its ID, by the key of its file (the newest, where the file
 was put several times) or by the beginning of either. Its states:
-  unpacking   unpack has begun, and has not said that it has ended
+  unpacking   unpack has started and not finished
   unpacked    every part is in the landing bucket, not all are loaded
   loaded      every record is in the table or in quarantine
-  missing     the file was gone before it was read
+  missing     the file was deleted before it was read
 
-RECORDS is what is in the file, STORED what is in the table: with QUARANTINED it
-makes RECORDS once the upload is loaded. --watch shows changes as they come, until
-ctrl-C: the table anew on a terminal, a line for each change elsewhere.`,
+RECORDS is the number of records in the file, STORED of those in the table. Once the
+upload is loaded, RECORDS is the sum of STORED and QUARANTINED. --watch prints
+changes until ctrl-C: on a terminal the whole table, otherwise a line per change.`,
 		Example: `  ingest status orders
   ingest status orders --since 24h --state unpacked
   ingest status orders 2026/03/orders.json.gz
@@ -46,13 +47,13 @@ ctrl-C: the table anew on a terminal, a line for each change elsewhere.`,
 			if err != nil {
 				return err
 			}
-			l, err := c.open(cmd, args[0])
+			d, err := c.open(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			v := view{c: c, cmd: cmd, feed: l, filter: overview.Filter{Since: from, State: ledger.State(state), Limit: limit}}
+			v := view{c: c, cmd: cmd, feed: d, filter: overview.Filter{Since: from, State: ledger.State(state), Limit: limit}}
 			if len(args) > 1 {
-				u, err := overview.FindUpload(cmd.Context(), l.Ledger, l.Name, args[1])
+				u, err := overview.FindUpload(cmd.Context(), d.Ledger, d.Name, args[1])
 				if err != nil {
 					return err
 				}
@@ -76,21 +77,21 @@ ctrl-C: the table anew on a terminal, a line for each change elsewhere.`,
 			return c.usage(err)
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many uploads to show; 0 for all")
-	cmd.Flags().StringVar(&since, "since", "", "only files from then on: a date, a time (RFC 3339), or how long ago, such as 90m, 24h, 7d")
-	cmd.Flags().StringVar(&state, "state", "", "only uploads in that state: "+uploadStates)
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on showing changes until ctrl-C")
-	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "how often --watch looks")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of uploads; 0 for all")
+	cmd.Flags().StringVar(&since, "since", "", "only files since a date, a time (RFC 3339), or a duration ago, such as 90m, 24h, 7d")
+	cmd.Flags().StringVar(&state, "state", "", "only uploads in this state: "+uploadStates)
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print changes until ctrl-C")
+	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "how often --watch checks")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(strings.Split(uploadStates, ", "), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 const uploadStates = string(ledger.Unpacking + ", " + ledger.Unpacked + ", " + ledger.Loaded + ", " + ledger.Missing)
 
-// places says where a feed's objects are.
-func places(l *operator.Live) overview.Places {
-	spec := l.Spec.WithDefaults()
-	return overview.Places{LandingBucket: l.LandingBucket, LandingPrefix: spec.LandingPrefix, QuarantinePrefix: spec.QuarantinePrefix}
+// locations returns where the feed's objects are.
+func locations(d *operator.Deployment) overview.Locations {
+	spec := d.Spec.WithDefaults()
+	return overview.Locations{LandingBucket: d.LandingBucket, LandingPrefix: spec.LandingPrefix, QuarantinePrefix: spec.QuarantinePrefix}
 }
 
 func uploadList(t *table, feedName string, uploads []overview.Upload) error {
@@ -113,7 +114,7 @@ func uploadState(s ledger.State) any {
 	case ledger.Missing:
 		return bad(string(s))
 	}
-	return doubtful(string(s))
+	return warning(string(s))
 }
 
 func uploadDetail(t *table, d overview.Detail) error {
@@ -123,19 +124,19 @@ func uploadDetail(t *table, d overview.Detail) error {
 	t.row("state", uploadState(d.State))
 	t.row("time", moment(d.Time))
 	t.row("bytes", fmt.Sprintf("%s in the file, %s decompressed, %s in parts", size(d.Bytes), size(d.BytesUnpacked), size(d.BytesLanded)))
-	t.row("entries", grouped(d.Entries))
-	t.row("records", grouped(d.Records))
-	t.row("stored", grouped(d.Stored))
-	t.row("quarantined", grouped(d.Quarantined))
-	t.row("parts", fmt.Sprintf("%s, %s of them loaded", grouped(d.Parts), grouped(d.PartsLoaded)))
+	t.row("entries", humanize.Comma(d.Entries))
+	t.row("records", humanize.Comma(d.Records))
+	t.row("stored", humanize.Comma(d.Stored))
+	t.row("quarantined", humanize.Comma(d.Quarantined))
+	t.row("parts", fmt.Sprintf("%s, %s of them loaded", humanize.Comma(d.Parts), humanize.Comma(d.PartsLoaded)))
 	t.row("started at", orHyphen(d.StartedAt))
 	t.row("unpacked at", orHyphen(d.UnpackedAt))
 	t.row("loaded at", orHyphen(d.LoadedAt))
-	if d.Hops > 0 {
-		t.row("handed on", fmt.Sprintf("%d times, for want of time", d.Hops))
+	if d.Continuations > 0 {
+		t.row("continuations", fmt.Sprintf("%d, after the time limit of an invocation", d.Continuations))
 	}
 	if d.Message != "" {
-		t.row("message", doubtful(d.Message))
+		t.row("message", warning(d.Message))
 	}
 	t.row("parts in", d.PartsFolder)
 	if d.Quarantined > 0 {

@@ -7,39 +7,40 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	pretty "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// table is what a verb prints for people: tables and lines, one after another.
+// table is the output of a verb for people: a sequence of tables and lines.
 type table struct {
-	colours bool
-	out     strings.Builder
-	writer  pretty.Writer
-	right   map[int]bool // columns that hold numbers
+	colors bool
+	out    strings.Builder
+	writer pretty.Writer
+	right  map[int]bool // indexes of the columns with numbers
 }
 
-// Cells of a table, beside strings, numbers, times and durations.
+// Types of cells, in addition to strings, numbers, times and durations.
 type (
 	// size is a number of bytes.
 	size int64
 	// dollars are US dollars.
 	dollars float64
-	// quantity is how much there is of something, which may be a fraction.
+	// quantity is a number that may have a fraction.
 	quantity float64
-	// toned is a cell in a colour.
-	toned struct {
-		cell any
-		tone text.Color
+	// colored is a cell with a color.
+	coloredCell struct {
+		cell  any
+		color text.Color
 	}
 )
 
-// good, doubtful and bad colour a cell where there are colours.
-func good(cell any) any     { return toned{cell, text.FgGreen} }
-func doubtful(cell any) any { return toned{cell, text.FgYellow} }
-func bad(cell any) any      { return toned{cell, text.FgRed} }
+// good, warning and bad color a cell, if colors are used.
+func good(cell any) any    { return coloredCell{cell, text.FgGreen} }
+func warning(cell any) any { return coloredCell{cell, text.FgYellow} }
+func bad(cell any) any     { return coloredCell{cell, text.FgRed} }
 
-// badIfAny colours a number that should be 0.
+// badIfAny colors a number that should be 0.
 func badIfAny(n int64) any {
 	if n > 0 {
 		return bad(n)
@@ -47,7 +48,7 @@ func badIfAny(n int64) any {
 	return n
 }
 
-// head begins a table. It ends with the next head or line, and with the output.
+// head begins a table. It ends with the next call of head or line.
 func (t *table) head(names ...string) {
 	t.end()
 	if t.out.Len() > 0 {
@@ -57,20 +58,20 @@ func (t *table) head(names ...string) {
 	t.writer.AppendHeader(row(names))
 }
 
-// row adds a row to the table. Columns with a number in any row are aligned to
-// the right; a zero time and nil are a hyphen.
+// row adds a row to the table. Columns with a number in any row are aligned to the
+// right. A zero time and nil are printed as a hyphen.
 func (t *table) row(cells ...any) {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
 		switch c := cell.(type) {
-		case toned:
-			texts[i] = shown(display(c.cell))
-			if t.colours {
-				texts[i] = text.Escape(texts[i], c.tone.EscapeSeq())
+		case coloredCell:
+			texts[i] = printable(display(c.cell))
+			if t.colors {
+				texts[i] = text.Escape(texts[i], c.color.EscapeSeq())
 			}
 			cell = c.cell
 		default:
-			texts[i] = shown(display(cell))
+			texts[i] = printable(display(cell))
 		}
 		switch cell.(type) {
 		case int, int64, size, dollars, quantity, time.Duration:
@@ -83,7 +84,7 @@ func (t *table) row(cells ...any) {
 // line adds a line of text.
 func (t *table) line(format string, args ...any) {
 	t.end()
-	t.out.WriteString(shown(fmt.Sprintf(format, args...)))
+	t.out.WriteString(printable(fmt.Sprintf(format, args...)))
 	t.out.WriteByte('\n')
 }
 
@@ -93,7 +94,7 @@ func (t *table) gap() {
 	t.out.WriteByte('\n')
 }
 
-// String is everything so far.
+// String returns the output so far.
 func (t *table) String() string {
 	t.end()
 	return t.out.String()
@@ -129,7 +130,7 @@ func row(texts []string) pretty.Row {
 	return r
 }
 
-// display is a cell as people read it.
+// display returns the text of a cell.
 func display(cell any) string {
 	switch c := cell.(type) {
 	case nil:
@@ -137,9 +138,9 @@ func display(cell any) string {
 	case string:
 		return c
 	case int:
-		return grouped(int64(c))
+		return humanize.Comma(int64(c))
 	case int64:
-		return grouped(c)
+		return humanize.Comma(c)
 	case size:
 		return c.String()
 	case dollars:
@@ -149,37 +150,15 @@ func display(cell any) string {
 	case time.Time:
 		return moment(c)
 	case time.Duration:
-		return spell(c)
+		return duration(c)
 	}
 	return fmt.Sprint(cell)
 }
 
-// grouped is n with a comma between thousands.
-func grouped(n int64) string {
-	if n < 0 {
-		return "-" + grouped(-n)
-	}
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// String formats the size in powers of 1,000: 18 kB.
+func (s size) String() string { return humanize.Bytes(uint64(max(0, s))) }
 
-// String is in powers of 1,000, as the docs have them.
-func (s size) String() string {
-	units := []string{"kB", "MB", "GB", "TB", "PB", "EB"}
-	if s < 1000 {
-		return strconv.FormatInt(int64(s), 10) + " B"
-	}
-	v, i := float64(s)/1000, 0
-	for v >= 999.95 && i < len(units)-1 {
-		v, i = v/1000, i+1
-	}
-	return strconv.FormatFloat(v, 'f', 1, 64) + " " + units[i]
-}
-
-// String has cents, and for less than ten of them two digits that count.
+// String has cents, and below ten cents two significant digits.
 func (d dollars) String() string {
 	digits := 2
 	if v := math.Abs(float64(d)); v > 0 && v < 0.1 {
@@ -188,15 +167,15 @@ func (d dollars) String() string {
 	return "$" + strconv.FormatFloat(float64(d), 'f', digits, 64)
 }
 
-// String has three digits that count, and for large ones all before the point.
+// String has three significant digits, and no fraction from 100 on.
 func (q quantity) String() string {
 	if q >= 100 || q == quantity(int64(q)) {
-		return grouped(int64(q + 0.5))
+		return humanize.Comma(int64(q + 0.5))
 	}
 	return strconv.FormatFloat(float64(q), 'f', max(0, 2-int(math.Floor(math.Log10(float64(q))))), 64)
 }
 
-// moment is a time in UTC, as everything that the feeds write is.
+// moment formats a time in UTC, as all times that the feeds write are.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -204,8 +183,16 @@ func moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// spell is a duration with as many digits as say something.
-func spell(d time.Duration) string {
+// amount formats a number with its noun: 1 record, 2,000 records.
+func amount(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return humanize.Comma(n) + " " + noun + "s"
+}
+
+// duration rounds a duration to a precision that fits its length.
+func duration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "-"

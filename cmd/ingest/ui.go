@@ -18,31 +18,32 @@ func (c *command) ui() *cobra.Command {
 	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "ui",
-		Short: "Serve a page on this machine that shows the feeds, live",
-		Long: `Serve a page on this machine that shows the feeds, live: what came in, what was
-stored, what is in quarantine and why, what is in Snowflake, the newest uploads,
-and which feed needs you. It is read only, it loads nothing from elsewhere, and
-only this machine reaches it (127.0.0.1). ctrl-C ends it.
+		Short: "Serve a local web page that shows the feeds, live",
+		Long: `Serve a local web page that shows the feeds, live: the records received, stored, in
+quarantine with their reasons and in Snowflake, the newest uploads, and the feeds that
+need attention. The page is read only, loads nothing from other hosts, and is
+reachable from this machine only (127.0.0.1). Ctrl-C ends it.
 
-AWS is asked only while somebody looks at the page. A feed with very many uploads
-makes each look longer, and then there are fewer of them.`,
+Requests to AWS are made only while the page is open. A refresh takes longer for a feed
+with very many uploads; refreshes are then less frequent.`,
 		Example: `  ingest ui
   ingest ui --port 8080 --open=false --profile production`,
-		Args: cobra.NoArgs,
+		Args:        cobra.NoArgs,
+		Annotations: forms(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			account, err := c.connect(ctx, c.profile, c.region)
+			account, err := c.account(cmd)
 			if err != nil {
 				return err
 			}
-			page, err := ui.Serve(ctx, ui.NewLive(account, os.Getenv, snowflake), port, every)
+			page, err := ui.Serve(ctx, ui.NewAccountSource(account, os.Getenv, snowflake), port, every)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The feeds are shown at %s until ctrl-C.\n", page.URL)
+			fmt.Fprintf(cmd.OutOrStdout(), "Serving %s until ctrl-C.\n", page.URL)
 			if _, isTerminal := terminal(cmd.OutOrStdout()); open && isTerminal {
 				browser.Stdout, browser.Stderr = io.Discard, io.Discard
-				// Whoever has no browser here has the address.
+				// Without a browser, the printed address is enough.
 				_ = browser.OpenURL(page.URL)
 			}
 			return page.Wait()
@@ -58,8 +59,8 @@ makes each look longer, and then there are fewer of them.`,
 		},
 	}
 	cmd.Flags().IntVar(&port, "port", 0, "port to serve on (default a free one)")
-	cmd.Flags().BoolVar(&open, "open", true, "open the page in the browser, when on a terminal")
-	cmd.Flags().BoolVar(&snowflake, "snowflake", true, "log in to Snowflake for the number of rows")
-	cmd.Flags().DurationVar(&every, "every", 2*time.Second, "how long to rest between two looks")
+	cmd.Flags().BoolVar(&open, "open", true, "open the page in the browser, on a terminal")
+	cmd.Flags().BoolVar(&snowflake, "snowflake", true, "log in to Snowflake to count the rows")
+	cmd.Flags().DurationVar(&every, "every", 2*time.Second, "interval between two refreshes")
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator"
@@ -14,19 +15,19 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// clearScreen empties a terminal and goes to its upper left corner.
+// clearScreen clears a terminal and moves the cursor to its upper left corner.
 const clearScreen = "\x1b[H\x1b[2J"
 
-// view is what ingest status shows: a feed's uploads, or one upload.
+// view is what ingest status prints: the uploads of a feed, or one upload.
 type view struct {
 	c      *command
 	cmd    *cobra.Command
-	feed   *operator.Live
+	feed   *operator.Deployment
 	filter overview.Filter
 	upload *ledger.Upload // nil for all
 }
 
-// show prints it once, after what is to come before it.
+// show prints the view once, after a text.
 func (v *view) show(before string) error {
 	if v.upload == nil {
 		uploads, err := v.uploads()
@@ -52,20 +53,20 @@ func (v *view) uploads() ([]overview.Upload, error) {
 	return overview.Uploads(v.cmd.Context(), v.feed.Ledger, v.feed.Name, v.filter)
 }
 
-// detail is the upload as it is now.
+// detail reads the current state of the upload.
 func (v *view) detail() (overview.Detail, error) {
 	u, ok, err := v.feed.Ledger.GetUpload(v.cmd.Context(), v.feed.Name, v.upload.ID)
 	if err == nil && !ok {
-		err = fmt.Errorf("upload %s is not in the ledger any more", v.upload.ID)
+		err = fmt.Errorf("upload %s is no longer in the ledger", v.upload.ID)
 	}
 	if err != nil {
 		return overview.Detail{}, err
 	}
-	return overview.One(v.cmd.Context(), v.feed.Ledger, u, places(v.feed))
+	return overview.ReadUpload(v.cmd.Context(), v.feed.Ledger, u, locations(v.feed))
 }
 
-// watch shows it at every tick until the command is interrupted, which is how a
-// watch ends well.
+// watch prints the view at every tick until the command is interrupted, which is not
+// an error.
 func (v *view) watch(ticks <-chan time.Time) error {
 	ctx, out := v.cmd.Context(), v.cmd.OutOrStdout()
 	_, onTerminal := terminal(out)
@@ -91,8 +92,8 @@ func (v *view) watch(ticks <-chan time.Time) error {
 	}
 }
 
-// changes prints a line for each upload that is not as it was when it was last
-// seen, oldest first.
+// changes prints a line for each upload that has changed since the last call, oldest
+// first.
 func (v *view) changes(out io.Writer, seen map[string]string) error {
 	var uploads []overview.Upload
 	if v.upload == nil {
@@ -130,9 +131,9 @@ func (v *view) changed(u overview.Upload) (string, error) {
 		return string(line), err
 	}
 	s := fmt.Sprintf("%s  %s  %s  %s records, %s stored, %s quarantined, %d of %d parts loaded",
-		u.Upload, u.Key, u.State, grouped(u.Records), grouped(u.Stored), grouped(u.Quarantined), u.PartsLoaded, u.Parts)
+		u.Upload, u.Key, u.State, humanize.Comma(u.Records), humanize.Comma(u.Stored), humanize.Comma(u.Quarantined), u.PartsLoaded, u.Parts)
 	if u.Message != "" {
 		s += ": " + u.Message
 	}
-	return shown(s), nil
+	return printable(s), nil
 }

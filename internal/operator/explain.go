@@ -3,23 +3,104 @@ package operator
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 )
 
-// explain adds the way out to an error of AWS, where there is one.
+// explain adds the remedy to an error of a CloudFormation request.
 func explain(err error) error {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err
-	}
-	switch api.ErrorCode() {
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
-		return fmt.Errorf("%w: the credentials have expired: sign in again, such as with `aws sso login`", err)
-	case "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
-		return fmt.Errorf("%w: AWS does not know these credentials: is it the right --profile?", err)
-	case "AccessDenied", "AccessDeniedException":
-		return fmt.Errorf("%w: allow these credentials cloudformation:DescribeStacks and cloudformation:GetTemplate", err)
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "AccessDenied", "AccessDeniedException":
+			return fmt.Errorf("%w: allow these credentials cloudformation:DescribeStacks and cloudformation:GetTemplate", err)
+		}
 	}
 	return err
+}
+
+// Explain returns the message of err without the details of the SDK, such as
+// request IDs and the number of attempts, and with the remedy for credentials that
+// expired or are unknown and for an endpoint that cannot be reached.
+func Explain(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this error itself, not one that it wraps
+		var text string
+		for i, e := range joined.Unwrap() {
+			if i > 0 {
+				text += "\n"
+			}
+			text += Explain(e)
+		}
+		return text
+	}
+	text := err.Error()
+	var operation *smithy.OperationError
+	if errors.As(err, &operation) {
+		text = replaced(text, operation.Error(), fmt.Sprintf("%s %s: %s", operation.Service(), operation.Operation(), cause(operation.Err)))
+	}
+	return text + remedy(err)
+}
+
+// replaced replaces the text of a wrapped error.
+func replaced(text, old, shorter string) string {
+	for i := 0; i+len(old) <= len(text); i++ {
+		if text[i:i+len(old)] == old {
+			return text[:i] + shorter + text[i+len(old):]
+		}
+	}
+	return text
+}
+
+// cause is the error of the service, or of the connection to it.
+func cause(err error) string {
+	var api smithy.APIError
+	var connection *url.Error
+	var response *awshttp.ResponseError
+	switch {
+	case errors.As(err, &connection):
+		return fmt.Sprintf("cannot reach %s: %v", origin(connection.URL), innermost(connection.Err))
+	case errors.As(err, &api):
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	case errors.As(err, &response):
+		return fmt.Sprintf("HTTP status %d: %v", response.HTTPStatusCode(), response.Err)
+	}
+	return err.Error()
+}
+
+// origin is scheme and host of a URL.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// innermost is the error that a network error wraps.
+func innermost(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func remedy(err error) string {
+	var connection *url.Error
+	if errors.As(err, &connection) {
+		return ": check AWS_ENDPOINT_URL, the region and the network; a local cloud is started by `make local`"
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+			return ": the credentials have expired: sign in again, such as with `aws sso login`"
+		case "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
+			return ": AWS does not know these credentials: is it the right --profile?"
+		}
+	}
+	return ""
 }

@@ -1,5 +1,3 @@
-// Package operate finds deployed feeds by the outputs of their stacks, for
-// whoever runs them: package cmd/ingest's verbs are built on it.
 package operator
 
 import (
@@ -15,20 +13,23 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// Feed is a deployed feed, as its stack tells of it.
+// Feed is a deployed feed, as the outputs of its stack describe it.
 type Feed struct {
-	// Name is the feed's own.
+	// Name is the name of the feed.
 	Name string
 	// Stack is the name of its stack.
 	Stack string
-	// ID comes before the names of the feed's outputs: the ID of its pipeline
-	// in the stack, without what is neither letter nor digit.
+	// ID is the prefix of the names of the feed's outputs: the ID of its pipeline
+	// in the stack, without the characters that are neither letters nor digits.
 	ID string
-	// outputs are those of the feed, without ID.
+	// outputs are the feed's outputs, by their names without ID.
 	outputs map[string]string
+	// stackARN and tags are those of the stack.
+	stackARN string
+	tags     map[string]string
 }
 
-// String names the feed so that no other is meant.
+// String returns the unambiguous name of the feed: Stack/feed.
 func (f Feed) String() string { return f.Stack + "/" + f.Name }
 
 // Outputs of a feed.
@@ -41,11 +42,11 @@ const (
 	outputSnowflakeTopic   = "SnowflakeTopic"
 )
 
-// Output returns an output of the feed's stack by its name without the ID, or "".
+// Output returns an output of the feed by its name without the ID, or "".
 func (f Feed) Output(name string) string { return f.outputs[name] }
 
-// Required is Output of what every feed has. The error says what to do about a
-// stack of an earlier version.
+// Required is Output for an output that every feed has. The error is for a stack
+// that was deployed by an earlier version.
 func (f Feed) Required(name string) (string, error) {
 	value := f.Output(name)
 	if value == "" {
@@ -54,7 +55,8 @@ func (f Feed) Required(name string) (string, error) {
 	return value, nil
 }
 
-// SnowflakeNames are what the stack knows of the feed's side of Snowflake.
+// SnowflakeNames returns the names of AWS resources that the SQL of the feed's
+// Snowflake objects contains.
 func (f Feed) SnowflakeNames() (snowflake.Names, error) {
 	n := snowflake.Names{
 		Owner: f.Output(outputSnowflakeOwner), Bucket: f.Output(outputSnowflakeBucket),
@@ -74,24 +76,28 @@ func (f Feed) SnowflakeNames() (snowflake.Names, error) {
 	return n, nil
 }
 
-// stackFeeds are the feeds of a stack, by their names.
+// stackFeeds returns the feeds of a stack, by name.
 func stackFeeds(stack types.Stack) []Feed {
 	outputs := map[string]string{}
 	for _, o := range stack.Outputs {
 		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
+	tags := map[string]string{}
+	for _, t := range stack.Tags {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
 	var feeds []Feed
 	for key, value := range outputs {
 		id, ok := strings.CutSuffix(key, outputFeed)
-		// Stacks of others may have an output like that too: only a feed's
-		// parts are in a folder of its name.
+		// Other stacks may have an output with that suffix too; only that of a feed
+		// has a landing prefix that ends in its name.
 		if !ok || !strings.HasSuffix(outputs[id+outputLandingPrefix], "/"+value+"/") {
 			continue
 		}
-		f := Feed{Name: value, Stack: aws.ToString(stack.StackName), ID: id, outputs: map[string]string{}}
+		f := Feed{Name: value, Stack: aws.ToString(stack.StackName), ID: id, outputs: map[string]string{}, stackARN: aws.ToString(stack.StackId), tags: tags}
 		for name, value := range outputs {
-			// With the IDs "A" and "AB" this also takes in, under names that
-			// nobody asks for, what belongs to the other.
+			// With the IDs "A" and "AB" this also includes the outputs of "AB", under
+			// names that no output of "A" has.
 			if name, ok := strings.CutPrefix(name, id); ok {
 				f.outputs[name] = value
 			}
@@ -104,7 +110,7 @@ func stackFeeds(stack types.Stack) []Feed {
 
 var notAlphanumeric = regexp.MustCompile(`[^A-Za-z0-9]`)
 
-// metadata is the entry of a template's metadata that belongs to the feed.
+// metadata returns the entry of a template's metadata that describes the feed.
 func metadata[T any](f Feed, all map[string]T) (T, error) {
 	for id, m := range all {
 		if notAlphanumeric.ReplaceAllString(id, "") == f.ID {

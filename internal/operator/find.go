@@ -16,13 +16,13 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// API is what the package needs of a CloudFormation client.
+// API is the part of the CloudFormation client that the package uses.
 type API interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 	GetTemplate(context.Context, *cloudformation.GetTemplateInput, ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
 }
 
-// Errors of Find, for telling apart what the user can do.
+// Errors of Find.
 var (
 	ErrNotFound  = errors.New("no such feed")
 	ErrAmbiguous = errors.New("more than one feed")
@@ -46,9 +46,9 @@ func Feeds(ctx context.Context, api API) ([]Feed, error) {
 	return feeds, nil
 }
 
-// Find returns the feed of a name: its own, that of its stack, or both as
-// Feed.String has them. An error wraps ErrNotFound or ErrAmbiguous where the
-// name is at fault.
+// Find returns the feed with a name: its own, that of its stack, or both as
+// Feed.String writes them. The error wraps ErrNotFound or ErrAmbiguous if the name
+// is the cause.
 func Find(ctx context.Context, api API, name string) (Feed, error) {
 	all, err := Feeds(ctx, api)
 	if err != nil {
@@ -64,7 +64,7 @@ func Find(ctx context.Context, api API, name string) (Feed, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Feed{}, fmt.Errorf("%w is called %q: say which, %s", ErrAmbiguous, name, names(found))
+		return Feed{}, fmt.Errorf("%w has the name %q: use one of %s", ErrAmbiguous, name, names(found))
 	case len(all) == 0:
 		return Feed{}, fmt.Errorf("%w, %q: no stack of this account and region has a feed: is it the right --profile and --region?", ErrNotFound, name)
 	}
@@ -79,20 +79,20 @@ func names(feeds []Feed) string {
 	return strings.Join(all, ", ")
 }
 
-// Static is what the template of a feed's stack says of it.
+// Static is what the metadata of a stack's template says of a feed.
 type Static struct {
 	Spec feed.Spec
-	// Snowflake is nil for a feed without.
+	// Snowflake is nil for a feed that is not loaded into Snowflake.
 	Snowflake *snowflake.Spec
-	// Connection is how the feed's deployment reaches Snowflake, nil for not at
-	// all. Its Secret is empty where it is known at deployment only: then it is
-	// the output SnowflakeSecret.
+	// Connection is how the feed's deployment connects to Snowflake; nil if it does
+	// not. Secret is empty if its name is known at deployment only: then it is the
+	// output SnowflakeSecret.
 	Connection *snowflake.Connection
 }
 
 const metadataKey = "Ingestion"
 
-// Static reads the template that the feed was deployed with.
+// Static reads the template of the feed's stack.
 func (f Feed) Static(ctx context.Context, api API) (Static, error) {
 	out, err := api.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &f.Stack})
 	if err != nil {

@@ -78,7 +78,7 @@ func nothingWrong(t *testing.T, w *world) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		deep := w.ingest(t, 0, "reconcile", f.Name, "--patience", "0s", "--deep")
+		deep := w.ingest(t, 0, "reconcile", f.Name, "--grace-period", "0s", "--deep")
 		var stored int64
 		for _, u := range uploads {
 			stored += u.Stored
@@ -93,13 +93,13 @@ func nothingWrong(t *testing.T, w *world) {
 func (w *world) differences(t *testing.T, f *feedtest.Feed, kind reconcile.Kind, n int) []reconcile.Finding {
 	t.Helper()
 	var r reconcile.Result
-	w.ingest(t, 1, "reconcile", f.Name, "--patience", "0s", "--output", "json").read(t, &r)
+	w.ingest(t, 1, "reconcile", f.Name, "--grace-period", "0s", "--output", "json").read(t, &r)
 	if len(r.Findings) != n || slices.ContainsFunc(r.Findings, func(f reconcile.Finding) bool { return f.Kind != kind }) {
 		t.Fatalf("%d findings of kind %s are expected: %+v", n, kind, r.Findings)
 	}
-	table := w.ingest(t, 1, "reconcile", f.Name, "--patience", "0s")
+	table := w.ingest(t, 1, "reconcile", f.Name, "--grace-period", "0s")
 	for _, finding := range r.Findings {
-		table.line(t, string(kind), finding.Source, finding.Part, strconv.FormatInt(finding.Count, 10), finding.Detail[:20], finding.Mend)
+		table.line(t, string(kind), finding.Source, finding.Part, strconv.FormatInt(finding.Count, 10), finding.Detail[:20], finding.Remedy)
 	}
 	return r.Findings
 }
@@ -110,13 +110,13 @@ func (w *world) mend(t *testing.T, f *feedtest.Feed, findings []reconcile.Findin
 	t.Helper()
 	done := map[string]bool{}
 	for _, finding := range findings {
-		if !done[finding.Mend] {
-			w.shell(t, 0, finding.Mend)
+		if !done[finding.Remedy] {
+			w.shell(t, 0, finding.Remedy)
 		}
-		done[finding.Mend] = true
+		done[finding.Remedy] = true
 	}
 	w.idle(t)
-	w.ingest(t, 0, "reconcile", f.Name, "--patience", "0s")
+	w.ingest(t, 0, "reconcile", f.Name, "--grace-period", "0s")
 }
 
 // failed are the checks of a feed that do not pass.
@@ -161,7 +161,7 @@ func throttledTable(t *testing.T, w *world) {
 	w.differences(t, w.quakes, reconcile.NotLoaded, 1)
 	w.ingest(t, 0, "replay", "earthquakes").line(t, "load", u.ID, "throttled by the table", "yes")
 	w.idle(t)
-	w.ingest(t, 0, "reconcile", "earthquakes", "--patience", "0s")
+	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
 }
 
 // lostEvent takes the bucket's notifications away, as somebody would who sets
@@ -180,8 +180,8 @@ func lostEvent(t *testing.T, w *world) {
 	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/it's lost & found.json", Body: body}); err != nil {
 		t.Fatal(err)
 	}
-	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "own bucket", "does not tell function")
-	_, rest, _ := strings.Cut(w.failed(t, w.quakes)[0].Mend, "--notification-configuration '")
+	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "own bucket", "does not notify function")
+	_, rest, _ := strings.Cut(w.failed(t, w.quakes)[0].Remedy, "--notification-configuration '")
 	text, _, _ := strings.Cut(rest, "'")
 	var c types.NotificationConfiguration
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -245,11 +245,11 @@ func othersBucket(t *testing.T, w *world) {
 	put("again.ndjson", 5)
 	put("again.ndjson", 6)
 	w.ingest(t, 0, "list").line(t, "late", "working", "late/unheard.ndjson", " 1 ", " 0 ", " 4 ")
-	w.ingest(t, 0, "doctor", "late").line(t, "pass", "Queues", "unpack", "events waiting", "being worked on")
+	w.ingest(t, 0, "doctor", "late").line(t, "pass", "Queues", "unpack", "events waiting", "in flight")
 	w.env.Host().Resume()
 	w.idle(t)
 	w.ingest(t, 0, "status", "late").line(t, "late/again.ndjson", "missing")
-	w.ingest(t, 0, "reconcile", "late", "--patience", "0s", "--deep")
+	w.ingest(t, 0, "reconcile", "late", "--grace-period", "0s", "--deep")
 	w.ingest(t, 0, "records", "late").count(t, 5+3+4+6)
 }
 
@@ -263,10 +263,10 @@ func pausedPipe(t *testing.T, w *world) {
 	w.ingest(t, 0, "list").line(t, "earthquakes", " idle ") // of Snowflake it tells nothing
 	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/paused.json", "Snowflake has 0 rows of the upload's 20")
 	found := w.differences(t, w.quakes, reconcile.NoRows, 1)
-	if want := "ingest query earthquakes '" + w.quakes.Warehouse.Pipe.Resume() + "'"; found[0].Mend != want || !strings.HasSuffix(found[0].Detail, "the pipe is PAUSED") {
+	if want := "ingest query earthquakes '" + w.quakes.Warehouse.Pipe.Resume() + "'"; found[0].Remedy != want || !strings.HasSuffix(found[0].Detail, "the pipe is PAUSED") {
 		t.Errorf("%+v, want %q", found[0], want)
 	}
-	w.ingest(t, 1, "doctor", "earthquakes").line(t, "Snowflake, pipe: runs: "+found[0].Mend)
+	w.ingest(t, 1, "doctor", "earthquakes").line(t, "Snowflake, pipe: status: "+found[0].Remedy)
 	w.mend(t, w.quakes, found)
 }
 
@@ -279,7 +279,7 @@ func refusedRecords(t *testing.T, w *world) {
 	w.ingest(t, 0, "list").line(t, "airports", "idle", "with a height.csv", "1")
 	quarantine := w.ingest(t, 0, "quarantine", "airports")
 	quarantine.line(t, "header_mismatch", "1", "1")
-	quarantine.line(t, "header_mismatch", "with a height.csv", `the header row has 8`, `"height"`, `(and the rest of the entry)`)
+	quarantine.line(t, "header_mismatch", "with a height.csv", `the header row has 8`, `"height"`, `(and the remainder of the entry)`)
 	w.ingest(t, 1, "replay", "airports").line(t, "still in quarantine: 1 record")
 
 	edits := append(slices.Clone(operated), `"latitude", "longitude"),`, `"latitude", "longitude", "height"),`)
@@ -293,11 +293,11 @@ func refusedRecords(t *testing.T, w *world) {
 		t.Errorf("ledger: %+v", u)
 	}
 	w.ingest(t, 1, "replay", "airports")
-	w.ingest(t, 0, "records", "airports", "--upload", "with a height.csv", "--where", "data.height=430").count(t, 19)
+	w.ingest(t, 0, "records", "airports", "--upload", "with a height.csv", "--where", `.data.height == "430"`).count(t, 19)
 
 	// Snowflake reads the file at night, and takes the row for one without a height.
-	w.ingest(t, 0, "reconcile", "airports", "--patience", "0s").line(t, "waiting", "with a height.csv", "its task loads on a schedule")
+	w.ingest(t, 0, "reconcile", "airports", "--grace-period", "0s").line(t, "waiting", "with a height.csv", "the task runs on a schedule")
 	w.ingest(t, 0, "query", "airports", w.airports.Warehouse.Task.Execute())
 	w.idle(t)
-	w.ingest(t, 0, "reconcile", "airports", "--patience", "0s").line(t, "not_checked", "with a height.csv", "may take rows that are in quarantine")
+	w.ingest(t, 0, "reconcile", "airports", "--grace-period", "0s").line(t, "not_checked", "with a height.csv", "may accept rows that are in quarantine")
 }

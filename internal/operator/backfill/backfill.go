@@ -1,10 +1,10 @@
-// Package backfill sends what is already in a feed's buckets through the feed,
-// as if it had just arrived.
+// Package backfill dispatches objects that are already in a feed's buckets to unpack,
+// as if they had just arrived.
 //
-// An object is sent as the event that S3 would have sent of it, so it becomes
-// the upload that it would have become: what the ledger has is passed over, and
-// what is sent twice is stored once. Up to which key everything was sent is kept
-// in the table, for a backfill that is stopped and begun again.
+// Each object is dispatched as the notification that S3 would have sent, so that it
+// becomes the same upload. Objects that are in the ledger are skipped, and an object
+// that is dispatched twice is stored once. A cursor in the table records up to which
+// key everything was dispatched, so that a stopped backfill can continue.
 package backfill
 
 import (
@@ -22,36 +22,36 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Source is a source of a feed, with what lists it.
+// Source is a source of a feed and the client that lists its bucket.
 type Source struct {
 	feed.Source
 	API s3source.ListAPI
 }
 
-// Table is what a backfill needs of a DynamoDB client.
+// Table is the part of the DynamoDB client that the package uses.
 type Table interface {
 	ledger.BatchAPI
 	cursorAPI
 }
 
-// Backfill is a feed, and which of its objects to send.
+// Backfill selects objects of a feed.
 type Backfill struct {
 	Feed    string
 	Sources []Source
-	// Prefix limits the backfill to keys that begin with it, Since and Until to
-	// objects put at or after the one and before the other; zero values do not.
+	// Prefix selects keys that begin with it; Since and Until select objects put at or
+	// after the one and before the other. Zero values select all.
 	Prefix       string
 	Since, Until time.Time
-	// Rate is how many objects are sent a second, at most.
+	// Rate is the maximum number of objects per second.
 	Rate float64
-	// Restart begins at the first key, whatever was sent before.
+	// Restart ignores the cursor and begins at the first key.
 	Restart bool
 
 	DynamoDB Table
 	Table    string
 	Send     dispatch.Dispatcher
-	// Step is called with how many more objects were dealt with, and their bytes,
-	// by several goroutines. It may be nil.
+	// Step is called after each object with 1 and its size, from several goroutines. It
+	// may be nil.
 	Step func(objects, bytes int64)
 }
 
@@ -66,33 +66,33 @@ func (c *Count) add(o s3source.ListedObject) {
 	c.Bytes += o.Size
 }
 
-// Plan is what a backfill has found, in one source.
+// Plan is what Run would dispatch of one source.
 type Plan struct {
 	Bucket string `json:"bucket"`
 	Prefix string `json:"prefix,omitempty"`
-	// After is the key up to which an earlier run has sent everything; what comes
-	// before it was not looked at.
+	// After is the key up to which an earlier run has dispatched everything. Objects up
+	// to it are not counted.
 	After string `json:"after,omitempty"`
-	// New is what is to be sent, Known what the ledger has.
+	// New counts the objects to dispatch, Known those that are in the ledger.
 	New   Count `json:"new"`
 	Known Count `json:"known"`
 }
 
-// Result is what a backfill has done, in one source.
+// Result is what Run has dispatched of one source.
 type Result struct {
-	Bucket string `json:"bucket"`
-	Prefix string `json:"prefix,omitempty"`
-	Sent   Count  `json:"sent"`
-	Known  Count  `json:"known"`
-	// After is the key up to which everything was sent, where it was stopped.
+	Bucket     string `json:"bucket"`
+	Prefix     string `json:"prefix,omitempty"`
+	Dispatched Count  `json:"dispatched"`
+	Known      Count  `json:"known"`
+	// After is the key up to which everything was dispatched, if Run was stopped.
 	After string `json:"after,omitempty"`
 }
 
-// Plan counts what Run would do, and changes nothing.
+// Plan counts what Run would dispatch, and changes nothing.
 func (b *Backfill) Plan(ctx context.Context) ([]Plan, error) {
 	var plans []Plan
 	for _, s := range b.Sources {
-		after, err := b.from(ctx, s)
+		after, err := b.readCursor(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -116,12 +116,12 @@ func (b *Backfill) Plan(ctx context.Context) ([]Plan, error) {
 	return plans, nil
 }
 
-// stopping is how long what is under way may take when a backfill is stopped.
-const stopping = 15 * time.Second
+// stopTimeout bounds the requests in flight when a backfill is stopped.
+const stopTimeout = 15 * time.Second
 
-// Run sends what is to be sent. When ctx ends it waits for what is under way,
-// stores how far it has come and returns ctx's error with what it has done: the
-// next Run goes on there.
+// Run dispatches the objects. When ctx ends, it waits for the requests in flight, stores
+// the cursor and returns the error of ctx with the results so far. The next Run
+// continues at the cursor.
 func (b *Backfill) Run(ctx context.Context) ([]Result, error) {
 	p := newPacer(b.Rate)
 	var results []Result
@@ -137,7 +137,7 @@ func (b *Backfill) Run(ctx context.Context) ([]Result, error) {
 
 func (b *Backfill) source(ctx context.Context, s Source, p *pacer) (Result, error) {
 	r := Result{Bucket: s.Bucket, Prefix: s.prefix(b.Prefix)}
-	after, err := b.from(ctx, s)
+	after, err := b.readCursor(ctx, s)
 	if err != nil {
 		return r, err
 	}
@@ -145,7 +145,7 @@ func (b *Backfill) source(ctx context.Context, s Source, p *pacer) (Result, erro
 	c := b.cursor(s)
 	stored := time.Now()
 	err = b.each(ctx, s, after, func(batch []found) error {
-		if err := b.send(ctx, s, batch, p, &r); err != nil {
+		if err := b.dispatch(ctx, s, batch, p, &r); err != nil {
 			return err
 		}
 		if time.Since(stored) < storeEvery {
@@ -154,8 +154,8 @@ func (b *Backfill) source(ctx context.Context, s Source, p *pacer) (Result, erro
 		stored = time.Now()
 		return b.storeCursor(ctx, c, r.After)
 	})
-	// The cursor is worth storing whatever has ended the sending, ctx's end too.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
+	// The cursor is stored whatever the error, also if ctx has ended.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err != nil {
 		if r.After != after {
@@ -164,28 +164,28 @@ func (b *Backfill) source(ctx context.Context, s Source, p *pacer) (Result, erro
 		return r, err
 	}
 	r.After = ""
-	return r, b.dropCursor(last, c)
+	return r, b.resetCursor(last, c)
 }
 
-// found is an object of a listing, and whether the ledger has it.
+// found is an object of a listing, and whether it is in the ledger.
 type found struct {
 	s3source.ListedObject
 	known bool
 }
 
-func (s Source) prefix(more string) string {
-	if len(more) > len(s.Prefix) {
-		return more
+// prefix returns the longer of two prefixes, of which one begins with the other.
+func (s Source) prefix(selected string) string {
+	if len(selected) > len(s.Prefix) {
+		return selected
 	}
 	return s.Prefix
 }
 
-// each lists what is to be looked at behind a key, in the order of keys, a batch
-// at a time.
+// each yields the selected objects after a key, in the order of keys, in batches.
 func (b *Backfill) each(ctx context.Context, s Source, after string, yield func([]found) error) error {
 	var batch []found
 	flush := func() error {
-		if err := b.look(ctx, s, batch); err != nil {
+		if err := b.lookUp(ctx, s, batch); err != nil {
 			return err
 		}
 		err := yield(batch)
@@ -215,13 +215,13 @@ func (b *Backfill) step(o s3source.ListedObject) {
 	}
 }
 
-// ID is the upload that an object of a feed becomes.
+// ID returns the ID of the upload that an object becomes.
 func ID(feedName, bucket string, o s3source.ListedObject) string {
 	return ids.New(ids.Upload{Feed: feedName, Bucket: bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag}).ID
 }
 
-// look marks what the ledger has.
-func (b *Backfill) look(ctx context.Context, s Source, batch []found) error {
+// lookUp marks the objects that are in the ledger.
+func (b *Backfill) lookUp(ctx context.Context, s Source, batch []found) error {
 	ids := make([]string, len(batch))
 	for i, f := range batch {
 		ids[i] = ID(b.Feed, s.Bucket, f.ListedObject)
@@ -236,25 +236,25 @@ func (b *Backfill) look(ctx context.Context, s Source, batch []found) error {
 	return nil
 }
 
-// workers is how many objects are sent at a time.
+// workers is the number of concurrent requests.
 const workers = 16
 
-// send sends a batch and waits for it: r.After never passes an object that was
-// not sent.
-func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, r *Result) error {
+// dispatch dispatches a batch and waits for it, so that r.After never passes an object
+// that was not dispatched.
+func (b *Backfill) dispatch(ctx context.Context, s Source, batch []found, p *pacer, r *Result) error {
 	jobs := make(chan int)
 	errs := make([]error, len(batch))
 	var wg sync.WaitGroup
 	for range min(workers, len(batch)) {
 		wg.Go(func() {
 			for i := range jobs {
-				if errs[i] = b.sendOne(ctx, s, batch[i].ListedObject, p); errs[i] == nil {
+				if errs[i] = b.dispatchObject(ctx, s, batch[i].ListedObject, p); errs[i] == nil {
 					b.step(batch[i].ListedObject)
 				}
 			}
 		})
 	}
-	begun := 0
+	started := 0
 	for i, f := range batch {
 		if !f.known {
 			if p.wait(ctx) != nil {
@@ -264,35 +264,35 @@ func (b *Backfill) send(ctx context.Context, s Source, batch []found, p *pacer, 
 		} else {
 			b.step(f.ListedObject)
 		}
-		begun++
+		started++
 	}
 	close(jobs)
 	wg.Wait()
-	for i, f := range batch[:begun] {
-		if errs[i] != nil { // those behind it most often say the same
-			return fmt.Errorf("send s3://%s/%s: %w", s.Bucket, f.Key, errs[i])
+	for i, f := range batch[:started] {
+		if errs[i] != nil { // the errors of later objects are most often the same
+			return fmt.Errorf("dispatch s3://%s/%s: %w", s.Bucket, f.Key, errs[i])
 		}
 		r.After = f.Key
 		if f.known {
 			r.Known.add(f.ListedObject)
 		} else {
-			r.Sent.add(f.ListedObject)
+			r.Dispatched.add(f.ListedObject)
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// sendOne sends an object, as often as it takes while it is throttled.
-func (b *Backfill) sendOne(ctx context.Context, s Source, o s3source.ListedObject, p *pacer) error {
+// dispatchObject dispatches an object, and retries while the service throttles.
+func (b *Backfill) dispatchObject(ctx context.Context, s Source, o s3source.ListedObject, p *pacer) error {
 	payload := s3event.Notification(s3event.Object{Bucket: s.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size})
 	for {
-		// What is under way when ctx ends is waited for: whether it was sent would not be known.
-		sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
-		err := b.Send(sending, payload)
+		// A request in flight is not cancelled with ctx: its outcome would be unknown.
+		requestCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		err := b.Send(requestCtx, payload)
 		cancel()
 		switch {
 		case err == nil:
-			p.sent()
+			p.succeeded()
 			return nil
 		case !throttled(err):
 			return err

@@ -29,7 +29,7 @@ import (
 	"example.com/ingestion/internal/operator/backfill"
 )
 
-// bucket is a bucket of n objects that exist as numbers alone.
+// bucket is a bucket with that number of generated objects.
 type bucket int
 
 func key(i int) string { return fmt.Sprintf("in/%07d.json", i) }
@@ -78,8 +78,8 @@ func (b bucket) ListObjectVersions(context.Context, *s3.ListObjectVersionsInput,
 	}}
 }
 
-// book is a table with the cursor and the IDs of the uploads that it knows.
-type book struct {
+// table is a table with a cursor and the IDs of uploads.
+type table struct {
 	mu      sync.Mutex
 	known   map[string]bool
 	cursor  map[string]ddb.AttributeValue
@@ -87,7 +87,7 @@ type book struct {
 	puts    int
 }
 
-func (b *book) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (b *table) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]ddb.AttributeValue{}}
@@ -102,7 +102,7 @@ func (b *book) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _
 	return out, nil
 }
 
-func (b *book) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (b *table) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cursor == nil || b.cursor["sk"].(*ddb.AttributeValueMemberS).Value != in.Key["sk"].(*ddb.AttributeValueMemberS).Value {
@@ -111,7 +111,7 @@ func (b *book) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*
 	return &dynamodb.GetItemOutput{Item: b.cursor}, nil
 }
 
-func (b *book) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (b *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if pk := in.Item["pk"].(*ddb.AttributeValueMemberS).Value; pk != "orders#backfill" {
@@ -125,32 +125,34 @@ func (b *book) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*
 	return &dynamodb.PutItemOutput{}, nil
 }
 
-func enter(b *book, i int) {
+// addUpload adds the upload of an object to the ledger.
+func addUpload(b *table, i int) {
 	o := listed(i)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known[backfill.ID("orders", "src", s3source.ListedObject{Key: *o.Key, ETag: *o.ETag})] = true
 }
 
-type world struct {
+// fixture is a backfill of a generated bucket.
+type fixture struct {
 	t     *testing.T
 	n     int
-	book  *book
+	table *table
 	sent  []atomic.Int32
 	total atomic.Int64
 	b     *backfill.Backfill
 }
 
-func newWorld(t *testing.T, n int) *world {
-	w := &world{t: t, n: n, book: &book{known: make(map[string]bool, n)}, sent: make([]atomic.Int32, n)}
+func newFixture(t *testing.T, n int) *fixture {
+	w := &fixture{t: t, n: n, table: &table{known: make(map[string]bool, n)}, sent: make([]atomic.Int32, n)}
 	w.b = &backfill.Backfill{
 		Feed: "orders", Sources: []backfill.Source{{Source: feed.Source{Kind: feed.ExistingBucket, Bucket: "src", Prefix: "in/"}, API: bucket(n)}},
-		Rate: 1e6, DynamoDB: w.book, Table: "table", Send: w.send,
+		Rate: 1e6, DynamoDB: w.table, Table: "table", Send: w.send,
 	}
 	return w
 }
 
-func (w *world) send(_ context.Context, payload []byte) error {
+func (w *fixture) send(_ context.Context, payload []byte) error {
 	objects, err := s3event.Parse(payload)
 	if err != nil || len(objects) != 1 || objects[0].Bucket != "src" {
 		w.t.Errorf("payload %s: %v", payload, err)
@@ -163,10 +165,10 @@ func (w *world) send(_ context.Context, payload []byte) error {
 
 const many = 100_000
 
-func TestAHundredThousandObjectsInterruptedTwice(t *testing.T) {
-	w := newWorld(t, many)
+func TestRunInterruptedTwice(t *testing.T) {
+	w := newFixture(t, many)
 	for i := 0; i < many; i += 10 {
-		enter(w.book, i)
+		addUpload(w.table, i)
 	}
 	throttle := &smithy.GenericAPIError{Code: "TooManyRequestsException"}
 	send := w.b.Send
@@ -204,11 +206,11 @@ func TestAHundredThousandObjectsInterruptedTwice(t *testing.T) {
 		results, err := w.b.Run(ctx)
 		cancel()
 		for _, r := range results {
-			sent, known = sent+r.Sent.Objects, known+r.Known.Objects
+			sent, known = sent+r.Dispatched.Objects, known+r.Known.Objects
 		}
 		if err == nil {
 			if run != 3 {
-				t.Errorf("it took %d runs, want 3", run)
+				t.Errorf("%d runs, want 3", run)
 			}
 			break
 		}
@@ -218,25 +220,25 @@ func TestAHundredThousandObjectsInterruptedTwice(t *testing.T) {
 	}
 	for i := range w.sent {
 		if n, want := w.sent[i].Load(), int32(min(i%10, 1)); n != want {
-			t.Fatalf("object %d was sent %d times, want %d", i, n, want)
+			t.Fatalf("object %d was dispatched %d times, want %d", i, n, want)
 		}
 	}
 	if sent != 90_000 || known != 10_000 {
-		t.Errorf("the runs tell of %d sent and %d known", sent, known)
+		t.Errorf("%d dispatched and %d known", sent, known)
 	}
 	if grown := int64(peak) - int64(before.HeapAlloc); grown > 8<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
-	// A run after the last looks at everything again.
+	// The next run begins at the first key.
 	if plan, err = w.b.Plan(t.Context()); err != nil || plan[0].After != "" || plan[0].New.Objects+plan[0].Known.Objects != many {
 		t.Errorf("plan %+v, %v", plan, err)
 	}
 }
 
-// A run that is killed leaves no cursor: then the ledger tells what was sent.
-func TestKilled(t *testing.T) {
-	w := newWorld(t, 2000)
-	w.book.failPut = errors.New("killed")
+// Without a cursor, after a crash, objects in the ledger are skipped.
+func TestRunAfterACrash(t *testing.T) {
+	w := newFixture(t, 2000)
+	w.table.failPut = errors.New("killed")
 	send := w.b.Send
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -247,16 +249,16 @@ func TestKilled(t *testing.T) {
 			return err
 		}
 		if n := calls.Add(1); n < 900 {
-			enter(w.book, number(t, objects[0].Key))
+			addUpload(w.table, number(t, objects[0].Key))
 		} else if n == 1000 {
 			cancel()
 		}
 		return send(ctx, payload)
 	}
-	if _, err := w.b.Run(ctx); !errors.Is(err, w.book.failPut) || !errors.Is(err, context.Canceled) {
+	if _, err := w.b.Run(ctx); !errors.Is(err, w.table.failPut) || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	w.book.failPut = nil
+	w.table.failPut = nil
 	if _, err := w.b.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -267,29 +269,29 @@ func TestKilled(t *testing.T) {
 		case 2:
 			twice++
 		default:
-			t.Fatalf("object %d was sent %d times", i, n)
+			t.Fatalf("object %d was dispatched %d times", i, n)
 		}
 	}
-	if twice > 120 { // those that the ledger did not know yet
-		t.Errorf("%d objects were sent twice", twice)
+	if twice > 120 { // objects that were not in the ledger yet
+		t.Errorf("%d objects were dispatched twice", twice)
 	}
 }
 
-func TestWhatIsLimited(t *testing.T) {
-	w := newWorld(t, 300)
+func TestSinceAndUntil(t *testing.T) {
+	w := newFixture(t, 300)
 	w.b.Since, w.b.Until = time.Date(2026, 3, 1, 0, 0, 50, 0, time.UTC), time.Date(2026, 3, 1, 0, 1, 0, 0, time.UTC)
 	if _, err := w.b.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range w.sent {
 		if got, want := w.sent[i].Load() == 1, i >= 50 && i < 60; got != want {
-			t.Errorf("object %d: sent %v", i, got)
+			t.Errorf("object %d: dispatched %v", i, got)
 		}
 	}
 }
 
-func TestAnErrorEndsIt(t *testing.T) {
-	w := newWorld(t, 300)
+func TestRunStopsAtAnError(t *testing.T) {
+	w := newFixture(t, 300)
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
 	send := w.b.Send
 	w.b.Send = func(ctx context.Context, payload []byte) error {
@@ -299,14 +301,14 @@ func TestAnErrorEndsIt(t *testing.T) {
 		return send(ctx, payload)
 	}
 	results, err := w.b.Run(t.Context())
-	if !errors.Is(err, denied) || !strings.Contains(err.Error(), "send s3://src/"+key(150)) || results[0].After != key(149) {
+	if !errors.Is(err, denied) || !strings.Contains(err.Error(), "dispatch s3://src/"+key(150)) || results[0].After != key(149) {
 		t.Fatalf("%+v, %v", results, err)
 	}
 	w.b.Send = send
 	w.b.Restart = true
 	plan, err := w.b.Plan(t.Context())
 	if err != nil || plan[0].After != "" || plan[0].New.Objects != 300 {
-		t.Errorf("from the first key on: %+v, %v", plan, err)
+		t.Errorf("restarted: %+v, %v", plan, err)
 	}
 	w.b.Restart = false
 	if plan, err = w.b.Plan(t.Context()); err != nil || plan[0].After != key(149) || plan[0].New.Objects != 150 {

@@ -15,8 +15,8 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// storeEvery is how often the cursor is stored: what was sent since is sent
-// again by the next run of one that was killed, and stored once all the same.
+// storeEvery is the interval at which the cursor is stored. The next run after a crash
+// dispatches the objects of this interval again, which are stored only once.
 const storeEvery = 2 * time.Second
 
 type cursorAPI interface {
@@ -26,11 +26,10 @@ type cursorAPI interface {
 
 type item = map[string]types.AttributeValue
 
-// cursor is the key of the item that says how far a source's backfill has come:
-// <feed>#backfill and a hash of what it was asked for. Another question has
-// another cursor.
+// cursor returns the key of the item with the cursor of a source: <feed>#backfill and a
+// hash of the selection. Another selection has another cursor.
 func (b *Backfill) cursor(s Source) item {
-	text, _ := json.Marshal([]any{s.Bucket, s.prefix(b.Prefix), s.Suffixes, b.Since.UTC(), b.Until.UTC()}) // plain values
+	text, _ := json.Marshal([]any{s.Bucket, s.prefix(b.Prefix), s.Suffixes, b.Since.UTC(), b.Until.UTC()}) // these types can be encoded
 	sum := sha256.Sum256(text)
 	return item{
 		feed.PartitionKey: &types.AttributeValueMemberS{Value: b.Feed + "#backfill"},
@@ -38,14 +37,14 @@ func (b *Backfill) cursor(s Source) item {
 	}
 }
 
-// from is the key behind which to begin.
-func (b *Backfill) from(ctx context.Context, s Source) (string, error) {
+// readCursor returns the key after which to begin.
+func (b *Backfill) readCursor(ctx context.Context, s Source) (string, error) {
 	if b.Restart {
 		return "", nil
 	}
 	out, err := b.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &b.Table, Key: b.cursor(s), ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return "", fmt.Errorf("read how far an earlier backfill of s3://%s/%s has come: %w", s.Bucket, s.prefix(b.Prefix), err)
+		return "", fmt.Errorf("read the cursor of an earlier backfill of s3://%s/%s: %w", s.Bucket, s.prefix(b.Prefix), err)
 	}
 	after, _ := out.Item["after"].(*types.AttributeValueMemberS)
 	if after == nil {
@@ -54,14 +53,14 @@ func (b *Backfill) from(ctx context.Context, s Source) (string, error) {
 	return after.Value, nil
 }
 
-// storeCursor notes that everything up to a key was sent.
+// storeCursor records that everything up to a key was dispatched.
 func (b *Backfill) storeCursor(ctx context.Context, cursor item, after string) error {
 	return b.put(ctx, cursor, after, "running")
 }
 
-// dropCursor notes that everything was sent: the next run begins at the first
-// key, for there may be new ones before the last.
-func (b *Backfill) dropCursor(ctx context.Context, cursor item) error {
+// resetCursor records that everything was dispatched. The next run begins at the first
+// key, because new objects may have any key.
+func (b *Backfill) resetCursor(ctx context.Context, cursor item) error {
 	return b.put(ctx, cursor, "", "done")
 }
 
@@ -74,7 +73,7 @@ func (b *Backfill) put(ctx context.Context, cursor item, after, state string) er
 		it[name] = value
 	}
 	if _, err := b.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.Table, Item: it}); err != nil {
-		return fmt.Errorf("store how far the backfill has come, which the next one then does again: %w", err)
+		return fmt.Errorf("store the cursor of the backfill, without which the next one begins at the first key: %w", err)
 	}
 	return nil
 }

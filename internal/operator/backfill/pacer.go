@@ -14,30 +14,30 @@ import (
 )
 
 const (
-	// slowest is the rate below which throttling does not take it, a second.
+	// slowest is the minimum rate while throttled, per second.
 	slowest = 1.0
-	// recovery is the share of the highest rate by which a second without
-	// throttling raises it again.
+	// recovery is the share of the highest rate that is added after each second without
+	// throttling.
 	recovery = 0.05
 )
 
-// pacer spaces sends out evenly. When what is sent to throttles, it halves the
-// rate, at most once a second, and then raises it again slowly.
+// pacer spaces requests evenly. When the service throttles, it halves the rate, at most
+// once per second, and then increases it again (AIMD).
 type pacer struct {
-	mu       sync.Mutex
-	highest  float64 // a second
-	rate     float64
-	next     time.Time
-	changed  time.Time
-	now      func() time.Time
-	waitTill func(context.Context, time.Duration) error
+	mu      sync.Mutex
+	highest float64 // per second
+	rate    float64
+	next    time.Time
+	changed time.Time
+	now     func() time.Time
+	sleep   func(context.Context, time.Duration) error
 }
 
 func newPacer(rate float64) *pacer {
-	return &pacer{highest: rate, rate: rate, now: time.Now, waitTill: retry.Wait}
+	return &pacer{highest: rate, rate: rate, now: time.Now, sleep: retry.Wait}
 }
 
-// wait waits for its turn.
+// wait waits until the next request may start.
 func (p *pacer) wait(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.now()
@@ -47,15 +47,16 @@ func (p *pacer) wait(ctx context.Context) error {
 	left := p.next.Sub(now)
 	p.next = p.next.Add(time.Duration(float64(time.Second) / p.rate))
 	p.mu.Unlock()
-	// A timer is too coarse for thousands a second: short waits add up to one.
+	// Timers are too coarse for thousands of requests per second: waits below a
+	// millisecond accumulate in next.
 	if left < time.Millisecond {
 		return ctx.Err()
 	}
-	return p.waitTill(ctx, left)
+	return p.sleep(ctx, left)
 }
 
-// sent notes that something was taken.
-func (p *pacer) sent() {
+// succeeded records that a request succeeded.
+func (p *pacer) succeeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := p.now(); p.rate < p.highest && now.Sub(p.changed) >= time.Second {
@@ -64,7 +65,7 @@ func (p *pacer) sent() {
 	}
 }
 
-// throttled notes that something was not taken.
+// throttled records that a request was throttled.
 func (p *pacer) throttled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +76,7 @@ func (p *pacer) throttled() {
 	}
 }
 
-// throttled reports whether err says to send more slowly.
+// throttled reports whether the error is throttling.
 func throttled(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) {

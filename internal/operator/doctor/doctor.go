@@ -1,6 +1,6 @@
-// Package doctor looks at everything that a feed's files pass on their way, and
-// says of each what it has seen and, where it is wrong, how to mend it. It
-// changes nothing.
+// Package doctor checks the resources that process a feed's files, in AWS and in
+// Snowflake, and reports what it found and, if that is wrong, the remedy. It changes
+// nothing.
 package doctor
 
 import (
@@ -13,42 +13,45 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"example.com/ingestion/internal/operator"
 )
 
-// State is what came of a check.
+// State is the result of a check.
 type State string
 
 // The states of a finding.
 const (
 	Pass State = "pass"
-	// Warn is what works and will not for long, or is unusual.
+	// Warn is for what works, but is unusual or will fail soon.
 	Warn State = "warn"
 	Fail State = "fail"
-	// Unknown is what could not be looked at, most often for want of a right.
+	// Unknown is for what could not be checked, most often because a permission is
+	// missing.
 	Unknown State = "unknown"
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result of one check.
 type Finding struct {
 	// Area is the part of the feed: Stack, Functions, Source, Failures, Queues,
 	// Landing, Table, Alarms, Snowflake.
 	Area  string `json:"area"`
 	Check string `json:"check"`
 	State State  `json:"state"`
-	// Seen is what was found, in words.
-	Seen string `json:"seen"`
-	// Mend is what to do about it; empty for a pass.
-	Mend string `json:"mend,omitempty"`
+	// Detail describes what was found.
+	Detail string `json:"detail"`
+	// Remedy is how to fix it; empty for a pass.
+	Remedy string `json:"remedy,omitempty"`
 }
 
-// Report is everything that was looked at, in the order of a file's way.
+// Report lists the findings, in the order in which a file is processed.
 type Report struct {
 	Feed     string    `json:"feed"`
 	Stack    string    `json:"stack"`
 	Findings []Finding `json:"findings"`
 }
 
-// Count is how many findings have a state.
+// Count returns the number of findings with a state.
 func (r Report) Count(s State) int {
 	n := 0
 	for _, f := range r.Findings {
@@ -59,82 +62,88 @@ func (r Report) Count(s State) int {
 	return n
 }
 
-// check looks at one part. It is left out for a feed that has no such part.
+// check is a check of one area, for feeds to which it applies.
 type check struct {
-	area string
-	has  func(*exam) bool
-	look func(context.Context, *exam)
+	area    string
+	applies func(*doctor) bool
+	run     func(context.Context, *doctor)
 }
 
-func always(*exam) bool { return true }
+func always(*doctor) bool { return true }
 
-// checks in the order of a file's way. The first learn what the others need.
+// checks are in the order in which a file is processed. Later checks use the results of
+// earlier ones.
 var checks = []check{
 	{"Stack", always, stackState},
 	{"Stack", always, stackOutputs},
 	{"Functions", always, functions},
 	{"Source", always, sources},
-	{"Queues", (*exam).queued, queues},
+	{"Queues", (*doctor).queued, queues},
 	{"Failures", always, failures},
 	{"Landing", always, landing},
 	{"Table", always, table},
-	{"Table", (*exam).fromTable, changes},
+	{"Table", (*doctor).fromTable, changes},
 	{"Alarms", always, alarms},
-	{"Snowflake", (*exam).snowflake, role},
-	{"Snowflake", (*exam).snowflake, login},
-	{"Snowflake", (*exam).loggedIn, integration},
-	{"Snowflake", (*exam).loggedIn, objects},
-	{"Snowflake", (*exam).loggedIn, pipe},
-	{"Snowflake", (*exam).loggedIn, task},
-	{"Snowflake", (*exam).loggedIn, externalTable},
-	{"Snowflake", (*exam).loggedIn, copies},
+	{"Snowflake", (*doctor).snowflake, role},
+	{"Snowflake", (*doctor).snowflake, login},
+	{"Snowflake", (*doctor).loggedIn, integration},
+	{"Snowflake", (*doctor).loggedIn, objects},
+	{"Snowflake", (*doctor).loggedIn, pipe},
+	{"Snowflake", (*doctor).loggedIn, task},
+	{"Snowflake", (*doctor).loggedIn, externalTable},
+	{"Snowflake", (*doctor).loggedIn, copies},
 }
 
-// Run looks at everything. The error is ctx's: whatever else goes wrong is a finding.
-func Run(ctx context.Context, p Patient) (Report, error) {
-	x := &exam{Patient: p, report: Report{Feed: p.Live.Name, Stack: p.Live.Stack}}
-	defer x.close()
+// Run runs all checks. The error is that of ctx: any other error is a finding.
+func Run(ctx context.Context, c Clients) (Report, error) {
+	d := &doctor{Clients: c, report: Report{Feed: c.Feed.Name, Stack: c.Feed.Stack}}
+	defer d.close()
 	for _, c := range checks {
 		if err := ctx.Err(); err != nil {
-			return x.report, err
+			return d.report, err
 		}
-		if c.has(x) {
-			x.area = c.area
-			c.look(ctx, x)
+		if c.applies(d) {
+			d.area = c.area
+			c.run(ctx, d)
 		}
 	}
-	return x.report, ctx.Err()
+	return d.report, ctx.Err()
 }
 
-// add enters a finding.
-func (x *exam) add(s State, name, mend, seen string, args ...any) {
+// add adds a finding.
+func (d *doctor) add(s State, name, remedy, detail string, args ...any) {
 	if len(args) > 0 {
-		seen = fmt.Sprintf(seen, args...)
+		detail = fmt.Sprintf(detail, args...)
 	}
-	x.report.Findings = append(x.report.Findings, Finding{
-		Area: x.area, Check: name, State: s, Seen: strings.Join(strings.Fields(seen), " "), Mend: mend,
+	d.report.Findings = append(d.report.Findings, Finding{
+		Area: d.area, Check: name, State: s, Detail: strings.Join(strings.Fields(detail), " "), Remedy: remedy,
 	})
 }
 
-func (x *exam) pass(name, seen string, args ...any) { x.add(Pass, name, "", seen, args...) }
+func (d *doctor) pass(name, detail string, args ...any) { d.add(Pass, name, "", detail, args...) }
 
-func (x *exam) fail(name, mend, seen string, args ...any) { x.add(Fail, name, mend, seen, args...) }
-
-func (x *exam) warn(name, mend, seen string, args ...any) { x.add(Warn, name, mend, seen, args...) }
-
-// failed enters what could not be looked at. action is the right that it takes.
-func (x *exam) failed(name string, err error, action string) {
-	if denied(err) {
-		x.add(Unknown, name, "allow these credentials "+action, "not allowed to look")
-		return
-	}
-	x.add(Unknown, name, "run the command again; if it stays, "+action+" is what failed", "%v", err)
+func (d *doctor) fail(name, remedy, detail string, args ...any) {
+	d.add(Fail, name, remedy, detail, args...)
 }
 
-// moment is a time that a service tells of as all the command's times are, and
-// any other text as it is.
+func (d *doctor) warn(name, remedy, detail string, args ...any) {
+	d.add(Warn, name, remedy, detail, args...)
+}
+
+// unknown adds a finding about a check that failed with an error. action is the
+// permission that it needs.
+func (d *doctor) unknown(name string, err error, action string) {
+	if denied(err) {
+		d.add(Unknown, name, "allow these credentials "+action, "the permission to check it is missing")
+		return
+	}
+	d.add(Unknown, name, "run the command again; the request that failed is "+action, "%s", operator.Explain(err))
+}
+
+// moment formats a time from a service like all times of the command; any other text
+// is returned as it is.
 func moment(text string) string {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999-0700"} { // the second is Lambda's
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999-0700"} { // the second is that of Lambda
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.UTC().Format(time.DateTime)
 		}
@@ -142,7 +151,7 @@ func moment(text string) string {
 	return text
 }
 
-// denied tells an error for want of a right. The services have a code each.
+// denied reports whether a permission is missing. Each service has its own error code.
 func denied(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -155,7 +164,7 @@ func denied(err error) bool {
 	return status(err) == http.StatusForbidden
 }
 
-// missing tells an error for something that does not exist.
+// missing reports whether a resource does not exist.
 func missing(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) {

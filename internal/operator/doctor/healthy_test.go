@@ -41,21 +41,21 @@ const (
 	queueARN    = "arn:aws:sqs:us-east-1:" + account + ":"
 )
 
-// patient is a feed and the world it is in.
-type patient struct {
-	feed  feed.Spec
-	snow  *snowflake.Spec
-	conn  *snowflake.Connection
-	out   map[string]string
-	world *world
+// fixture is a feed and the resources that it is deployed with.
+type fixture struct {
+	feed feed.Spec
+	snow *snowflake.Spec
+	conn *snowflake.Connection
+	out  map[string]string
+	aws  *fakeAWS
 }
 
-// healthy is a feed with a bucket of its own and a Snowpipe, as it should be.
-func healthy() *patient {
+// healthy returns a correct feed with its own bucket and a Snowpipe.
+func healthy() *fixture {
 	spec := feed.Spec{Feed: "orders", Format: feed.Format{Kind: feed.JSON}, Sources: []feed.Source{
 		{Kind: feed.OwnBucket, Prefix: "in/", Suffixes: []string{".json", ".gz"}},
 	}}.WithDefaults()
-	p := &patient{
+	f := &fixture{
 		feed: spec,
 		snow: &snowflake.Spec{
 			Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-1",
@@ -69,7 +69,7 @@ func healthy() *patient {
 			"SnowflakeTopic": topicARN, "AlarmTopic": alarmTopic,
 		},
 	}
-	p.world = &world{
+	f.aws = &fakeAWS{
 		errs:      map[string]error{},
 		stack:     cfntypes.Stack{StackStatus: cfntypes.StackStatusUpdateComplete},
 		resources: map[string][2]string{"OrdersAlarm1": {"AWS::CloudWatch::Alarm", "orders-failed"}, "OtherAlarm": {"AWS::CloudWatch::Alarm", "of another feed"}},
@@ -104,7 +104,7 @@ func healthy() *patient {
 			"STORAGE_ALLOWED_LOCATIONS": "s3://landing/landing/orders/",
 		},
 	}
-	return p
+	return f
 }
 
 func filter(prefix, suffix string) *s3types.NotificationConfigurationFilter {
@@ -131,10 +131,10 @@ func readPolicy(bucket, prefix string) string {
 		{"Effect":"Allow","Action":"s3:GetBucketLocation","Resource":"arn:aws:s3:::%[1]s"}]}`, bucket, prefix)
 }
 
-// queued gives the feed queues between its functions.
-func (p *patient) queued() *patient {
-	w := p.world
-	p.out["UnpackQueueUrl"], p.out["LoadQueueUrl"] = queueURL+"unpack", queueURL+"load"
+// queued adds queues in front of the functions.
+func (f *fixture) queued() *fixture {
+	w := f.aws
+	f.out["UnpackQueueUrl"], f.out["LoadQueueUrl"] = queueURL+"unpack", queueURL+"load"
 	w.failures, w.policies = nil, nil
 	w.buckets["source"] = &s3.GetBucketNotificationConfigurationOutput{QueueConfigurations: []s3types.QueueConfiguration{
 		{QueueArn: aws.String(queueARN + "unpack"), Events: []s3types.Event{s3types.EventS3ObjectCreated}, Filter: filter("in/", ".json")},
@@ -148,13 +148,13 @@ func (p *patient) queued() *patient {
 			UUID: aws.String("uuid-" + name), State: aws.String("Enabled"), FunctionArn: &arn, EventSourceArn: aws.String(queueARN + name),
 		})
 	}
-	return p
+	return f
 }
 
-// existing has the feed hear of another's bucket.
-func (p *patient) existing() *patient {
-	w := p.world
-	p.feed.Sources = []feed.Source{{Kind: feed.ExistingBucket, Bucket: "theirs", Prefix: "in/"}}
+// existing makes the source an existing bucket.
+func (f *fixture) existing() *fixture {
+	w := f.aws
+	f.feed.Sources = []feed.Source{{Kind: feed.ExistingBucket, Bucket: "theirs", Prefix: "in/"}}
 	w.buckets["theirs"] = &s3.GetBucketNotificationConfigurationOutput{EventBridgeConfiguration: &s3types.EventBridgeConfiguration{}}
 	w.resources["OrdersRule"] = [2]string{"AWS::Events::Rule", "orders-rule"}
 	w.rules["orders-rule"] = &eventbridge.DescribeRuleOutput{
@@ -163,25 +163,25 @@ func (p *patient) existing() *patient {
 	}
 	w.targets["orders-rule"] = []string{unpackARN}
 	w.policies["Orders-Unpack"] = permission("events.amazonaws.com", "arn:aws:events:us-east-1:"+account+":rule/orders-rule")
-	return p
+	return f
 }
 
-// external has the feed list a stranger's bucket.
-// walked says how far discover is, and how long from now on it is at work.
-func (p *patient) walked(after string, lease time.Duration) {
+// listed sets the cursor of discover, and for how long its lease is valid.
+func (f *fixture) listed(after string, lease time.Duration) {
 	until := int64(0)
 	if lease != 0 {
 		until = time.Now().Add(lease).UnixMilli()
 	}
-	p.world.walk = map[string]dynamotypes.AttributeValue{
+	f.aws.cursor = map[string]dynamotypes.AttributeValue{
 		"after": &dynamotypes.AttributeValueMemberS{Value: after}, "until": &dynamotypes.AttributeValueMemberN{Value: strconv.FormatInt(until, 10)},
 	}
 }
 
-func (p *patient) external() *patient {
-	w := p.world
-	p.feed.Sources = []feed.Source{{Kind: feed.ExternalBucket, Bucket: "strange", RoleARN: "arn:aws:iam::1:role/reader", EveryMinutes: 5}}
-	p.out["DiscoverFunction"] = "Orders-Discover"
+// external makes the source an external bucket.
+func (f *fixture) external() *fixture {
+	w := f.aws
+	f.feed.Sources = []feed.Source{{Kind: feed.ExternalBucket, Bucket: "strange", RoleARN: "arn:aws:iam::1:role/reader", EveryMinutes: 5}}
+	f.out["DiscoverFunction"] = "Orders-Discover"
 	w.resources["OrdersSchedule"] = [2]string{"AWS::Events::Rule", "orders-every"}
 	w.rules["orders-every"] = &eventbridge.DescribeRuleOutput{
 		Arn: aws.String("arn:aws:events:us-east-1:" + account + ":rule/orders-every"), State: eventtypes.RuleStateEnabled, ScheduleExpression: aws.String("rate(5 minutes)"),
@@ -190,16 +190,16 @@ func (p *patient) external() *patient {
 	w.failures["Orders-Discover"] = queueARN + "failures"
 	w.policies["Orders-Discover"] = permission("events.amazonaws.com", "arn:aws:events:us-east-1:"+account+":rule/orders-every")
 	w.metrics["Invocations"], w.metrics["Errors"] = 3, 0
-	p.walked("", 0)
-	return p
+	f.listed("", 0)
+	return f
 }
 
-// fromFiles has Snowflake read the source files, told by a topic of the feed's own.
-func (p *patient) fromFiles() *patient {
-	w := p.world
-	p.snow.From = snowflake.FromFiles
-	p.snow.Prefix, p.snow.Suffixes = "in/", []string{".json", ".gz"}
-	p.out["SourceTopic"], p.out["SnowflakeTopic"], p.out["SnowflakeBucket"] = sourceTopic, sourceTopic, "source"
+// fromFiles has Snowflake load the source files, notified by a topic of the feed.
+func (f *fixture) fromFiles() *fixture {
+	w := f.aws
+	f.snow.From = snowflake.FromFiles
+	f.snow.Prefix, f.snow.Suffixes = "in/", []string{".json", ".gz"}
+	f.out["SourceTopic"], f.out["SnowflakeTopic"], f.out["SnowflakeBucket"] = sourceTopic, sourceTopic, "source"
 	w.desc["STORAGE_ALLOWED_LOCATIONS"] = "s3://source/in/"
 	w.buckets["source"] = &s3.GetBucketNotificationConfigurationOutput{TopicConfigurations: []s3types.TopicConfiguration{
 		{TopicArn: aws.String(sourceTopic), Events: []s3types.Event{s3types.EventS3ObjectCreated}, Filter: filter("in/", ".json")},
@@ -212,14 +212,14 @@ func (p *patient) fromFiles() *patient {
 	}
 	w.policies["Orders-Unpack"] = permission("sns.amazonaws.com", sourceTopic)
 	w.rolePolicies = map[string]string{"ReadFiles": readPolicy("source", "in/")}
-	return p
+	return f
 }
 
-// fromTable takes the changes of the table, and loads them at night.
-func (p *patient) fromTable() *patient {
-	w := p.world
-	p.snow.From, p.snow.Load, p.snow.Schedule = snowflake.FromTable, snowflake.Bulk, "17 2 * * *"
-	p.out["SnowflakeTopic"] = ""
+// fromTable has Snowflake load the changes of the table with a nightly task.
+func (f *fixture) fromTable() *fixture {
+	w := f.aws
+	f.snow.From, f.snow.Load, f.snow.Schedule = snowflake.FromTable, snowflake.Bulk, "17 2 * * *"
+	f.out["SnowflakeTopic"] = ""
 	w.desc["STORAGE_ALLOWED_LOCATIONS"] = "s3://landing/changes/orders/"
 	w.rolePolicies = map[string]string{"ReadChanges": readPolicy("landing", "changes/orders/")}
 	w.table.LatestStreamArn, w.table.StreamSpecification = aws.String(streamARN), &dynamotypes.StreamSpecification{StreamEnabled: aws.Bool(true)}
@@ -227,47 +227,46 @@ func (p *patient) fromTable() *patient {
 		UUID: aws.String("uuid-export"), State: aws.String("Enabled"), FunctionArn: aws.String("arn:aws:lambda:us-east-1:1:function:export"),
 		EventSourceArn: aws.String(streamARN), LastProcessingResult: aws.String("OK"),
 	})
-	return p
+	return f
 }
 
-// externalTable leaves the data in S3.
-func (p *patient) externalTable() *patient {
-	p.snow.Load = snowflake.ExternalTable
-	p.world.refresh = `{"executionState":"RUNNING","pendingFileCount":0}`
-	return p
+// externalTable has Snowflake read the parts with an external table.
+func (f *fixture) externalTable() *fixture {
+	f.snow.Load = snowflake.ExternalTable
+	f.aws.refresh = `{"executionState":"RUNNING","pendingFileCount":0}`
+	return f
 }
 
-// examine deploys the feed's side of Snowflake and looks at all of it.
-func (p *patient) examine(t *testing.T, change func(*patient)) Report {
+// run creates the Snowflake objects, changes the fixture, and runs all checks.
+func (f *fixture) run(t *testing.T, change func(*fixture)) Report {
 	t.Helper()
-	spec, err := p.feed.Env()
+	spec, err := f.feed.Env()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, arn := range map[string]string{"Orders-Unpack": unpackARN, "Orders-Load": loadARN, "Orders-Discover": discoverARN} {
-		p.world.functions[name] = &lambda.GetFunctionConfigurationOutput{
+		f.aws.functions[name] = &lambda.GetFunctionConfigurationOutput{
 			FunctionArn: &arn, MemorySize: aws.Int32(512), LastModified: aws.String("2026-03-01T00:00:00Z"), State: lambdatypes.StateActive, LastUpdateStatus: lambdatypes.LastUpdateStatusSuccessful,
 			Environment: &lambdatypes.EnvironmentResponse{Variables: map[string]string{feed.EnvSpec: spec, feed.EnvLandingBucket: "landing", feed.EnvTable: "records"}},
 		}
 	}
-	if p.snow != nil {
-		plan, err := p.snow.Plan(snowflake.Names{Owner: p.out["SnowflakeOwner"], Bucket: p.out["SnowflakeBucket"], RoleARN: roleARN, TopicARN: p.out["SnowflakeTopic"]})
+	if f.snow != nil {
+		plan, err := f.snow.Plan(snowflake.Names{Owner: f.out["SnowflakeOwner"], Bucket: f.out["SnowflakeBucket"], RoleARN: roleARN, TopicARN: f.out["SnowflakeTopic"]})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range plan.Objects() {
 			for _, statement := range o.Create() {
-				if err := p.world.account.Exec(t.Context(), statement); err != nil {
+				if err := f.aws.account.Exec(t.Context(), statement); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 	}
-	change(p)
-	live := p.live(t)
-	w := p.world
-	r, err := Run(t.Context(), Patient{
-		Live: live, stacks: w, lambda: w, s3: w, sqs: w, sns: w, dynamo: w, events: w, watch: w, iam: w,
+	change(f)
+	w := f.aws
+	r, err := Run(t.Context(), Clients{
+		Feed: f.deployment(t), stacks: w, lambda: w, s3: w, sqs: w, sns: w, dynamo: w, events: w, watch: w, iam: w,
 		reader: func(string, string) s3API { return w },
 		open: func(context.Context) (Session, error) {
 			if w.loginFail != nil {
@@ -282,24 +281,24 @@ func (p *patient) examine(t *testing.T, change func(*patient)) Report {
 	return r
 }
 
-// live opens the feed as operate does, from its stack.
-func (p *patient) live(t *testing.T) *operator.Live {
+// deployment opens the feed.
+func (f *fixture) deployment(t *testing.T) *operator.Deployment {
 	t.Helper()
 	outputs := map[string]string{}
-	for name, value := range p.out {
+	for name, value := range f.out {
 		outputs["Orders"+name] = value
 	}
 	template, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-		"Orders": operator.Static{Spec: p.feed, Snowflake: p.snow, Connection: p.conn},
+		"Orders": operator.Static{Spec: f.feed, Snowflake: f.snow, Connection: f.conn},
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	live, err := operator.Open(t.Context(), operator.Account{Stacks: &fakeaws.CloudFormation{Stacks: []fakeaws.Stack{
+	d, err := operator.Open(t.Context(), operator.Account{Stacks: &fakeaws.CloudFormation{Stacks: []fakeaws.Stack{
 		{Name: "Orders", Outputs: outputs, Template: string(template)},
 	}}}, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return live
+	return d
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// policy is a policy of AWS, as far as the checks read it.
+// policy holds the parts of an IAM policy document that the checks use.
 type policy struct {
 	Statement list[statement]
 }
@@ -21,10 +21,10 @@ type statement struct {
 	Condition map[string]map[string]list[string]
 }
 
-// list is what a policy writes as one value or as a list of them.
+// list is a value that a policy contains as a single value or as an array.
 type list[T any] []T
 
-// UnmarshalJSON reads either.
+// UnmarshalJSON implements json.Unmarshaler.
 func (l *list[T]) UnmarshalJSON(b []byte) error {
 	var many []T
 	if json.Unmarshal(b, &many) == nil {
@@ -47,16 +47,16 @@ func parsePolicy(text string) (policy, error) {
 	return p, nil
 }
 
-// allows reports whether a policy of a resource lets a principal, a service or
-// an ARN, do an action where a condition names a source, or none is there.
+// allows reports whether a resource policy allows a principal (a service or an ARN) an
+// action for a source ARN.
 func (p policy) allows(principal, action, sourceARN string) bool {
 	return slices.ContainsFunc(p.Statement, func(s statement) bool {
-		return s.Effect == "Allow" && s.names(principal) && s.does(action) && s.source(sourceARN)
+		return s.Effect == "Allow" && s.matchesPrincipal(principal) && s.matchesAction(action) && s.matchesSource(sourceARN)
 	})
 }
 
-// names reports whether a statement is for that principal.
-func (s statement) names(principal string) bool {
+// matchesPrincipal reports whether a statement applies to a principal.
+func (s statement) matchesPrincipal(principal string) bool {
 	var one string
 	if json.Unmarshal(s.Principal, &one) == nil {
 		return one == "*"
@@ -73,13 +73,14 @@ func (s statement) names(principal string) bool {
 	return false
 }
 
-// does reports whether a statement is of an action, in whatever case.
-func (s statement) does(action string) bool {
+// matchesAction reports whether a statement applies to an action. Actions are
+// case-insensitive.
+func (s statement) matchesAction(action string) bool {
 	return slices.ContainsFunc(s.Action, func(a string) bool { return matches(strings.ToLower(a), strings.ToLower(action)) })
 }
 
-// source reports whether a statement's conditions on the source let it through.
-func (s statement) source(arn string) bool {
+// matchesSource reports whether the aws:SourceArn conditions of a statement match.
+func (s statement) matchesSource(arn string) bool {
 	for _, condition := range s.Condition {
 		for key, values := range condition {
 			if strings.EqualFold(key, "aws:SourceArn") && !matchesAny(values, arn) {
@@ -90,7 +91,7 @@ func (s statement) source(arn string) bool {
 	return true
 }
 
-// condition returns the values that a statement demands of a key, in any operator.
+// condition returns the values of a condition key, whatever its operator.
 func (s statement) condition(key string) []string {
 	for _, condition := range s.Condition {
 		for name, values := range condition {
@@ -106,7 +107,7 @@ func matchesAny(patterns []string, s string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, s) })
 }
 
-// matches compares as IAM does: * is any text, ? any character.
+// matches compares a pattern as IAM does: * is any text, ? any character.
 func matches(pattern, s string) bool {
 	quoted := regexp.QuoteMeta(pattern)
 	quoted = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoted)

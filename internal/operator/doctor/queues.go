@@ -15,22 +15,48 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"example.com/ingestion/internal/operator/replay"
 )
 
-// failures looks into the queue of events that the functions gave up on.
-func failures(ctx context.Context, x *exam) {
+// failures checks the failure queue.
+func failures(ctx context.Context, d *doctor) {
 	const name = "failed events"
-	if x.Live.FailureQueueURL == "" {
+	if d.Feed.FailureQueueURL == "" {
 		return
 	}
-	q, ok := x.queue(ctx, name, x.Live.FailureQueueURL)
+	q, ok := d.queue(ctx, name, d.Feed.FailureQueueURL)
 	switch {
 	case !ok:
-	case q.waiting > 0:
-		x.fail(name, "mend what failed them, then: ingest replay "+x.Live.Name, "%s%s", events(q.waiting), x.oldest(ctx, x.Live.FailureQueueURL))
+	case q.visible > 0:
+		d.fail(name, "fix the cause, then retry them: ingest replay "+d.Feed.Name+" (with --dry-run it lists them)",
+			"%s%s%s", events(q.visible), d.oldest(ctx, d.Feed.FailureQueueURL), d.failedEvent(ctx))
 	default:
-		x.pass(name, "none")
+		d.pass(name, "none")
 	}
+}
+
+// failedEvent describes an event of the failure queue, empty if it cannot be read.
+func (d *doctor) failedEvent(ctx context.Context) string {
+	out, err := d.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &d.Feed.FailureQueueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 1, // visible again after a second
+	})
+	if err != nil {
+		return ""
+	}
+	r := replay.Replay{Feed: d.Feed.Name, UnpackFunction: d.Feed.UnpackFunction, LoadFunction: d.Feed.LoadFunction}
+	for _, m := range out.Messages {
+		e := r.ParseEvent(aws.ToString(m.Body))
+		if e.Error == "" {
+			continue
+		}
+		concerns := strings.Join(e.Objects, " ")
+		if concerns == "" {
+			concerns = strings.TrimSpace(e.Upload + " " + e.Part)
+		}
+		return fmt.Sprintf("; %s failed on %s: %s", e.Target, concerns, e.Error)
+	}
+	return ""
 }
 
 func events(n int) string {
@@ -40,48 +66,49 @@ func events(n int) string {
 	return fmt.Sprintf("%d events", n)
 }
 
-// queues looks at the queues before unpack and load, and at what reads them.
-func queues(ctx context.Context, x *exam) {
+// queues checks the queues in front of unpack and load, and their event source mappings.
+func queues(ctx context.Context, d *doctor) {
 	for _, q := range []struct{ name, url, function string }{
-		{"unpack", x.Live.UnpackQueueURL, x.Live.UnpackFunction},
-		{"load", x.Live.LoadQueueURL, x.Live.LoadFunction},
+		{"unpack", d.Feed.UnpackQueueURL, d.Feed.UnpackFunction},
+		{"load", d.Feed.LoadQueueURL, d.Feed.LoadFunction},
 	} {
 		if q.url == "" {
 			continue
 		}
-		found, ok := x.queue(ctx, q.name, q.url)
+		found, ok := d.queue(ctx, q.name, q.url)
 		if !ok {
 			continue
 		}
 		switch {
 		case found.deadLetters == "":
-			x.fail(q.name, x.revert(), "the queue has no failure queue: what fails is tried until it is forgotten")
-		case !strings.HasSuffix(found.deadLetters, ":"+queueName(x.Live.FailureQueueURL)):
-			x.fail(q.name, x.revert(), "what fails goes to %s, not to the feed's failure queue", found.deadLetters)
+			d.fail(q.name, d.revert(), "the queue has no dead-letter queue: failed messages are retried until they expire")
+		case !strings.HasSuffix(found.deadLetters, ":"+queueName(d.Feed.FailureQueueURL)):
+			d.fail(q.name, d.revert(), "its dead-letter queue is %s, not the feed's failure queue", found.deadLetters)
 		default:
-			x.pass(q.name, "%s waiting, %d being worked on%s", events(found.waiting), found.working, x.oldest(ctx, q.url))
+			d.pass(q.name, "%s waiting, %d in flight%s", events(found.visible), found.inFlight, d.oldest(ctx, q.url))
 		}
-		x.mapping(ctx, q.name+": read", q.function, found.arn)
+		d.mapping(ctx, q.name+": read", q.function, found.arn)
 	}
 }
 
-// queue is what SQS tells of a queue.
+// queue holds attributes of a queue.
 type queue struct {
-	arn, deadLetters string
-	waiting, working int
+	arn, deadLetters  string
+	visible, inFlight int
 }
 
-// queue asks for it; false if what is wrong is told already.
-func (x *exam) queue(ctx context.Context, name, url string) (queue, bool) {
-	out, err := x.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+// queue reads the attributes of a queue. If that fails, it adds a finding and returns
+// false.
+func (d *doctor) queue(ctx context.Context, name, url string) (queue, bool) {
+	out, err := d.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
 	})
 	switch {
 	case missing(err):
-		x.fail(name, x.revert(), "queue %s does not exist", queueName(url))
+		d.fail(name, d.revert(), "queue %s does not exist", queueName(url))
 		return queue{}, false
 	case err != nil:
-		x.failed(name, err, "sqs:GetQueueAttributes")
+		d.unknown(name, err, "sqs:GetQueueAttributes")
 		return queue{}, false
 	}
 	number := func(key string) int {
@@ -96,21 +123,22 @@ func (x *exam) queue(ctx context.Context, name, url string) (queue, bool) {
 	}
 	if text := out.Attributes["RedrivePolicy"]; text != "" {
 		if err := json.Unmarshal([]byte(text), &redrive); err != nil {
-			x.failed(name, fmt.Errorf("redrive policy %q: %w", text, err), "sqs:GetQueueAttributes")
+			d.unknown(name, fmt.Errorf("redrive policy %q: %w", text, err), "sqs:GetQueueAttributes")
 			return queue{}, false
 		}
 	}
 	return queue{
 		arn: out.Attributes["QueueArn"], deadLetters: redrive.DeadLetterTargetArn,
-		waiting: number("ApproximateNumberOfMessages") + number("ApproximateNumberOfMessagesDelayed"),
-		working: number("ApproximateNumberOfMessagesNotVisible"),
+		visible:  number("ApproximateNumberOfMessages") + number("ApproximateNumberOfMessagesDelayed"),
+		inFlight: number("ApproximateNumberOfMessagesNotVisible"),
 	}, true
 }
 
-// oldest says how long the oldest message waits; empty if nobody knows. Only
-// the metric has it, which trails by some minutes and rests while a queue does.
-func (x *exam) oldest(ctx context.Context, url string) string {
-	points, err := x.metric(ctx, "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queueName(url), watchtypes.StatisticMaximum, 15*time.Minute)
+// oldest describes the age of the oldest message; empty if it is unknown. The age is
+// available only as a metric, which has a delay of some minutes and no values while a
+// queue is inactive.
+func (d *doctor) oldest(ctx context.Context, url string) string {
+	points, err := d.metric(ctx, "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queueName(url), watchtypes.StatisticMaximum, 15*time.Minute)
 	age := 0.0
 	for _, p := range points {
 		age = max(age, aws.ToFloat64(p.Maximum))
@@ -121,40 +149,41 @@ func (x *exam) oldest(ctx context.Context, url string) string {
 	return ", the oldest for " + (time.Duration(age) * time.Second).String()
 }
 
-// mapping looks whether a function reads a source: a queue or a stream.
-func (x *exam) mapping(ctx context.Context, name, function, sourceARN string) {
+// mapping checks whether an event source mapping reads a queue or a stream.
+func (d *doctor) mapping(ctx context.Context, name, function, sourceARN string) {
 	var all []lambdatypes.EventSourceMappingConfiguration
 	in := &lambda.ListEventSourceMappingsInput{EventSourceArn: &sourceARN}
 	if function != "" {
 		in.FunctionName = &function
 	}
-	for pages := lambda.NewListEventSourceMappingsPaginator(x.lambda, in); pages.HasMorePages(); {
+	for pages := lambda.NewListEventSourceMappingsPaginator(d.lambda, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			x.failed(name, err, "lambda:ListEventSourceMappings")
+			d.unknown(name, err, "lambda:ListEventSourceMappings")
 			return
 		}
 		all = append(all, page.EventSourceMappings...)
 	}
 	if len(all) == 0 {
-		x.fail(name, x.revert(), "no function reads %s", sourceARN)
+		d.fail(name, d.revert(), "no function reads %s", sourceARN)
 		return
 	}
-	reads := slices.IndexFunc(all, func(m lambdatypes.EventSourceMappingConfiguration) bool {
+	enabled := slices.IndexFunc(all, func(m lambdatypes.EventSourceMappingConfiguration) bool {
 		return aws.ToString(m.State) == "Enabled"
 	})
-	if reads < 0 {
+	if enabled < 0 {
 		m := all[0]
-		x.fail(name, "aws lambda update-event-source-mapping --enabled --uuid "+aws.ToString(m.UUID), "the mapping to %s is %s", aws.ToString(m.FunctionArn), aws.ToString(m.State))
+		d.fail(name, "aws lambda update-event-source-mapping --enabled --uuid "+aws.ToString(m.UUID), "the mapping to %s is %s", aws.ToString(m.FunctionArn), aws.ToString(m.State))
 		return
 	}
-	m := all[reads]
-	// It is "No records processed" before the first, then OK; of a queue it stays empty.
+	m := all[enabled]
+	// It is "No records processed" before the first batch, then OK; it is always empty
+	// for a queue.
 	if last := aws.ToString(m.LastProcessingResult); strings.HasPrefix(last, "PROBLEM") {
-		x.fail(name, x.logs(lastPart(aws.ToString(m.FunctionArn))), "the last batch failed: %s", last)
+		d.fail(name, d.logs(lastPart(aws.ToString(m.FunctionArn))), "the last batch failed: %s", last)
 		return
 	}
-	x.pass(name, "by %s", lastPart(aws.ToString(m.FunctionArn)))
+	d.pass(name, "by %s", lastPart(aws.ToString(m.FunctionArn)))
 }
 
 func lastPart(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

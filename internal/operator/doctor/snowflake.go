@@ -8,62 +8,62 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/internal/operator/snowflakeconn"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
 
-// login opens the session that the checks after it use.
-func login(ctx context.Context, x *exam) {
+// login opens the session for the checks of Snowflake.
+func login(ctx context.Context, d *doctor) {
 	const name = "login"
-	w, err := warehouse.Describe(x.Live)
-	if errors.Is(err, warehouse.ErrNoConnection) {
-		x.add(Unknown, name, "look yourself, with the statements of `ingest sql "+x.Live.Name+"`", "the feed has no connection, so nothing in Snowflake was looked at")
+	conn, err := snowflakeconn.Describe(d.Feed)
+	if errors.Is(err, snowflakeconn.ErrNoConnection) {
+		d.add(Unknown, name, "check it by hand, with the statements of `ingest sql "+d.Feed.Name+"`", "the feed has no connection: Snowflake was not checked")
 		return
 	}
 	if err != nil {
-		x.fail(name, "deploy the feed with this version: npx cdk deploy "+x.Live.Stack, "%v", err)
+		d.fail(name, "deploy the feed: npx cdk deploy "+d.Feed.Stack, "%v", err)
 		return
 	}
-	x.plan = w.Plan
-	x.session, err = x.open(ctx)
+	d.plan = conn.Plan
+	d.session, err = d.open(ctx)
 	switch {
 	case denied(err):
-		x.add(Unknown, name, "allow these credentials secretsmanager:GetSecretValue on it", "%v", err)
+		d.add(Unknown, name, "allow these credentials secretsmanager:GetSecretValue on it", "%v", err)
 	case errors.Is(err, client.ErrLogin):
-		seen, mend, _ := strings.Cut(err.Error(), "; ")
-		x.fail(name, mend, "%s", seen)
+		detail, remedy, _ := strings.Cut(err.Error(), "; ")
+		d.fail(name, remedy, "%s", detail)
 	case err != nil:
-		x.fail(name, "mend the connection or its secret, see docs/snowflake.md", "%v", err)
+		d.fail(name, "correct the connection or its secret, see docs/snowflake.md", "%v", err)
 	default:
-		x.pass(name, "account %s, user %s, role %s", w.Connection.Account, w.Connection.User, w.Connection.Role)
+		d.pass(name, "account %s, user %s, role %s", conn.Connection.Account, conn.Connection.User, conn.Connection.Role)
 	}
 }
 
-// snowflakeFailed enters what Snowflake did not answer: a right of its own that
-// is missing, or what the message says.
-func (x *exam) snowflakeFailed(name string, err error) {
-	var told *client.Error
-	if errors.As(err, &told) && told.Remedy != "" {
-		x.add(Unknown, name, told.Remedy, "%v", told.Err)
+// snowflakeUnknown adds a finding about a statement that failed, with the hint of the
+// client if there is one.
+func (d *doctor) snowflakeUnknown(name string, err error) {
+	var failed *client.Error
+	if errors.As(err, &failed) && failed.Remedy != "" {
+		d.add(Unknown, name, failed.Remedy, "%v", failed.Err)
 		return
 	}
-	x.add(Unknown, name, "run the command again; if it stays, what Snowflake says is the way", "%v", err)
+	d.add(Unknown, name, "run the command again; if it fails again, fix the cause in the message of Snowflake", "%v", err)
 }
 
-// integration looks at the storage integration, compares it with its role, and
-// has Snowflake try it.
-func integration(ctx context.Context, x *exam) {
+// integration checks the storage integration, compares it with its role, and has
+// Snowflake validate it.
+func integration(ctx context.Context, d *doctor) {
 	const name = "integration"
-	spec := x.Live.Snowflake.WithDefaults()
-	i := integrationOf(x.plan, spec)
-	rows, err := x.session.Query(ctx, i.Describe())
+	spec := d.Feed.Snowflake.WithDefaults()
+	i := integrationOf(d.plan, spec)
+	rows, err := d.session.Query(ctx, i.Describe())
 	switch {
 	case errors.Is(err, client.ErrNotFound):
-		x.fail(name, x.remake()+"; if it is there, its owner has to grant the role its use", "%s does not exist, or the role may not see it", i.Name())
+		d.fail(name, d.recreate()+"; if it exists, its owner has to grant USAGE to the role", "%s does not exist, or the role has no privilege on it", i.Name())
 		return
 	case err != nil:
-		x.snowflakeFailed(name, err)
+		d.snowflakeUnknown(name, err)
 		return
 	}
 	is := map[string]string{}
@@ -79,11 +79,11 @@ func integration(ctx context.Context, x *exam) {
 	if !strings.EqualFold(is["ENABLED"], "true") {
 		wrong = append(wrong, "it is not ENABLED")
 	}
-	if x.plan.Integration != nil {
+	if d.plan.Integration != nil {
 		compare("STORAGE_AWS_ROLE_ARN", i.RoleARN)
 		compare("STORAGE_AWS_EXTERNAL_ID", i.ExternalID)
 	}
-	stage := x.plan.StageURL()
+	stage := d.plan.StageURL()
 	covered := slices.ContainsFunc(strings.Split(is["STORAGE_ALLOWED_LOCATIONS"], ","), func(l string) bool {
 		l = strings.TrimSpace(l)
 		return l == "*" || l != "" && strings.HasPrefix(stage, l)
@@ -92,31 +92,31 @@ func integration(ctx context.Context, x *exam) {
 		wrong = append(wrong, fmt.Sprintf("it allows %s, which does not cover %s", is["STORAGE_ALLOWED_LOCATIONS"], stage))
 	}
 	if len(wrong) > 0 {
-		mend := strings.Join(i.Alter(), "; ")
-		if x.plan.Integration == nil {
-			mend = "its owner has to alter it: ALTER STORAGE INTEGRATION " + i.Name() + " SET ENABLED=TRUE STORAGE_ALLOWED_LOCATIONS=(<those it has>," + snowflake.Literal(stage) + ")"
+		remedy := strings.Join(i.Alter(), "; ")
+		if d.plan.Integration == nil {
+			remedy = "its owner has to alter it: ALTER STORAGE INTEGRATION " + i.Name() + " SET ENABLED=TRUE STORAGE_ALLOWED_LOCATIONS=(<current locations>," + snowflake.Literal(stage) + ")"
 		}
-		x.fail(name, mend, "%s: %s", i.Name(), strings.Join(wrong, "; "))
+		d.fail(name, remedy, "%s: %s", i.Name(), strings.Join(wrong, "; "))
 	} else {
-		x.pass(name, "%s is enabled and allows %s", i.Name(), stage)
+		d.pass(name, "%s is enabled and allows %s", i.Name(), stage)
 	}
-	if x.trusted {
+	if d.trustRead {
 		user, id := is["STORAGE_AWS_IAM_USER_ARN"], is["STORAGE_AWS_EXTERNAL_ID"]
-		if x.trust.trusts(user, id) {
-			x.pass("role: trust", "%s with the integration's external ID", user)
+		if d.trust.trusts(user, id) {
+			d.pass("role: trust", "%s with the integration's external ID", user)
 		} else {
-			x.fail("role: trust", x.revert(), "the role's trust policy does not let %s assume it with external ID %q, which is what the integration shows", user, id)
+			d.fail("role: trust", d.revert(), "the role's trust policy does not allow %s with external ID %q, the values of the integration", user, id)
 		}
 	}
-	x.validate(ctx, i, stage)
+	d.validate(ctx, i, stage)
 }
 
 // validate has Snowflake assume the role and list the stage.
-func (x *exam) validate(ctx context.Context, i snowflake.StorageIntegration, stage string) {
+func (d *doctor) validate(ctx context.Context, i snowflake.StorageIntegration, stage string) {
 	const name = "integration: access"
-	text, err := x.scalar(ctx, i.Validate(stage))
+	text, err := d.scalar(ctx, i.Validate(stage))
 	if err != nil {
-		x.snowflakeFailed(name, err)
+		d.snowflakeUnknown(name, err)
 		return
 	}
 	var v struct {
@@ -127,26 +127,26 @@ func (x *exam) validate(ctx context.Context, i snowflake.StorageIntegration, sta
 		} `json:"actions"`
 	}
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		x.snowflakeFailed(name, fmt.Errorf("answer %q: %w", text, err))
+		d.snowflakeUnknown(name, fmt.Errorf("result %q: %w", text, err))
 		return
 	}
 	if strings.EqualFold(v.Status, "success") {
-		x.pass(name, "Snowflake lists %s", stage)
+		d.pass(name, "Snowflake lists %s", stage)
 		return
 	}
-	said := v.Message
+	message := v.Message
 	for _, a := range v.Actions {
-		if !strings.Contains(said, a.Message) {
-			said += " " + a.Message
+		if !strings.Contains(message, a.Message) {
+			message += " " + a.Message
 		}
 	}
-	x.fail(name, "mend role and integration as the lines above say; a change of a role takes a minute, and up to an hour where Snowflake keeps its credentials",
-		"Snowflake cannot list %s: %s", stage, said)
+	d.fail(name, "fix the role and the integration as reported above; a change of a role takes effect after a minute, or an hour while Snowflake caches its credentials",
+		"Snowflake cannot list %s: %s", stage, message)
 }
 
-// scalar is the only value of the only row.
-func (x *exam) scalar(ctx context.Context, statement string) (string, error) {
-	rows, err := x.session.Query(ctx, statement)
+// scalar returns the single value of the single row of a result.
+func (d *doctor) scalar(ctx context.Context, statement string) (string, error) {
+	rows, err := d.session.Query(ctx, statement)
 	if err != nil {
 		return "", err
 	}
@@ -159,49 +159,49 @@ func (x *exam) scalar(ctx context.Context, statement string) (string, error) {
 	return "", nil
 }
 
-// objects looks whether everything that the feed has in Snowflake is there, is
-// its own, and has the definition of the template.
-func objects(ctx context.Context, x *exam) {
+// objects checks whether the objects of the feed in Snowflake exist, belong to the feed,
+// and have the definition of the template.
+func objects(ctx context.Context, d *doctor) {
 	const name = "objects"
-	deploy := "deploy the feed with this version: npx cdk deploy " + x.Live.Stack
+	deploy := "deploy the feed: npx cdk deploy " + d.Feed.Stack
 	good := 0
-	for _, o := range x.plan.Objects() {
+	for _, o := range d.plan.Objects() {
 		if o.Kind() == snowflake.KindStorageIntegration {
-			continue // looked at already
+			continue // has its own check
 		}
 		kind := strings.ToLower(string(o.Kind()))
-		row, ok, err := x.show(ctx, o)
+		row, ok, err := d.show(ctx, o)
 		if err != nil {
-			x.snowflakeFailed(kind, err)
+			d.snowflakeUnknown(kind, err)
 			continue
 		}
 		mark, marked := snowflake.ParseComment(row.Text("comment"))
 		owner := strings.TrimSuffix(mark.Owner, "#unfinished")
 		switch {
 		case !ok:
-			x.fail(kind, x.remake(), "%s does not exist, or the role may not see it", o.Name())
+			d.fail(kind, d.recreate(), "%s does not exist, or the role has no privilege on it", o.Name())
 		case !marked && o.Kind() == snowflake.KindTable:
-			good++ // one that somebody made for the feed keeps its comment
+			good++ // a table that was created by hand keeps its comment
 		case !marked:
-			x.fail(kind, "somebody made or changed it by hand: drop it, "+o.Drop()+", and "+x.remake(), "%s has no mark of this project", o.Name())
+			d.fail(kind, "it was created or changed by hand: drop it, "+o.Drop()+", and "+d.recreate(), "the comment of %s does not name its owner", o.Name())
 		case owner != o.Comment().Owner:
-			x.fail(kind, "give the feed another name for it in its Snowflake prop, and deploy it", "%s belongs to %s", o.Name(), mark.Owner)
+			d.fail(kind, "give the feed another name for it in its Snowflake prop, and deploy it", "%s belongs to %s", o.Name(), mark.Owner)
 		case owner != mark.Owner:
-			x.warn(kind, deploy+", which announces them", "a deployment was cut off before %s was told of the files that are there", o.Name())
+			d.warn(kind, deploy+", which loads them", "a deployment was aborted before %s was notified of the existing files", o.Name())
 		case mark.Definition != o.Comment().Definition:
-			x.warn(kind, deploy, "%s is not what the template says: it was deployed by another version", o.Name())
+			d.warn(kind, deploy, "%s differs from the template: it was deployed by another version", o.Name())
 		default:
 			good++
 		}
 	}
 	if good > 0 {
-		x.pass(name, "%d are there, are the feed's own and up to date", good)
+		d.pass(name, "%d exist, belong to the feed and are up to date", good)
 	}
 }
 
-// show finds the row of an object; false if it does not exist.
-func (x *exam) show(ctx context.Context, o snowflake.Object) (client.Row, bool, error) {
-	rows, err := x.session.Query(ctx, o.Describe())
+// show returns the row of an object; false if it does not exist.
+func (d *doctor) show(ctx context.Context, o snowflake.Object) (client.Row, bool, error) {
+	rows, err := d.session.Query(ctx, o.Describe())
 	if errors.Is(err, client.ErrNotFound) {
 		return nil, false, nil
 	}

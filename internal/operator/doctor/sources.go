@@ -19,46 +19,47 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// sources looks at how the feed hears of objects, source by source.
-func sources(ctx context.Context, x *exam) {
-	for _, s := range x.Live.Sources {
+// sources checks the notifications of each source.
+func sources(ctx context.Context, d *doctor) {
+	for _, s := range d.Feed.Sources {
 		if s.Bucket == "" {
-			continue // the output is missing, which is told already
+			continue // the missing output is reported already
 		}
 		name := string(s.Kind) + " bucket"
-		if len(x.Live.Sources) > 1 && s.Kind != feed.OwnBucket {
+		if len(d.Feed.Sources) > 1 && s.Kind != feed.OwnBucket {
 			name += " " + s.Bucket + "/" + s.Prefix
 		}
 		switch s.Kind {
 		case feed.OwnBucket:
-			x.ownBucket(ctx, name, s)
+			d.ownBucket(ctx, name, s)
 		case feed.ExistingBucket:
-			x.existingBucket(ctx, name, s)
+			d.existingBucket(ctx, name, s)
 		case feed.ExternalBucket:
-			x.externalBucket(ctx, name, s)
+			d.externalBucket(ctx, name, s)
 		}
 	}
 }
 
-// listener is what hears of the feed's objects first.
-type listener struct {
-	what, arn string
-	// service is not empty where the function itself must let it in.
+// receiver is what receives the notifications of a source first.
+type receiver struct {
+	name, arn string
+	// function is the name of a function whose policy must allow the invocation; empty
+	// for a queue.
 	function string
 }
 
-// unpackListener is the function unpack or, with queues, the queue before it.
-func (x *exam) unpackListener(ctx context.Context) (listener, error) {
-	if x.Live.UnpackQueueURL == "" {
-		return listener{what: "function " + x.Live.UnpackFunction, arn: x.functionARN(x.Live.UnpackFunction), function: x.Live.UnpackFunction}, nil
+// unpackReceiver returns the function unpack or, with queues, the queue in front of it.
+func (d *doctor) unpackReceiver(ctx context.Context) (receiver, error) {
+	if d.Feed.UnpackQueueURL == "" {
+		return receiver{name: "function " + d.Feed.UnpackFunction, arn: d.functionARN(d.Feed.UnpackFunction), function: d.Feed.UnpackFunction}, nil
 	}
-	out, err := x.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &x.Live.UnpackQueueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	out, err := d.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &d.Feed.UnpackQueueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
 	})
 	if err != nil {
-		return listener{}, err
+		return receiver{}, err
 	}
-	return listener{what: "queue " + queueName(x.Live.UnpackQueueURL), arn: out.Attributes["QueueArn"]}, nil
+	return receiver{name: "queue " + queueName(d.Feed.UnpackQueueURL), arn: out.Attributes["QueueArn"]}, nil
 }
 
 // notification is one entry of a bucket's notification configuration.
@@ -72,8 +73,8 @@ func (n notification) created() bool {
 	return slices.Contains(n.events, types.EventS3ObjectCreated)
 }
 
-func (x *exam) notifications(ctx context.Context, bucket string) (all []notification, eventBridge bool, err error) {
-	out, err := x.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+func (d *doctor) bucketNotifications(ctx context.Context, bucket string) (all []notification, eventBridge bool, err error) {
+	out, err := d.s3.GetBucketNotificationConfiguration(ctx, &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
 		return nil, false, err
 	}
@@ -81,7 +82,7 @@ func (x *exam) notifications(ctx context.Context, bucket string) (all []notifica
 		n := notification{arn: aws.ToString(arn), events: events}
 		if filter != nil && filter.Key != nil {
 			for _, rule := range filter.Key.FilterRules {
-				// S3 writes the names with either case.
+				// S3 returns the names in either case.
 				if strings.EqualFold(string(rule.Name), string(types.FilterRuleNamePrefix)) {
 					n.prefix = aws.ToString(rule.Value)
 				} else {
@@ -103,63 +104,62 @@ func (x *exam) notifications(ctx context.Context, bucket string) (all []notifica
 	return all, out.EventBridgeConfiguration != nil, nil
 }
 
-const notificationRight = "s3:GetBucketNotification on the bucket"
+const notificationPermission = "s3:GetBucketNotification on the bucket"
 
-func (x *exam) ownBucket(ctx context.Context, name string, s feed.Source) {
-	hears, err := x.unpackListener(ctx)
+func (d *doctor) ownBucket(ctx context.Context, name string, s feed.Source) {
+	target, err := d.unpackReceiver(ctx)
 	if err != nil {
-		x.failed(name, err, "sqs:GetQueueAttributes")
+		d.unknown(name, err, "sqs:GetQueueAttributes")
 		return
 	}
-	to, service := hears, "s3.amazonaws.com"
-	source := "arn:" + x.partition() + ":s3:::" + s.Bucket
-	if topic := x.Live.Output("SourceTopic"); topic != "" {
-		to, service, source = listener{what: "topic " + topic, arn: topic}, "sns.amazonaws.com", topic
-		x.subscribed(ctx, name, topic, hears)
+	to, service := target, "s3.amazonaws.com"
+	source := "arn:" + d.partition() + ":s3:::" + s.Bucket
+	if topic := d.Feed.Output("SourceTopic"); topic != "" {
+		to, service, source = receiver{name: "topic " + topic, arn: topic}, "sns.amazonaws.com", topic
+		d.subscribed(ctx, name, topic, target)
 	}
-	all, eventBridge, err := x.notifications(ctx, s.Bucket)
+	all, eventBridge, err := d.bucketNotifications(ctx, s.Bucket)
 	switch {
 	case missing(err):
-		x.fail(name, "make a bucket of that name again, or destroy the feed and deploy it anew", "bucket %s does not exist", s.Bucket)
+		d.fail(name, "create a bucket with that name, or destroy the feed and deploy it again", "bucket %s does not exist", s.Bucket)
 		return
 	case err != nil:
-		x.failed(name, err, notificationRight)
+		d.unknown(name, err, notificationPermission)
 		return
 	}
 	if to.arn == "" {
-		x.add(Unknown, name, "", "the function was not found, so what the bucket tells it cannot be compared")
+		d.add(Unknown, name, "", "the function was not found, so the notifications of the bucket cannot be compared")
 		return
 	}
 	suffixes := s.Suffixes
 	if len(suffixes) == 0 {
 		suffixes = []string{""}
 	}
-	var lacks []string
+	var uncovered []string
 	for _, suffix := range suffixes {
 		found := slices.ContainsFunc(all, func(n notification) bool {
 			return n.arn == to.arn && n.created() && n.prefix == s.Prefix && n.suffix == suffix
 		})
 		if !found {
-			lacks = append(lacks, s.Prefix+"*"+suffix)
+			uncovered = append(uncovered, s.Prefix+"*"+suffix)
 		}
 	}
-	if len(lacks) > 0 {
-		how := "the notifications were changed by hand, which a deployment does not notice: "
+	if len(uncovered) > 0 {
+		remedy := "the notifications were changed by hand, which a deployment does not detect: "
 		if eventBridge || slices.ContainsFunc(all, func(n notification) bool { return n.arn != to.arn }) {
-			how += "this replaces all that the bucket has, so take along what `aws s3api get-bucket-notification-configuration --bucket " + s.Bucket + "` shows: "
+			remedy += "this replaces all notifications of the bucket, so include those that `aws s3api get-bucket-notification-configuration --bucket " + s.Bucket + "` prints: "
 		}
-		x.fail(name, how+putNotifications(s, to.arn, suffixes)+"; then `ingest backfill "+x.Live.Name+"` takes in what was not announced",
-			"s3://%s does not tell %s of new objects %s", s.Bucket, to.what, strings.Join(lacks, ", "))
+		d.fail(name, remedy+putNotifications(s, to.arn, suffixes)+"; then process the objects that were put in the meantime: ingest backfill "+d.Feed.Name,
+			"s3://%s does not notify %s of new objects %s", s.Bucket, to.name, strings.Join(uncovered, ", "))
 		return
 	}
-	x.pass(name, "s3://%s/%s tells %s of new objects", s.Bucket, s.Prefix, to.what)
-	if hears.function != "" {
-		x.invocation(ctx, name, hears.function, service, source)
+	d.pass(name, "s3://%s/%s notifies %s of new objects", s.Bucket, s.Prefix, to.name)
+	if target.function != "" {
+		d.invocation(ctx, name, target.function, service, source)
 	}
 }
 
-// putNotifications is the command that gives the feed's own bucket the
-// notifications that it was made with.
+// putNotifications is the command that restores the notifications of the bucket.
 func putNotifications(s feed.Source, arn string, suffixes []string) string {
 	kind, target := "LambdaFunctionConfigurations", "LambdaFunctionArn"
 	switch {
@@ -179,45 +179,45 @@ func putNotifications(s feed.Source, arn string, suffixes []string) string {
 			rules = append(rules, rule{"suffix", suffix})
 		}
 		one := map[string]any{target: arn, "Events": []types.Event{types.EventS3ObjectCreated}}
-		if len(rules) > 0 { // S3 takes no empty filter
+		if len(rules) > 0 { // S3 rejects an empty filter
 			one["Filter"] = map[string]any{"Key": map[string]any{"FilterRules": rules}}
 		}
 		all = append(all, one)
 	}
 	text, err := json.Marshal(map[string]any{kind: all})
 	if err != nil {
-		panic(err) // of texts alone
+		panic(err) // strings can be encoded
 	}
 	return "aws s3api put-bucket-notification-configuration --bucket " + s.Bucket + " --notification-configuration '" + string(text) + "'"
 }
 
-// invocation looks whether a function lets a service invoke it.
-func (x *exam) invocation(ctx context.Context, name, function, service, source string) {
-	name += ": may invoke"
-	ok, err := x.mayInvoke(ctx, function, service, source)
+// invocation checks whether the policy of a function allows a service to invoke it.
+func (d *doctor) invocation(ctx context.Context, name, function, service, source string) {
+	name += ": permission"
+	ok, err := d.mayInvoke(ctx, function, service, source)
 	switch {
 	case err != nil:
-		x.failed(name, err, "lambda:GetPolicy")
+		d.unknown(name, err, "lambda:GetPolicy")
 	case !ok:
-		x.fail(name, x.revert(), "function %s does not let %s invoke it for %s", function, service, source)
+		d.fail(name, d.revert(), "function %s does not allow %s to invoke it for %s", function, service, source)
 	default:
-		x.pass(name, "%s may invoke %s", service, function)
+		d.pass(name, "%s may invoke %s", service, function)
 	}
 }
 
-// subscribed looks whether a topic tells the listener.
-func (x *exam) subscribed(ctx context.Context, name, topic string, to listener) {
+// subscribed checks whether the receiver is subscribed to a topic.
+func (d *doctor) subscribed(ctx context.Context, name, topic string, to receiver) {
 	name += ": subscription"
-	all, err := x.subscriptions(ctx, topic)
+	all, err := d.subscriptions(ctx, topic)
 	switch {
 	case err != nil:
-		x.failed(name, err, "sns:ListSubscriptionsByTopic")
+		d.unknown(name, err, "sns:ListSubscriptionsByTopic")
 	case to.arn == "":
-		x.add(Unknown, name, "", "the function was not found")
+		d.add(Unknown, name, "", "the function was not found")
 	case !slices.ContainsFunc(all, func(s subscription) bool { return s.endpoint == to.arn }):
-		x.fail(name, x.revert(), "%s is not subscribed to %s", to.what, topic)
+		d.fail(name, d.revert(), "%s is not subscribed to %s", to.name, topic)
 	default:
-		x.pass(name, "%s is subscribed to %s", to.what, topic)
+		d.pass(name, "%s is subscribed to %s", to.name, topic)
 	}
 }
 
@@ -226,9 +226,9 @@ type subscription struct {
 	confirmed          bool
 }
 
-func (x *exam) subscriptions(ctx context.Context, topic string) ([]subscription, error) {
+func (d *doctor) subscriptions(ctx context.Context, topic string) ([]subscription, error) {
 	var all []subscription
-	pages := sns.NewListSubscriptionsByTopicPaginator(x.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
+	pages := sns.NewListSubscriptionsByTopicPaginator(d.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -244,70 +244,70 @@ func (x *exam) subscriptions(ctx context.Context, topic string) ([]subscription,
 	return all, nil
 }
 
-func (x *exam) existingBucket(ctx context.Context, name string, s feed.Source) {
-	_, on, err := x.notifications(ctx, s.Bucket)
+func (d *doctor) existingBucket(ctx context.Context, name string, s feed.Source) {
+	_, on, err := d.bucketNotifications(ctx, s.Bucket)
 	switch {
 	case missing(err):
-		x.fail(name, "name the right bucket in the feed's Source, and deploy it", "bucket %s does not exist", s.Bucket)
+		d.fail(name, "name the right bucket in the feed's Source, and deploy it", "bucket %s does not exist", s.Bucket)
 		return
 	case err != nil:
-		x.failed(name, err, notificationRight)
+		d.unknown(name, err, notificationPermission)
 	case !on:
-		x.fail(name, "turn on Amazon EventBridge in the properties of bucket "+s.Bucket+" (its other notifications stay), then `ingest backfill "+x.Live.Name+"`",
+		d.fail(name, "turn on Amazon EventBridge in the properties of bucket "+s.Bucket+" (its other notifications are kept), then `ingest backfill "+d.Feed.Name+"`",
 			"bucket %s sends no events to EventBridge", s.Bucket)
 	default:
-		x.pass(name, "%s sends its events to EventBridge", s.Bucket)
+		d.pass(name, "%s sends its events to EventBridge", s.Bucket)
 	}
-	hears, err := x.unpackListener(ctx)
+	target, err := d.unpackReceiver(ctx)
 	if err != nil {
-		x.failed(name+": rule", err, "sqs:GetQueueAttributes")
+		d.unknown(name+": rule", err, "sqs:GetQueueAttributes")
 		return
 	}
-	x.rule(ctx, name, hears, func(r *eventbridge.DescribeRuleOutput) bool {
+	d.rule(ctx, name, target, func(r *eventbridge.DescribeRuleOutput) bool {
 		return strings.Contains(aws.ToString(r.EventPattern), fmt.Sprintf("%q", s.Bucket))
 	})
 }
 
-// rule looks for the rule of the stack that mine accepts, whether it is on and
-// whether it reaches the listener.
-func (x *exam) rule(ctx context.Context, name string, to listener, mine func(*eventbridge.DescribeRuleOutput) bool) {
+// rule checks the rule of the stack that matches: whether it is enabled and has the
+// receiver as a target.
+func (d *doctor) rule(ctx context.Context, name string, to receiver, matches func(*eventbridge.DescribeRuleOutput) bool) {
 	name += ": rule"
-	deploy := x.revert()
-	for _, id := range x.resources["AWS::Events::Rule"] {
-		rule := id[strings.LastIndexAny(id, "|/")+1:] // on a bus of its own it is <bus>|<rule>
-		r, err := x.events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &rule})
+	revert := d.revert()
+	for _, id := range d.resources["AWS::Events::Rule"] {
+		rule := id[strings.LastIndexAny(id, "|/")+1:] // on another bus than the default it is <bus>|<rule>
+		r, err := d.events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &rule})
 		if missing(err) {
-			x.fail(name, deploy, "rule %s of the stack does not exist", rule)
+			d.fail(name, revert, "rule %s of the stack does not exist", rule)
 			return
 		}
 		if err != nil {
-			x.failed(name, err, "events:DescribeRule")
+			d.unknown(name, err, "events:DescribeRule")
 			return
 		}
-		if !mine(r) {
+		if !matches(r) {
 			continue
 		}
 		if r.State == eventtypes.RuleStateDisabled {
-			x.fail(name, "aws events enable-rule --name "+rule, "rule %s is disabled", rule)
+			d.fail(name, "aws events enable-rule --name "+rule, "rule %s is disabled", rule)
 			return
 		}
-		targets, err := x.events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &rule})
+		targets, err := d.events.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &rule})
 		switch {
 		case err != nil:
-			x.failed(name, err, "events:ListTargetsByRule")
+			d.unknown(name, err, "events:ListTargetsByRule")
 		case !slices.ContainsFunc(targets.Targets, func(t eventtypes.Target) bool { return aws.ToString(t.Arn) == to.arn }):
-			x.fail(name, deploy, "rule %s does not reach %s", rule, to.what)
+			d.fail(name, revert, "rule %s does not have the target %s", rule, to.name)
 		default:
-			x.pass(name, "rule %s is on and reaches %s", rule, to.what)
+			d.pass(name, "rule %s is enabled and has the target %s", rule, to.name)
 			if to.function != "" {
-				x.invocation(ctx, name, to.function, "events.amazonaws.com", aws.ToString(r.Arn))
+				d.invocation(ctx, name, to.function, "events.amazonaws.com", aws.ToString(r.Arn))
 			}
 		}
 		return
 	}
-	if x.resources == nil {
-		x.add(Unknown, name, "allow these credentials cloudformation:ListStackResources", "not allowed to look for the stack's rules")
+	if d.resources == nil {
+		d.add(Unknown, name, "allow these credentials cloudformation:ListStackResources", "the permission to list the stack's rules is missing")
 		return
 	}
-	x.fail(name, deploy, "the stack has no rule for it")
+	d.fail(name, revert, "the stack has no rule for the bucket")
 }

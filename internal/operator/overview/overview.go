@@ -1,5 +1,6 @@
-// Package overview says how feeds are doing, from what costs little to ask: the
-// ledger's index, the depth of their queues, the outputs of their stacks.
+// Package overview determines the state of feeds, and lists their uploads and
+// quarantined records. It reads what is cheap to read: the ledger's index, the
+// attributes of the queues, the outputs of the stacks; no records.
 package overview
 
 import (
@@ -18,55 +19,58 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// State is how a feed is doing.
+// State is the state of a feed.
 type State string
 
-// The states of a feed: the first one that fits.
+// The states of a feed: the first one that applies.
 const (
-	// Failing: events wait in the failure queue.
+	// Failing: events are in the failure queue.
 	Failing State = "failing"
-	// Working: uploads are not done, and a function has come further with one
-	// within the last StillAfter, or an event is in its hands.
+	// Working: uploads are not done, and a function has made progress with one of
+	// them within the last StillAfter, or is processing an event.
 	Working State = "working"
-	// Waiting: uploads are not done or events wait in a queue, and nothing has
-	// moved for longer than that.
+	// Waiting: uploads are not done or events are queued, and there was no progress
+	// for longer than that.
 	Waiting State = "waiting"
 	// Idle: every upload is done.
 	Idle State = "idle"
-	// Unknown: the feed could not be looked at; its Error says why.
+	// Unknown: the state could not be read; Error has the reason.
 	Unknown State = "unknown"
 )
 
-// StillAfter is how long a working function may be silent: the longest that
-// Lambda lets one run, and a minute for its retry.
+// StillAfter is the longest time without visible progress while a function is
+// working: the maximum duration of an invocation, and a minute for its retry.
 const StillAfter = 16 * time.Minute
 
-// looks bounds the feeds that are looked at side by side.
-const looks = 8
+// maxFeeds is the number of feeds that are read concurrently.
+const maxFeeds = 8
 
-// Feed is one feed at a glance.
+// Feed is the state of one feed.
 type Feed struct {
 	Feed  string `json:"feed"`
 	Stack string `json:"stack"`
 	State State  `json:"state"`
-	// Last is the upload whose source object is the newest; nil for a feed that never had one.
+	// Last is the upload with the newest source object; nil for a feed without uploads.
 	Last *Last `json:"last_upload"`
-	// Uploads is how many there are, Waiting how many of them are not done.
+	// Uploads is the number of uploads, Waiting of those that are not done.
 	Uploads int64 `json:"uploads"`
 	Waiting int64 `json:"waiting"`
-	// Queued is how many events and parts wait before the functions, for a feed with queues.
+	// Queued is the number of events and parts in the queues in front of the functions.
 	Queued int64 `json:"queued"`
-	// Failed is how many events are in the failure queue.
+	// Failed is the number of events in the failure queue.
 	Failed int64 `json:"failed"`
 	// Records, Stored and Quarantined count the records of all uploads.
 	Records     int64 `json:"records"`
 	Stored      int64 `json:"stored"`
 	Quarantined int64 `json:"quarantined"`
-	// Error says what could not be read.
+	// InApp reports whether the CDK app still has the feed's stack; nil if that is not
+	// known. The caller sets it, from operator.InApp.
+	InApp *bool `json:"in_app,omitempty"`
+	// Error is why the state could not be read.
 	Error string `json:"error,omitempty"`
 }
 
-// Last tells of an upload in a few words.
+// Last is a summary of an upload.
 type Last struct {
 	Upload string       `json:"upload"`
 	Key    string       `json:"key"`
@@ -74,50 +78,50 @@ type Last struct {
 	Time   time.Time    `json:"time"`
 }
 
-// Queues is what the package needs of an SQS client.
+// Queues is the part of the SQS client that the package uses.
 type Queues interface {
 	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Looker looks at feeds.
-type Looker struct {
-	// Ledgers is what it needs of a DynamoDB client.
+// Collector reads the state of feeds.
+type Collector struct {
+	// Ledgers is the part of the DynamoDB client that a ledger uses.
 	Ledgers ledger.API
 	Queues  Queues
 	Now     func() time.Time
 }
 
-// All looks at the feeds, several at a time. A feed that cannot be looked at is
-// in the result as Unknown, and in the error.
-func (l *Looker) All(ctx context.Context, feeds []operator.Feed) ([]Feed, error) {
+// All reads the state of feeds, several at a time, in their order. A feed that cannot
+// be read is Unknown in the result, and its error is part of the returned error.
+func (c *Collector) All(ctx context.Context, feeds []operator.Feed) ([]Feed, error) {
 	all := make([]Feed, len(feeds))
 	errs := make([]error, len(feeds))
 	var group errgroup.Group
-	group.SetLimit(looks)
+	group.SetLimit(maxFeeds)
 	for i, f := range feeds {
 		group.Go(func() error {
-			all[i], errs[i] = l.Feed(ctx, f)
+			all[i], errs[i] = c.Feed(ctx, f)
 			if errs[i] != nil {
 				all[i].State, all[i].Error = Unknown, errs[i].Error()
 			}
 			return nil
 		})
 	}
-	// No member fails: the errors are in errs.
+	// No goroutine returns an error: they are in errs.
 	_ = group.Wait()
 	return all, errors.Join(errs...)
 }
 
-// Feed looks at one feed.
-func (l *Looker) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
+// Feed reads the state of one feed.
+func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	o := Feed{Feed: f.Name, Stack: f.Stack}
 	table := f.Output("Table")
 	if table == "" {
 		return o, fmt.Errorf("feed %q: stack %s has no output %sTable: deploy it again with this version", f.Name, f.Stack, f.ID)
 	}
-	book := ledger.New(l.Ledgers, table)
-	var open []ledger.Upload
-	err := book.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
+	uploads := ledger.New(c.Ledgers, table)
+	var unfinished []ledger.Upload
+	err := uploads.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
 		if o.Last == nil {
 			o.Last = &Last{Upload: u.ID, Key: u.Key, State: u.State, Time: u.Time}
 		}
@@ -127,8 +131,8 @@ func (l *Looker) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 		o.Quarantined += u.Quarantined()
 		if !u.State.Done() {
 			o.Waiting++
-			if len(open) < openLooks {
-				open = append(open, u)
+			if len(unfinished) < maxUnfinished {
+				unfinished = append(unfinished, u)
 			}
 		}
 		return true
@@ -136,58 +140,59 @@ func (l *Looker) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	if err != nil {
 		return o, err
 	}
-	failed, failedBusy, err := l.depth(ctx, f, "FailureQueueUrl")
+	failed, failedInFlight, err := c.depth(ctx, f, "FailureQueueUrl")
 	if err != nil {
 		return o, err
 	}
-	o.Failed = failed + failedBusy
-	var busy int64
+	o.Failed = failed + failedInFlight
+	var inFlight int64
 	for _, queue := range []string{"UnpackQueueUrl", "LoadQueueUrl"} {
-		waiting, inHand, err := l.depth(ctx, f, queue)
+		visible, received, err := c.depth(ctx, f, queue)
 		if err != nil {
 			return o, err
 		}
-		o.Queued += waiting + inHand
-		busy += inHand
+		o.Queued += visible + received
+		inFlight += received
 	}
-	o.State, err = l.state(ctx, book, o, open, busy)
+	o.State, err = c.state(ctx, uploads, o, unfinished, inFlight)
 	return o, err
 }
 
-// openLooks bounds the unfinished uploads whose parts are looked at.
-const openLooks = 5
+// maxUnfinished is the number of unfinished uploads whose parts are checked for
+// progress.
+const maxUnfinished = 5
 
-func (l *Looker) state(ctx context.Context, book *ledger.Ledger, o Feed, open []ledger.Upload, busy int64) (State, error) {
+func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, unfinished []ledger.Upload, inFlight int64) (State, error) {
 	switch {
 	case o.Failed > 0:
 		return Failing, nil
 	case o.Waiting == 0 && o.Queued == 0:
 		return Idle, nil
-	case busy > 0:
+	case inFlight > 0:
 		return Working, nil
 	}
-	since := l.Now().Add(-StillAfter)
-	for _, u := range open {
-		moved := u.StartedAt.After(since) || u.UnpackedAt.After(since)
-		if !moved {
-			err := book.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
-				moved = p.LandedAt.After(since) || p.LoadedAt.After(since)
-				return !moved
+	since := c.Now().Add(-StillAfter)
+	for _, u := range unfinished {
+		progress := u.StartedAt.After(since) || u.UnpackedAt.After(since)
+		if !progress {
+			err := uploads.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+				progress = p.LandedAt.After(since) || p.LoadedAt.After(since)
+				return !progress
 			})
 			if err != nil {
 				return Unknown, err
 			}
 		}
-		if moved {
+		if progress {
 			return Working, nil
 		}
 	}
 	return Waiting, nil
 }
 
-// depth is how many messages of a queue wait, and how many are in somebody's
-// hands. A feed without the queue has none.
-func (l *Looker) depth(ctx context.Context, f operator.Feed, output string) (waiting, inHand int64, err error) {
+// depth returns the number of visible and delayed messages of a queue, and of those in
+// flight. Both are 0 for a feed without the queue.
+func (c *Collector) depth(ctx context.Context, f operator.Feed, output string) (visible, inFlight int64, err error) {
 	url := f.Output(output)
 	if url == "" {
 		return 0, 0, nil
@@ -196,9 +201,9 @@ func (l *Looker) depth(ctx context.Context, f operator.Feed, output string) (wai
 		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 	}
-	out, err := l.Queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: names})
+	out, err := c.Queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: names})
 	if err != nil {
-		return 0, 0, fmt.Errorf("feed %q: depth of queue %s: %w", f.Name, url, err)
+		return 0, 0, fmt.Errorf("feed %q: attributes of queue %s: %w", f.Name, url, err)
 	}
 	counts := make([]int64, len(names))
 	for i, name := range names {

@@ -19,16 +19,16 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// queues have a depth, and messages in somebody's hands, by URL.
+// queues is an SQS client with the numbers of visible and received messages by URL.
 type queues struct {
-	waiting, inHand map[string]string
-	err             error
+	visible, inFlight map[string]string
+	err               error
 }
 
 func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
-		"ApproximateNumberOfMessages":           or(q.waiting[*in.QueueUrl], "0"),
-		"ApproximateNumberOfMessagesNotVisible": or(q.inHand[*in.QueueUrl], "0"),
+		"ApproximateNumberOfMessages":           or(q.visible[*in.QueueUrl], "0"),
+		"ApproximateNumberOfMessagesNotVisible": or(q.inFlight[*in.QueueUrl], "0"),
 	}}, q.err
 }
 
@@ -39,15 +39,15 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// world has one feed with queues, and what its ledger says.
-type world struct {
-	t     *testing.T
-	book  *ledger.Ledger
-	db    *fake.DynamoDB
-	feeds []operator.Feed
+// fixture is a feed with queues and an empty ledger.
+type fixture struct {
+	t      *testing.T
+	ledger *ledger.Ledger
+	db     *fake.DynamoDB
+	feeds  []operator.Feed
 }
 
-func newWorld(t *testing.T) world {
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	api := &fake.CloudFormation{Stacks: []fake.Stack{{Name: "Orders", Outputs: map[string]string{
 		"OFeed": "orders", "OLandingPrefix": "landing/orders/", "OTable": "t", "OFailureQueueUrl": "failures", "OUnpackQueueUrl": "unpack", "OLoadQueueUrl": "load",
@@ -57,21 +57,21 @@ func newWorld(t *testing.T) world {
 		t.Fatal(err)
 	}
 	db := fake.NewDynamoDB(t)
-	return world{t, ledger.New(db.Client(), "t"), db, feeds}
+	return fixture{t, ledger.New(db.Client(), "t"), db, feeds}
 }
 
-func (w world) begin(key string) ledger.Upload {
+func (w fixture) begin(key string) ledger.Upload {
 	w.t.Helper()
-	u, err := w.book.Begin(w.t.Context(), ledger.Upload{Upload: ids.New(ids.Upload{Feed: "orders", Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})})
+	u, err := w.ledger.Begin(w.t.Context(), ledger.Upload{Upload: ids.New(ids.Upload{Feed: "orders", Bucket: "b", Key: key, ETag: "e", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return u
 }
 
-func (w world) look(q queues, now time.Time) overview.Feed {
+func (w fixture) read(q queues, now time.Time) overview.Feed {
 	w.t.Helper()
-	l := overview.Looker{Ledgers: w.db.Client(), Queues: q, Now: func() time.Time { return now }}
+	l := overview.Collector{Ledgers: w.db.Client(), Queues: q, Now: func() time.Time { return now }}
 	all, err := l.All(w.t.Context(), w.feeds)
 	if err != nil || len(all) != 1 {
 		w.t.Fatalf("%+v, %v", all, err)
@@ -81,82 +81,82 @@ func (w world) look(q queues, now time.Time) overview.Feed {
 
 func TestState(t *testing.T) {
 	later := time.Now().Add(time.Hour)
-	w := newWorld(t)
-	if f := w.look(queues{}, later); f.State != overview.Idle || f.Last != nil {
+	w := newFixture(t)
+	if f := w.read(queues{}, later); f.State != overview.Idle || f.Last != nil {
 		t.Errorf("a new feed: %+v", f)
 	}
 	u := w.begin("k")
-	if f := w.look(queues{}, time.Now()); f.State != overview.Working || f.Waiting != 1 || f.Last == nil || f.Last.Key != "k" {
-		t.Errorf("just begun: %+v", f)
+	if f := w.read(queues{}, time.Now()); f.State != overview.Working || f.Waiting != 1 || f.Last == nil || f.Last.Key != "k" {
+		t.Errorf("just started: %+v", f)
 	}
-	if f := w.look(queues{}, later); f.State != overview.Waiting {
-		t.Errorf("begun an hour ago: %+v", f)
+	if f := w.read(queues{}, later); f.State != overview.Waiting {
+		t.Errorf("started an hour ago: %+v", f)
 	}
-	if f := w.look(queues{inHand: map[string]string{"load": "1"}}, later); f.State != overview.Working || f.Queued != 1 {
-		t.Errorf("a part is in load's hands: %+v", f)
+	if f := w.read(queues{inFlight: map[string]string{"load": "1"}}, later); f.State != overview.Working || f.Queued != 1 {
+		t.Errorf("load is processing a part: %+v", f)
 	}
-	if f := w.look(queues{waiting: map[string]string{"failures": "2"}, inHand: map[string]string{"failures": "1"}}, later); f.State != overview.Failing || f.Failed != 3 {
+	if f := w.read(queues{visible: map[string]string{"failures": "2"}, inFlight: map[string]string{"failures": "1"}}, later); f.State != overview.Failing || f.Failed != 3 {
 		t.Errorf("failed events: %+v", f)
 	}
 	part := ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, 0), Records: 3}
-	if _, err := w.book.PutPart(t.Context(), part); err != nil {
+	if _, err := w.ledger.PutPart(t.Context(), part); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.book.Unpacked(t.Context(), u, ledger.Counts{Records: 3, Parts: 1}, nil, ""); err != nil {
+	if err := w.ledger.Unpacked(t.Context(), u, ledger.Counts{Records: 3, Parts: 1}, nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	part.Stored = 2
 	part.Rejected = 1
-	if err := w.book.PartLoaded(t.Context(), part); err != nil {
+	if err := w.ledger.PartLoaded(t.Context(), part); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.book.Settle(t.Context(), "orders", u.ID); err != nil {
+	if _, err := w.ledger.Settle(t.Context(), "orders", u.ID); err != nil {
 		t.Fatal(err)
 	}
-	if f := w.look(queues{}, later); f.State != overview.Idle || f.Records != 3 || f.Stored != 2 || f.Quarantined != 1 || f.Waiting != 0 || f.Uploads != 1 {
+	if f := w.read(queues{}, later); f.State != overview.Idle || f.Records != 3 || f.Stored != 2 || f.Quarantined != 1 || f.Waiting != 0 || f.Uploads != 1 {
 		t.Errorf("loaded: %+v", f)
 	}
-	if f := w.look(queues{waiting: map[string]string{"unpack": "7"}}, later); f.State != overview.Waiting || f.Queued != 7 {
+	if f := w.read(queues{visible: map[string]string{"unpack": "7"}}, later); f.State != overview.Waiting || f.Queued != 7 {
 		t.Errorf("queued events: %+v", f)
 	}
 }
 
-// An upload that began long ago is worked on while its parts come.
-func TestAPartIsProgress(t *testing.T) {
-	w := newWorld(t)
+// An upload that started long ago is working while its parts are written.
+func TestPartIsProgress(t *testing.T) {
+	w := newFixture(t)
 	u := w.begin("k")
 	item := w.db.Items()[0]
 	if item.Str("started_at") == "" {
 		t.Fatalf("%v", item)
 	}
 	w.rewrite(u, "started_at", "2026-01-01T00:00:00.000Z")
-	if f := w.look(queues{}, time.Now()); f.State != overview.Waiting {
+	if f := w.read(queues{}, time.Now()); f.State != overview.Waiting {
 		t.Errorf("%+v", f)
 	}
-	if _, err := w.book.PutPart(t.Context(), ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, 0)}); err != nil {
+	if _, err := w.ledger.PutPart(t.Context(), ledger.Part{Feed: "orders", Upload: u.ID, Name: ids.PartName(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if f := w.look(queues{}, time.Now()); f.State != overview.Working {
+	if f := w.read(queues{}, time.Now()); f.State != overview.Working {
 		t.Errorf("%+v", f)
 	}
 }
 
-func TestWhatCannotBeRead(t *testing.T) {
-	w := newWorld(t)
+func TestAllReportsUnreadableFeeds(t *testing.T) {
+	w := newFixture(t)
 	denied := errors.New("denied")
-	l := overview.Looker{Ledgers: w.db.Client(), Queues: queues{err: denied}, Now: time.Now}
+	l := overview.Collector{Ledgers: w.db.Client(), Queues: queues{err: denied}, Now: time.Now}
 	all, err := l.All(t.Context(), w.feeds)
-	if !errors.Is(err, denied) || all[0].State != overview.Unknown || !strings.Contains(all[0].Error, `feed "orders": depth of queue failures: denied`) {
+	if !errors.Is(err, denied) || all[0].State != overview.Unknown || !strings.Contains(all[0].Error, `feed "orders": attributes of queue failures: denied`) {
 		t.Errorf("%+v, %v", all, err)
 	}
-	l.Queues = queues{waiting: map[string]string{"failures": "many"}}
+	l.Queues = queues{visible: map[string]string{"failures": "many"}}
 	if _, err := l.All(t.Context(), w.feeds); err == nil || !strings.Contains(err.Error(), `ApproximateNumberOfMessages is "many"`) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestUploads(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	for _, key := range []string{"a", "b", "c"} {
 		w.begin(key)
 	}
@@ -170,19 +170,19 @@ func TestUploads(t *testing.T) {
 		"since": {overview.Filter{Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}, 0},
 		"then":  {overview.Filter{Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, 3},
 	} {
-		got, err := overview.Uploads(t.Context(), w.book, "orders", test.filter)
+		got, err := overview.Uploads(t.Context(), w.ledger, "orders", test.filter)
 		if err != nil || got == nil || len(got) != test.want {
 			t.Errorf("%s: %d, %v", name, len(got), err)
 		}
 	}
 	w.db.Before = func(string, []byte) (int, string) { return 400, "AccessDeniedException" }
-	if _, err := overview.FindUpload(t.Context(), w.book, "orders", "a"); err == nil || errors.Is(err, overview.ErrNoUpload) {
+	if _, err := overview.FindUpload(t.Context(), w.ledger, "orders", "a"); err == nil || errors.Is(err, overview.ErrNoUpload) {
 		t.Errorf("error %v", err)
 	}
 }
 
 // rewrite sets one attribute of an upload's item.
-func (w world) rewrite(u ledger.Upload, name, value string) {
+func (w fixture) rewrite(u ledger.Upload, name, value string) {
 	w.t.Helper()
 	_, err := w.db.Client().UpdateItem(w.t.Context(), &dynamodb.UpdateItemInput{
 		TableName: aws.String("t"), UpdateExpression: aws.String("SET #n = :v"), ExpressionAttributeNames: map[string]string{"#n": name},

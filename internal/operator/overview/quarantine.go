@@ -16,55 +16,61 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// Objects is what the package needs of an S3 client.
+// Objects is the part of the S3 client that the package uses.
 type Objects interface {
 	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 }
 
-// Quarantined is what a feed has in quarantine.
+// Quarantined lists the quarantined records of a feed.
 type Quarantined struct {
 	Feed string `json:"feed"`
-	// Count is how many records, by the ledger.
+	// Count is the number of records according to the ledger.
 	Count   int64    `json:"quarantined"`
 	Reasons []Reason `json:"reasons"`
-	// Records are the records themselves, newest upload first, as the filter limits them.
+	// Records are the records that the filter selects, newest upload first.
 	Records []quarantine.Record `json:"records"`
-	// More says that the limit left some out.
+	// More is true if there are records above the limit.
 	More bool `json:"more"`
+	// OtherReasons are those that the filter excludes.
+	OtherReasons []string `json:"other_reasons,omitempty"`
 }
 
-// Reason counts the records that are in quarantine for one reason.
+// Reason counts the records and uploads with one reason.
 type Reason struct {
 	Reason  string `json:"reason"`
 	Records int64  `json:"records"`
 	Uploads int64  `json:"uploads"`
 }
 
-// QuarantineFilter chooses quarantined records.
+// QuarantineFilter selects quarantined records.
 type QuarantineFilter struct {
-	// Upload limits them to one; nil means all.
+	// Upload selects an upload; nil for all.
 	Upload *ledger.Upload
-	// Reason limits them to one; empty means all.
+	// Reason selects a reason; empty for all.
 	Reason string
-	// Limit bounds the records, not the counts; 0 means all.
+	// Limit is the maximum number of Records; 0 for all. It does not limit the counts.
 	Limit int
 }
 
-// Quarantine counts a feed's quarantined records by reason, as the ledger has
-// them, and reads those that the filter asks for.
-func Quarantine(ctx context.Context, book *ledger.Ledger, objects Objects, feedName string, where Places, f QuarantineFilter) (Quarantined, error) {
+// Quarantine counts the quarantined records of a feed by reason, from the ledger, and
+// reads those that the filter selects.
+func Quarantine(ctx context.Context, l *ledger.Ledger, objects Objects, feedName string, where Locations, f QuarantineFilter) (Quarantined, error) {
 	q := Quarantined{Feed: feedName, Reasons: []Reason{}, Records: []quarantine.Record{}}
-	counts := map[string]*Reason{}
+	counts, others := map[string]*Reason{}, map[string]bool{}
 	var uploads []ledger.Upload
-	take := func(u ledger.Upload) bool {
-		// One that is not done may have some that are not counted yet.
+	add := func(u ledger.Upload) bool {
+		// An upload that is not done may have records that are not counted yet.
 		if u.Quarantined() == 0 && len(u.Reasons) == 0 && u.State != ledger.Unpacking && u.State != ledger.Unpacked {
 			return true
 		}
 		uploads = append(uploads, u)
 		for reason, n := range u.Reasons {
-			if n <= 0 || f.Reason != "" && f.Reason != reason {
+			if n <= 0 {
+				continue
+			}
+			if f.Reason != "" && f.Reason != reason {
+				others[reason] = true
 				continue
 			}
 			if counts[reason] == nil {
@@ -77,10 +83,11 @@ func Quarantine(ctx context.Context, book *ledger.Ledger, objects Objects, feedN
 		return true
 	}
 	if f.Upload != nil {
-		take(*f.Upload)
-	} else if err := book.Uploads(ctx, feedName, take); err != nil {
+		add(*f.Upload)
+	} else if err := l.Uploads(ctx, feedName, add); err != nil {
 		return q, err
 	}
+	q.OtherReasons = slices.Sorted(maps.Keys(others))
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		q.Reasons = append(q.Reasons, *counts[name])
 	}
@@ -95,10 +102,11 @@ func Quarantine(ctx context.Context, book *ledger.Ledger, objects Objects, feedN
 	return q, nil
 }
 
-// read adds the records of an upload; more says that there are some beyond the limit.
-func (q *Quarantined) read(ctx context.Context, objects Objects, u ledger.Upload, where Places, f QuarantineFilter) (more bool, err error) {
+// read adds the records of an upload; more reports whether there are some above the
+// limit.
+func (q *Quarantined) read(ctx context.Context, objects Objects, u ledger.Upload, where Locations, f QuarantineFilter) (more bool, err error) {
 	folder := u.Folder(where.QuarantinePrefix)
-	// The same record may be in several objects, of invocations that were repeated.
+	// A record may be in several objects, written by repeated invocations.
 	seen := map[string]bool{}
 	for pages := s3.NewListObjectsV2Paginator(objects, &s3.ListObjectsV2Input{Bucket: &where.LandingBucket, Prefix: &folder}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
@@ -107,20 +115,20 @@ func (q *Quarantined) read(ctx context.Context, objects Objects, u ledger.Upload
 		}
 		for _, o := range page.Contents {
 			if !strings.HasSuffix(*o.Key, ".ndjson.gz") {
-				continue // the copy of a source object
+				continue // a copy of the source object
 			}
 			err := readObject(ctx, objects, where.LandingBucket, *o.Key, func(r quarantine.Record) error {
 				switch {
 				case seen[r.ID] || f.Reason != "" && f.Reason != r.Reason:
 					return nil
 				case f.Limit > 0 && len(q.Records) == f.Limit:
-					return errEnough
+					return errLimit
 				}
 				seen[r.ID] = true
 				q.Records = append(q.Records, r)
 				return nil
 			})
-			if errors.Is(err, errEnough) {
+			if errors.Is(err, errLimit) {
 				return true, nil
 			}
 			if err != nil {
@@ -131,9 +139,9 @@ func (q *Quarantined) read(ctx context.Context, objects Objects, u ledger.Upload
 	return false, nil
 }
 
-var errEnough = errors.New("enough")
+var errLimit = errors.New("limit reached")
 
-// readObject reads one quarantine object: they are a few megabytes at most, compressed.
+// readObject reads one quarantine object, which has at most a few megabytes.
 func readObject(ctx context.Context, objects Objects, bucket, key string, yield func(quarantine.Record) error) error {
 	out, err := objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {

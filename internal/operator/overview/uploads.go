@@ -12,7 +12,7 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Upload is one upload as its ledger item tells of it.
+// Upload is one upload as the ledger describes it.
 type Upload struct {
 	Upload  string       `json:"upload"`
 	Key     string       `json:"key"`
@@ -35,14 +35,16 @@ type Upload struct {
 	// Reasons counts the quarantined records.
 	Reasons map[string]int64 `json:"reasons,omitempty"`
 	Message string           `json:"message,omitempty"`
-	// Hops is how many invocations of unpack have handed the upload on for want of time.
-	Hops       int        `json:"hops,omitempty"`
-	StartedAt  *time.Time `json:"started_at"`
-	UnpackedAt *time.Time `json:"unpacked_at"`
-	LoadedAt   *time.Time `json:"loaded_at"`
+	// Continuations is the number of times that unpack reached its time limit and
+	// continued in another invocation.
+	Continuations int        `json:"continuations,omitempty"`
+	StartedAt     *time.Time `json:"started_at"`
+	UnpackedAt    *time.Time `json:"unpacked_at"`
+	LoadedAt      *time.Time `json:"loaded_at"`
 }
 
-// Took is from the beginning of unpacking to the last part's loading; 0 where that is not over.
+// Took is the time from the start of unpack until the last part was loaded; 0 if it is
+// not loaded yet.
 func (u Upload) Took() time.Duration {
 	if u.StartedAt == nil || u.LoadedAt == nil {
 		return 0
@@ -55,7 +57,7 @@ func newUpload(u ledger.Upload) Upload {
 		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: u.State, Time: u.Time,
 		Bytes: u.Size, BytesUnpacked: u.BytesUnpacked, BytesLanded: u.BytesLanded, Entries: u.Entries,
 		Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Parts: u.Parts, PartsLoaded: u.PartsLoaded,
-		Reasons: u.Reasons, Message: u.Message, Hops: u.Checkpoint.Continuations,
+		Reasons: u.Reasons, Message: u.Message, Continuations: u.Checkpoint.Continuations,
 		StartedAt: orNil(u.StartedAt), UnpackedAt: orNil(u.UnpackedAt), LoadedAt: orNil(u.LoadedAt),
 	}
 }
@@ -67,22 +69,22 @@ func orNil(t time.Time) *time.Time {
 	return &t
 }
 
-// Filter chooses uploads.
+// Filter selects uploads.
 type Filter struct {
-	// Since leaves out uploads whose source object is older. Zero: none.
+	// Since excludes uploads whose source object is older; zero excludes none.
 	Since time.Time
-	// State is the one to show; empty for all.
+	// State selects a state; empty for all.
 	State ledger.State
-	// Limit bounds how many; 0 means all.
+	// Limit is the maximum number of uploads; 0 for all.
 	Limit int
 }
 
-// Uploads lists a feed's uploads, newest source object first.
-func Uploads(ctx context.Context, book *ledger.Ledger, feedName string, f Filter) ([]Upload, error) {
+// Uploads lists the uploads of a feed, newest source object first.
+func Uploads(ctx context.Context, l *ledger.Ledger, feedName string, f Filter) ([]Upload, error) {
 	uploads := []Upload{}
-	err := book.Uploads(ctx, feedName, func(u ledger.Upload) bool {
+	err := l.Uploads(ctx, feedName, func(u ledger.Upload) bool {
 		if !f.Since.IsZero() && u.Time.Before(f.Since) {
-			return false // the rest is older still
+			return false // the remaining uploads are older
 		}
 		if f.State == "" || f.State == u.State {
 			uploads = append(uploads, newUpload(u))
@@ -108,41 +110,41 @@ type Part struct {
 	LoadedAt *time.Time       `json:"loaded_at"`
 }
 
-// Entry sums up the parts of one entry.
+// Entry is the sum of the parts of one entry.
 type Entry struct {
 	Entry    int   `json:"entry"`
 	Parts    int64 `json:"parts"`
 	Loaded   int64 `json:"parts_loaded"`
-	Records  int64 `json:"records"` // that are in parts
+	Records  int64 `json:"records"` // in parts
 	Stored   int64 `json:"stored"`
 	Rejected int64 `json:"rejected"` // by load
 	Bytes    int64 `json:"bytes"`
 }
 
-// Detail is one upload down to its parts.
+// Detail is one upload with its entries and parts.
 type Detail struct {
 	Upload
-	// PartsFolder and QuarantineFolder are where its objects are, as URIs.
+	// PartsFolder and QuarantineFolder are the URIs of its objects.
 	PartsFolder      string  `json:"parts_folder"`
 	QuarantineFolder string  `json:"quarantine_folder"`
 	EntryList        []Entry `json:"entry_list"`
 	PartList         []Part  `json:"part_list"`
 }
 
-// Places says where a feed's objects are.
-type Places struct {
+// Locations names the bucket and prefixes of a feed's objects.
+type Locations struct {
 	LandingBucket, LandingPrefix, QuarantinePrefix string
 }
 
-// One returns an upload down to its parts.
-func One(ctx context.Context, book *ledger.Ledger, u ledger.Upload, where Places) (Detail, error) {
+// ReadUpload reads the entries and parts of an upload.
+func ReadUpload(ctx context.Context, l *ledger.Ledger, u ledger.Upload, where Locations) (Detail, error) {
 	d := Detail{
 		Upload:           newUpload(u),
 		PartsFolder:      "s3://" + where.LandingBucket + "/" + u.Folder(where.LandingPrefix),
 		QuarantineFolder: "s3://" + where.LandingBucket + "/" + u.Folder(where.QuarantinePrefix),
 		EntryList:        []Entry{}, PartList: []Part{},
 	}
-	err := book.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+	err := l.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
 		d.PartList = append(d.PartList, Part{
 			Part: p.Name, Entry: p.Entry, Key: p.Key, State: p.State, Records: p.Records, Stored: p.Stored, Rejected: p.Rejected,
 			Bytes: p.Bytes, Reasons: p.Reasons, Message: p.Message, LandedAt: orNil(p.LandedAt), LoadedAt: orNil(p.LoadedAt),
@@ -166,30 +168,30 @@ func One(ctx context.Context, book *ledger.Ledger, u ledger.Upload, where Places
 	return d, err
 }
 
-// ErrNoUpload means that a name fits no upload, or more than one.
+// ErrNoUpload is for a name that matches no upload, or several.
 var ErrNoUpload = errors.New("no such upload")
 
-// FindUpload returns the upload of a name: its ID, the key of its source object
-// (the newest of them, where the object was put several times), or the
-// beginning of either, if that fits one key or ID alone.
-func FindUpload(ctx context.Context, book *ledger.Ledger, feedName, name string) (ledger.Upload, error) {
+// FindUpload returns the upload with a name: its ID, the key of its source object (the
+// newest version, if the object was put several times), or the beginning of either, if
+// only one key or ID begins with it.
+func FindUpload(ctx context.Context, l *ledger.Ledger, feedName, name string) (ledger.Upload, error) {
 	if isID(name) {
-		u, ok, err := book.GetUpload(ctx, feedName, name)
+		u, ok, err := l.GetUpload(ctx, feedName, name)
 		if ok || err != nil {
 			return u, err
 		}
 	}
-	var newest *ledger.Upload // of the key that is the name itself
-	var begun []ledger.Upload // the newest of each key, and each ID, that begins with it
+	var newest *ledger.Upload   // whose key is the name
+	var matches []ledger.Upload // the newest upload of each key, and each ID, that begins with the name
 	keys := map[string]bool{}
-	err := book.Uploads(ctx, feedName, func(u ledger.Upload) bool {
+	err := l.Uploads(ctx, feedName, func(u ledger.Upload) bool {
 		switch {
 		case u.Key == name || u.Source() == name:
 			newest = &u
 			return false
 		case strings.HasPrefix(u.Key, name) && !keys[u.Key], len(name) >= 4 && strings.HasPrefix(u.ID, name):
 			keys[u.Key] = true
-			begun = append(begun, u)
+			matches = append(matches, u)
 		}
 		return true
 	})
@@ -198,16 +200,16 @@ func FindUpload(ctx context.Context, book *ledger.Ledger, feedName, name string)
 		return ledger.Upload{}, err
 	case newest != nil:
 		return *newest, nil
-	case len(begun) == 1:
-		return begun[0], nil
-	case len(begun) == 0:
-		return ledger.Upload{}, fmt.Errorf("%w of feed %q: no ID and no key is or begins with %q: `ingest status %s` lists them", ErrNoUpload, feedName, name, feedName)
+	case len(matches) == 1:
+		return matches[0], nil
+	case len(matches) == 0:
+		return ledger.Upload{}, fmt.Errorf("%w of feed %q: no ID or key begins with %q: `ingest status %s` lists the uploads", ErrNoUpload, feedName, name, feedName)
 	}
 	var some []string
-	for _, u := range begun[:min(len(begun), 5)] {
+	for _, u := range matches[:min(len(matches), 5)] {
 		some = append(some, fmt.Sprintf("%s (%s)", u.ID, u.Key))
 	}
-	return ledger.Upload{}, fmt.Errorf("%w alone of feed %q: %d begin with %q, such as %s: say which", ErrNoUpload, feedName, len(begun), name, strings.Join(some, ", "))
+	return ledger.Upload{}, fmt.Errorf("%w of feed %q: %d begin with %q, such as %s: give more of the name", ErrNoUpload, feedName, len(matches), name, strings.Join(some, ", "))
 }
 
 func isID(name string) bool {

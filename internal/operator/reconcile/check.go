@@ -19,41 +19,42 @@ type check struct {
 	*Reconcile
 	ctx      context.Context
 	u        ledger.Upload
-	rows     *counted
-	told     Upload
+	rows     *rowCounts
+	result   Upload
 	findings []Finding
-	gone     []string // parts that were looked for and not found in the landing bucket
+	deleted  []string // parts that are not in the landing bucket
 }
 
-func (c *check) find(f Finding) {
+func (c *check) add(f Finding) {
 	f.Upload, f.Source = c.u.ID, c.u.Source()
 	c.findings = append(c.findings, f)
-	c.told.Differs = c.told.Differs || f.Difference()
-	c.told.Waiting = c.told.Waiting || f.Kind == Waiting
+	c.result.Differs = c.result.Differs || f.Difference()
+	c.result.Waiting = c.result.Waiting || f.Kind == Waiting
 }
 
-func (c *check) mend(verb, more string) string {
-	return c.command(verb, "--upload "+c.u.ID+more)
+// remedy is a command for the upload.
+func (c *check) remedy(verb, flags string) string {
+	return c.command(verb, "--upload "+c.u.ID+flags)
 }
 
 func (c *check) all() error {
 	u := c.u
-	c.told = Upload{
+	c.result = Upload{
 		ID: u.ID, Source: u.Source(), State: u.State, Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(),
 	}
 	if u.State == ledger.Missing {
-		return nil // its object was gone before it was read: there is nothing to compare
+		return nil // the object was deleted before it was read: there is nothing to compare
 	}
 	if u.State == ledger.Unpacking {
-		c.late(Stuck, u.StartedAt, Finding{Detail: "it was begun and not unpacked to its end", Mend: c.mend("replay", "")})
+		c.late(Stuck, u.StartedAt, Finding{Detail: "unpack has started and not finished", Remedy: c.remedy("replay", "")})
 	}
 	parts, err := c.parts()
 	if err != nil {
 		return err
 	}
 	if u.State == ledger.Loaded && !u.Balanced() {
-		c.find(Finding{Kind: Unbalanced, Count: u.Records - u.Stored - u.Quarantined(), Detail: fmt.Sprintf(
-			"%d records came in, %d are stored and %d quarantined", u.Records, u.Stored, u.Quarantined())})
+		c.add(Finding{Kind: Unbalanced, Count: u.Records - u.Stored - u.Quarantined(), Detail: fmt.Sprintf(
+			"the file has %d records, but %d are stored and %d quarantined", u.Records, u.Stored, u.Quarantined())})
 	}
 	if err := c.table(parts); err != nil {
 		return err
@@ -66,19 +67,19 @@ func (c *check) all() error {
 	return c.snowflake(parts)
 }
 
-// late is a finding of something that is under way since a time: a difference
-// once it is older than Patience.
+// late adds a finding about processing that started at a time: a difference after the
+// grace period.
 func (c *check) late(kind Kind, since time.Time, f Finding) {
 	f.Kind = kind
-	if age := c.now().Sub(since); age < c.Patience {
-		f.Kind, f.Mend = Waiting, ""
+	if age := c.now().Sub(since); age < c.GracePeriod {
+		f.Kind, f.Remedy = Waiting, ""
 	} else {
-		f.Detail += fmt.Sprintf(", for %s now", age.Round(time.Second))
+		f.Detail += fmt.Sprintf(", since %s", age.Round(time.Second))
 	}
-	c.find(f)
+	c.add(f)
 }
 
-// parts returns the parts of the upload, and finds those that are not loaded.
+// parts returns the parts of the upload, and reports those that are not loaded.
 func (c *check) parts() ([]ledger.Part, error) {
 	var parts []ledger.Part
 	err := c.Ledger.Parts(c.ctx, c.Feed, c.u.ID, func(p ledger.Part) bool {
@@ -87,46 +88,47 @@ func (c *check) parts() ([]ledger.Part, error) {
 	})
 	for _, p := range parts {
 		if !p.State.Done() {
-			c.late(NotLoaded, p.LandedAt, Finding{Part: p.Name, Count: p.Records - p.Lines, Detail: "the part was landed and not loaded", Mend: c.mend("replay", "")})
+			c.late(NotLoaded, p.LandedAt, Finding{Part: p.Name, Count: p.Records - p.Lines, Detail: "the part is in the landing bucket and not loaded", Remedy: c.remedy("replay", "")})
 		}
 	}
 	return parts, err
 }
 
-// file recounts the records of the source object, as unpack does.
+// file counts the records of the source object again.
 func (c *check) file() error {
 	if c.u.State == ledger.Unpacking {
 		return nil
 	}
 	source, err := c.Source(c.ctx, c.u)
 	if err == nil {
-		c.told.InFile, err = c.recount(source, c.Spec.Format)
+		c.result.InFile, err = c.recount(source, c.Spec.Format)
 	}
-	if err == nil && *c.told.InFile != c.u.Records && len(c.Spec.Format.Columns) > 0 {
-		// The feed may have had other columns when the file came.
+	if err == nil && *c.result.InFile != c.u.Records && len(c.Spec.Format.Columns) > 0 {
+		// The feed may have had other columns when the file was unpacked.
 		format := c.Spec.Format
 		format.Columns = nil
 		var n *int64
 		if n, err = c.recount(source, format); err == nil && *n == c.u.Records {
-			c.told.InFile = n
+			c.result.InFile = n
 		}
 	}
 	if errors.Is(err, s3source.ErrNotFound) {
-		c.find(Finding{Kind: Unread, Detail: "the file is not there any more, so it cannot be counted again"})
+		c.add(Finding{Kind: Unread, Detail: "the file was deleted, so its records cannot be counted again"})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if n := *c.told.InFile; n != c.u.Records {
-		c.find(Finding{
+	if n := *c.result.InFile; n != c.u.Records {
+		c.add(Finding{
 			Kind: FileDiffer, Count: n - c.u.Records,
-			Detail: fmt.Sprintf("the file has %d records as the feed reads it now, the ledger %d: was the feed's format or a limit changed since?", n, c.u.Records),
+			Detail: fmt.Sprintf("the file has %d records with the current format of the feed, the ledger %d: has the format or a limit changed?", n, c.u.Records),
 		})
 	}
 	return nil
 }
 
+// recount counts the records of a file as unpack does.
 func (c *check) recount(source *s3source.Object, format feed.Format) (*int64, error) {
 	n := &counter{format: format, limits: c.Spec.Limits}
 	if err := archive.Walk(c.ctx, c.u.Key, source, c.Spec.Limits, n); err != nil {
@@ -144,7 +146,7 @@ type counter struct {
 
 // Entry implements archive.Visitor.
 func (n *counter) Entry(e archive.Entry, r io.Reader) error {
-	result, err := record.Split(r, n.format, n.limits, none{})
+	result, err := record.Split(r, n.format, n.limits, discard{})
 	if err != nil {
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
 	}
@@ -158,11 +160,11 @@ func (n *counter) Damaged(*archive.Damage) error {
 	return nil
 }
 
-// none takes records and keeps nothing.
-type none struct{}
+// discard is a record.Sink that keeps nothing.
+type discard struct{}
 
 // Record implements record.Sink.
-func (none) Record(int64, []byte) error { return nil }
+func (discard) Record(int64, []byte) error { return nil }
 
 // Reject implements record.Sink.
-func (none) Reject(record.Rejection) error { return nil }
+func (discard) Reject(record.Rejection) error { return nil }

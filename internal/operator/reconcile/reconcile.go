@@ -1,6 +1,6 @@
-// Package reconcile compares what the ledger says of a feed's uploads with what
-// is there: the records in the files, the items in the table, the rows in
-// Snowflake. It changes nothing.
+// Package reconcile compares the ledger of a feed with the records in its files, the
+// items in the table and the rows in Snowflake, and reports each difference with the
+// command that fixes it. It changes nothing.
 package reconcile
 
 import (
@@ -17,24 +17,24 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// DynamoDB is what the package needs of a DynamoDB client.
+// DynamoDB is the part of the DynamoDB client that the package uses.
 type DynamoDB interface {
 	dynamodb.QueryAPIClient
 	ledger.BatchAPI
 }
 
-// S3 is what the package needs of an S3 client.
+// S3 is the part of the S3 client that the package uses.
 type S3 interface {
 	s3source.API
 	quarantine.ListAPI
 }
 
-// Reconcile is a feed, and which of its uploads to look at.
+// Reconcile is a comparison of a feed.
 type Reconcile struct {
 	Feed string
-	// Called is what commands that mend are to call the feed, Flags what they are
-	// to have at their end. Empty: Feed, and nothing.
-	Called        string
+	// FeedArgument names the feed in the printed commands (default Feed), Flags are
+	// appended to them.
+	FeedArgument  string
 	Flags         []string
 	Spec          feed.Spec
 	Ledger        *ledger.Ledger
@@ -44,51 +44,50 @@ type Reconcile struct {
 	LandingBucket string
 	// Source opens the source object of an upload, for Deep.
 	Source func(context.Context, ledger.Upload) (*s3source.Object, error)
-	// Sources are listed for objects that the ledger does not know; none: that is
-	// left out.
+	// Sources are listed for objects that are not in the ledger.
 	Sources []Source
-	// Snowflake has the rows; nil: they are left out.
+	// Snowflake queries the rows; nil to leave them out.
 	Snowflake *Snowflake
 
-	// Upload limits the work to one upload, nil: all; Since to those that began,
-	// and objects that were put, from that time on.
+	// Upload selects one upload; nil for all. Since selects uploads that started, and
+	// objects that were put, at that time or later.
 	Upload *ledger.Upload
 	Since  time.Time
-	// Deep recounts the records of the files.
+	// Deep counts the records of the files again.
 	Deep bool
-	// Patience is how long an object, an upload or a part may be under way before
-	// it is missed.
-	Patience time.Duration
-	// Total is called with the number of uploads once that is known, Step after
-	// each of them, by several goroutines. Both may be nil.
+	// GracePeriod is how long the processing of an object, an upload or a part may
+	// take before it is a difference.
+	GracePeriod time.Duration
+	// Total is called with the number of uploads, then Step after each of them, from
+	// several goroutines. Both may be nil.
 	Total func(uploads int)
 	Step  func()
 
 	now func() time.Time
 }
 
-// DefaultPatience is longer than an event takes to arrive, an invocation to end
-// and be repeated twice, and Snowpipe to load.
-const DefaultPatience = time.Hour
+// DefaultGracePeriod is longer than a notification takes to arrive, an invocation with
+// its two retries to end, and Snowpipe to load.
+const DefaultGracePeriod = time.Hour
 
-// Kind says what differs.
+// Kind is the kind of a difference.
 type Kind string
 
-// The kinds of differences, with what mends them.
+// The kinds of differences, with the verb that fixes them.
 const (
-	NoEvent    Kind = "no_event"    // an object that the ledger does not know: backfill
-	Stuck      Kind = "stuck"       // an upload that is not done, and nobody is at work on: replay
-	NotLoaded  Kind = "not_loaded"  // a part that was landed and not loaded: replay
-	Missing    Kind = "missing"     // items that the table has not: replay of the part
-	Extra      Kind = "extra"       // items that the ledger does not count
-	Unbalanced Kind = "unbalanced"  // the ledger's counts do not add up
-	FileDiffer Kind = "file"        // the file has other records than the ledger says
-	NoRows     Kind = "rows"        // rows that Snowflake has not, or has too many of
+	NoEvent    Kind = "no_event"    // an object is not in the ledger: backfill
+	Stuck      Kind = "stuck"       // an upload is not unpacked, without progress: replay
+	NotLoaded  Kind = "not_loaded"  // a part is not loaded: replay
+	Missing    Kind = "missing"     // the table lacks items: replay of the part
+	Extra      Kind = "extra"       // the table has items that the ledger does not count
+	Unbalanced Kind = "unbalanced"  // the counts of the ledger are inconsistent
+	FileDiffer Kind = "file"        // the file has a different number of records
+	NoRows     Kind = "rows"        // Snowflake has too few or too many rows
 	Unread     Kind = "not_checked" // something could not be compared: no difference
-	Waiting    Kind = "waiting"     // under way: no difference
+	Waiting    Kind = "waiting"     // processing has not ended: no difference
 )
 
-// Finding is something that differs, or waits.
+// Finding is a difference, or something that waits or could not be compared.
 type Finding struct {
 	Kind   Kind   `json:"kind"`
 	Upload string `json:"upload,omitempty"`
@@ -98,14 +97,14 @@ type Finding struct {
 	// Ordinals are the first of the records that are missing.
 	Ordinals []int64 `json:"ordinals,omitempty"`
 	Detail   string  `json:"detail"`
-	// Mend is the command that mends it; empty where no command can.
-	Mend string `json:"mend,omitempty"`
+	// Remedy is the command that fixes it; empty if no command does.
+	Remedy string `json:"remedy,omitempty"`
 }
 
 // Difference reports whether the finding is a difference.
 func (f Finding) Difference() bool { return f.Kind != Waiting && f.Kind != Unread }
 
-// Upload is what was counted of one upload. Counts that were not made are nil.
+// Upload is the comparison of one upload. Counts that were not made are nil.
 type Upload struct {
 	ID          string       `json:"upload"`
 	Source      string       `json:"source"`
@@ -116,17 +115,17 @@ type Upload struct {
 	InFile      *int64       `json:"in_file,omitempty"`
 	InTable     *int64       `json:"in_table,omitempty"`
 	InSnowflake *int64       `json:"in_snowflake,omitempty"`
-	// Waiting says that something of it is still under way.
+	// Waiting is true if its processing has not ended.
 	Waiting bool `json:"waiting,omitempty"`
 	Differs bool `json:"differs"`
 }
 
-// Result is what was found.
+// Result is the result of a comparison.
 type Result struct {
 	Feed     string    `json:"feed"`
 	Uploads  []Upload  `json:"uploads"`
 	Findings []Finding `json:"findings"`
-	// Objects is how many source objects were compared with the ledger.
+	// Objects is the number of source objects that were looked up in the ledger.
 	Objects int64 `json:"objects"`
 }
 
@@ -141,7 +140,7 @@ func (r Result) Differences() int {
 	return n
 }
 
-// Do compares. An error means that it could not be done.
+// Do compares. A difference is not an error.
 func (r *Reconcile) Do(ctx context.Context) (Result, error) {
 	if r.now == nil {
 		r.now = time.Now
@@ -162,22 +161,21 @@ func (r *Reconcile) Do(ctx context.Context) (Result, error) {
 		return result, err
 	}
 	if r.Upload == nil {
-		if err := r.unknown(ctx, &result); err != nil {
+		if err := r.objects(ctx, &result); err != nil {
 			return result, err
 		}
 	}
 	return result, nil
 }
 
-// atOnce is how many uploads are looked at side by side: most of the time is
-// spent waiting for answers.
-const atOnce = 8
+// maxUploads is the number of uploads that are compared concurrently.
+const maxUploads = 8
 
-// compare looks at the uploads, and tells of them in their order.
-func (r *Reconcile) compare(ctx context.Context, uploads []ledger.Upload, rows *counted, result *Result) error {
+// compare compares the uploads and adds the results in their order.
+func (r *Reconcile) compare(ctx context.Context, uploads []ledger.Upload, rows *rowCounts, result *Result) error {
 	checks := make([]*check, len(uploads))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(maxUploads)
 	for i, u := range uploads {
 		if ctx.Err() != nil {
 			break
@@ -201,7 +199,7 @@ func (r *Reconcile) compare(ctx context.Context, uploads []ledger.Upload, rows *
 		if c == nil {
 			return context.Cause(ctx)
 		}
-		result.Uploads = append(result.Uploads, c.told)
+		result.Uploads = append(result.Uploads, c.result)
 		result.Findings = append(result.Findings, c.findings...)
 	}
 	return nil

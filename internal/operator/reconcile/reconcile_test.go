@@ -27,38 +27,38 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// world is a feed in memory, with both functions.
-type world struct {
+// fixture is a feed in memory with the functions unpack and load.
+type fixture struct {
 	t      *testing.T
 	s3     *fake.S3
 	db     *fake.DynamoDB
 	unpack *unpack.Handler
 	load   *load.Handler
-	handed []ids.PartRef
+	parts  []ids.PartRef // dispatched to load
 	r      *reconcile.Reconcile
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{t: t, s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
 	own := feed.Source{Kind: feed.OwnBucket}
 	spec := feed.Spec{Feed: "orders", Sources: []feed.Source{own}, Format: feed.Format{Kind: feed.NDJSON}, PartBytes: 40}.WithDefaults()
-	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
+	ledgerTable, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
 	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex // unpack hands on from several goroutines
-	hand := func(_ context.Context, ref ids.PartRef) error {
+	var mu sync.Mutex // unpack dispatches from several goroutines
+	dispatch := func(_ context.Context, ref ids.PartRef) error {
 		mu.Lock()
 		defer mu.Unlock()
-		w.handed = append(w.handed, ref)
+		w.parts = append(w.parts, ref)
 		return nil
 	}
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: book, Log: log, HandOn: hand, TimeUp: handler.TimeUp}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, HandOn: hand, TimeUp: handler.TimeUp}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, HandOn: dispatch, TimeUp: handler.TimeUp}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, HandOn: dispatch, TimeUp: handler.TimeUp}
 	own.Bucket = "src"
 	w.r = &reconcile.Reconcile{
-		Feed: "orders", Spec: spec, Ledger: book, DynamoDB: w.db.Client(), Table: "table", S3: w.s3, LandingBucket: "landing",
+		Feed: "orders", Spec: spec, Ledger: ledgerTable, DynamoDB: w.db.Client(), Table: "table", S3: w.s3, LandingBucket: "landing",
 		Source: func(ctx context.Context, u ledger.Upload) (*s3source.Object, error) {
 			return s3source.Open(ctx, w.s3, u.Bucket, u.Key, u.VersionID, u.ETag)
 		},
@@ -67,14 +67,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// arrive puts a file and unpacks it; loaded says whether its parts are loaded.
-func (w *world) arrive(key, body string, loaded bool) {
+// put puts a file and unpacks it and, if loaded, loads its parts.
+func (w *fixture) put(key, body string, loaded bool) {
 	w.t.Helper()
 	etag := w.s3.Set("src", key, []byte(body))
 	if err := w.unpack.Handle(w.t.Context(), s3event.Notification(s3event.Object{Bucket: "src", Key: key, ETag: etag})); err != nil {
 		w.t.Fatal(err)
 	}
-	for _, ref := range w.handed {
+	for _, ref := range w.parts {
 		payload, err := json.Marshal(ref)
 		if err != nil {
 			w.t.Fatal(err)
@@ -86,10 +86,10 @@ func (w *world) arrive(key, body string, loaded bool) {
 			w.t.Fatal(err)
 		}
 	}
-	w.handed = nil
+	w.parts = nil
 }
 
-func (w *world) do() reconcile.Result {
+func (w *fixture) reconcile() reconcile.Result {
 	w.t.Helper()
 	result, err := w.r.Do(w.t.Context())
 	if err != nil {
@@ -106,12 +106,12 @@ func lines(n int) string {
 	return b.String()
 }
 
-func TestClean(t *testing.T) {
-	w := newWorld(t)
+func TestNoDifference(t *testing.T) {
+	w := newFixture(t)
 	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), `"bad"`) }
-	w.arrive("a", lines(20), true)
-	w.arrive("b", lines(3)+"{tru}\n{\"n\":\"bad\"}\n", true)
-	result := w.do()
+	w.put("a", lines(20), true)
+	w.put("b", lines(3)+"{tru}\n{\"n\":\"bad\"}\n", true)
+	result := w.reconcile()
 	if len(result.Findings) != 0 || len(result.Uploads) != 2 || result.Objects != 2 {
 		t.Errorf("%+v", result)
 	}
@@ -123,23 +123,23 @@ func TestClean(t *testing.T) {
 }
 
 func TestDifferences(t *testing.T) {
-	w := newWorld(t)
-	w.arrive("lost", lines(20), true)
-	w.arrive("late", lines(1), false)
-	w.s3.Set("src", "silent", []byte("{}"))
+	w := newFixture(t)
+	w.put("lost", lines(20), true)
+	w.put("late", lines(1), false)
+	w.s3.Set("src", "unnotified", []byte("{}"))
 	w.db.Remove(func(it fake.Item) bool {
 		return strings.HasSuffix(it.Str("sk"), "/000000000007") || strings.HasSuffix(it.Str("sk"), "/000000000008")
 	})
-	w.r.Patience = time.Nanosecond
-	result := w.do()
+	w.r.GracePeriod = time.Nanosecond
+	result := w.reconcile()
 	var got []string
 	for _, f := range result.Findings {
-		got = append(got, fmt.Sprintf("%s %s %d %v %s", f.Kind, strings.TrimPrefix(f.Source, "s3://src/"), f.Count, f.Ordinals, strings.ReplaceAll(f.Mend, f.Upload, "ID")))
+		got = append(got, fmt.Sprintf("%s %s %d %v %s", f.Kind, strings.TrimPrefix(f.Source, "s3://src/"), f.Count, f.Ordinals, strings.ReplaceAll(f.Remedy, f.Upload, "ID")))
 	}
 	want := []string{
 		"not_loaded late 1 [] ingest replay orders --upload ID",
 		"missing lost 2 [7 8] ingest replay orders --upload ID --part 0000000-000001",
-		"no_event silent 1 [] ingest backfill orders --source src --prefix 'silent'",
+		"no_event unnotified 1 [] ingest backfill orders --source src --prefix 'unnotified'",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -151,52 +151,53 @@ func TestDifferences(t *testing.T) {
 			t.Errorf("no %q in %q", line, got)
 		}
 	}
-	w.r.Patience = time.Hour * 24 * 365 * 100
-	for _, f := range w.do().Findings {
+	w.r.GracePeriod = time.Hour * 24 * 365 * 100
+	for _, f := range w.reconcile().Findings {
 		if f.Difference() && f.Kind != reconcile.Missing {
-			t.Errorf("with patience: %+v", f)
+			t.Errorf("within the grace period: %+v", f)
 		}
 	}
 }
 
-// What is missing of a part that is gone cannot be named, and everything else can.
-func TestAPartThatIsGone(t *testing.T) {
-	w := newWorld(t)
-	w.arrive("lost", lines(20), true)
-	w.arrive("whole", lines(2), true)
+// Missing records of a deleted part are counted, but not listed.
+func TestDeletedPart(t *testing.T) {
+	w := newFixture(t)
+	w.put("lost", lines(20), true)
+	w.put("whole", lines(2), true)
 	w.db.Remove(func(it fake.Item) bool {
 		return strings.HasSuffix(it.Str("sk"), "/000000000000") && strings.Contains(it.Str("source"), "lost")
 	})
 	for _, key := range w.s3.Keys("landing", "landing/") {
 		w.s3.Delete("landing", key)
 	}
-	result := w.do()
+	result := w.reconcile()
 	if len(result.Uploads) != 2 || result.Differences() == 0 {
 		t.Fatalf("%+v", result)
 	}
 	for _, f := range result.Findings {
-		if f.Kind != reconcile.Missing || f.Source != "s3://src/lost" || f.Count != 1 || f.Mend != "" || !strings.Contains(f.Detail, "not in the landing bucket any more") {
+		if f.Kind != reconcile.Missing || f.Source != "s3://src/lost" || f.Count != 1 || f.Remedy != "" || !strings.Contains(f.Detail, "was deleted from the landing bucket") {
 			t.Errorf("%+v", f)
 		}
 	}
 }
 
-// A bucket that was never taken in does not fill the memory.
-func TestVeryManyUnknownObjects(t *testing.T) {
-	w := newWorld(t)
+// The number of reported objects is bounded.
+func TestManyObjectsThatAreNotInTheLedger(t *testing.T) {
+	w := newFixture(t)
 	for i := range 1234 {
 		w.s3.Set("src", fmt.Sprintf("it's %04d", i), []byte("{}"))
 	}
-	w.r.Called, w.r.Flags = "Staging/orders", []string{"--profile p"}
-	found := w.do().Findings
-	if len(found) != 1001 || found[0].Mend != `ingest backfill Staging/orders --source src --prefix 'it'\''s 0000' --profile p` {
+	w.r.FeedArgument, w.r.Flags = "Staging/orders", []string{"--profile p"}
+	found := w.reconcile().Findings
+	if len(found) != 1001 || found[0].Remedy != `ingest backfill Staging/orders --source src --prefix 'it'\''s 0000' --profile p` {
 		t.Fatalf("%d, %+v", len(found), found[0])
 	}
-	if last := found[1000]; last.Count != 234 || last.Mend != "ingest backfill Staging/orders --source src --profile p" {
+	if last := found[1000]; last.Count != 234 || last.Remedy != "ingest backfill Staging/orders --source src --profile p" {
 		t.Errorf("%+v", last)
 	}
 }
 
+// rows is a Querier with the rows of the statements that contain a text.
 type rows map[string][]client.Row
 
 func (r rows) Query(_ context.Context, statement string) ([]client.Row, error) {
@@ -209,9 +210,9 @@ func (r rows) Query(_ context.Context, statement string) ([]client.Row, error) {
 }
 
 func TestRows(t *testing.T) {
-	w := newWorld(t)
-	w.arrive("a", lines(12), true)
-	u := w.do().Uploads[0]
+	w := newFixture(t)
+	w.put("a", lines(12), true)
+	u := w.reconcile().Uploads[0]
 	var parts []ledger.Part
 	if err := w.r.Ledger.Parts(t.Context(), "orders", u.ID, func(p ledger.Part) bool { parts = append(parts, p); return true }); err != nil || len(parts) < 2 {
 		t.Fatal(len(parts), err)
@@ -225,8 +226,8 @@ func TestRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers := rows{`GROUP BY 1`: {{"k0": u.ID, "n": "12"}}}
-	w.r.Snowflake = &reconcile.Snowflake{Rows: answers, Spec: spec, Plan: plan}
-	if result := w.do(); len(result.Findings) != 0 || *result.Uploads[0].InSnowflake != 12 {
+	w.r.Snowflake = &reconcile.Snowflake{Querier: answers, Spec: spec, Plan: plan}
+	if result := w.reconcile(); len(result.Findings) != 0 || *result.Uploads[0].InSnowflake != 12 {
 		t.Errorf("%+v", result)
 	}
 	delete(answers, "GROUP BY 1")
@@ -235,10 +236,10 @@ func TestRows(t *testing.T) {
 	for _, p := range parts[2:] {
 		answers[`"_FILE_NAME" AS K0`] = append(answers[`"_FILE_NAME" AS K0`], client.Row{"k0": p.Key, "n": strconv.FormatInt(p.Records, 10)})
 	}
-	w.r.Patience = time.Nanosecond
-	found := w.do().Findings
+	w.r.GracePeriod = time.Nanosecond
+	found := w.reconcile().Findings
 	if len(found) != 1 || found[0].Kind != reconcile.NoRows || found[0].Part != parts[1].Name || found[0].Count != parts[1].Records ||
-		found[0].Mend != `ingest query orders 'ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" REFRESH'` {
+		found[0].Remedy != `ingest query orders 'ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" REFRESH'` {
 		t.Errorf("%+v", found)
 	}
 	for state, want := range map[string]string{
@@ -246,20 +247,20 @@ func TestRows(t *testing.T) {
 		"STALLED_EXECUTION_ERROR": "ingest doctor orders",
 	} {
 		answers["SYSTEM$PIPE_STATUS"] = []client.Row{{"status": `{"executionState":"` + state + `"}`}}
-		if found := w.do().Findings; len(found) != 1 || found[0].Mend != want || !strings.HasSuffix(found[0].Detail, "; the pipe is "+state) {
+		if found := w.reconcile().Findings; len(found) != 1 || found[0].Remedy != want || !strings.HasSuffix(found[0].Detail, "; the pipe is "+state) {
 			t.Errorf("%s: %+v", state, found)
 		}
 	}
-	w.r.Patience = time.Hour
-	if found := w.do().Findings; len(found) != 1 || found[0].Kind != reconcile.Waiting {
+	w.r.GracePeriod = time.Hour
+	if found := w.reconcile().Findings; len(found) != 1 || found[0].Kind != reconcile.Waiting {
 		t.Errorf("%+v", found)
 	}
 }
 
-// A file that Snowflake reads by itself may have rows there that unpack refuses.
+// Snowflake reads the files itself, and may accept rows that unpack rejects.
 func TestRowsOfFiles(t *testing.T) {
-	w := newWorld(t)
-	w.arrive("a", "{}\n{tru}\n{}\n", true)
+	w := newFixture(t)
+	w.put("a", "{}\n{tru}\n{}\n", true)
 	spec := snowflake.Spec{
 		Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-4711", From: snowflake.FromFiles,
 		Load: snowflake.Bulk, Schedule: "17 2 * * *", Format: feed.Format{Kind: feed.NDJSON},
@@ -273,25 +274,25 @@ func TestRowsOfFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers := rows{`GROUP BY 1`: {{"k0": "a", "k1": etag, "n": "3"}}, "TASK_HISTORY": nil}
-	w.r.Snowflake = &reconcile.Snowflake{Rows: answers, Spec: spec, Plan: plan}
-	if result := w.do(); result.Differences() != 0 || len(result.Findings) != 1 || result.Findings[0].Kind != reconcile.Unread {
+	w.r.Snowflake = &reconcile.Snowflake{Querier: answers, Spec: spec, Plan: plan}
+	if result := w.reconcile(); result.Differences() != 0 || len(result.Findings) != 1 || result.Findings[0].Kind != reconcile.Unread {
 		t.Errorf("%+v", result)
 	}
 }
 
-// A file whose header had other columns than the feed declares now is as sound as it was.
-func TestDeepAfterAnotherColumn(t *testing.T) {
-	w := newWorld(t)
+// A file with the columns of an earlier version of the feed is no difference.
+func TestDeepAfterChangeOfColumns(t *testing.T) {
+	w := newFixture(t)
 	columns := feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "b"}}
 	w.unpack.Spec.Format, w.load.Spec.Format = columns, columns
-	w.arrive("a.csv", "a|b\n1|2\n3|4\n", true)
+	w.put("a.csv", "a|b\n1|2\n3|4\n", true)
 	columns.Columns = []string{"a", "b", "c"}
 	w.r.Spec.Format = columns
-	if result := w.do(); len(result.Findings) != 0 || *result.Uploads[0].InFile != 2 {
+	if result := w.reconcile(); len(result.Findings) != 0 || *result.Uploads[0].InFile != 2 {
 		t.Errorf("%+v", result)
 	}
 	w.r.Spec.Format = feed.Format{Kind: feed.NDJSON}
-	if result := w.do(); result.Differences() != 1 || result.Findings[0].Kind != reconcile.FileDiffer {
+	if result := w.reconcile(); result.Differences() != 1 || result.Findings[0].Kind != reconcile.FileDiffer {
 		t.Errorf("%+v", result)
 	}
 }

@@ -15,46 +15,44 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// Rows answers queries: a session of package client does.
-type Rows interface {
+// Querier queries Snowflake; *client.Client implements it.
+type Querier interface {
 	Query(ctx context.Context, statement string) ([]client.Row, error)
 }
 
-// Snowflake is a session with the feed's Snowflake, and what the feed has there.
+// Snowflake is a session, and the feed's objects in Snowflake.
 type Snowflake struct {
-	Rows
+	Querier
 	Spec snowflake.Spec
 	Plan snowflake.Plan
 }
 
-// counted are the rows of the feed's view by upload, or by the name and the
-// content key of the file.
-type counted struct {
+// rowCounts are the numbers of rows in the feed's view by upload, or by the name and
+// the content key of the file.
+type rowCounts struct {
 	*Snowflake
 	by map[string]int64
-	// loaded is when the last run of a Bulk task that succeeded was due; zero
-	// where there was none.
-	loaded time.Time
-	// failed is when the last that failed was due, off says that it is suspended.
-	failed time.Time
-	off    bool
-	// state is that of the pipe, empty while nobody has asked.
-	state string
-	asks  sync.Mutex // held for state
+	// succeeded and failed are the scheduled times of the last runs of the task of a
+	// bulk load; zero if there was nfinding. suspended is true for a suspended task.
+	succeeded, failed time.Time
+	suspended         bool
+	// state is the state of the pipe, empty until it is queried.
+	state      string
+	stateMutex sync.Mutex
 
-	one sync.Mutex // a session answers one statement after another
+	session sync.Mutex // runs one statement at a time
 }
 
-// Query implements Rows for several goroutines.
-func (c *counted) Query(ctx context.Context, statement string) ([]client.Row, error) {
-	c.one.Lock()
-	defer c.one.Unlock()
+// Query implements Querier. It is safe for concurrent use.
+func (c *rowCounts) Query(ctx context.Context, statement string) ([]client.Row, error) {
+	c.session.Lock()
+	defer c.session.Unlock()
 	return c.Snowflake.Query(ctx, statement)
 }
 
-func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*counted, error) {
+func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*rowCounts, error) {
 	s := r.Snowflake
-	c := &counted{Snowflake: s, by: map[string]int64{}}
+	c := &rowCounts{Snowflake: s, by: map[string]int64{}}
 	if s == nil || len(uploads) == 0 {
 		return c, nil
 	}
@@ -73,24 +71,24 @@ func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*co
 	for _, row := range rows {
 		n, err := strconv.ParseInt(row.Text("n"), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("count the rows of %s: %q is no number", s.Plan.View.Name(), row.Text("n"))
+			return nil, fmt.Errorf("count the rows of %s: %q is not a number", s.Plan.View.Name(), row.Text("n"))
 		}
 		c.by[row.Text("k0")+"\x00"+row.Text("k1")] += n
 	}
 	if s.Plan.Task != nil {
-		err = c.runs(ctx)
+		err = c.taskRuns(ctx)
 	}
 	return c, err
 }
 
-// columns are those of the view that say what a row came from.
-func (c *counted) columns() []string {
+// columns are the columns of the view that identify the file of a row.
+func (c *rowCounts) columns() []string {
 	var columns []string
 	switch {
 	case c.Spec.From != snowflake.FromFiles:
 		columns = []string{"UPLOAD"}
 	case c.Spec.Load == snowflake.ExternalTable:
-		columns = []string{"_FILE_NAME"} // it knows no content key
+		columns = []string{"_FILE_NAME"} // it has no content key
 	default:
 		columns = []string{"_FILE_NAME", "_FILE_KEY"}
 	}
@@ -104,7 +102,7 @@ func (c *counted) columns() []string {
 	return columns
 }
 
-func (c *counted) group(columns []string, where string) string {
+func (c *rowCounts) group(columns []string, where string) string {
 	var names, keys []string
 	for i, name := range columns {
 		names = append(names, fmt.Sprintf("%s AS K%d", snowflake.Identifier(name), i))
@@ -113,14 +111,14 @@ func (c *counted) group(columns []string, where string) string {
 	return "SELECT " + strings.Join(names, ", ") + ", COUNT(*) AS N FROM " + c.Plan.View.Name() + where + " GROUP BY " + strings.Join(keys, ", ")
 }
 
-// runs asks for the history of the task, and whether it is on.
-func (c *counted) runs(ctx context.Context) error {
+// taskRuns queries the history and the state of the task.
+func (c *rowCounts) taskRuns(ctx context.Context) error {
 	rows, err := c.Query(ctx, c.Plan.Task.History())
 	if err != nil {
-		return fmt.Errorf("when the task last ran: %w", err)
+		return fmt.Errorf("query the history of the task: %w", err)
 	}
 	for _, row := range rows {
-		last := &c.loaded
+		last := &c.succeeded
 		if strings.HasPrefix(row.Text("state"), "FAILED") {
 			last = &c.failed
 		} else if row.Text("state") != "SUCCEEDED" {
@@ -130,17 +128,17 @@ func (c *counted) runs(ctx context.Context) error {
 			*last = t
 		}
 	}
-	rows, _ = c.Query(ctx, c.Plan.Task.Describe()) // taken for on where the role may not ask
+	rows, _ = c.Query(ctx, c.Plan.Task.Describe()) // without the privilege, it is assumed not to be suspended
 	for _, row := range rows {
 		if row.Text("name") == c.Plan.Task.StoredName() {
-			c.off = !strings.EqualFold(row.Text("state"), "started")
+			c.suspended = !strings.EqualFold(row.Text("state"), "started")
 		}
 	}
 	return nil
 }
 
-// of is how many rows there are of an upload.
-func (c *counted) of(u ledger.Upload) int64 {
+// of returns the number of rows of an upload.
+func (c *rowCounts) of(u ledger.Upload) int64 {
 	switch {
 	case c.Spec.From != snowflake.FromFiles:
 		return c.by[u.ID+"\x00"]
@@ -150,10 +148,10 @@ func (c *counted) of(u ledger.Upload) int64 {
 	return c.by[u.Key+"\x00"+u.ETag]
 }
 
-// expected is how many rows an upload should have: with FromTable those that are
-// stored, with FromParts all that were landed, with FromFiles all but those
-// that no reader could decode.
-func (c *counted) expected(u ledger.Upload) int64 {
+// expected returns the number of rows that an upload should have: with FromTable the
+// stored records, with FromParts all records of its parts, with FromFiles all records
+// that can be decoded.
+func (c *rowCounts) expected(u ledger.Upload) int64 {
 	if c.Spec.From == snowflake.FromTable {
 		return u.Stored
 	}
@@ -167,14 +165,14 @@ func (c *check) snowflake(parts []ledger.Part) error {
 	}
 	got, want := c.rows.of(c.u), c.rows.expected(c.u)
 	if c.rows.Spec.From == snowflake.FromTable && c.u.State == ledger.Loaded {
-		want = *c.told.InTable // what the table has not is told already, and not to be had from there
+		want = *c.result.InTable // missing items are reported already, and are not exported
 	}
-	c.told.InSnowflake = &got
+	c.result.InSnowflake = &got
 	if got == want {
 		return nil
 	}
-	told := fmt.Sprintf("Snowflake has %d rows of the upload's %d", got, want)
-	f := Finding{Kind: NoRows, Count: want - got, Detail: told}
+	counts := fmt.Sprintf("Snowflake has %d rows of the upload's %d", got, want)
+	f := Finding{Kind: NoRows, Count: want - got, Detail: counts}
 	latest := c.u.UnpackedAt
 	for _, p := range parts {
 		for _, t := range []time.Time{p.LandedAt, p.LoadedAt} {
@@ -185,28 +183,28 @@ func (c *check) snowflake(parts []ledger.Part) error {
 	}
 	switch task := c.rows.Plan.Task; {
 	case got > want && c.rows.Spec.From == snowflake.FromFiles && c.u.RejectedByUnpack > 0:
-		f.Kind, f.Detail = Unread, f.Detail+"; it reads the file by itself, and may take rows that are in quarantine"
+		f.Kind, f.Detail = Unread, f.Detail+"; Snowflake reads the file itself, and may accept rows that are in quarantine"
 	case got > want:
-		f.Detail += ": were rows added there by hand, or records deleted from the table?"
-	case task != nil && latest.After(c.rows.loaded):
+		f.Detail += ": were rows inserted in Snowflake, or records deleted from the table?"
+	case task != nil && latest.After(c.rows.succeeded):
 		c.task(&f, latest)
-	case c.now().Sub(latest) < c.Patience:
-		f.Kind, f.Detail = Waiting, f.Detail+"; the last were landed less than "+c.Patience.String()+" ago"
+	case c.now().Sub(latest) < c.GracePeriod:
+		f.Kind, f.Detail = Waiting, f.Detail+"; the last part was written less than "+c.GracePeriod.String()+" ago"
 	case task != nil:
-		f.Mend = c.query(task.Execute())
+		f.Remedy = c.query(task.Execute())
 	case c.rows.Plan.Pipe != nil:
 		c.pipe(&f)
 	case c.rows.Plan.ExternalTable != nil:
-		f.Mend = c.query(c.rows.Plan.ExternalTable.Refresh())
+		f.Remedy = c.query(c.rows.Plan.ExternalTable.Refresh())
 	}
 	if f.Kind == NoRows && c.rows.Spec.From == snowflake.FromFiles && c.u.RejectedByUnpack > 0 {
-		f.Detail += "; it loads no file that has records it cannot read, and this one has"
-		f.Mend = ""
+		f.Detail += "; it loads no file with records that it cannot read, and this file has some"
+		f.Remedy = ""
 	}
 	if f.Kind == NoRows && c.rows.Spec.From == snowflake.FromParts {
-		return c.rowsByPart(f, strings.TrimPrefix(f.Detail, told), parts)
+		return c.rowsByPart(f, strings.TrimPrefix(f.Detail, counts), parts)
 	}
-	c.find(f)
+	c.add(f)
 	return nil
 }
 
@@ -214,31 +212,32 @@ func (c *check) query(statement string) string {
 	return c.command("query", quoted(statement))
 }
 
-// task says what becomes of rows that were landed after the last run of a task
-// that succeeded: they wait for the next one, if there is to be one.
+// task completes a finding about rows that were written to the landing bucket after the
+// last successful run of the task: they wait for its next run, unless it is suspended
+// or has failed.
 func (c *check) task(f *Finding, landed time.Time) {
 	task := c.rows.Plan.Task
-	patient := c.now().Sub(landed) < c.Patience
+	grace := c.now().Sub(landed) < c.GracePeriod
 	switch {
-	case c.rows.off && !patient:
-		f.Detail += "; its task is suspended"
-		f.Mend = c.query(task.Resume())
-	case c.rows.failed.After(landed) && !patient:
-		f.Detail += "; its task has run since they were landed, and failed"
-		f.Mend = c.command("doctor", "")
+	case c.rows.suspended && !grace:
+		f.Detail += "; the task is suspended"
+		f.Remedy = c.query(task.Resume())
+	case c.rows.failed.After(landed) && !grace:
+		f.Detail += "; the task has failed since they were written"
+		f.Remedy = c.command("doctor", "")
 	default:
-		f.Kind, f.Detail = Waiting, f.Detail+fmt.Sprintf("; its task loads on a schedule (%s) and has not run since they were landed", task.Schedule)
+		f.Kind, f.Detail = Waiting, f.Detail+fmt.Sprintf("; the task runs on a schedule (%s) and has not run since they were written", task.Schedule)
 	}
 }
 
-// pipe says how to load what a pipe has not: a refresh looks at the objects of
-// the last seven days, but a pipe that is paused or stands still loads nothing.
+// pipe completes a finding about rows that a pipe has not loaded. A refresh loads the
+// objects of the last seven days, but not while the pipe is paused or has failed.
 func (c *check) pipe(f *Finding) {
 	pipe := c.rows.Plan.Pipe
-	c.rows.asks.Lock()
-	defer c.rows.asks.Unlock()
+	c.rows.stateMutex.Lock()
+	defer c.rows.stateMutex.Unlock()
 	if c.rows.state == "" {
-		c.rows.state = "RUNNING" // where the role may not ask
+		c.rows.state = "RUNNING" // assumed without the privilege to query it
 		if answer, err := c.rows.Query(c.ctx, pipe.Status()); err == nil && len(answer) == 1 {
 			for column := range answer[0] {
 				var s struct {
@@ -252,19 +251,19 @@ func (c *check) pipe(f *Finding) {
 	}
 	switch c.rows.state {
 	case "RUNNING":
-		f.Mend = c.query(pipe.Refresh(time.Time{}))
+		f.Remedy = c.query(pipe.Refresh(time.Time{}))
 		return
 	case "PAUSED":
-		f.Mend = c.query(pipe.Resume())
+		f.Remedy = c.query(pipe.Resume())
 	default:
-		f.Mend = c.command("doctor", "")
+		f.Remedy = c.command("doctor", "")
 	}
 	f.Detail += "; the pipe is " + c.rows.state
 }
 
-// rowsByPart says which parts have no rows, or too few. A record that a replay
-// has landed again has its row under the later part.
-func (c *check) rowsByPart(f Finding, why string, parts []ledger.Part) error {
+// rowsByPart reports the parts with too few rows. The row of a record that a replay has
+// written again belongs to the later part.
+func (c *check) rowsByPart(f Finding, reason string, parts []ledger.Part) error {
 	column := snowflake.Identifier("_FILE_NAME")
 	rows, err := c.rows.Query(c.ctx, "SELECT "+column+" AS K0, COUNT(*) AS N FROM "+c.rows.Plan.View.Name()+
 		" WHERE "+snowflake.Identifier(c.rows.columns()[0])+"="+snowflake.Literal(c.u.ID)+" GROUP BY 1")
@@ -275,28 +274,28 @@ func (c *check) rowsByPart(f Finding, why string, parts []ledger.Part) error {
 	for _, row := range rows {
 		by[row.Text("k0")] = row.Text("n")
 	}
-	named, all := false, int64(0)
+	reported, total := false, int64(0)
 	for _, p := range parts {
 		n, err := strconv.ParseInt("0"+by[p.Key], 10, 64)
-		all += n
+		total += n
 		if err != nil || n >= p.Records-p.Replayed {
 			continue
 		}
-		named = true
-		one := f
-		one.Part, one.Count = p.Name, p.Records-p.Replayed-n
-		one.Detail = fmt.Sprintf("Snowflake has %d rows of the part's %d", n, p.Records-p.Replayed) + why
-		if slices.Contains(c.gone, p.Name) {
-			one.Mend = "" // nothing there to load
+		reported = true
+		finding := f
+		finding.Part, finding.Count = p.Name, p.Records-p.Replayed-n
+		finding.Detail = fmt.Sprintf("Snowflake has %d rows of the part's %d", n, p.Records-p.Replayed) + reason
+		if slices.Contains(c.deleted, p.Name) {
+			finding.Remedy = "" // the part was deleted
 		}
-		c.find(one)
+		c.add(finding)
 	}
-	if !named && all == c.rows.expected(c.u) { // they have come in the meantime
-		c.told.InSnowflake = &all
+	if !reported && total == c.rows.expected(c.u) { // loaded in the meantime
+		c.result.InSnowflake = &total
 		return nil
 	}
-	if !named {
-		c.find(f)
+	if !reported {
+		c.add(f)
 	}
 	return nil
 }

@@ -18,29 +18,28 @@ type Source struct {
 	API s3source.ListAPI
 }
 
-// maxNamed is how many objects of a source are named that the ledger does not
-// know: of a bucket that was never taken in, that would be all.
-const maxNamed = 1000
+// maxReported is the number of objects of a source that are reported one by one.
+const maxReported = 1000
 
-// command is what to type for a verb of the feed.
-func (r *Reconcile) command(verb, more string) string {
-	words := []string{"ingest", verb, cmp.Or(r.Called, r.Feed)}
-	if more != "" {
-		words = append(words, more)
+// command is a command line with a verb for the feed.
+func (r *Reconcile) command(verb, arguments string) string {
+	words := []string{"ingest", verb, cmp.Or(r.FeedArgument, r.Feed)}
+	if arguments != "" {
+		words = append(words, arguments)
 	}
 	return strings.Join(append(words, r.Flags...), " ")
 }
 
-// quoted is a text as a shell takes it for one word.
+// quoted quotes a text as one word of a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// unknown finds the objects of the sources that the ledger does not know.
-func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
+// objects reports the objects of the sources that are not in the ledger.
+func (r *Reconcile) objects(ctx context.Context, result *Result) error {
 	for _, s := range r.Sources {
 		var batch []s3source.ListedObject
-		named := 0
-		more := Finding{Kind: NoEvent, Source: "s3://" + s.Bucket + "/" + s.Prefix, Mend: r.command("backfill", "--source "+s.Bucket)}
-		look := func() error {
+		reported := 0
+		others := Finding{Kind: NoEvent, Source: "s3://" + s.Bucket + "/" + s.Prefix, Remedy: r.command("backfill", "--source "+s.Bucket)}
+		check := func() error {
 			ids := make([]string, len(batch))
 			for i, o := range batch {
 				ids[i] = backfill.ID(r.Feed, s.Bucket, o)
@@ -55,18 +54,18 @@ func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 				}
 				f := Finding{
 					Kind: NoEvent, Upload: ids[i], Source: "s3://" + s.Bucket + "/" + o.Key, Count: 1,
-					Detail: fmt.Sprintf("the ledger does not know the object, which was put at %s: no event of it has arrived", o.Modified.UTC().Format("2006-01-02 15:04:05")),
-					Mend:   r.command("backfill", "--source "+s.Bucket+" --prefix "+quoted(o.Key)),
+					Detail: fmt.Sprintf("the object, put at %s, is not in the ledger: no notification of it has arrived", o.Modified.UTC().Format("2006-01-02 15:04:05")),
+					Remedy: r.command("backfill", "--source "+s.Bucket+" --prefix "+quoted(o.Key)),
 				}
-				if r.now().Sub(o.Modified) < r.Patience {
-					f.Kind, f.Mend = Waiting, ""
+				if r.now().Sub(o.Modified) < r.GracePeriod {
+					f.Kind, f.Remedy = Waiting, ""
 				}
 				switch {
-				case named < maxNamed:
-					named++
+				case reported < maxReported:
+					reported++
 					result.Findings = append(result.Findings, f)
 				case f.Difference():
-					more.Count++
+					others.Count++
 				}
 			}
 			result.Objects += int64(len(batch))
@@ -81,17 +80,17 @@ func (r *Reconcile) unknown(ctx context.Context, result *Result) error {
 				continue
 			}
 			if batch = append(batch, o); len(batch) == ledger.MaxStates {
-				if err := look(); err != nil {
+				if err := check(); err != nil {
 					return err
 				}
 			}
 		}
-		if err := look(); err != nil {
+		if err := check(); err != nil {
 			return err
 		}
-		if more.Count > 0 {
-			more.Detail = fmt.Sprintf("the ledger does not know %d more objects", more.Count)
-			result.Findings = append(result.Findings, more)
+		if others.Count > 0 {
+			others.Detail = fmt.Sprintf("%d more objects are not in the ledger", others.Count)
+			result.Findings = append(result.Findings, others)
 		}
 	}
 	return nil

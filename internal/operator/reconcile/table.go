@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -24,34 +25,34 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// told is how many ordinals a finding names.
-const told = 10
+// maxOrdinals is the number of ordinals in a finding.
+const maxOrdinals = 10
 
-// table compares the items of the upload with what the ledger has stored.
+// table compares the number of items of the upload with that in the ledger.
 func (c *check) table(parts []ledger.Part) error {
 	items, err := c.items()
 	if err != nil {
 		return err
 	}
-	c.told.InTable = &items
+	c.result.InTable = &items
 	if items == c.u.Stored {
 		return nil
 	}
-	// Only now are the parts read: their lines say which records there should be.
-	refused, err := c.refused()
+	// The parts have the keys of the items that should exist.
+	quarantined, err := c.quarantined()
 	if err != nil {
 		return err
 	}
 	missing := int64(0)
-	var lost []ledger.Part
+	var deleted []ledger.Part
 	for _, p := range parts {
 		if !p.State.Done() {
 			continue
 		}
-		ordinals, err := c.missing(p, refused)
+		ordinals, err := c.missing(p, quarantined)
 		var answer *awshttp.ResponseError
 		if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotFound {
-			lost = append(lost, p)
+			deleted = append(deleted, p)
 			continue
 		}
 		if err != nil {
@@ -61,42 +62,45 @@ func (c *check) table(parts []ledger.Part) error {
 			continue
 		}
 		missing += int64(len(ordinals))
-		c.find(Finding{
-			Kind: Missing, Part: p.Name, Count: int64(len(ordinals)), Ordinals: ordinals[:min(told, len(ordinals))],
-			Detail: fmt.Sprintf("the table has not %d of the part's records, which load has stored", len(ordinals)),
-			Mend:   c.mend("replay", " --part "+p.Name),
+		c.add(Finding{
+			Kind: Missing, Part: p.Name, Count: int64(len(ordinals)), Ordinals: ordinals[:min(maxOrdinals, len(ordinals))],
+			Detail: fmt.Sprintf("the table lacks %d records of the part that load has stored", len(ordinals)),
+			Remedy: c.remedy("replay", " --part "+p.Name),
 		})
 	}
-	c.lost(lost, c.u.Stored-items-missing)
-	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded && len(lost) == 0 {
-		c.find(Finding{Kind: Extra, Count: extra, Detail: fmt.Sprintf(
-			"the table has %d items under the upload's keys that the ledger does not count: were they added there by hand?", extra)})
+	c.deletedParts(deleted, c.u.Stored-items-missing)
+	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded && len(deleted) == 0 {
+		c.add(Finding{Kind: Extra, Count: extra, Detail: fmt.Sprintf(
+			"the table has %d items with keys of the upload that the ledger does not count: were they inserted by hand?", extra)})
 	}
 	return nil
 }
 
-// lost tells of parts whose objects are gone, so that what the table should have
-// of them cannot be named: n records are missing in all of them together.
-func (c *check) lost(parts []ledger.Part, n int64) {
+// deletedParts reports parts that are not in the landing bucket, so that their records
+// cannot be listed. The table lacks n records of all of them together.
+func (c *check) deletedParts(parts []ledger.Part, n int64) {
 	for _, p := range parts {
-		c.gone = append(c.gone, p.Name)
-		f := Finding{Kind: Unread, Part: p.Name, Detail: "the part is not in the landing bucket any more, so its records cannot be named"}
+		c.deleted = append(c.deleted, p.Name)
+		f := Finding{Kind: Unread, Part: p.Name, Detail: "the part was deleted from the landing bucket, so its records cannot be compared"}
 		if n > 0 {
 			f.Kind, f.Count = Missing, min(n, p.Stored)
-			f.Detail = fmt.Sprintf("the table has not %d of the upload's records; the part is not in the landing bucket any more, so that they cannot be named, nor loaded from there", n)
+			f.Detail = fmt.Sprintf("the table lacks %d records of the upload; the part was deleted from the landing bucket, so they can be neither listed nor loaded again", n)
 		}
-		c.find(f)
+		c.add(f)
 	}
 }
 
-// items counts the items of the upload by their keys, shard by shard.
+// items counts the items of the upload in all shards.
 func (c *check) items() (int64, error) {
 	var n int64
 	for shard := range max(c.u.Shards, 1) {
+		e, err := expression.NewBuilder().WithKeyCondition(c.partition(shard)).Build()
+		if err != nil {
+			return n, fmt.Errorf("count the items of shard %d: %w", shard, err)
+		}
 		pages := dynamodb.NewQueryPaginator(c.DynamoDB, &dynamodb.QueryInput{
-			TableName: &c.Table, ConsistentRead: aws.Bool(true), Select: types.SelectCount,
-			KeyConditionExpression: aws.String("#k = :k"), ExpressionAttributeNames: map[string]string{"#k": feed.PartitionKey},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":k": c.partition(shard)},
+			TableName: &c.Table, ConsistentRead: aws.Bool(true), Select: types.SelectCount, KeyConditionExpression: e.KeyCondition(),
+			ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(c.ctx)
@@ -109,17 +113,18 @@ func (c *check) items() (int64, error) {
 	return n, nil
 }
 
-func (c *check) partition(shard int) types.AttributeValue {
-	return &types.AttributeValueMemberS{Value: ids.PartitionKey(c.Feed, c.u.ID, shard)}
+// partition is the key condition of the items in a shard.
+func (c *check) partition(shard int) expression.KeyConditionBuilder {
+	return expression.Key(feed.PartitionKey).Equal(expression.Value(ids.PartitionKey(c.Feed, c.u.ID, shard)))
 }
 
-// refused are the sort keys of the records in quarantine.
-func (c *check) refused() (map[string]bool, error) {
+// quarantined returns the sort keys of the records in quarantine.
+func (c *check) quarantined() (map[string]bool, error) {
 	keys := map[string]bool{}
 	groups, _, err := quarantine.Groups(c.ctx, c.S3, c.LandingBucket, c.Spec.QuarantinePrefix, c.u.Upload, c.now().Add(24*time.Hour))
 	for _, g := range groups {
 		if g.Part() == "" {
-			continue // they are in no part
+			continue // records without a part
 		}
 		for _, key := range g.Keys {
 			err = errors.Join(err, quarantine.ReadObject(c.ctx, c.S3, c.LandingBucket, key, func(q quarantine.Record) error {
@@ -131,14 +136,14 @@ func (c *check) refused() (map[string]bool, error) {
 	return keys, err
 }
 
-// missing are the ordinals of a part's records that are neither in the table nor
-// in quarantine. It holds the keys of one part in memory.
-func (c *check) missing(p ledger.Part, refused map[string]bool) ([]int64, error) {
+// missing returns the ordinals of the records of a part that are neither in the table
+// nor in quarantine. It holds the keys of one part in memory.
+func (c *check) missing(p ledger.Part, quarantined map[string]bool) ([]int64, error) {
 	expected := map[string]int64{} // ordinal by sort key
 	var first, last string
 	err := c.lines(p, func(l landing.Line) {
 		key := string(l.Sort)
-		if refused[key] {
+		if quarantined[key] {
 			return
 		}
 		expected[key] = l.Ordinal
@@ -151,13 +156,15 @@ func (c *check) missing(p ledger.Part, refused map[string]bool) ([]int64, error)
 		return nil, err
 	}
 	for shard := range max(c.u.Shards, 1) {
+		between := expression.Key(feed.SortKey).Between(expression.Value(first), expression.Value(last))
+		e, err := expression.NewBuilder().WithKeyCondition(c.partition(shard).And(between)).
+			WithProjection(expression.NamesList(expression.Name(feed.SortKey))).Build()
+		if err != nil {
+			return nil, fmt.Errorf("items of part %s in shard %d: %w", p.Name, shard, err)
+		}
 		pages := dynamodb.NewQueryPaginator(c.DynamoDB, &dynamodb.QueryInput{
-			TableName: &c.Table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("#s"),
-			KeyConditionExpression:   aws.String("#k = :k AND #s BETWEEN :first AND :last"),
-			ExpressionAttributeNames: map[string]string{"#k": feed.PartitionKey, "#s": feed.SortKey},
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":k": c.partition(shard), ":first": &types.AttributeValueMemberS{Value: first}, ":last": &types.AttributeValueMemberS{Value: last},
-			},
+			TableName: &c.Table, ConsistentRead: aws.Bool(true), ProjectionExpression: e.Projection(),
+			KeyConditionExpression: e.KeyCondition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(c.ctx)
@@ -179,13 +186,13 @@ func (c *check) missing(p ledger.Part, refused map[string]bool) ([]int64, error)
 	return ordinals, nil
 }
 
-// lines calls yield for each line of a part; it is valid during the call.
+// lines calls yield for each line of a part. The line is valid during the call only.
 func (c *check) lines(p ledger.Part, yield func(landing.Line)) error {
 	out, err := c.S3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &c.LandingBucket, Key: &p.Key})
 	if err != nil {
 		return fmt.Errorf("read part s3://%s/%s: %w", c.LandingBucket, p.Key, err)
 	}
-	defer func() { _ = out.Body.Close() }() // read to its end, or failed already
+	defer func() { _ = out.Body.Close() }() // read to its end, or an error is returned
 	gz, err := gzip.NewReader(out.Body)
 	if err != nil {
 		return fmt.Errorf("part s3://%s/%s: %w", c.LandingBucket, p.Key, err)

@@ -11,27 +11,27 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// Rows wait for a task that will run. One that is suspended or fails loads nothing.
-func TestATaskThatLoadsNothing(t *testing.T) {
+// Rows wait for the next run of a task, unless it is suspended or has failed.
+func TestTaskState(t *testing.T) {
 	later := time.Now().Add(time.Minute).UTC().Format(time.RFC3339Nano)
-	off, failed := client.Row{"name": "ORDERS_TASK", "state": "suspended"}, client.Row{"state": "FAILED_AND_AUTO_SUSPENDED", "scheduled_time": later}
+	suspended, failed := client.Row{"name": "ORDERS_TASK", "state": "suspended"}, client.Row{"state": "FAILED_AND_AUTO_SUSPENDED", "scheduled_time": later}
 	tests := map[string]struct {
-		task, run    client.Row
-		patience     time.Duration
-		kind         reconcile.Kind
-		detail, mend string
+		task, run      client.Row
+		grace          time.Duration
+		kind           reconcile.Kind
+		detail, remedy string
 	}{
-		"on":            {client.Row{"name": "ORDERS_TASK", "state": "started"}, nil, time.Nanosecond, reconcile.Waiting, "loads on a schedule (17 2 * * *)", ""},
-		"suspended":     {off, nil, time.Nanosecond, reconcile.NoRows, "its task is suspended", `ingest query orders 'ALTER TASK "RAW"."PUBLIC"."ORDERS_TASK" RESUME'`},
-		"failed":        {nil, failed, time.Nanosecond, reconcile.NoRows, "has run since they were landed, and failed", "ingest doctor orders"},
-		"of another":    {client.Row{"name": "ORDERS_TASK_2", "state": "suspended"}, nil, time.Nanosecond, reconcile.Waiting, "loads on a schedule", ""},
-		"with patience": {off, failed, time.Hour, reconcile.Waiting, "loads on a schedule", ""},
-		"has run":       {off, client.Row{"state": "SUCCEEDED", "scheduled_time": later}, time.Nanosecond, reconcile.NoRows, "0 rows", `ingest query orders 'EXECUTE TASK "RAW"."PUBLIC"."ORDERS_TASK"'`},
+		"started":      {client.Row{"name": "ORDERS_TASK", "state": "started"}, nil, time.Nanosecond, reconcile.Waiting, "runs on a schedule (17 2 * * *)", ""},
+		"suspended":    {suspended, nil, time.Nanosecond, reconcile.NoRows, "the task is suspended", `ingest query orders 'ALTER TASK "RAW"."PUBLIC"."ORDERS_TASK" RESUME'`},
+		"failed":       {nil, failed, time.Nanosecond, reconcile.NoRows, "has failed since they were written", "ingest doctor orders"},
+		"another task": {client.Row{"name": "ORDERS_TASK_2", "state": "suspended"}, nil, time.Nanosecond, reconcile.Waiting, "runs on a schedule", ""},
+		"grace period": {suspended, failed, time.Hour, reconcile.Waiting, "runs on a schedule", ""},
+		"succeeded":    {suspended, client.Row{"state": "SUCCEEDED", "scheduled_time": later}, time.Nanosecond, reconcile.NoRows, "0 rows", `ingest query orders 'EXECUTE TASK "RAW"."PUBLIC"."ORDERS_TASK"'`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.arrive("a", lines(2), true)
+			w := newFixture(t)
+			w.put("a", lines(2), true)
 			spec := snowflake.Spec{
 				Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-4711", From: snowflake.FromFiles,
 				Load: snowflake.Bulk, Schedule: "17 2 * * *", Format: feed.Format{Kind: feed.NDJSON},
@@ -47,9 +47,9 @@ func TestATaskThatLoadsNothing(t *testing.T) {
 			if test.task != nil {
 				answers["SHOW TASKS"] = []client.Row{test.task}
 			}
-			w.r.Snowflake, w.r.Patience = &reconcile.Snowflake{Rows: answers, Spec: spec, Plan: plan}, test.patience
-			found := w.do().Findings
-			if len(found) != 1 || found[0].Kind != test.kind || !strings.Contains(found[0].Detail, test.detail) || found[0].Mend != test.mend {
+			w.r.Snowflake, w.r.GracePeriod = &reconcile.Snowflake{Querier: answers, Spec: spec, Plan: plan}, test.grace
+			found := w.reconcile().Findings
+			if len(found) != 1 || found[0].Kind != test.kind || !strings.Contains(found[0].Detail, test.detail) || found[0].Remedy != test.remedy {
 				t.Errorf("%+v", found)
 			}
 		})

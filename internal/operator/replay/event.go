@@ -10,42 +10,41 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// Target is what an event goes to again.
+// Target is the function that an event is dispatched to.
 type Target string
 
-// The targets. Any other is the name of a function, or empty.
+// The functions of every feed. Any other target is the name of a function, or empty.
 const (
 	Unpack Target = "unpack"
 	Load   Target = "load"
 )
 
-// Event is a message of the failure queue, understood.
+// Event is a message of the failure queue.
 type Event struct {
-	// At is when it came into the queue.
-	At time.Time `json:"at"`
-	// Target is what failed on it, and gets it again; empty where the message is
-	// of no form that is known, and stays.
+	// Time is when it was sent to the queue.
+	Time time.Time `json:"time"`
+	// Target is the function that failed on it; empty if the format of the message is
+	// unknown. Such a message stays in the queue.
 	Target Target `json:"target"`
-	// Upload is the ID of the upload that it is about, where that is known, Part
-	// that of the part.
+	// Upload is the ID of its upload, Part the name of its part, if they are known.
 	Upload string `json:"upload,omitempty"`
 	Part   string `json:"part,omitempty"`
-	// Objects are the source objects of an event of S3.
+	// Objects are the source objects of an S3 notification.
 	Objects []string `json:"objects,omitempty"`
-	// Error is what the function said, where the message tells.
+	// Error is the error of the function, if the message contains it.
 	Error string `json:"error,omitempty"`
-	// Sent says that it was sent again, and taken out of the queue.
-	Sent bool `json:"sent"`
-	// Why says why it could not be sent, where it was tried.
-	Why string `json:"why,omitempty"`
+	// Dispatched is true if it was dispatched and deleted from the queue.
+	Dispatched bool `json:"dispatched"`
+	// Problem is why it could not be dispatched.
+	Problem string `json:"problem,omitempty"`
 
-	uploads []string // of Objects, as far as the event has their versions
+	uploads []string // IDs of Objects, if the event has their versions
 	payload []byte
-	now     Target // what takes such a payload, whichever function failed on it
+	current Target // the function that processes such payloads now
 }
 
-// failure is what Lambda puts in an on-failure destination ("Capturing records
-// of Lambda asynchronous invocations").
+// failure is the record that Lambda sends to an on-failure destination (AWS Lambda
+// Developer Guide, "Capturing records of Lambda asynchronous invocations").
 type failure struct {
 	RequestContext struct {
 		FunctionARN string `json:"functionArn"`
@@ -57,10 +56,10 @@ type failure struct {
 	} `json:"responsePayload"`
 }
 
-// parse understands the body of a message: Lambda's record of an invocation
-// that failed; or what stood in a queue, or was meant for a function, as it was,
-// which SQS, SNS and EventBridge put into their dead-letter queues.
-func (r *Replay) parse(body string) Event {
+// ParseEvent parses the body of a message: a record of Lambda about a failed
+// invocation, or a message in the form in which SQS, SNS and EventBridge send it to a
+// dead-letter queue.
+func (r *Replay) ParseEvent(body string) Event {
 	var f failure
 	if err := json.Unmarshal([]byte(body), &f); err != nil {
 		return Event{}
@@ -69,13 +68,13 @@ func (r *Replay) parse(body string) Event {
 		return r.read([]byte(body))
 	}
 	e := r.read(f.RequestPayload)
-	e.now = e.Target
+	e.current = e.Target
 	e.Error = f.ResponsePayload.ErrorMessage
 	if e.Error == "" {
 		e.Error = f.RequestContext.Condition
 	}
 	e.payload = f.RequestPayload
-	// The function that failed is the one to ask again, whatever the payload looks like.
+	// The function that failed is the target, whatever the payload looks like.
 	switch name := functionName(f.RequestContext.FunctionARN); name {
 	case "":
 	case r.UnpackFunction:
@@ -88,7 +87,7 @@ func (r *Replay) parse(body string) Event {
 	return e
 }
 
-// functionName is the name in a function's ARN, which may have a version after it.
+// functionName returns the name in the ARN of a function, which may end in a version.
 func functionName(arn string) string {
 	fields := strings.Split(arn, ":")
 	if len(fields) < 7 {
@@ -97,7 +96,7 @@ func functionName(arn string) string {
 	return fields[6]
 }
 
-// read understands a payload by what it holds.
+// read determines the target of a payload from its fields.
 func (r *Replay) read(payload []byte) Event {
 	var p struct {
 		ids.PartRef
@@ -127,7 +126,7 @@ func (r *Replay) read(payload []byte) Event {
 	return e
 }
 
-// about reports whether the event is one to replay.
-func (r *Replay) about(e Event) bool {
-	return !e.At.Before(r.Since) && (r.Upload == nil || e.Upload == r.Upload.ID || slices.Contains(e.uploads, r.Upload.ID))
+// selects reports whether the event is to be retried.
+func (r *Replay) selects(e Event) bool {
+	return !e.Time.Before(r.Since) && (r.Upload == nil || e.Upload == r.Upload.ID || slices.Contains(e.uploads, r.Upload.ID))
 }

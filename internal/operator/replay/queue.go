@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Queue is what replaying needs of an SQS client.
+// Queue is the part of the SQS client that the package uses.
 type Queue interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
@@ -21,25 +21,24 @@ type Queue interface {
 }
 
 const (
-	// hidden is how long a message that was received is kept from other readers,
-	// in seconds: it bounds how long one may take to send.
-	hidden = 120
-	// poll is how long to wait for a message where there seems to be none, in
-	// seconds; SQS then asks all of its servers.
-	poll = 2
+	// visibilityTimeout is that of received messages, in seconds. It bounds the time
+	// to dispatch one.
+	visibilityTimeout = 120
+	// waitTime enables long polling, which queries all servers of SQS, in seconds.
+	waitTime = 2
 )
 
-// events sends the events of the failure queue again, each before it is deleted.
-// What is not to be sent stays, and is visible again at the end. Events that
-// fail while this goes on are for the next time.
+// events dispatches the events of the failure queue, and deletes each afterwards.
+// Events that are not selected stay in the queue and are visible again at the end.
+// Events that fail in the meantime are kept to the next replay.
 func (r *Replay) events(ctx context.Context) (events []Event, err error) {
 	start := r.now()
-	var left []string
-	defer func() { err = errors.Join(err, r.putBack(ctx, left)) }()
+	var kept []string
+	defer func() { err = errors.Join(err, r.release(ctx, kept)) }()
 	seen := map[string]bool{}
 	for empty := 0; empty < 2; {
 		out, err := r.Queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &r.FailureQueueURL, MaxNumberOfMessages: 10, WaitTimeSeconds: poll, VisibilityTimeout: hidden,
+			QueueUrl: &r.FailureQueueURL, MaxNumberOfMessages: 10, WaitTimeSeconds: waitTime, VisibilityTimeout: visibilityTimeout,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
 		})
 		if err != nil {
@@ -48,28 +47,28 @@ func (r *Replay) events(ctx context.Context) (events []Event, err error) {
 		fresh := false
 		for i, m := range out.Messages {
 			id := aws.ToString(m.MessageId)
-			e := r.parse(aws.ToString(m.Body))
-			e.At = sentAt(m)
-			if seen[id] || e.At.After(start) {
-				left = append(left, aws.ToString(m.ReceiptHandle))
+			e := r.ParseEvent(aws.ToString(m.Body))
+			e.Time = sentAt(m)
+			if seen[id] || e.Time.After(start) {
+				kept = append(kept, aws.ToString(m.ReceiptHandle))
 				continue
 			}
 			seen[id], fresh = true, true
-			if !r.about(e) {
-				left = append(left, aws.ToString(m.ReceiptHandle))
+			if !r.selects(e) {
+				kept = append(kept, aws.ToString(m.ReceiptHandle))
 				continue
 			}
 			if e.Target == "" || r.DryRun {
-				left = append(left, aws.ToString(m.ReceiptHandle))
-			} else if err := r.sendAgain(ctx, &e, aws.ToString(m.ReceiptHandle)); err != nil {
+				kept = append(kept, aws.ToString(m.ReceiptHandle))
+			} else if err := r.redrive(ctx, &e, aws.ToString(m.ReceiptHandle)); err != nil {
 				for _, m := range out.Messages[i:] {
-					left = append(left, aws.ToString(m.ReceiptHandle))
+					kept = append(kept, aws.ToString(m.ReceiptHandle))
 				}
 				return events, err
-			} else if !e.Sent {
-				left = append(left, aws.ToString(m.ReceiptHandle))
+			} else if !e.Dispatched {
+				kept = append(kept, aws.ToString(m.ReceiptHandle))
 			}
-			e.payload = nil // a queue may hold more of them than memory
+			e.payload = nil // the payloads of a queue may not fit in memory
 			events = append(events, e)
 		}
 		if empty++; fresh {
@@ -87,57 +86,57 @@ func sentAt(m types.Message) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// sendAgain sends the event, and only then deletes the message. One whose
-// function is not there any more goes to the function that takes such payloads
-// now; where there is none it stays unsent, and holds up no other.
-func (r *Replay) sendAgain(ctx context.Context, e *Event, receipt string) error {
-	err := r.send(ctx, e.Target, e.payload)
-	if gone(err) && e.now != "" && e.now != e.Target {
-		e.Target = e.now
-		err = r.send(ctx, e.Target, e.payload)
+// redrive dispatches the event, then deletes the message. If the function was deleted,
+// for example replaced by a deployment, the event is dispatched to the function that
+// processes such payloads now; if there is none, it stays in the queue.
+func (r *Replay) redrive(ctx context.Context, e *Event, receipt string) error {
+	err := r.dispatch(ctx, e.Target, e.payload)
+	if deleted(err) && e.current != "" && e.current != e.Target {
+		e.Target = e.current
+		err = r.dispatch(ctx, e.Target, e.payload)
 	}
-	if gone(err) {
-		e.Why = "there is no such function any more"
+	if deleted(err) {
+		e.Problem = "the function does not exist"
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	e.Sent = true
-	// It was taken: when ctx ends now the message still has to go.
+	e.Dispatched = true
+	// The message must be deleted even if ctx has ended in the meantime.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if e.Target == Unpack {
-		r.begun[e.Upload] = true
+		r.started[e.Upload] = true
 		for _, id := range e.uploads {
-			r.begun[id] = true
+			r.started[id] = true
 		}
 	}
 	if _, err := r.Queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.FailureQueueURL, ReceiptHandle: &receipt}); err != nil {
-		return fmt.Errorf("take an event that was sent again out of the failure queue: %w", err)
+		return fmt.Errorf("delete a dispatched event from the failure queue: %w", err)
 	}
 	return nil
 }
 
-// gone reports whether err says that a function does not exist.
-func gone(err error) bool {
+// deleted reports whether the error is that a function does not exist.
+func deleted(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException"
 }
 
-// putBack makes messages visible again, also when ctx has ended; else they would
-// be in two minutes.
-func (r *Replay) putBack(ctx context.Context, receipts []string) error {
+// release makes messages visible again before their visibility timeout, also if ctx
+// has ended.
+func (r *Replay) release(ctx context.Context, receipts []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	for _, receipt := range receipts {
 		_, err := r.Queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 			QueueUrl: &r.FailureQueueURL, ReceiptHandle: &receipt, VisibilityTimeout: 0,
 		})
-		var gone *types.ReceiptHandleIsInvalid
+		var invalid *types.ReceiptHandleIsInvalid
 		var visible *types.MessageNotInflight
-		if err != nil && !errors.As(err, &gone) && !errors.As(err, &visible) {
-			return fmt.Errorf("put messages back into the failure queue: %w", err)
+		if err != nil && !errors.As(err, &invalid) && !errors.As(err, &visible) {
+			return fmt.Errorf("make messages of the failure queue visible again: %w", err)
 		}
 	}
 	return nil

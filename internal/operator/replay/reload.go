@@ -13,12 +13,12 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Landing is what the package needs of an S3 client.
+// Landing is the part of the S3 client that the package uses.
 type Landing interface {
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
 }
 
-// reload loads a part once more.
+// reload loads a part again.
 func (r *Replay) reload(ctx context.Context) (Upload, error) {
 	u := *r.Upload
 	done := Upload{ID: u.ID, Source: u.Source(), State: u.State}
@@ -29,7 +29,7 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 	case !ok:
 		return done, fmt.Errorf("upload %s has no part %q: `ingest status %s %s` lists them", u.ID, r.Part, r.Feed, u.ID)
 	}
-	if err := r.there(ctx, p); err != nil {
+	if err := r.checkPart(ctx, p); err != nil {
 		return done, err
 	}
 	done.Parts = []string{r.Part}
@@ -41,7 +41,7 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 			return done, err
 		}
 	}
-	if err := r.sendJSON(ctx, Load, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
+	if err := r.dispatchJSON(ctx, Load, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
 		return done, err
 	}
 	after, err := r.settle(ctx, u.ID)
@@ -52,13 +52,13 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 	return done, err
 }
 
-// there fails when the object of a part is gone: reopened, it would fail in load
-// for ever, and the items that the table has would not be counted any more.
-func (r *Replay) there(ctx context.Context, p ledger.Part) error {
+// checkPart returns an error if the part was deleted from the landing bucket: load would
+// fail, and the ledger would no longer count the items of the part.
+func (r *Replay) checkPart(ctx context.Context, p ledger.Part) error {
 	_, err := r.Landing.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &r.LandingBucket, Key: &p.Key})
-	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotFound {
-		return fmt.Errorf("part %s of upload %s is not in the landing bucket any more, so nothing was changed: s3://%s/%s", p.Name, p.Upload, r.LandingBucket, p.Key)
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound {
+		return fmt.Errorf("part %s of upload %s was deleted from the landing bucket, so nothing was changed: s3://%s/%s", p.Name, p.Upload, r.LandingBucket, p.Key)
 	}
-	return nil // without the right to look, load will tell
+	return nil // without the permission to check, load reports a missing part
 }

@@ -1,10 +1,9 @@
-// Package replay sends through a feed again what has failed on its way: events
-// of the failure queue, uploads and parts that nobody is at work on, and the
-// records in quarantine.
+// Package replay retries what failed in a feed: events of the failure queue, uploads
+// and parts without progress, and records in quarantine.
 //
-// It does the least itself. Events go back to the function that failed on them,
-// parts to load, and quarantine is replayed by unpack, see package unpack: the
-// version of the code that is deployed, with the rights that it has.
+// It only dispatches. Events are dispatched to the function that failed on them, parts
+// to load, and quarantined records are decoded by the function unpack: by the deployed
+// version of the code, with the permissions of the functions.
 package replay
 
 import (
@@ -19,91 +18,91 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Replay says what of a feed to replay.
+// Replay selects what to retry of a feed.
 type Replay struct {
 	Feed                                          string
 	Ledger                                        *ledger.Ledger
 	Queue                                         Queue
 	FailureQueueURL, UnpackFunction, LoadFunction string
-	// Unpack and Load hand on to these functions, directly or through their queues.
+	// Unpack and Load dispatch to these functions, directly or through their queues.
 	Unpack, Load dispatch.Dispatcher
-	// Function hands on to another function, by its name.
+	// Function dispatches to any other function, by its name.
 	Function func(name string) dispatch.Dispatcher
-	// Run runs unpack and waits for its end.
+	// Run invokes unpack synchronously.
 	Run dispatch.Dispatcher
 
-	// Landing looks whether a part is still in LandingBucket.
+	// Landing checks whether a part exists in LandingBucket.
 	Landing       Landing
 	LandingBucket string
 
-	// Upload limits the replay to one upload, and takes it for stuck whatever its
-	// age. Nil: all.
+	// Upload selects one upload, which is retried whatever its age; nil for all.
 	Upload *ledger.Upload
-	// Part, with Upload, is loaded once more though the ledger says it is loaded.
+	// Part selects a part of Upload to load again, although it is loaded.
 	Part string
-	// Reason limits the replay to quarantined records with it; events and stuck
-	// uploads are then left alone.
+	// Reason selects quarantined records with this reason, and no events or uploads.
 	Reason string
-	// Since limits it to events and uploads from that time on.
+	// Since selects events and uploads of that time or later.
 	Since time.Time
-	// Rate is how many events and parts are sent a second, at most; 0 is no bound.
+	// Rate is the maximum number of events and parts per second; 0 for no maximum.
 	Rate float64
-	// Stuck is after what time an upload that is not done counts as stuck.
+	// Stuck is the time without progress after which an upload is retried.
 	Stuck  time.Duration
 	DryRun bool
-	// Wait is how long to wait for load to load what was replayed from quarantine.
+	// Wait is the maximum time to wait until replayed records are loaded.
 	Wait time.Duration
-	// Total is called with the number of uploads once that is known, Step after
-	// each that was dealt with. Both may be nil.
+	// Total is called with the number of uploads, then Step after each of them. Both
+	// may be nil.
 	Total func(uploads int)
 	Step  func()
 
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
-	next  time.Time
-	sent  map[ids.PartRef]bool
-	begun map[string]bool // uploads whose events were sent
+	next  time.Time // of the next dispatch, for Rate
+	// dispatched are the parts that were dispatched, started the uploads whose events
+	// were dispatched.
+	dispatched map[ids.PartRef]bool
+	started    map[string]bool
 }
 
-// DefaultStuck is longer than an invocation and its two retries take, but for
-// throttling, which may hold one up for six hours: what is sent once more does no harm.
+// DefaultStuck is longer than an invocation and its two retries take without
+// throttling, which can delay them for six hours. A duplicate dispatch has no effect.
 const DefaultStuck = time.Hour
 
-// Result is what a replay has done, or with DryRun would do.
+// Result lists what was retried or, with DryRun, what would be.
 type Result struct {
 	Feed   string `json:"feed"`
 	DryRun bool   `json:"dry_run,omitempty"`
-	// Events are those of the failure queue, Uploads those with something to replay.
+	// Events are the events of the failure queue, Uploads the affected uploads.
 	Events  []Event  `json:"events"`
 	Uploads []Upload `json:"uploads"`
 }
 
-// Upload is what a replay has done for one upload.
+// Upload is the result for one upload.
 type Upload struct {
 	ID     string       `json:"upload"`
 	Source string       `json:"source"`
-	State  ledger.State `json:"state"` // at the end
-	// Resumed says that it was handed to unpack again.
+	State  ledger.State `json:"state"` // after the replay
+	// Resumed is true if it was dispatched to unpack.
 	Resumed bool `json:"resumed,omitempty"`
-	// Parts were handed to load again.
+	// Parts were dispatched to load.
 	Parts []string `json:"parts,omitempty"`
-	// Tried is how many records were in quarantine, with the reason that was
-	// asked for; Mended how many more the upload has now that are not, which is
-	// more than were tried where one stood for the rest of its file.
-	Tried  int64 `json:"tried"`
-	Mended int64 `json:"mended"`
-	// Quarantined is how many records are still there, Reasons why.
+	// Tried is the number of selected records in quarantine, Recovered the number of
+	// valid records that were added. Recovered is larger than Tried if a quarantined
+	// record represented the remainder of its file.
+	Tried     int64 `json:"tried"`
+	Recovered int64 `json:"recovered"`
+	// Quarantined is the number of records that remain, Reasons count them.
 	Quarantined int64            `json:"quarantined"`
 	Reasons     map[string]int64 `json:"reasons,omitempty"`
 }
 
-// Do replays. With an error it returns what it has done until then; doing it
-// again does the rest.
+// Do retries. After an error the result lists what was done until then; another call
+// does the remainder.
 func (r *Replay) Do(ctx context.Context) (Result, error) {
 	if r.now == nil {
 		r.now, r.sleep = time.Now, retry.Wait
 	}
-	r.sent, r.begun = map[ids.PartRef]bool{}, map[string]bool{}
+	r.dispatched, r.started = map[ids.PartRef]bool{}, map[string]bool{}
 	result := Result{Feed: r.Feed, DryRun: r.DryRun, Events: []Event{}, Uploads: []Upload{}}
 	if r.Part != "" {
 		u, err := r.reload(ctx)
@@ -137,7 +136,7 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 	return result, nil
 }
 
-// affected are the uploads with something to replay.
+// affected returns the uploads to retry.
 func (r *Replay) affected(ctx context.Context) ([]ledger.Upload, error) {
 	if r.Upload != nil {
 		return []ledger.Upload{*r.Upload}, nil
@@ -152,19 +151,19 @@ func (r *Replay) affected(ctx context.Context) ([]ledger.Upload, error) {
 	return uploads, err
 }
 
-// stuck reports whether nobody seems to be at work on an upload.
+// stuck reports whether an upload is to be dispatched again.
 func (r *Replay) stuck(u ledger.Upload) bool {
 	if u.State.Done() || r.Reason != "" {
 		return false
 	}
-	began := u.StartedAt
-	if u.UnpackedAt.After(began) {
-		began = u.UnpackedAt
+	progress := u.StartedAt
+	if u.UnpackedAt.After(progress) {
+		progress = u.UnpackedAt
 	}
-	return r.Upload != nil || r.now().Sub(began) >= r.Stuck
+	return r.Upload != nil || r.now().Sub(progress) >= r.Stuck
 }
 
-// tries is how many records of an upload's quarantine are to be replayed.
+// tries returns the number of quarantined records of an upload to decode again.
 func (r *Replay) tries(u ledger.Upload) int64 {
 	if r.Reason != "" {
 		return u.Reasons[r.Reason]
@@ -174,12 +173,12 @@ func (r *Replay) tries(u ledger.Upload) int64 {
 
 func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
 	done := Upload{ID: u.ID, Source: u.Source(), State: u.State, Tried: r.tries(u)}
-	tell := func(u ledger.Upload) {
+	update := func(u ledger.Upload) {
 		done.State, done.Quarantined, done.Reasons = u.State, u.Quarantined(), u.Reasons
 	}
-	tell(u)
+	update(u)
 	if r.stuck(u) {
-		if err := r.unstick(ctx, u, &done); err != nil {
+		if err := r.redispatch(ctx, u, &done); err != nil {
 			return done, err
 		}
 		if r.Upload != nil && !r.DryRun {
@@ -188,27 +187,27 @@ func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
 				return done, err
 			}
 			done.Tried = r.tries(u)
-			tell(u)
+			update(u)
 		}
 	}
-	// A replay that was cut off may have left parts that only unpack can enter.
+	// After an aborted replay, unpack must still register parts in the ledger.
 	if r.DryRun || done.Tried == 0 && (u.Replays == 0 || u.State == ledger.Loaded) {
 		return done, nil
 	}
 	after, err := r.quarantine(ctx, u)
 	if err == nil {
-		done.Mended = max(0, after.Records-after.Quarantined()-u.Records+u.Quarantined())
-		tell(after)
+		done.Recovered = max(0, after.Records-after.Quarantined()-u.Records+u.Quarantined())
+		update(after)
 	}
 	return done, err
 }
 
-// unstick hands an upload to unpack again, and its parts to load.
-func (r *Replay) unstick(ctx context.Context, u ledger.Upload, done *Upload) error {
+// redispatch dispatches an upload to unpack and its parts to load.
+func (r *Replay) redispatch(ctx context.Context, u ledger.Upload, done *Upload) error {
 	if u.State == ledger.Unpacking {
 		done.Resumed = true
-		if !r.begun[u.ID] {
-			if err := r.sendJSON(ctx, Unpack, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
+		if !r.started[u.ID] {
+			if err := r.dispatchJSON(ctx, Unpack, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
 				return err
 			}
 		}
@@ -223,19 +222,19 @@ func (r *Replay) unstick(ctx context.Context, u ledger.Upload, done *Upload) err
 	for _, p := range parts {
 		done.Parts = append(done.Parts, p.Name)
 		ref := ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}
-		if r.sent[ref] || err != nil {
+		if r.dispatched[ref] || err != nil {
 			continue
 		}
-		err = r.sendJSON(ctx, Load, ref)
+		err = r.dispatchJSON(ctx, Load, ref)
 	}
 	return err
 }
 
-// quarantine has unpack replay an upload until nothing changes any more, and
-// waits for load.
+// quarantine invokes unpack for the quarantine of an upload until nothing changes any
+// more, then waits for load.
 func (r *Replay) quarantine(ctx context.Context, u ledger.Upload) (ledger.Upload, error) {
-	ask := ids.Replay{Replay: ids.ReplayRef{Feed: u.Feed, Upload: u.ID, Reason: r.Reason, Before: r.now().UTC()}}
-	payload, err := json.Marshal(ask)
+	request := ids.Replay{Replay: ids.ReplayRef{Feed: u.Feed, Upload: u.ID, Reason: r.Reason, Before: r.now().UTC()}}
+	payload, err := json.Marshal(request)
 	if err != nil {
 		return u, fmt.Errorf("encode payload: %w", err)
 	}
@@ -255,7 +254,7 @@ func (r *Replay) quarantine(ctx context.Context, u ledger.Upload) (ledger.Upload
 	return r.settle(ctx, u.ID)
 }
 
-// settle waits until an upload is done, or no longer than Wait.
+// settle waits until an upload is done, at most for Wait.
 func (r *Replay) settle(ctx context.Context, id string) (ledger.Upload, error) {
 	for deadline := r.now().Add(r.Wait); ; {
 		u, _, err := r.Ledger.GetUpload(ctx, r.Feed, id)
@@ -268,7 +267,7 @@ func (r *Replay) settle(ctx context.Context, id string) (ledger.Upload, error) {
 	}
 }
 
-func (r *Replay) sendJSON(ctx context.Context, to Target, v any) error {
+func (r *Replay) dispatchJSON(ctx context.Context, to Target, v any) error {
 	if r.DryRun {
 		return nil
 	}
@@ -276,11 +275,11 @@ func (r *Replay) sendJSON(ctx context.Context, to Target, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode payload: %w", err)
 	}
-	return r.send(ctx, to, payload)
+	return r.dispatch(ctx, to, payload)
 }
 
-// send hands a payload on, no faster than Rate.
-func (r *Replay) send(ctx context.Context, to Target, payload []byte) error {
+// dispatch dispatches a payload, at most at Rate.
+func (r *Replay) dispatch(ctx context.Context, to Target, payload []byte) error {
 	if r.Rate > 0 {
 		now := r.now()
 		if wait := r.next.Sub(now); wait > 0 {
@@ -298,7 +297,7 @@ func (r *Replay) send(ctx context.Context, to Target, payload []byte) error {
 		var ref ids.PartRef
 		if json.Unmarshal(payload, &ref) == nil {
 			ref.Hop = 0
-			r.sent[ref] = true
+			r.dispatched[ref] = true
 		}
 		return r.Load(ctx, payload)
 	}

@@ -11,7 +11,7 @@ import (
 //go:embed page
 var page embed.FS
 
-// newHandler serves on that port of loopback.
+// newHandler serves the page and its events on a port of the loopback interface.
 func newHandler(h *hub, port string) http.Handler {
 	hosts := map[string]bool{}
 	for _, name := range []string{"127.0.0.1", "localhost", "::1"} {
@@ -27,17 +27,17 @@ func newHandler(h *hub, port string) http.Handler {
 	return &guard{next: mux, hosts: hosts}
 }
 
-// guard keeps out whoever is not this machine's own browser on this page.
+// guard rejects requests of other hosts and other web pages.
 type guard struct {
 	next  http.Handler
 	hosts map[string]bool
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// A page of a stranger can have its own name resolve to 127.0.0.1 and then
-	// read what is served there; its requests carry that name.
+	// A web page can have its own host name resolve to 127.0.0.1 and so read what is
+	// served there (DNS rebinding); its requests have that name in the Host header.
 	if !g.hosts[r.Host] {
-		http.Error(w, "this page is for this machine only: ask for it by http://127.0.0.1 and its port", http.StatusForbidden)
+		http.Error(w, "this page is for this machine only: use http://127.0.0.1 and its port", http.StatusForbidden)
 		return
 	}
 	header := w.Header()
@@ -50,12 +50,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r)
 }
 
-// heartbeat is how often something goes over a connection on which nothing
-// happens, so that one that is gone is noticed.
+// heartbeat is the interval of comments on an idle connection, which detect that it
+// was closed.
 const heartbeat = 15 * time.Second
 
-// events sends the state, and then each that differs from the one before, as
-// server-sent events.
+// events sends the current state and every later change as server-sent events.
 func (h *hub) events(w http.ResponseWriter, r *http.Request) {
 	updates, leave := h.join()
 	defer leave()
@@ -64,7 +63,7 @@ func (h *hub) events(w http.ResponseWriter, r *http.Request) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
-		message := []byte(": nothing new\n\n")
+		message := []byte(": heartbeat\n\n")
 		select {
 		case <-r.Context().Done():
 			return

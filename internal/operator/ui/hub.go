@@ -7,93 +7,93 @@ import (
 	"time"
 )
 
-// hub looks while somebody watches, and tells all who do of what has changed.
+// hub reads the state while there are subscribers and sends them every change.
 type hub struct {
 	source Source
 	every  time.Duration
 
-	mu       sync.Mutex
-	watchers map[chan []byte]bool
-	latest   []byte        // nil: not looked yet
-	seen     []byte        // latest without its time
-	wake     chan struct{} // somebody has come
+	mu          sync.Mutex
+	subscribers map[chan []byte]bool
+	latest      []byte        // as JSON; nil: not read yet
+	compared    []byte        // latest without its time
+	wake        chan struct{} // receives when a subscriber joins
 }
 
 func newHub(source Source, every time.Duration) *hub {
-	return &hub{source: source, every: every, watchers: map[chan []byte]bool{}, wake: make(chan struct{}, 1)}
+	return &hub{source: source, every: every, subscribers: map[chan []byte]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// join returns where the states come in, as JSON; only the newest waits for a
-// slow reader. It is closed when the hub ends.
+// join subscribes to the states as JSON. A slow subscriber receives only the newest.
+// The channel is closed when the hub ends.
 func (h *hub) join() (updates <-chan []byte, leave func()) {
 	c := make(chan []byte, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.watchers[c] = true
+	h.subscribers[c] = true
 	if h.latest != nil {
 		c <- h.latest
 	}
 	select {
 	case h.wake <- struct{}{}:
-	default: // it is awake
+	default: // a wake-up is pending
 	}
 	return c, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.watchers, c)
+		delete(h.subscribers, c)
 	}
 }
 
-func (h *hub) watched() bool {
+func (h *hub) hasSubscribers() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.watchers) > 0
+	return len(h.subscribers) > 0
 }
 
-// run looks until ctx ends. While nobody watches it does not look, which would
-// cost requests. A look that takes long is followed by a longer rest.
+// run reads the state until ctx ends. Without subscribers it makes no requests. The
+// interval is at least five times as long as a read takes.
 func (h *hub) run(ctx context.Context) {
 	defer h.end()
 	for {
-		if !h.watched() {
+		if !h.hasSubscribers() {
 			select {
 			case <-ctx.Done():
 				return
 			case <-h.wake:
 			}
 		}
-		begun := time.Now()
-		h.tell(h.source.Look(ctx))
-		rest := time.NewTimer(max(h.every, 5*time.Since(begun)))
+		started := time.Now()
+		h.publish(h.source.Read(ctx))
+		timer := time.NewTimer(max(h.every, 5*time.Since(started)))
 		select {
 		case <-ctx.Done():
-			rest.Stop()
+			timer.Stop()
 			return
-		case <-rest.C:
+		case <-timer.C:
 		}
 	}
 }
 
-// tell sends a state to all, unless it differs from the last in its time only.
-func (h *hub) tell(s State) {
+// publish sends a state to all subscribers, unless only its time has changed.
+func (h *hub) publish(s State) {
 	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // plain structs
+		panic(err) // State can be encoded
 	}
 	s.At = time.Time{}
-	seen, err := json.Marshal(s)
+	compared, err := json.Marshal(s)
 	if err != nil {
 		panic(err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if string(seen) == string(h.seen) {
+	if string(compared) == string(h.compared) {
 		return
 	}
-	h.latest, h.seen = text, seen
-	for c := range h.watchers {
+	h.latest, h.compared = text, compared
+	for c := range h.subscribers {
 		select {
-		case <-c: // one that nobody has read yet
+		case <-c: // a state that was not received yet
 		default:
 		}
 		c <- text
@@ -103,8 +103,8 @@ func (h *hub) tell(s State) {
 func (h *hub) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.watchers {
+	for c := range h.subscribers {
 		close(c)
-		delete(h.watchers, c)
+		delete(h.subscribers, c)
 	}
 }

@@ -18,22 +18,22 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// stage is a Source that shows what the test says.
-type stage struct {
+// fakeSource is a Source with a state that the test sets.
+type fakeSource struct {
 	mu    sync.Mutex
 	state State
-	looks int
+	reads int
 }
 
-func (s *stage) Look(context.Context) State {
+func (s *fakeSource) Read(context.Context) State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.looks++
-	// The page takes it as it is: the feeds are not changed in place.
+	s.reads++
+	// The feeds are never modified in place.
 	return s.state
 }
 
-func (s *stage) set(state State) {
+func (s *fakeSource) set(state State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state
@@ -50,7 +50,8 @@ func upload(key string, state ledger.State, ago time.Duration, records, stored, 
 
 func rows(n int64) *Rows { return &Rows{Table: `"RAW"."PUBLIC"."ORDERS"`, Rows: &n} }
 
-// twoFeeds are one that works and one that fails. The name of a file is no HTML.
+// twoFeeds is a state with a working and a failing feed. The name of a file contains
+// HTML.
 func twoFeeds() State {
 	return State{Account: "AWS region eu-central-1", At: noon, Feeds: []Feed{
 		{
@@ -70,7 +71,7 @@ func twoFeeds() State {
 				Feed: "returns", Stack: "Returns", State: overview.Failing, Uploads: 3, Waiting: 1, Failed: 2,
 				Records: 1_204, Stored: 1_187, Quarantined: 17,
 			},
-			Advice: "2 failed: `ingest doctor returns` says what is wrong; once it is mended, `ingest replay returns` sends them again.",
+			Advice: "2 failed: `ingest doctor returns` finds the cause; after the fix, `ingest replay returns` retries them.",
 			Recent: []overview.Upload{
 				upload("<b>returns</b> & more.zip", ledger.Unpacking, 40*time.Minute, 0, 0, 0),
 				upload("2026/02/28/returns.csv", ledger.Loaded, 22*time.Hour, 702, 685, 17),
@@ -82,8 +83,8 @@ func twoFeeds() State {
 	}}
 }
 
-// healed is twoFeeds after a replay, and with a third feed.
-func healed() State {
+// recovered is twoFeeds after a replay, and with a third feed.
+func recovered() State {
 	s := twoFeeds()
 	f := &s.Feeds[1]
 	f.State, f.Advice, f.Failed, f.Waiting, f.Records, f.Stored = overview.Idle, "", 0, 0, 1_704, 1_687
@@ -92,8 +93,7 @@ func healed() State {
 	return s
 }
 
-// browser is a browser with a page, and fails its test where that cannot be
-// done or looked at which is asked for.
+// browser is a browser with one page. Its methods fail the test on an error.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -106,7 +106,7 @@ func (b browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func see[T any](b browser, a chromedp.Action[T]) T {
+func read[T any](b browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, a)
 	if err != nil {
@@ -115,11 +115,11 @@ func see[T any](b browser, a chromedp.Action[T]) T {
 	return v
 }
 
-// text is what is to be read of the first element of a selector, once it is there.
+// text waits for the first element of a selector and returns its visible text.
 func (b browser) text(selector string) string {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
-	return strings.Join(strings.Fields(see(b, chromedp.Text(chromedp.CSS(selector)))), " ")
+	return strings.Join(strings.Fields(read(b, chromedp.Text(chromedp.CSS(selector)))), " ")
 }
 
 func (b browser) media(features ...*emulation.MediaFeature) {
@@ -133,8 +133,8 @@ func scheme(name string) *emulation.MediaFeature {
 	return &emulation.MediaFeature{Name: "prefers-color-scheme", Value: name}
 }
 
-// screenshot keeps what the page looks like, in the folder that SCREENSHOTS
-// names or else in the test's artifacts (go test -artifacts).
+// screenshot writes a screenshot to the folder that SCREENSHOTS names, by default to
+// the artifacts of the test (go test -artifacts).
 func (b browser) screenshot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("SCREENSHOTS")
@@ -142,30 +142,30 @@ func (b browser) screenshot(name string) {
 		dir = b.t.ArtifactDir()
 	}
 	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, see(b, chromedp.FullScreenshot(100)), 0o600); err != nil {
+	if err := os.WriteFile(path, read(b, chromedp.FullScreenshot(100)), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Log(path)
 }
 
-func TestThePageInABrowser(t *testing.T) {
-	source := &stage{state: twoFeeds()}
+func TestPageInBrowser(t *testing.T) {
+	source := &fakeSource{state: twoFeeds()}
 	page, err := Serve(t.Context(), source, 0, 20*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := browser{t, chromium(t, 1200, 1000)}
-	complaints := b.complaints()
+	problems := b.problems()
 	b.do(chromedp.Navigate(page.URL), chromedp.WaitVisible(chromedp.CSS(".feed.failing")))
 	for selector, want := range map[string]string{
-		"#summary":                            "1 of 2 feeds needs you.",
+		"#summary":                            "1 of 2 feeds needs attention: returns.",
 		"#account":                            "AWS region eu-central-1",
-		"#link.live":                          "Live, last change seen 12:00:00 UTC",
+		"#link.live":                          "Live, last change 12:00:00 UTC",
 		".feed.failing .title":                "returns failing stack Returns",
-		".feed.failing .advice":               "2 failed: ingest doctor returns says what is wrong; once it is mended, ingest replay returns sends them again.",
-		".feed.failing .flow li:nth-child(4)": "? Snowflake: not known",
+		".feed.failing .advice":               "2 failed: ingest doctor returns finds the cause; after the fix, ingest replay returns retries them.",
+		".feed.failing .flow li:nth-child(4)": "? Snowflake: unknown",
 		".feed.failing .flow .broken":         "2 failed events",
-		".feed.failing .reasons":              "Quarantined because of Reason Records csv_too_many_fields 14 invalid_utf8 3",
+		".feed.failing .reasons":              "Quarantine reasons Reason Records csv_too_many_fields 14 invalid_utf8 3",
 		".feed.failing tbody tr":              "2026-03-01 11:20:00 <b>returns</b> & more.zip unpacking 0 0 0",
 		".feed.working .flow":                 "4,218,334 records in 4,180,112 stored 0 in quarantine 4,180,112 rows in Snowflake 1 uploads not done 0 failed events",
 		".feed.working h3":                    "Newest 3 of 1,284 uploads",
@@ -174,41 +174,41 @@ func TestThePageInABrowser(t *testing.T) {
 			t.Errorf("%s: %q, want %q", selector, got, want)
 		}
 	}
-	if title := see(b, chromedp.Title()); title != "(1) Feeds" {
+	if title := read(b, chromedp.Title()); title != "(1) Feeds" {
 		t.Errorf("title %q", title)
 	}
-	if n := see(b, chromedp.Evaluate[int](`document.querySelectorAll("form, input, button, a").length`)); n != 0 {
-		t.Errorf("%d elements to act with on a page that is read only", n)
+	if n := read(b, chromedp.Evaluate[int](`document.querySelectorAll("form, input, button, a").length`)); n != 0 {
+		t.Errorf("%d interactive elements on a read-only page", n)
 	}
 	b.screenshot("failing.png")
 	b.media(scheme("dark"))
 	b.screenshot("failing-dark.png")
 
-	// It changes without being asked, and leaves alone what has not changed.
+	// The page updates itself, and keeps elements that have not changed.
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".feed.working").dataset.kept = "yes"`))
-	source.set(healed())
+	source.set(recovered())
 	b.do(chromedp.WaitNotPresent(chromedp.CSS(".feed.failing")), chromedp.WaitVisible(chromedp.CSS("#feed-New-new")))
 	if got := b.text("#summary"); got != "3 feeds, none failing." {
 		t.Errorf("summary after the change: %q", got)
 	}
-	if got := b.text(".feed:nth-child(3) .uploads"); got != "0 uploads Nothing has arrived yet." {
+	if got := b.text(".feed:nth-child(3) .uploads"); got != "0 uploads No files yet." {
 		t.Errorf("a feed without uploads: %q", got)
 	}
-	if !see(b, chromedp.Evaluate[bool](`document.querySelector(".feed.working").dataset.kept === "yes"`)) {
-		t.Error("a card that has not changed was made anew")
+	if !read(b, chromedp.Evaluate[bool](`document.querySelector(".feed.working").dataset.kept === "yes"`)) {
+		t.Error("a card was replaced that has not changed")
 	}
 	b.media()
 	b.screenshot("working.png")
 	b.do(chromedp.EmulateViewport(390, 844))
-	if see(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)) {
-		t.Error("on a narrow screen the page is wider than it")
+	if read(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)) {
+		t.Error("the page is wider than a narrow screen")
 	}
 	b.screenshot("narrow.png")
-	if all := complaints(); len(all) > 0 {
-		t.Errorf("the page complains: %q", all)
+	if all := problems(); len(all) > 0 {
+		t.Errorf("the browser reports: %q", all)
 	}
 
-	// A page whose server has ended says so.
+	// The page shows that the server has stopped.
 	if err := page.Close(); err != nil {
 		t.Error(err)
 	}
@@ -217,9 +217,9 @@ func TestThePageInABrowser(t *testing.T) {
 	}
 }
 
-// complaints collects what the browser has to say of the page, such as of what
-// the Content-Security-Policy has kept out.
-func (b browser) complaints() func() []string {
+// problems collects exceptions and log messages of the browser, for example about
+// requests that the Content-Security-Policy blocks.
+func (b browser) problems() func() []string {
 	b.t.Helper()
 	var mu sync.Mutex
 	var all []string
@@ -245,7 +245,7 @@ func (b browser) complaints() func() []string {
 	}
 }
 
-// contrasts computes the least contrast of any text with what it stands on.
+// contrasts computes the lowest contrast of any text with its background.
 const contrasts = `(() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
@@ -265,12 +265,12 @@ const contrasts = `(() => {
 
 func TestContrast(t *testing.T) {
 	state := twoFeeds()
-	waiting := healed().Feeds[2]
-	waiting.State, waiting.Advice = overview.Waiting, "Nothing has moved."
+	waiting := recovered().Feeds[2]
+	waiting.State, waiting.Advice = overview.Waiting, "No progress."
 	waiting.Recent = []overview.Upload{upload("gone.json", ledger.Missing, 0, 0, 0, 0)}
 	state.Feeds = append(state.Feeds, waiting)
-	state.Error = "list the stacks: refused"
-	page, err := Serve(t.Context(), &stage{state: state}, 0, time.Hour)
+	state.Error = "list the stacks: denied"
+	page, err := Serve(t.Context(), &fakeSource{state: state}, 0, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,12 +282,12 @@ func TestContrast(t *testing.T) {
 			Ratio float64 `json:"ratio"`
 			Text  string  `json:"text"`
 		}
-		least := see(b, chromedp.Evaluate[contrast](contrasts))
+		least := read(b, chromedp.Evaluate[contrast](contrasts))
 		// WCAG 2.2, success criterion 1.4.3.
 		if least.Ratio < 4.5 || least.Ratio > 21 {
 			t.Errorf("%s: contrast %.2f of %q is below 4.5", name, least.Ratio, least.Text)
 		}
-		t.Logf("%s: the least contrast is %.2f, of %q", name, least.Ratio, least.Text)
+		t.Logf("%s: the lowest contrast is %.2f, of %q", name, least.Ratio, least.Text)
 	}
 	if err := page.Close(); err != nil {
 		t.Error(err)

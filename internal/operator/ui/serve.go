@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Page is a page that is being served.
+// Page is a running server.
 type Page struct {
-	// URL is where.
+	// URL is the address of the page.
 	URL    string
 	server *http.Server
 	stop   context.CancelFunc
@@ -20,13 +20,14 @@ type Page struct {
 	err    error
 }
 
-// Serve serves the page on loopback until ctx ends or Close: on that port, or
-// on a free one for 0. every is how long it rests between two looks.
+// Serve serves the page on the loopback interface until ctx ends or Close is called.
+// Port 0 selects a free port. every is the minimum interval between two reads of the
+// source.
 func Serve(ctx context.Context, source Source, port int, every time.Duration) (*Page, error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return nil, fmt.Errorf("serve the page: %w: give another --port, or 0 for a free one", err)
+		return nil, fmt.Errorf("serve the page: %w: use another --port, or 0 for a free one", err)
 	}
 	_, number, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
@@ -39,7 +40,7 @@ func Serve(ctx context.Context, source Source, port int, every time.Duration) (*
 	go h.run(ctx)
 	go func() {
 		<-ctx.Done()
-		_ = p.server.Close() // the page is read only: nothing is cut off that matters
+		_ = p.server.Close() // no request changes anything: all can be aborted
 	}()
 	go func() {
 		defer close(p.ended)
@@ -51,13 +52,13 @@ func Serve(ctx context.Context, source Source, port int, every time.Duration) (*
 	return p, nil
 }
 
-// Wait returns when the page is not served any more.
+// Wait waits until the server has stopped.
 func (p *Page) Wait() error {
 	<-p.ended
 	return p.err
 }
 
-// Close ends it.
+// Close stops the server.
 func (p *Page) Close() error {
 	p.stop()
 	return p.Wait()

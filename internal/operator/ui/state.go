@@ -1,5 +1,6 @@
-// Package ui serves one page on loopback that shows the feeds of an account as
-// they are, live. It changes nothing.
+// Package ui serves the local web page of `ingest ui`, which shows the feeds of an
+// account and region and updates itself. The page is read only and is served on the
+// loopback interface only.
 package ui
 
 import (
@@ -11,38 +12,37 @@ import (
 
 // State is what the page shows.
 type State struct {
-	// Account says in words which account and region.
+	// Account describes the account and region.
 	Account string `json:"account"`
-	// At is when it was looked at.
+	// At is when the state was read.
 	At    time.Time `json:"at"`
 	Feeds []Feed    `json:"feeds"`
-	// Error says what could not be looked at; empty if all could.
+	// Error is why part of the state could not be read; empty if all could.
 	Error string `json:"error,omitempty"`
 }
 
 // Feed is one feed as the page shows it.
 type Feed struct {
 	overview.Feed
-	// Advice says what to do about it; empty where nothing is to be done.
+	// Advice is the remedy for a feed that needs attention; empty for any other.
 	Advice string `json:"advice,omitempty"`
-	// Recent are the newest uploads, Reasons why records are in quarantine.
+	// Recent are the newest uploads, Reasons count the records in quarantine.
 	Recent  []overview.Upload `json:"recent"`
 	Reasons []overview.Reason `json:"reasons"`
-	// Snowflake is nil for a feed that has nothing there.
+	// Snowflake is nil for a feed without a table there.
 	Snowflake *Rows `json:"snowflake"`
 }
 
-// Rows is what a feed has in Snowflake.
+// Rows is the number of rows of a feed in Snowflake.
 type Rows struct {
 	Table string `json:"table"`
-	// Rows is nil while it is not known; Error says why.
+	// Rows is nil while the number is unknown; Error has the reason.
 	Rows  *int64 `json:"rows"`
 	Error string `json:"error,omitempty"`
 }
 
-// Source is where the page's state comes from. Look is called by one goroutine
-// at a time. What cannot be looked at is in State.Error, not a reason to show
-// nothing.
+// Source reads the state. It is called by one goroutine at a time. An error is part of
+// the state: the page shows what could be read.
 type Source interface {
-	Look(ctx context.Context) State
+	Read(ctx context.Context) State
 }

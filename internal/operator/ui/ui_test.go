@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// reply is a response whose body the test's end closes.
+// reply is a response whose body is closed at the end of the test.
 type reply struct {
 	status int
 	header http.Header
@@ -55,8 +55,8 @@ func serve(t *testing.T, source Source, every time.Duration) *Page {
 	return page
 }
 
-func TestWhoIsServed(t *testing.T) {
-	page := serve(t, &stage{}, time.Hour)
+func TestGuard(t *testing.T) {
+	page := serve(t, &fakeSource{}, time.Hour)
 	u, err := url.Parse(page.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -65,15 +65,15 @@ func TestWhoIsServed(t *testing.T) {
 		method, path, host string
 		want               int
 	}{
-		"the page":              {"GET", "/", "", http.StatusOK},
-		"by name":               {"GET", "/", "localhost:" + u.Port(), http.StatusOK},
-		"its script":            {"GET", "/app.js", "", http.StatusOK},
-		"a stranger's name":     {"GET", "/", "evil.example:" + u.Port(), http.StatusForbidden},
-		"the stranger's events": {"GET", "/events", "evil.example", http.StatusForbidden},
-		"another port":          {"GET", "/", "127.0.0.1:1", http.StatusForbidden},
-		"no port":               {"GET", "/", "127.0.0.1", http.StatusForbidden},
-		"another method":        {"POST", "/", "", http.StatusMethodNotAllowed},
-		"nothing there":         {"GET", "/../handler.go", "", http.StatusNotFound},
+		"the page":               {"GET", "/", "", http.StatusOK},
+		"by name":                {"GET", "/", "localhost:" + u.Port(), http.StatusOK},
+		"its script":             {"GET", "/app.js", "", http.StatusOK},
+		"another host name":      {"GET", "/", "evil.example:" + u.Port(), http.StatusForbidden},
+		"events of another host": {"GET", "/events", "evil.example", http.StatusForbidden},
+		"another port":           {"GET", "/", "127.0.0.1:1", http.StatusForbidden},
+		"no port":                {"GET", "/", "127.0.0.1", http.StatusForbidden},
+		"another method":         {"POST", "/", "", http.StatusMethodNotAllowed},
+		"unknown path":           {"GET", "/../handler.go", "", http.StatusNotFound},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -89,15 +89,15 @@ func TestWhoIsServed(t *testing.T) {
 				t.Errorf("headers %v", response.header)
 			}
 			if kept := response.header.Get("Cache-Control"); test.want == http.StatusOK && kept != "no-store" {
-				t.Errorf("it may be kept: %q", kept)
+				t.Errorf("it may be cached: %q", kept)
 			}
 		})
 	}
 }
 
-// Whatever the page needs is in it: nothing leads elsewhere.
-func TestNothingFromElsewhere(t *testing.T) {
-	page := serve(t, &stage{}, time.Hour)
+// The page loads nothing from other hosts.
+func TestPageLoadsNothingFromOtherHosts(t *testing.T) {
+	page := serve(t, &fakeSource{}, time.Hour)
 	for _, path := range []string{"", "app.js", "style.css"} {
 		body, err := io.ReadAll(get(t, "GET", page.URL+path, "").body)
 		if err != nil {
@@ -130,7 +130,7 @@ func next(t *testing.T, lines *bufio.Scanner) State {
 }
 
 func TestEvents(t *testing.T) {
-	source := &stage{state: State{Account: "first"}}
+	source := &fakeSource{state: State{Account: "first"}}
 	page := serve(t, source, time.Millisecond)
 	response := get(t, "GET", page.URL+"events", "")
 	if kind := response.header.Get("Content-Type"); kind != "text/event-stream" {
@@ -146,50 +146,50 @@ func TestEvents(t *testing.T) {
 	}
 	late := bufio.NewScanner(get(t, "GET", page.URL+"events", "").body)
 	if got := next(t, late); got.Account != "second" {
-		t.Errorf("who comes later sees %+v", got)
+		t.Errorf("a later subscriber receives %+v", got)
 	}
 }
 
-func TestItLooksOnlyWhileSomebodyWatches(t *testing.T) {
+func TestHubReadsOnlyWithSubscribers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := &stage{}
-		looks := func() int {
+		source := &fakeSource{}
+		reads := func() int {
 			synctest.Wait()
 			source.mu.Lock()
 			defer source.mu.Unlock()
-			return source.looks
+			return source.reads
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		h := newHub(source, time.Second)
 		go h.run(ctx)
 		time.Sleep(time.Minute)
-		if n := looks(); n != 0 {
-			t.Errorf("%d looks with nobody there", n)
+		if n := reads(); n != 0 {
+			t.Errorf("%d reads without a subscriber", n)
 		}
 		updates, leave := h.join()
 		time.Sleep(10*time.Second + time.Millisecond)
-		if n := looks(); n != 11 {
-			t.Errorf("%d looks in ten seconds, want 11", n)
+		if n := reads(); n != 11 {
+			t.Errorf("%d reads in ten seconds, want 11", n)
 		}
 		if len(updates) != 1 {
 			t.Errorf("%d updates of a state that never changes", len(updates))
 		}
 		leave()
 		time.Sleep(time.Minute)
-		if n := looks(); n > 12 {
-			t.Errorf("%d looks: it goes on with nobody there", n)
+		if n := reads(); n > 12 {
+			t.Errorf("%d reads: they continue without a subscriber", n)
 		}
 		again, _ := h.join()
-		<-again // what was seen last
+		<-again // the last state
 		stop()
 		if _, open := <-again; open {
-			t.Error("the updates go on after the end")
+			t.Error("the updates continue after the end")
 		}
 	})
 }
 
-func TestAPortThatIsTaken(t *testing.T) {
-	page := serve(t, &stage{}, time.Hour)
+func TestServeReportsAPortInUse(t *testing.T) {
+	page := serve(t, &fakeSource{}, time.Hour)
 	u, err := url.Parse(page.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -198,15 +198,15 @@ func TestAPortThatIsTaken(t *testing.T) {
 	if err := json.Unmarshal([]byte(u.Port()), &port); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Serve(t.Context(), &stage{}, port, time.Hour); err == nil || !strings.Contains(err.Error(), "another --port") {
+	if _, err := Serve(t.Context(), &fakeSource{}, port, time.Hour); err == nil || !strings.Contains(err.Error(), "use another --port") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// ctrl-C ends the context, with a browser still connected.
-func TestTheEnd(t *testing.T) {
+// The server stops when its context ends while a browser is connected.
+func TestServeStopsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	page, err := Serve(ctx, &stage{}, 0, time.Hour)
+	page, err := Serve(ctx, &fakeSource{}, 0, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ type CloudFormation struct {
 // Stack is a deployed stack.
 type Stack struct {
 	Name     string
+	ARN      string
+	Tags     map[string]string
 	Outputs  map[string]string
 	Template string
 }
@@ -43,7 +45,10 @@ func (f *CloudFormation) DescribeStacks(ctx context.Context, in *cloudformation.
 	out := &cloudformation.DescribeStacksOutput{}
 	if page < len(f.Stacks) {
 		s := f.Stacks[page]
-		stack := types.Stack{StackName: aws.String(s.Name)}
+		stack := types.Stack{StackName: aws.String(s.Name), StackId: aws.String(s.ARN)}
+		for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
+			stack.Tags = append(stack.Tags, types.Tag{Key: aws.String(key), Value: aws.String(s.Tags[key])})
+		}
 		for _, key := range slices.Sorted(maps.Keys(s.Outputs)) {
 			stack.Outputs = append(stack.Outputs, types.Output{OutputKey: aws.String(key), OutputValue: aws.String(s.Outputs[key])})
 		}

@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	page, err := ui.Serve(ctx, ui.NewLive(operator.NewAccount(cfg), d.getenv, true), 0, time.Second)
+	page, err := ui.Serve(ctx, ui.NewAccountSource(operator.NewAccount(cfg), d.getenv, true), 0, time.Second)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 "use strict";
 
-// Everything that comes from a feed goes into the page as text, never as HTML.
+// Values of a feed are inserted as text, never as HTML.
 const element = (name, properties, ...children) => {
   const e = document.createElement(name);
   Object.assign(e, properties);
@@ -25,7 +25,7 @@ function flow(feed) {
     step("in quarantine", feed.quarantined, feed.quarantined > 0 ? "some" : ""),
   ];
   if (feed.snowflake) {
-    const rows = step(feed.snowflake.rows === null ? "Snowflake: not known" : "rows in Snowflake", feed.snowflake.rows);
+    const rows = step(feed.snowflake.rows === null ? "Snowflake: unknown" : "rows in Snowflake", feed.snowflake.rows);
     rows.title = feed.snowflake.error || feed.snowflake.table;
     steps.push(rows);
   }
@@ -35,12 +35,12 @@ function flow(feed) {
   return element("ul", { className: "flow" }, ...steps);
 }
 
-// What stands between backticks is a command.
-const prose = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part));
+// Text between backticks is a command.
+const withCommands = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part));
 
 function tableOf(label, heads, rows) {
   const head = element("tr", {}, ...heads.map(([text, className]) => element("th", { scope: "col", textContent: text, className: className || "" })));
-  // Reached by the keyboard too, where a narrow screen has it scroll.
+  // Focusable, so that the keyboard can scroll it on a narrow screen.
   return element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: label },
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
 }
@@ -56,7 +56,7 @@ function uploads(feed) {
   ));
   return element("section", { className: "uploads" },
     element("h3", { textContent: feed.uploads > rows.length ? `Newest ${rows.length} of ${plural(feed.uploads, "upload", "uploads")}` : plural(feed.uploads, "upload", "uploads") }),
-    rows.length === 0 ? element("p", { className: "none", textContent: "Nothing has arrived yet." }) :
+    rows.length === 0 ? element("p", { className: "none", textContent: "No files yet." }) :
       tableOf(`Uploads of ${feed.feed}`, [["Time (UTC)"], ["File"], ["State"], ["Records", "number"], ["Stored", "number"], ["Quarantined", "number"]], rows));
 }
 
@@ -64,7 +64,7 @@ function reasons(feed) {
   if (feed.reasons.length === 0) return null;
   const rows = feed.reasons.map((r) => element("tr", {},
     element("td", { textContent: r.reason }), element("td", { className: "number", textContent: number(r.records) })));
-  return element("section", { className: "reasons" }, element("h3", { textContent: "Quarantined because of" }),
+  return element("section", { className: "reasons" }, element("h3", { textContent: "Quarantine reasons" }),
     tableOf(`Quarantine of ${feed.feed}`, [["Reason"], ["Records", "number"]], rows));
 }
 
@@ -75,24 +75,24 @@ function card(feed) {
     element("div", { className: "title" },
       element("h2", { id: heading, textContent: feed.feed }), badge(feed.state),
       element("span", { className: "stack", textContent: `stack ${feed.stack}` })),
-    feed.advice ? element("p", { className: "advice" }, ...prose(feed.advice)) : null,
+    feed.advice ? element("p", { className: "advice" }, ...withCommands(feed.advice)) : null,
     flow(feed),
     element("div", { className: why ? "parts" : "parts alone" }, uploads(feed), why));
   article.setAttribute("aria-labelledby", heading);
   return article;
 }
 
-// A card is made anew only where something of its feed has changed, so that
-// nothing moves under a reader's eyes or is taken out of a selection.
+// A card is replaced only if the state of its feed has changed, so that the page keeps
+// its position and a selection.
 const shown = new Map();
 
 function show(state) {
   byID("account").textContent = state.account;
   byID("problem").hidden = !state.error;
   byID("problem").textContent = state.error || "";
-  const failing = state.feeds.filter((f) => f.state === "failing" || f.state === "unknown").length;
+  const failing = state.feeds.filter((f) => f.state === "failing" || f.state === "unknown").map((f) => f.feed);
   byID("summary").textContent = summary(state, failing);
-  document.title = failing ? `(${failing}) Feeds` : "Feeds";
+  document.title = failing.length ? `(${failing.length}) Feeds` : "Feeds";
   const keys = new Set();
   for (const feed of state.feeds) {
     const key = `${feed.stack}/${feed.feed}`;
@@ -100,14 +100,14 @@ function show(state) {
     keys.add(key);
     const old = shown.get(key);
     if (old && old.text === text) continue;
-    const made = card(feed);
+    const next = card(feed);
     if (old) {
-      made.classList.add("changed");
-      old.card.replaceWith(made);
+      next.classList.add("changed");
+      old.card.replaceWith(next);
     } else {
-      byID("feeds").append(made);
+      byID("feeds").append(next);
     }
-    shown.set(key, { text, card: made });
+    shown.set(key, { text, card: next });
   }
   for (const [key, old] of shown) {
     if (!keys.has(key)) {
@@ -119,8 +119,8 @@ function show(state) {
 
 function summary(state, failing) {
   if (state.feeds.length === 0) return state.error ? "" : "No stack of this account and region has a feed.";
-  if (failing === 0) return `${plural(state.feeds.length, "feed", "feeds")}, none failing.`;
-  return `${failing} of ${plural(state.feeds.length, "feed", "feeds")} ${failing === 1 ? "needs" : "need"} you.`;
+  if (failing.length === 0) return `${plural(state.feeds.length, "feed", "feeds")}, none failing.`;
+  return `${failing.length} of ${plural(state.feeds.length, "feed", "feeds")} ${failing.length === 1 ? "needs" : "need"} attention: ${failing.join(", ")}.`;
 }
 
 function link(className, text) {
@@ -132,6 +132,6 @@ const events = new EventSource("events");
 events.onmessage = (e) => {
   const state = JSON.parse(e.data);
   show(state);
-  link("live", `Live, last change seen ${time(state.at).slice(11)} UTC`);
+  link("live", `Live, last change ${time(state.at).slice(11)} UTC`);
 };
-events.onerror = () => link("lost", "Not connected: is `ingest ui` still running? Trying again …");
+events.onerror = () => link("lost", "Not connected: is `ingest ui` still running? Retrying …");

@@ -1,4 +1,4 @@
-package warehouse
+package snowflakeconn
 
 import (
 	"bytes"
@@ -16,36 +16,36 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// Statement returns the one statement of a text, without its semicolon. More
-// than one are refused: a session's result is that of one statement, and with
-// several nobody could say which of them have had their effect when one fails.
+// Statement returns the single statement of a text without its semicolon. A text
+// with several is an error: only one result can be printed, and if one statement
+// failed, it would be unknown which of them had an effect.
 func Statement(text string) (string, error) {
 	statements, err := sqltext.Statements(text)
 	switch {
 	case err != nil:
 		return "", err
 	case len(statements) == 0:
-		return "", errors.New("no statement in the SQL that was given")
+		return "", errors.New("no statement in the SQL")
 	case len(statements) > 1:
-		return "", fmt.Errorf("%d statements, and only one has its result shown: run them one by one, or as a block: EXECUTE IMMEDIATE $$ BEGIN …; RETURN …; END $$", len(statements))
+		return "", fmt.Errorf("%d statements, but only the result of one can be printed: run them one by one, or as a block: EXECUTE IMMEDIATE $$ BEGIN …; RETURN …; END $$", len(statements))
 	}
 	return statements[0], nil
 }
 
-// Settle makes unqualified names those of the feed's database and schema. A
-// non-empty warehouse takes the place of the connection's.
-func (w *Warehouse) Settle(ctx context.Context, warehouse string) error {
-	if err := w.Exec(ctx, "USE SCHEMA "+snowflake.Qualified(w.Spec.Database, w.Spec.Schema)); err != nil {
+// Use sets the database and schema of the session to those of the feed, so that names
+// need no qualification, and its warehouse, unless warehouse is empty.
+func (c *Conn) Use(ctx context.Context, warehouse string) error {
+	if err := c.Exec(ctx, "USE SCHEMA "+snowflake.Qualified(c.Spec.Database, c.Spec.Schema)); err != nil {
 		return err
 	}
 	if warehouse == "" {
 		return nil
 	}
-	return w.Exec(ctx, "USE WAREHOUSE "+snowflake.Identifier(warehouse))
+	return c.Exec(ctx, "USE WAREHOUSE "+snowflake.Identifier(warehouse))
 }
 
-// Value is a value of a result as JSON has it: numbers with all their digits,
-// VARIANT, OBJECT and ARRAY as what they are, times as text, NULL as nil.
+// Value converts a value of a result to a JSON value: numbers with all their digits,
+// VARIANT, OBJECT and ARRAY as JSON, times as text, NULL as nil.
 func Value(c client.Column, v any) any {
 	switch v := v.(type) {
 	case string:
@@ -65,7 +65,7 @@ func Value(c client.Column, v any) any {
 		return hex.EncodeToString(v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Sprint(v) // JSON has no such number
+			return fmt.Sprint(v) // not a JSON number
 		}
 		return v
 	case time.Time:
@@ -74,7 +74,7 @@ func Value(c client.Column, v any) any {
 	return v
 }
 
-// layout is how a column of times is written.
+// layout is the layout of times in a column of that type.
 func layout(kind string) string {
 	switch kind {
 	case "DATE":
@@ -87,7 +87,7 @@ func layout(kind string) string {
 	return time.RFC3339Nano
 }
 
-// Text is a value of a result as people read it, with NULL as null.
+// Text converts a value of a result to text, NULL to null.
 func Text(c client.Column, v any, null string) string {
 	switch v := Value(c, v).(type) {
 	case nil:
@@ -103,7 +103,7 @@ func Text(c client.Column, v any, null string) string {
 	}
 }
 
-// Numeric reports whether a column holds numbers.
+// Numeric reports whether the type of a column is numeric.
 func Numeric(c client.Column) bool {
 	return c.Type == "FIXED" || c.Type == "REAL" || c.Type == "DECFLOAT"
 }

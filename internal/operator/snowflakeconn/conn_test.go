@@ -1,4 +1,4 @@
-package warehouse
+package snowflakeconn
 
 import (
 	"context"
@@ -34,8 +34,8 @@ var (
 	connection = snowflake.Connection{Account: "org-acct", User: "INGESTION", Role: "LOADER", Secret: "ingestion/snowflake"}
 )
 
-// live opens a feed whose template says that of Snowflake.
-func live(t *testing.T, s *snowflake.Spec, c *snowflake.Connection, more ...string) *operator.Live {
+// deployment returns a feed with that Snowflake metadata in its template.
+func deployment(t *testing.T, s *snowflake.Spec, c *snowflake.Connection, more ...string) *operator.Deployment {
 	t.Helper()
 	outputs := map[string]string{"OrdersFeed": "orders"}
 	for name, value := range map[string]string{
@@ -63,7 +63,7 @@ func live(t *testing.T, s *snowflake.Spec, c *snowflake.Connection, more ...stri
 	return l
 }
 
-// secrets has one secret, or an error for all.
+// secrets is a Secrets Manager with one secret, or one that returns an error.
 type secrets struct {
 	name, text string
 	binary     []byte
@@ -101,7 +101,7 @@ func key(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-func TestWhatIsMissing(t *testing.T) {
+func TestOpenReportsWhatIsMissing(t *testing.T) {
 	token := connection
 	token.Secret = ""
 	tests := map[string]struct {
@@ -111,11 +111,11 @@ func TestWhatIsMissing(t *testing.T) {
 		is      error
 		want    []string
 	}{
-		"no Snowflake":  {nil, nil, nil, ErrNone, []string{`feed "orders" has no Snowflake`, "deploy stack Orders"}},
-		"no connection": {&spec, nil, nil, ErrNoConnection, []string{"ingest sql orders", "Snowflake.Connection", "with this version"}},
+		"no Snowflake":  {nil, nil, nil, ErrNoSnowflake, []string{`feed "orders" is not loaded into Snowflake`, "deploy stack Orders"}},
+		"no connection": {&spec, nil, nil, ErrNoConnection, []string{"ingest sql orders", "Snowflake.Connection"}},
 		"no secret":     {&spec, &connection, &secrets{name: "other"}, nil, []string{`secret "ingestion/snowflake"`, "docs/snowflake.md", "ARN"}},
 		"no name":       {&spec, &token, &secrets{}, nil, []string{"names no secret", "deploy the feed again"}},
-		"no right": {
+		"no permission": {
 			&spec, &connection, &secrets{err: &smithy.GenericAPIError{Code: "AccessDeniedException"}}, nil,
 			[]string{"secretsmanager:GetSecretValue", "kms:Decrypt", `user "INGESTION"`},
 		},
@@ -123,7 +123,7 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := open(t.Context(), live(t, test.spec, test.c), test.secrets, "")
+			_, err := open(t.Context(), deployment(t, test.spec, test.c), test.secrets, "")
 			if err == nil || test.is != nil && !errors.Is(err, test.is) || !strings.HasPrefix(err.Error(), `feed "orders"`) || strings.Contains(err.Error(), "hidden") {
 				t.Fatalf("error %v", err)
 			}
@@ -136,8 +136,8 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A login that is refused, by the real driver at the endpoint.
-func TestLoginIsRefused(t *testing.T) {
+// The real driver reports a login that the endpoint rejects.
+func TestOpenReportsARejectedLogin(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := w.Write([]byte(`{"success":false,"code":"390144","message":"JWT token is invalid."}`)); err != nil {
 			t.Error(err)
@@ -158,7 +158,7 @@ func TestLoginIsRefused(t *testing.T) {
 			c := connection
 			test.change(&c)
 			s := &secrets{name: secret, binary: []byte(key(t))}
-			_, err := open(t.Context(), live(t, &spec, &c, test.more...), s, server.URL)
+			_, err := open(t.Context(), deployment(t, &spec, &c, test.more...), s, server.URL)
 			if !errors.Is(err, client.ErrLogin) || !strings.Contains(err.Error(), test.want) || s.region != "eu-west-1" {
 				t.Errorf("region %q, error %v", s.region, err)
 			}
@@ -167,7 +167,7 @@ func TestLoginIsRefused(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	w, err := Describe(live(t, &spec, &connection))
+	w, err := Describe(deployment(t, &spec, &connection))
 	if err != nil || w.Plan.View.StoredName() != "ORDERS_LATEST" || w.Plan.Pipe == nil || w.Connection != connection || w.Client != nil {
 		t.Errorf("%+v, %v", w, err)
 	}

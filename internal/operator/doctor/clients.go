@@ -16,12 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"example.com/ingestion/internal/operator"
-	"example.com/ingestion/internal/operator/warehouse"
+	"example.com/ingestion/internal/operator/snowflakeconn"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
 
-// What the checks need of each service.
+// The parts of the SDK clients that the checks use.
 type (
 	stacksAPI interface {
 		DescribeStacks(context.Context, *cfn.DescribeStacksInput, ...func(*cfn.Options)) (*cfn.DescribeStacksOutput, error)
@@ -39,6 +39,7 @@ type (
 		ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 	}
 	sqsAPI interface {
+		ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 		GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 	}
 	snsAPI interface {
@@ -64,21 +65,21 @@ type (
 	}
 )
 
-// Session is a session with Snowflake; *warehouse.Warehouse is one.
+// Session is a session with Snowflake; *snowflakeconn.Conn implements it.
 type Session interface {
 	Query(ctx context.Context, statement string) ([]client.Row, error)
 	Close() error
 }
 
-// Patient is the feed that is looked at, and through what. Make one with New.
-type Patient struct {
-	Live *operator.Live
-	// Incomplete is what operate.Open found missing among the stack's outputs.
+// Clients are a feed and the clients to check it with. New creates them.
+type Clients struct {
+	Feed *operator.Deployment
+	// Incomplete is the error of operator.Open about missing outputs of the stack.
 	Incomplete error
 
 	stacks stacksAPI
 	lambda lambdaAPI
-	// s3 looks at a bucket, reader at one that is read through another's role.
+	// reader returns a client with a role that a source names.
 	s3     s3API
 	reader func(roleARN, externalID string) s3API
 	sqs    sqsAPI
@@ -91,68 +92,68 @@ type Patient struct {
 	open func(context.Context) (Session, error)
 }
 
-// New returns the patient that a feed is. incomplete is the error with which
-// operate.Open returned it, if any: a stack that lacks outputs is looked at all
-// the same. getenv is that of warehouse.Open.
-func New(l *operator.Live, incomplete error, getenv func(string) string) Patient {
-	cfg := l.Account.Config
-	return Patient{
-		Live: l, Incomplete: incomplete,
-		stacks: cfn.NewFromConfig(cfg), lambda: l.Lambda, s3: l.S3, sqs: l.SQS, dynamo: l.DynamoDB,
+// New returns the clients for a feed. incomplete is the error of operator.Open, nil if
+// there was none: a feed with missing outputs is checked too. getenv is that of
+// snowflakeconn.Open.
+func New(d *operator.Deployment, incomplete error, getenv func(string) string) Clients {
+	cfg := d.Account.Config
+	return Clients{
+		Feed: d, Incomplete: incomplete,
+		stacks: cfn.NewFromConfig(cfg), lambda: d.Lambda, s3: d.S3, sqs: d.SQS, dynamo: d.DynamoDB,
 		sns: sns.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), watch: cloudwatch.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
 		reader: func(roleARN, externalID string) s3API { return assumed(cfg, roleARN, externalID) },
 		open: func(ctx context.Context) (Session, error) {
-			w, err := warehouse.Open(ctx, l, getenv)
+			conn, err := snowflakeconn.Open(ctx, d, getenv)
 			if err != nil {
 				return nil, err
 			}
-			return w, nil
+			return conn, nil
 		},
 	}
 }
 
-// exam is one look at a patient, with what the checks have learned.
-type exam struct {
-	Patient
+// doctor is one run of the checks, with their intermediate results.
+type doctor struct {
+	Clients
 	report Report
-	area   string // of the check that looks
+	area   string // of the current check
 
 	resources map[string][]string // physical IDs by type
 	functions map[string]*lambda.GetFunctionConfigurationOutput
 	plan      snowflake.Plan
 	session   Session
-	trust     policy // of the integration's role
-	trusted   bool   // whether trust was read
+	trust     policy // of the role of the integration
+	trustRead bool
 }
 
-func (x *exam) close() {
-	if x.session != nil {
-		_ = x.session.Close() // nothing hangs on the end of a session that only looked
+func (d *doctor) close() {
+	if d.session != nil {
+		_ = d.session.Close() // the session only reads
 	}
 }
 
-// queued tells a feed with queues between its functions.
-func (x *exam) queued() bool { return x.Live.UnpackQueueURL != "" || x.Live.LoadQueueURL != "" }
+// queued reports whether the feed has queues in front of its functions.
+func (d *doctor) queued() bool { return d.Feed.UnpackQueueURL != "" || d.Feed.LoadQueueURL != "" }
 
-func (x *exam) snowflake() bool { return x.Live.Snowflake != nil }
+func (d *doctor) snowflake() bool { return d.Feed.Snowflake != nil }
 
-func (x *exam) fromTable() bool {
-	return x.snowflake() && x.Live.Snowflake.WithDefaults().From == snowflake.FromTable
+func (d *doctor) fromTable() bool {
+	return d.snowflake() && d.Feed.Snowflake.WithDefaults().From == snowflake.FromTable
 }
 
-func (x *exam) loggedIn() bool { return x.session != nil }
+func (d *doctor) loggedIn() bool { return d.session != nil }
 
-// functionARN is empty for a function that was not found.
-func (x *exam) functionARN(name string) string {
-	if f := x.functions[name]; f != nil {
+// functionARN returns the ARN of a function, empty if it was not found.
+func (d *doctor) functionARN(name string) string {
+	if f := d.functions[name]; f != nil {
 		return aws.ToString(f.FunctionArn)
 	}
 	return ""
 }
 
-// partition is that of AWS which the feed is in.
-func (x *exam) partition() string {
-	for _, f := range x.functions {
+// partition returns the AWS partition of the feed.
+func (d *doctor) partition() string {
+	for _, f := range d.functions {
 		if a, err := arn.Parse(aws.ToString(f.FunctionArn)); err == nil {
 			return a.Partition
 		}
@@ -160,23 +161,30 @@ func (x *exam) partition() string {
 	return "aws"
 }
 
-// logs is the command that shows what a function has logged.
-func (x *exam) logs(name string) string {
+// logs is the command that prints the logs of a function.
+func (d *doctor) logs(name string) string {
 	group := "/aws/lambda/" + name
-	if f := x.functions[name]; f != nil && f.LoggingConfig != nil && f.LoggingConfig.LogGroup != nil {
+	if f := d.functions[name]; f != nil && f.LoggingConfig != nil && f.LoggingConfig.LogGroup != nil {
 		group = *f.LoggingConfig.LogGroup
 	}
-	return "see why: aws logs tail --since 1h " + group
+	return "see the cause: aws logs tail --since 1h " + group
 }
 
-// revert is how a resource that differs from the template is mended. Without
-// the option, CloudFormation compares templates only and finds nothing to do.
-func (x *exam) revert() string {
-	return "bring it back to the template: npx cdk deploy --revert-drift " + x.Live.Stack
+// revert is the remedy for a resource that differs from the template of the feed's
+// stack. Without --revert-drift, CloudFormation only compares templates and changes
+// nothing.
+func (d *doctor) revert() string { return revertDrift(d.Feed.Stack) }
+
+func revertDrift(stack string) string {
+	return "restore it from the template: npx cdk deploy --revert-drift " + stack +
+		" (if CloudFormation detects no drift of it, as local clouds never do, change it by hand as the template defines it)"
 }
 
-// remake is how an object in Snowflake that is missing is made again: of one
-// that CloudFormation has made, it does not notice that it is gone.
-func (x *exam) remake() string {
-	return "run the statements that make it: ingest sql " + x.Live.Name + " --role " + x.Live.Connection.Role
+// storeStack stands for the name of the stack of the store, which outputs do not have.
+const storeStack = "<the stack of the store>"
+
+// recreate is the remedy for a missing object in Snowflake: CloudFormation does not
+// detect that an object was deleted.
+func (d *doctor) recreate() string {
+	return "run the statements that create it: ingest sql " + d.Feed.Name + " --role " + d.Feed.Connection.Role
 }

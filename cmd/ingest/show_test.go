@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func TestSeeing(t *testing.T) {
-	c, broken := busy(t)
+func TestShowVerbs(t *testing.T) {
+	c, broken := withUploads(t)
 	c.depth["orders-failures"] = 2
 	for name, args := range map[string][]string{
 		"list":                   {"list"},
@@ -30,10 +30,10 @@ func TestSeeing(t *testing.T) {
 					t.Fatalf("%+v", got)
 				}
 				if form == "json" && !json.Valid([]byte(got.out)) {
-					t.Errorf("no JSON: %s", got.out)
+					t.Errorf("invalid JSON: %s", got.out)
 				}
 				if form == "table" && strings.Contains(got.out, "\x1b") {
-					t.Errorf("a control character: %q", got.out)
+					t.Errorf("control character: %q", got.out)
 				}
 				golden(t, name+"."+form, got.out)
 			}
@@ -41,9 +41,9 @@ func TestSeeing(t *testing.T) {
 	}
 }
 
-// A feed that cannot be looked at does not hide the others.
+// A feed that cannot be read is listed with the others.
 func TestListWithAnError(t *testing.T) {
-	c, _ := busy(t)
+	c, _ := withUploads(t)
 	delete(c.cf.Stacks[0].Outputs, "OrdersTable")
 	got := ingest(t.Context(), c.connect, "list")
 	if got.code != exitFailed || !strings.Contains(got.out, "orders   Orders   unknown") || !strings.Contains(got.out, "returns  Returns  idle") ||
@@ -53,12 +53,12 @@ func TestListWithAnError(t *testing.T) {
 }
 
 func TestUploadNames(t *testing.T) {
-	c, broken := busy(t)
+	c, broken := withUploads(t)
 	for name, want := range map[string]string{
 		broken.ID:      broken.ID,
 		broken.ID[:10]: broken.ID,
 		"2026/bröken":  broken.ID,
-		// A key of its own is meant, although another begins with it.
+		// A key that is also the beginning of another key.
 		"2026/orders.json":                    "2026/orders.json",
 		"s3://orders-source/2026/orders.json": "2026/orders.json",
 	} {
@@ -68,7 +68,7 @@ func TestUploadNames(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"2026/": "4 begin with \"2026/\"", "none": "no ID and no key is or begins with \"none\"", "00000000000000000000000000": "no ID and no key",
+		"2026/": "4 begin with \"2026/\"", "none": "no ID or key begins with \"none\"", "00000000000000000000000000": "no ID or key",
 	} {
 		if got := ingest(t.Context(), c.connect, "status", "orders", name); got.code != exitFailed || !strings.Contains(got.errOut, want) {
 			t.Errorf("%q: %+v", name, got)
@@ -77,7 +77,7 @@ func TestUploadNames(t *testing.T) {
 }
 
 func TestRecords(t *testing.T) {
-	c, broken := busy(t)
+	c, broken := withUploads(t)
 	object := func(n, word string) types.AttributeValue {
 		return &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
 			"n": &types.AttributeValueMemberN{Value: n}, "word": &types.AttributeValueMemberS{Value: word},
@@ -88,10 +88,11 @@ func TestRecords(t *testing.T) {
 	c.record(broken, 2, &types.AttributeValueMemberS{Value: "three"})
 	for name, args := range map[string][]string{
 		"records":         {},
-		"records.where":   {"--where", "data.n>=2", "--where", "ordinal>0", "--upload", "2026/br"},
+		"records.where":   {"--where", ".data.n? >= 2", "--where", ".ordinal > 0", "--upload", "2026/br", "--limit", "1"},
 		"records.limit":   {"--limit", "1"},
-		"records.csv":     {"--format", "csv"},
-		"records.columns": {"--format", "csv", "--columns", "ordinal,data.n"},
+		"records.json":    {"--output", "json"},
+		"records.csv":     {"--output", "csv"},
+		"records.columns": {"--output", "csv", "--columns", "ordinal,data.n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ingest(t.Context(), c.connect, append([]string{"records", "orders"}, args...)...)
@@ -102,27 +103,29 @@ func TestRecords(t *testing.T) {
 		})
 	}
 	if c.db.Calls["Scan"] != 0 {
-		t.Error("a scan")
+		t.Error("the table was scanned")
 	}
 }
 
-func TestWrongFlags(t *testing.T) {
-	c := newCloud(t)
+func TestInvalidFlags(t *testing.T) {
+	c := newAccount(t)
 	for name, test := range map[string]struct {
 		args []string
 		want string
 	}{
-		"output":       {[]string{"list", "--output", "xml"}, `--output "xml": it is table or json`},
+		"output":       {[]string{"list", "--output", "xml"}, `--output "xml": ingest list prints table or json`},
 		"list of one":  {[]string{"list", "orders"}, `unknown command "orders" for "ingest list"`},
 		"since":        {[]string{"status", "orders", "--since", "yesterday"}, `--since "yesterday": it is a date`},
 		"state":        {[]string{"status", "orders", "--state", "load"}, `--state "load": it is one of unpacking, unpacked, loaded, missing`},
 		"three":        {[]string{"status", "a", "b", "c"}, "a feed and at most one upload"},
-		"format":       {[]string{"records", "orders", "--format", "xml"}, `--format "xml": it is ndjson or csv`},
-		"columns":      {[]string{"records", "orders", "--columns", "id"}, "--columns is for --format csv"},
-		"a column":     {[]string{"records", "orders", "--format", "csv", "--columns", "n"}, `column "n": a record has`},
+		"records":      {[]string{"records", "orders", "--output", "table"}, `--output "table": ingest records prints ndjson, json or csv`},
+		"query":        {[]string{"query", "orders", "-o", "ndjson"}, `--output "ndjson": ingest query prints table, json or csv`},
+		"sql":          {[]string{"sql", "orders", "-o", "json"}, `--output "json": ingest sql has no other form of output`},
+		"columns":      {[]string{"records", "orders", "--columns", "id"}, "--columns is for --output csv"},
+		"a column":     {[]string{"records", "orders", "--output", "csv", "--columns", "n"}, `column "n": a record has no field "n"`},
 		"limit":        {[]string{"records", "orders", "--limit", "-1"}, "--limit -1: it is 0"},
-		"term":         {[]string{"records", "orders", "--where", "n=1"}, "is data.n meant?"},
-		"two folders":  {[]string{"estimate", "a", "b"}, "one folder at most"},
+		"where":        {[]string{"records", "orders", "--where", ".n == 1"}, `--where: filter ".n == 1": a record has no field "n"`},
+		"two folders":  {[]string{"estimate", "a", "b"}, "at most one folder"},
 		"record bytes": {[]string{"estimate", "--record-bytes", "0"}, "--record-bytes 0: it is 1 or more"},
 		"objects":      {[]string{"estimate", "--objects", "-1"}, "--objects -1: it is 0 or more"},
 	} {
@@ -136,7 +139,7 @@ func TestWrongFlags(t *testing.T) {
 }
 
 func TestCompletionOfArguments(t *testing.T) {
-	c, broken := busy(t)
+	c, broken := withUploads(t)
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -146,9 +149,9 @@ func TestCompletionOfArguments(t *testing.T) {
 		"no more":       {[]string{"status", "orders", "x", ""}, ":4\n"},
 		"upload flag":   {[]string{"quarantine", "orders", "--upload", "2026/g"}, "2026/gone.json\t2026-03-01 09:00:00\n:4\n"},
 		"without feed":  {[]string{"quarantine", "--upload", ""}, ":4\n"},
-		"output":        {[]string{"list", "--output", ""}, "table\tfor people\njson\tfor programs\n:4\n"},
+		"output":        {[]string{"list", "--output", ""}, "table\njson\n:4\n"},
 		"state":         {[]string{"status", "orders", "--state", ""}, "unpacking\nunpacked\nloaded\nmissing\n:4\n"},
-		"format":        {[]string{"records", "--format", ""}, "ndjson\ncsv\n:4\n"},
+		"record output": {[]string{"records", "--output", ""}, "ndjson\njson\ncsv\n:4\n"},
 		"feed":          {[]string{"records", ""}, "orders\tstack Orders\nreturns\tstack Returns\n:4\n"},
 		"unknown feed":  {[]string{"status", "none", ""}, ":1\n"},
 		"feed, no more": {[]string{"records", "orders", ""}, ":4\n"},
@@ -162,18 +165,18 @@ func TestCompletionOfArguments(t *testing.T) {
 	}
 }
 
-// Elsewhere than on a terminal a watch prints a line for each change.
+// Without a terminal, --watch prints a line for each change.
 func TestWatch(t *testing.T) {
 	for name, args := range map[string][]string{"watch": {"status", "orders"}, "watch.upload": {"status", "orders", "2026/orders.json"}, "watch.json": {"status", "orders", "2026/orders.json", "-o", "json"}} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := busy(t)
+			c, _ := withUploads(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			looks := 0
+			reads := 0
 			c.db.Before = func(operation string, _ []byte) (int, string) {
 				if operation != "Query" && operation != "GetItem" {
 					return 0, ""
 				}
-				switch looks++; looks {
+				switch reads++; reads {
 				case 6:
 					c.upload("orders", "2026/orders.json", at(11, 0), map[string]any{
 						"state": "loaded", "entries": 1, "records": 1000, "stored": 1000, "parts": 2, "parts_loaded": 2, "unpacked_at": at(11, 1), "loaded_at": at(11, 5),

@@ -24,20 +24,20 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// cloud is an account with two feeds in one table, behind the AWS clients
-// that the command makes itself.
-type cloud struct {
+// account is an account with two feeds in one table. It serves the requests of the AWS
+// clients that the command creates.
+type account struct {
 	t     *testing.T
 	db    *fake.DynamoDB
 	s3    fake.S3
-	depth map[string]int // of queues, by the last part of their URL
+	depth map[string]int // of queues, by name
 	cfg   aws.Config
 	cf    *fake.CloudFormation
 }
 
-func newCloud(t *testing.T) *cloud {
+func newAccount(t *testing.T) *account {
 	t.Helper()
-	c := &cloud{t: t, db: fake.NewTable(), depth: map[string]int{}}
+	c := &account{t: t, db: fake.NewTable(), depth: map[string]int{}}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	c.cfg = aws.Config{
@@ -62,12 +62,12 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-func (c *cloud) connect(context.Context, string, string) (operator.Account, error) {
+func (c *account) connect(context.Context, connectOptions) (operator.Account, error) {
 	return operator.Account{Config: c.cfg, Stacks: c.cf}, nil
 }
 
 // ServeHTTP implements DynamoDB, and the requests to SQS and S3 that the verbs make.
-func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "DynamoDB_20120810."):
 		c.db.ServeHTTP(w, r)
@@ -84,17 +84,17 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case target == "" && r.Method == http.MethodGet:
 		c.s3.ServeHTTP(w, r)
 	default:
-		http.Error(w, "the fake has no "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
+		http.Error(w, "the fake does not implement "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
 	}
 }
 
-// ledgerTime is how the ledger writes a time.
+// ledgerTime is the layout of times in the ledger.
 const ledgerTime = "2006-01-02T15:04:05.000Z"
 
 func at(hour, minute int) time.Time { return time.Date(2026, 3, 1, hour, minute, 0, 0, time.UTC) }
 
-// put puts an item with attributes that are strings, times and numbers.
-func (c *cloud) put(pk, sk string, attributes map[string]any) {
+// put puts an item with strings, times and numbers.
+func (c *account) put(pk, sk string, attributes map[string]any) {
 	c.t.Helper()
 	item := map[string]types.AttributeValue{
 		"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberS{Value: sk},
@@ -118,8 +118,8 @@ func (c *cloud) put(pk, sk string, attributes map[string]any) {
 	}
 }
 
-// upload enters an upload whose file is as old as modified.
-func (c *cloud) upload(feedName, key string, modified time.Time, more map[string]any) ids.Upload {
+// upload puts an upload into the ledger.
+func (c *account) upload(feedName, key string, modified time.Time, more map[string]any) ids.Upload {
 	c.t.Helper()
 	u := ids.New(ids.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified})
 	attributes := map[string]any{
@@ -131,7 +131,7 @@ func (c *cloud) upload(feedName, key string, modified time.Time, more map[string
 	return u
 }
 
-func (c *cloud) part(u ids.Upload, entry, part int, more map[string]any) {
+func (c *account) part(u ids.Upload, entry, part int, more map[string]any) {
 	c.t.Helper()
 	name := ids.PartName(entry, part)
 	attributes := map[string]any{
@@ -141,7 +141,7 @@ func (c *cloud) part(u ids.Upload, entry, part int, more map[string]any) {
 	c.put(ids.LedgerKey(u.Feed, u.ID), "part#"+name, attributes)
 }
 
-func (c *cloud) record(u ids.Upload, ordinal int, data types.AttributeValue) {
+func (c *account) record(u ids.Upload, ordinal int, data types.AttributeValue) {
 	c.t.Helper()
 	id := ids.RecordID(u.ID, 0, int64(ordinal))
 	c.put(ids.PartitionKey(u.Feed, u.ID, ids.Shard(int64(ordinal), 2)), id[ids.IDLength+1:], map[string]any{
@@ -149,9 +149,10 @@ func (c *cloud) record(u ids.Upload, ordinal int, data types.AttributeValue) {
 	})
 }
 
-// busy has a feed in every state of its uploads, and one that is idle.
-func busy(t *testing.T) (c *cloud, broken ids.Upload) {
-	c = newCloud(t)
+// withUploads is an account whose feed orders has uploads in all states; the feed
+// returns is idle.
+func withUploads(t *testing.T) (c *account, broken ids.Upload) {
+	c = newAccount(t)
 	c.upload("returns", "returns.json", at(8, 0), map[string]any{
 		"state": "loaded", "entries": 1, "records": 7, "stored": 7, "parts": 1, "parts_loaded": 1, "unpacked_at": at(8, 1), "loaded_at": at(8, 2),
 	})
@@ -175,7 +176,7 @@ func busy(t *testing.T) (c *cloud, broken ids.Upload) {
 			Ordinal: int64(17 + i), Offset: int64(1000 * i), Stage: "unpack", Reason: "invalid_json", Detail: "not JSON", Rest: i == 2,
 		}
 		r.SetRaw([]byte(raw))
-		for range 2 { // as a repeated invocation leaves it
+		for range 2 { // as after a repeated invocation
 			if err := w.Add(r); err != nil {
 				t.Fatal(err)
 			}

@@ -31,31 +31,31 @@ func reconciled() reconcile.Result {
 			{ID: badUpload, Source: "s3://src/b.json", State: ledger.Unpacked, Records: 30, Stored: 20, InTable: ptr(int64(18)), InSnowflake: ptr(int64(0)), Waiting: true, Differs: true},
 		},
 		Findings: []reconcile.Finding{
-			{Kind: reconcile.Missing, Upload: badUpload, Source: "s3://src/b.json", Part: "0000000-000001", Count: 12, Ordinals: []int64{3, 7}, Detail: "the table has not 12 of the part's records, which load has stored", Mend: "ingest replay orders --upload " + badUpload + " --part 0000000-000001"},
-			{Kind: reconcile.Waiting, Upload: badUpload, Source: "s3://src/b.json", Count: 30, Detail: "Snowflake has 0 rows of the upload's 30; the last were landed less than 1h0m0s ago"},
+			{Kind: reconcile.Missing, Upload: badUpload, Source: "s3://src/b.json", Part: "0000000-000001", Count: 12, Ordinals: []int64{3, 7}, Detail: "the table lacks 12 records of the part that load has stored", Remedy: "ingest replay orders --upload " + badUpload + " --part 0000000-000001"},
+			{Kind: reconcile.Waiting, Upload: badUpload, Source: "s3://src/b.json", Count: 30, Detail: "Snowflake has 0 rows of the upload's 30; the last part was written less than 1h0m0s ago"},
 		},
 	}
 }
 
-func TestMendingOutputs(t *testing.T) {
+func TestRemedyOutputs(t *testing.T) {
 	plan := []backfill.Plan{
 		{Bucket: "src", New: backfill.Count{Objects: 99000, Bytes: 5_200_000_000}, Known: backfill.Count{Objects: 1000, Bytes: 1}},
 		{Bucket: "theirs", Prefix: "2026/", After: "2026/03/01/x.json", New: backfill.Count{Objects: 3, Bytes: 900}},
 	}
 	planned := backfilled{Feed: "orders", DryRun: true, Plan: plan, USD: ptr(12.5)}
-	sent := backfilled{Feed: "orders", Plan: plan, USD: ptr(12.5), Results: []backfill.Result{
-		{Bucket: "src", Sent: backfill.Count{Objects: 99000, Bytes: 5_200_000_000}, Known: backfill.Count{Objects: 1000, Bytes: 1}},
-		{Bucket: "theirs", Prefix: "2026/", Sent: backfill.Count{Objects: 1, Bytes: 300}, After: "2026/03/01/y.json"},
+	dispatched := backfilled{Feed: "orders", Plan: plan, USD: ptr(12.5), Results: []backfill.Result{
+		{Bucket: "src", Dispatched: backfill.Count{Objects: 99000, Bytes: 5_200_000_000}, Known: backfill.Count{Objects: 1000, Bytes: 1}},
+		{Bucket: "theirs", Prefix: "2026/", Dispatched: backfill.Count{Objects: 1, Bytes: 300}, After: "2026/03/01/y.json"},
 	}}
 	replayed := replay.Result{
 		Feed: "orders",
 		Events: []replay.Event{
-			{At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Target: replay.Load, Upload: badUpload, Part: "0000000-000001", Error: "feed orders: table is gone", Sent: true},
-			{At: time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC), Target: replay.Unpack, Objects: []string{"s3://src/a.json"}, Sent: true},
-			{At: time.Date(2026, 3, 1, 12, 2, 0, 0, time.UTC)},
+			{Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Target: replay.Load, Upload: badUpload, Part: "0000000-000001", Error: "feed orders: table is gone", Dispatched: true},
+			{Time: time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC), Target: replay.Unpack, Objects: []string{"s3://src/a.json"}, Dispatched: true},
+			{Time: time.Date(2026, 3, 1, 12, 2, 0, 0, time.UTC)},
 		},
 		Uploads: []replay.Upload{
-			{ID: goodUpload, Source: "s3://src/a.json", State: ledger.Loaded, Tried: 12, Mended: 10, Quarantined: 2, Reasons: map[string]int64{"invalid_json": 2}},
+			{ID: goodUpload, Source: "s3://src/a.json", State: ledger.Loaded, Tried: 12, Recovered: 10, Quarantined: 2, Reasons: map[string]int64{"invalid_json": 2}},
 			{ID: badUpload, Source: "s3://src/b.json", State: ledger.Unpacking, Resumed: true, Parts: []string{"0000000-000001"}},
 		},
 	}
@@ -64,7 +64,7 @@ func TestMendingOutputs(t *testing.T) {
 		table func(*table) error
 	}{
 		"backfill.plan":   {planned, func(t *table) error { return backfillTable(t, planned) }},
-		"backfill":        {sent, func(t *table) error { return backfillTable(t, sent) }},
+		"backfill":        {dispatched, func(t *table) error { return backfillTable(t, dispatched) }},
 		"replay":          {replayed, func(t *table) error { return replayTable(t, replayed) }},
 		"reconcile":       {reconciled(), func(t *table) error { return reconcileTable(t, reconciled()) }},
 		"replay.nothing":  {replay.Result{Feed: "orders"}, func(t *table) error { return replayTable(t, replay.Result{Feed: "orders"}) }},
@@ -80,24 +80,24 @@ func TestMendingOutputs(t *testing.T) {
 					t.Fatal(err)
 				}
 				if form == outputJSON && !json.Valid(out.Bytes()) {
-					t.Errorf("no JSON: %s", &out)
+					t.Errorf("invalid JSON: %s", &out)
 				}
 				golden(t, name+"."+form, out.String())
 			}
 		})
 	}
-	if err := replayLeft(replayed); !errors.Is(err, errData) || !strings.Contains(err.Error(), "still in quarantine: 2 records, which `ingest quarantine orders` shows; in the failure queue: 1 event of no known form") {
+	if err := notReplayed(replayed); !errors.Is(err, errData) || !strings.Contains(err.Error(), "still in quarantine: 2 records (`ingest quarantine orders` lists them); in the failure queue: 1 event that cannot be dispatched") {
 		t.Errorf("%v", err)
 	}
-	if err := reconcileEnd(reconciled()); !errors.Is(err, errData) || err.Error() != "1 difference" {
+	if err := differences(reconciled()); !errors.Is(err, errData) || err.Error() != "1 difference" {
 		t.Errorf("%v", err)
 	}
-	if err := errors.Join(replayLeft(replay.Result{}), reconcileEnd(reconcile.Result{})); err != nil {
+	if err := errors.Join(notReplayed(replay.Result{}), differences(reconcile.Result{})); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestMendingFlags(t *testing.T) {
+func TestInvalidRemedyFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"backfill", "orders", "--rate", "0"},
 		{"backfill", "orders", "--until", "tomorrow"},

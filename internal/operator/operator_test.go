@@ -14,7 +14,7 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// outputs are a feed's, as its pipeline makes them.
+// outputs returns the outputs of a feed.
 func outputs(id, feedName string, more ...string) map[string]string {
 	m := map[string]string{
 		id + "Feed": feedName, id + "LandingPrefix": "landing/" + feedName + "/", id + "SourceBucket": "source-of-" + feedName,
@@ -51,9 +51,9 @@ func TestFind(t *testing.T) {
 		"gamma":                 {want: "alpha/gamma"},
 		"Both/alpha":            {want: "Both/alpha"},
 		"staging-Orders/orders": {want: "staging-Orders/orders"},
-		"orders":                {want: `"orders": say which, Orders/orders, staging-Orders/orders`, err: operator.ErrAmbiguous},
-		"Both":                  {want: `"Both": say which, Both/alpha, Both/beta`, err: operator.ErrAmbiguous},
-		"alpha":                 {want: `say which, Both/alpha, alpha/gamma`, err: operator.ErrAmbiguous},
+		"orders":                {want: `"orders": use one of Orders/orders, staging-Orders/orders`, err: operator.ErrAmbiguous},
+		"Both":                  {want: `"Both": use one of Both/alpha, Both/beta`, err: operator.ErrAmbiguous},
+		"alpha":                 {want: `use one of Both/alpha, alpha/gamma`, err: operator.ErrAmbiguous},
 		"ORDERS":                {want: `"ORDERS": this account and region has Both/alpha, Both/beta, Orders/orders, alpha/gamma, staging-Orders/orders`, err: operator.ErrNotFound},
 		"News":                  {want: "no such feed", err: operator.ErrNotFound},
 		"https://example.com/rss": {
@@ -141,12 +141,10 @@ func TestSnowflakeNames(t *testing.T) {
 	}
 }
 
-func TestErrorsOfAWS(t *testing.T) {
+func TestFindReportsErrorsOfAWS(t *testing.T) {
 	for code, want := range map[string]string{
-		"ExpiredToken":         "sign in again",
-		"InvalidClientTokenId": "is it the right --profile?",
-		"AccessDenied":         "cloudformation:DescribeStacks",
-		"Throttling":           "list the stacks: api error Throttling",
+		"AccessDenied": "allow these credentials cloudformation:DescribeStacks",
+		"Throttling":   "list the stacks: api error Throttling",
 	} {
 		api := &fake.CloudFormation{Err: &smithy.GenericAPIError{Code: code, Message: "m"}}
 		if _, err := operator.Find(t.Context(), api, "orders"); !errors.Is(err, api.Err) || !strings.Contains(err.Error(), want) {
@@ -156,6 +154,6 @@ func TestErrorsOfAWS(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := operator.Find(ctx, deployed(), "orders"); !errors.Is(err, context.Canceled) {
-		t.Errorf("after ctrl-C: %v", err)
+		t.Errorf("after cancellation: %v", err)
 	}
 }

@@ -17,28 +17,28 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Account is an account and region of AWS, as somebody's credentials open it.
+// Account is an account and region of AWS with the credentials to use there.
 type Account struct {
 	Config aws.Config
 	Stacks API
 }
 
-// NewAccount returns the account that cfg reaches.
+// NewAccount returns the account and region of cfg.
 func NewAccount(cfg aws.Config) Account {
 	return Account{Config: cfg, Stacks: cloudformation.NewFromConfig(cfg)}
 }
 
-// Live is a deployed feed together with what it takes to work with it.
-type Live struct {
+// Deployment is a deployed feed with its resources and the clients to use them.
+type Deployment struct {
 	Feed
 	Static
 	Account Account
-	// Sources are the spec's, each with the name of its bucket.
+	// Sources are those of the spec, each with the name of its bucket.
 	Sources []feed.Source
-	// Names that the stack has given.
+	// Names of resources, from the outputs of the stack.
 	LandingBucket, Table, FailureQueueURL, UnpackFunction, LoadFunction string
-	// DiscoverFunction is empty for a feed that lists no bucket, the URLs for
-	// one without queues between its functions.
+	// DiscoverFunction is empty for a feed that lists no bucket, the URLs for one
+	// without queues in front of its functions.
 	DiscoverFunction, UnpackQueueURL, LoadQueueURL string
 
 	S3       *s3.Client
@@ -48,8 +48,9 @@ type Live struct {
 	Ledger   *ledger.Ledger
 }
 
-// Open finds the feed of a name, as Find does, and what belongs to it.
-func Open(ctx context.Context, a Account, name string) (*Live, error) {
+// Open finds the feed with a name, as Find does, and its resources. If outputs are
+// missing, it returns an incomplete Deployment together with the error.
+func Open(ctx context.Context, a Account, name string) (*Deployment, error) {
 	f, err := Find(ctx, a.Stacks, name)
 	if err != nil {
 		return nil, err
@@ -57,13 +58,13 @@ func Open(ctx context.Context, a Account, name string) (*Live, error) {
 	return OpenFeed(ctx, a, f)
 }
 
-// OpenFeed is Open for a feed that is found already.
-func OpenFeed(ctx context.Context, a Account, f Feed) (*Live, error) {
+// OpenFeed is Open for a feed that Find has returned.
+func OpenFeed(ctx context.Context, a Account, f Feed) (*Deployment, error) {
 	static, err := f.Static(ctx, a.Stacks)
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{
+	l := &Deployment{
 		Feed: f, Static: static, Account: a,
 		DiscoverFunction: f.Output("DiscoverFunction"), UnpackQueueURL: f.Output("UnpackQueueUrl"), LoadQueueURL: f.Output("LoadQueueUrl"),
 		S3: s3.NewFromConfig(a.Config, s3source.ClientOptions), DynamoDB: dynamodb.NewFromConfig(a.Config),

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -31,9 +32,9 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// world is what the checks look at. Each of its methods answers from what the
-// test has put there; what is not there is the service's error for that.
-type world struct {
+// fakeAWS implements the clients of the checks with resources that the test sets. For a
+// missing resource it returns the error of the service.
+type fakeAWS struct {
 	errs map[string]error // by the operation
 
 	stack     cfntypes.Stack
@@ -47,6 +48,7 @@ type world struct {
 
 	buckets       map[string]*s3.GetBucketNotificationConfigurationOutput
 	queues        map[string]map[string]string
+	messages      []string          // of every queue
 	topics        map[string]string // policies
 	subscriptions map[string][]snstypes.Subscription
 	table         *dynamotypes.TableDescription
@@ -59,14 +61,14 @@ type world struct {
 
 	account   *fakesnowflake.Account
 	desc      map[string]string // of the integration
-	refused   []client.Row
-	refresh   string // status of the external table
-	reader    error  // of ListObjectsV2
-	walk      map[string]dynamotypes.AttributeValue
+	rejected  []client.Row      // of COPY_HISTORY
+	refresh   string            // status of the external table
+	reader    error             // of ListObjectsV2
+	cursor    map[string]dynamotypes.AttributeValue
 	loginFail error
 }
 
-func (w *world) err(operation string) error { return w.errs[operation] }
+func (w *fakeAWS) err(operation string) error { return w.errs[operation] }
 
 func apiError(code string, status int) error {
 	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
@@ -77,11 +79,11 @@ func apiError(code string, status int) error {
 func notFound() error     { return apiError("ResourceNotFoundException", http.StatusNotFound) }
 func accessDenied() error { return apiError("AccessDeniedException", http.StatusBadRequest) }
 
-func (w *world) DescribeStacks(context.Context, *cfn.DescribeStacksInput, ...func(*cfn.Options)) (*cfn.DescribeStacksOutput, error) {
+func (w *fakeAWS) DescribeStacks(context.Context, *cfn.DescribeStacksInput, ...func(*cfn.Options)) (*cfn.DescribeStacksOutput, error) {
 	return &cfn.DescribeStacksOutput{Stacks: []cfntypes.Stack{w.stack}}, w.err("DescribeStacks")
 }
 
-func (w *world) ListStackResources(context.Context, *cfn.ListStackResourcesInput, ...func(*cfn.Options)) (*cfn.ListStackResourcesOutput, error) {
+func (w *fakeAWS) ListStackResources(context.Context, *cfn.ListStackResourcesInput, ...func(*cfn.Options)) (*cfn.ListStackResourcesOutput, error) {
 	out := &cfn.ListStackResourcesOutput{}
 	for id, r := range w.resources {
 		out.StackResourceSummaries = append(out.StackResourceSummaries, cfntypes.StackResourceSummary{LogicalResourceId: &id, ResourceType: &r[0], PhysicalResourceId: &r[1]})
@@ -89,7 +91,7 @@ func (w *world) ListStackResources(context.Context, *cfn.ListStackResourcesInput
 	return out, w.err("ListStackResources")
 }
 
-func (w *world) GetFunctionConfiguration(_ context.Context, in *lambda.GetFunctionConfigurationInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error) {
+func (w *fakeAWS) GetFunctionConfiguration(_ context.Context, in *lambda.GetFunctionConfigurationInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error) {
 	f := w.functions[*in.FunctionName]
 	if f == nil && w.err("GetFunctionConfiguration") == nil {
 		return nil, notFound()
@@ -97,7 +99,7 @@ func (w *world) GetFunctionConfiguration(_ context.Context, in *lambda.GetFuncti
 	return f, w.err("GetFunctionConfiguration")
 }
 
-func (w *world) GetFunctionConcurrency(_ context.Context, in *lambda.GetFunctionConcurrencyInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error) {
+func (w *fakeAWS) GetFunctionConcurrency(_ context.Context, in *lambda.GetFunctionConcurrencyInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error) {
 	out := &lambda.GetFunctionConcurrencyOutput{}
 	if n, ok := w.concurrency[*in.FunctionName]; ok {
 		out.ReservedConcurrentExecutions = &n
@@ -105,7 +107,7 @@ func (w *world) GetFunctionConcurrency(_ context.Context, in *lambda.GetFunction
 	return out, w.err("GetFunctionConcurrency")
 }
 
-func (w *world) GetFunctionEventInvokeConfig(_ context.Context, in *lambda.GetFunctionEventInvokeConfigInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionEventInvokeConfigOutput, error) {
+func (w *fakeAWS) GetFunctionEventInvokeConfig(_ context.Context, in *lambda.GetFunctionEventInvokeConfigInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionEventInvokeConfigOutput, error) {
 	to, ok := w.failures[*in.FunctionName]
 	if !ok && w.err("GetFunctionEventInvokeConfig") == nil {
 		return nil, notFound()
@@ -113,7 +115,7 @@ func (w *world) GetFunctionEventInvokeConfig(_ context.Context, in *lambda.GetFu
 	return &lambda.GetFunctionEventInvokeConfigOutput{DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &to}}}, w.err("GetFunctionEventInvokeConfig")
 }
 
-func (w *world) GetPolicy(_ context.Context, in *lambda.GetPolicyInput, _ ...func(*lambda.Options)) (*lambda.GetPolicyOutput, error) {
+func (w *fakeAWS) GetPolicy(_ context.Context, in *lambda.GetPolicyInput, _ ...func(*lambda.Options)) (*lambda.GetPolicyOutput, error) {
 	p, ok := w.policies[*in.FunctionName]
 	if !ok && w.err("GetPolicy") == nil {
 		return nil, notFound()
@@ -121,7 +123,7 @@ func (w *world) GetPolicy(_ context.Context, in *lambda.GetPolicyInput, _ ...fun
 	return &lambda.GetPolicyOutput{Policy: &p}, w.err("GetPolicy")
 }
 
-func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventSourceMappingsInput, _ ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error) {
+func (w *fakeAWS) ListEventSourceMappings(_ context.Context, in *lambda.ListEventSourceMappingsInput, _ ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error) {
 	out := &lambda.ListEventSourceMappingsOutput{}
 	for _, m := range w.mappings {
 		if *m.EventSourceArn == *in.EventSourceArn {
@@ -131,7 +133,7 @@ func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventS
 	return out, w.err("ListEventSourceMappings")
 }
 
-func (w *world) GetBucketNotificationConfiguration(_ context.Context, in *s3.GetBucketNotificationConfigurationInput, _ ...func(*s3.Options)) (*s3.GetBucketNotificationConfigurationOutput, error) {
+func (w *fakeAWS) GetBucketNotificationConfiguration(_ context.Context, in *s3.GetBucketNotificationConfigurationInput, _ ...func(*s3.Options)) (*s3.GetBucketNotificationConfigurationOutput, error) {
 	c := w.buckets[*in.Bucket]
 	if c == nil && w.err("GetBucketNotificationConfiguration") == nil {
 		return nil, apiError("NoSuchBucket", http.StatusNotFound)
@@ -139,11 +141,11 @@ func (w *world) GetBucketNotificationConfiguration(_ context.Context, in *s3.Get
 	return c, w.err("GetBucketNotificationConfiguration")
 }
 
-func (w *world) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+func (w *fakeAWS) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	return &s3.ListObjectsV2Output{}, w.reader
 }
 
-func (w *world) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+func (w *fakeAWS) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	q := w.queues[*in.QueueUrl]
 	if q == nil && w.err("GetQueueAttributes") == nil {
 		return nil, apiError("AWS.SimpleQueueService.NonExistentQueue", http.StatusBadRequest)
@@ -151,7 +153,15 @@ func (w *world) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 	return &sqs.GetQueueAttributesOutput{Attributes: q}, w.err("GetQueueAttributes")
 }
 
-func (w *world) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributesInput, _ ...func(*sns.Options)) (*sns.GetTopicAttributesOutput, error) {
+func (w *fakeAWS) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	out := &sqs.ReceiveMessageOutput{}
+	for _, body := range w.messages {
+		out.Messages = append(out.Messages, sqstypes.Message{Body: &body})
+	}
+	return out, w.err("ReceiveMessage")
+}
+
+func (w *fakeAWS) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributesInput, _ ...func(*sns.Options)) (*sns.GetTopicAttributesOutput, error) {
 	p, ok := w.topics[*in.TopicArn]
 	if !ok && w.err("GetTopicAttributes") == nil {
 		return nil, apiError("NotFound", http.StatusNotFound)
@@ -159,22 +169,22 @@ func (w *world) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributes
 	return &sns.GetTopicAttributesOutput{Attributes: map[string]string{"Policy": p}}, w.err("GetTopicAttributes")
 }
 
-func (w *world) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
+func (w *fakeAWS) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
 	return &sns.ListSubscriptionsByTopicOutput{Subscriptions: w.subscriptions[*in.TopicArn]}, w.err("ListSubscriptionsByTopic")
 }
 
-func (w *world) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return &dynamodb.GetItemOutput{Item: w.walk}, w.err("GetItem")
+func (w *fakeAWS) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return &dynamodb.GetItemOutput{Item: w.cursor}, w.err("GetItem")
 }
 
-func (w *world) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+func (w *fakeAWS) DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
 	if w.table == nil && w.err("DescribeTable") == nil {
 		return nil, notFound()
 	}
 	return &dynamodb.DescribeTableOutput{Table: w.table}, w.err("DescribeTable")
 }
 
-func (w *world) DescribeRule(_ context.Context, in *eventbridge.DescribeRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error) {
+func (w *fakeAWS) DescribeRule(_ context.Context, in *eventbridge.DescribeRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error) {
 	r := w.rules[*in.Name]
 	if r == nil && w.err("DescribeRule") == nil {
 		return nil, notFound()
@@ -182,7 +192,7 @@ func (w *world) DescribeRule(_ context.Context, in *eventbridge.DescribeRuleInpu
 	return r, w.err("DescribeRule")
 }
 
-func (w *world) ListTargetsByRule(_ context.Context, in *eventbridge.ListTargetsByRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.ListTargetsByRuleOutput, error) {
+func (w *fakeAWS) ListTargetsByRule(_ context.Context, in *eventbridge.ListTargetsByRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.ListTargetsByRuleOutput, error) {
 	out := &eventbridge.ListTargetsByRuleOutput{}
 	for _, arn := range w.targets[*in.Rule] {
 		out.Targets = append(out.Targets, eventtypes.Target{Arn: &arn})
@@ -190,11 +200,11 @@ func (w *world) ListTargetsByRule(_ context.Context, in *eventbridge.ListTargets
 	return out, w.err("ListTargetsByRule")
 }
 
-func (w *world) DescribeAlarms(context.Context, *cloudwatch.DescribeAlarmsInput, ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
+func (w *fakeAWS) DescribeAlarms(context.Context, *cloudwatch.DescribeAlarmsInput, ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
 	return &cloudwatch.DescribeAlarmsOutput{MetricAlarms: w.alarms}, w.err("DescribeAlarms")
 }
 
-func (w *world) GetMetricStatistics(_ context.Context, in *cloudwatch.GetMetricStatisticsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricStatisticsOutput, error) {
+func (w *fakeAWS) GetMetricStatistics(_ context.Context, in *cloudwatch.GetMetricStatisticsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricStatisticsOutput, error) {
 	out := &cloudwatch.GetMetricStatisticsOutput{}
 	if v, ok := w.metrics[*in.MetricName]; ok {
 		out.Datapoints = []watchtypes.Datapoint{{Sum: &v, Maximum: &v}}
@@ -202,14 +212,14 @@ func (w *world) GetMetricStatistics(_ context.Context, in *cloudwatch.GetMetricS
 	return out, w.err("GetMetricStatistics")
 }
 
-func (w *world) GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error) {
+func (w *fakeAWS) GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error) {
 	if w.trust == "" && w.err("GetRole") == nil {
 		return nil, apiError("NoSuchEntity", http.StatusNotFound)
 	}
 	return &iam.GetRoleOutput{Role: &iamtypes.Role{AssumeRolePolicyDocument: aws.String(url.PathEscape(w.trust))}}, w.err("GetRole")
 }
 
-func (w *world) ListRolePolicies(context.Context, *iam.ListRolePoliciesInput, ...func(*iam.Options)) (*iam.ListRolePoliciesOutput, error) {
+func (w *fakeAWS) ListRolePolicies(context.Context, *iam.ListRolePoliciesInput, ...func(*iam.Options)) (*iam.ListRolePoliciesOutput, error) {
 	out := &iam.ListRolePoliciesOutput{}
 	for name := range w.rolePolicies {
 		out.PolicyNames = append(out.PolicyNames, name)
@@ -217,12 +227,12 @@ func (w *world) ListRolePolicies(context.Context, *iam.ListRolePoliciesInput, ..
 	return out, w.err("ListRolePolicies")
 }
 
-func (w *world) GetRolePolicy(_ context.Context, in *iam.GetRolePolicyInput, _ ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error) {
+func (w *fakeAWS) GetRolePolicy(_ context.Context, in *iam.GetRolePolicyInput, _ ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error) {
 	return &iam.GetRolePolicyOutput{PolicyDocument: aws.String(url.PathEscape(w.rolePolicies[*in.PolicyName]))}, w.err("GetRolePolicy")
 }
 
 // Query implements Session over the account of package fake, which has no files.
-func (w *world) Query(ctx context.Context, statement string) ([]client.Row, error) {
+func (w *fakeAWS) Query(ctx context.Context, statement string) ([]client.Row, error) {
 	switch {
 	case strings.HasPrefix(statement, "DESC STORAGE INTEGRATION") && w.desc != nil:
 		var rows []client.Row
@@ -231,7 +241,7 @@ func (w *world) Query(ctx context.Context, statement string) ([]client.Row, erro
 		}
 		return rows, nil
 	case strings.Contains(statement, "COPY_HISTORY"):
-		return w.refused, w.err("COPY_HISTORY")
+		return w.rejected, w.err("COPY_HISTORY")
 	case strings.Contains(statement, "SYSTEM$EXTERNAL_TABLE_PIPE_STATUS"):
 		return []client.Row{{"s": w.refresh}}, nil
 	}
@@ -239,4 +249,4 @@ func (w *world) Query(ctx context.Context, statement string) ([]client.Row, erro
 }
 
 // Close implements Session.
-func (w *world) Close() error { return nil }
+func (w *fakeAWS) Close() error { return nil }
