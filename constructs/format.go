@@ -28,8 +28,9 @@ func CSV(delimiter rune, columns ...string) Format {
 	return Format{feed.Format{Kind: feed.CSV, Delimiter: string(delimiter), Columns: columns}}
 }
 
-// Latin1 is for files in ISO 8859-1, of any of the formats. Files in UTF-8, or in
-// UTF-16 with a byte order mark, need no option.
+// Latin1 is for files in Windows-1252, which contains the characters of ISO 8859-1,
+// of any of the formats. Files in UTF-8, or in UTF-16 with a byte order mark, need no
+// option.
 func (f Format) Latin1() Format {
 	f.spec.Encoding = feed.Latin1
 	return f

@@ -67,7 +67,8 @@ type Format struct {
 // Encoding is how text is written in bytes, where the bytes do not tell.
 type Encoding string
 
-// Latin1 is ISO 8859-1: each byte is the character of its number.
+// Latin1 is Windows-1252, as browsers decode Latin-1: ISO 8859-1 with quotes, dashes
+// and the euro sign instead of the control characters 0x80 to 0x9F.
 const Latin1 Encoding = "latin1"
 
 // Limits bound what one source object may make a function do. A zero field

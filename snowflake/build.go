@@ -64,7 +64,7 @@ func (s Spec) format(name ObjectName, n Names) FileFormat {
 	if s.delimited() {
 		f := FileFormat{ObjectName: name, Type: "CSV", Delimiter: s.Format.Delimiter, Header: s.Load != ExternalTable, Owner: n.Owner}
 		if s.Format.Encoding == feed.Latin1 {
-			f.Encoding = "ISO88591"
+			f.Encoding = "WINDOWS1252" // what feed.Latin1 means, see there
 		}
 		return f
 	}

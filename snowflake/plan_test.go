@@ -201,8 +201,8 @@ func TestEncoding(t *testing.T) {
 		want string
 	}{
 		"UTF-8":            {mode(snowflake.FromFiles, snowflake.Continuous, csv), "ENCODING='UTF8'"},
-		"Latin-1":          {mode(snowflake.FromFiles, snowflake.Continuous, latin1), "ENCODING='ISO88591'"},
-		"Latin-1 external": {mode(snowflake.FromFiles, snowflake.ExternalTable, latin1), "ENCODING='ISO88591'"},
+		"Latin-1":          {mode(snowflake.FromFiles, snowflake.Continuous, latin1), "ENCODING='WINDOWS1252'"},
+		"Latin-1 external": {mode(snowflake.FromFiles, snowflake.ExternalTable, latin1), "ENCODING='WINDOWS1252'"},
 		"parts of Latin-1": {mode(snowflake.FromParts, snowflake.Continuous, latin1), "TYPE=JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {

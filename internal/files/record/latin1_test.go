@@ -37,7 +37,9 @@ func TestLatin1(t *testing.T) {
 		want   []string
 	}{
 		"delimited":      {csv, "name|caf\xe9\nJ\xfcrgen|\xdf\n", []string{`{"name":"Jürgen","café":"ß"}`}},
-		"JSON":           {feed.Format{Kind: feed.JSON, Encoding: feed.Latin1}, "[\"\xff\",\"\x80\"]", []string{`"ÿ"`, "\"\u0080\""}},
+		"JSON":           {feed.Format{Kind: feed.JSON, Encoding: feed.Latin1}, "[\"\xff\",\"\x80\"]", []string{`"ÿ"`, `"€"`}},
+		"Windows-1252":   {csv, "a|b\n\x93quoted\x94|5 \x80 \x96 6\n", []string{`{"a":"“quoted”","b":"5 € – 6"}`}},
+		"undefined":      {lines, "\"\x81\"", []string{"\"\u0081\""}},
 		"lines":          {lines, "{\"\xe9\":1}\n", []string{`{"é":1}`}},
 		"a mark is text": {csv, "\xff\xfe\nx\n", []string{`{"ÿþ":"x"}`}},
 		"long":           {lines, `"` + long + `"`, []string{`"` + strings.Repeat("é", 10_000) + `"`}},

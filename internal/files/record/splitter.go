@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/text/encoding/charmap"
-
 	"example.com/ingestion/feed"
 )
 
@@ -40,7 +38,7 @@ func newSplitter(r io.Reader, encoding feed.Encoding, lim feed.Limits, sink Sink
 	// The window holds the largest record and what ends it.
 	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
 	if encoding == feed.Latin1 {
-		s.w.src, s.w.unit = charmap.ISO8859_1.NewDecoder().Reader(s.w.src), 1
+		s.w.src, s.w.unit = &latin1Reader{src: s.w.src}, 1
 		_, err := s.w.more()
 		return s, err
 	}
