@@ -1,5 +1,4 @@
-// Package nag writes suppressions of cdk-nag's rules into the metadata of
-// resources, in the form that cdk-nag itself writes and reads.
+// Package nag suppresses rules of cdk-nag for resources, each with a reason.
 package nag
 
 import (
@@ -8,34 +7,32 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
 
-// metadataKey is where cdk-nag keeps its suppressions in a template.
-const metadataKey = "cdk_nag"
-
-// Suppress suppresses a rule for the resource of a construct. Call it once for
-// each resource: a second call replaces the first. Where a rule has several
-// findings, such as the wildcards of a policy, it suppresses those that end as given.
+// Suppress suppresses a rule for the resource of a construct. Where a rule has
+// several findings, such as the wildcards of a policy, it suppresses those that
+// end as given.
 func Suppress(of core.IConstruct, rule, reason string, endings ...string) {
 	SuppressAll(ResourceOf(of), Suppression(rule, reason, endings...))
 }
 
-// SuppressAll writes all suppressions of a resource.
-func SuppressAll(resource awscdk.CfnResource, suppressions ...any) {
-	resource.AddMetadata(jsii.String(metadataKey), map[string]any{"rules_to_suppress": suppressions})
+// SuppressAll adds suppressions to a resource.
+func SuppressAll(resource awscdk.CfnResource, suppressions ...*cdknag.NagPackSuppression) {
+	cdknag.NagSuppressions_AddResourceSuppressions(resource, &suppressions, nil)
 }
 
-// Suppression is one entry of cdk-nag's metadata.
-func Suppression(rule, reason string, endings ...string) map[string]any {
-	entry := map[string]any{"id": rule, "reason": reason}
+// Suppression is one suppression with its reason.
+func Suppression(rule, reason string, endings ...string) *cdknag.NagPackSuppression {
+	s := &cdknag.NagPackSuppression{Id: &rule, Reason: &reason}
 	if len(endings) > 0 {
-		var patterns []any
+		var findings []any
 		for _, ending := range endings {
-			patterns = append(patterns, map[string]any{"regex": "/" + regexp.QuoteMeta(ending) + "$/"})
+			findings = append(findings, &cdknag.RegexAppliesTo{Regex: jsii.String("/" + regexp.QuoteMeta(ending) + "$/")})
 		}
-		entry["applies_to"] = patterns
+		s.AppliesTo = &findings
 	}
-	return entry
+	return s
 }
 
 // ResourceOf returns the CloudFormation resource of a construct.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	core "github.com/aws/constructs-go/constructs/v10"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"example.com/ingestion/constructs/internal/nag"
 	"example.com/ingestion/constructs/internal/stackscope"
@@ -37,7 +38,7 @@ func Document(statements ...any) map[string]any {
 type Statements struct {
 	all []Statement
 	// suppressions tell cdk-nag why some of them have wildcards.
-	suppressions []any
+	suppressions []*cdknag.NagPackSuppression
 }
 
 // Empty reports whether there is none.
