@@ -67,6 +67,12 @@ cfn-lint: ## cfn-lint over the snapshots of the templates, see .cfnlintrc
 format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...
 
+.PHONY: newest-cdk
+newest-cdk: ## compile the construct with the newest version of the CDK (asks the module proxy)
+	@dir=$$(mktemp -d) && cp go.mod go.sum $$dir && \
+	  go get -modfile=$$dir/go.mod github.com/aws/aws-cdk-go/awscdk/v2@latest && go vet -modfile=$$dir/go.mod ./constructs/...; \
+	  status=$$?; rm -r $$dir; exit $$status
+
 .PHONY: tidy
 tidy: ## go mod tidy, here and in examples/library
 	@for d in . examples/library; do echo "go mod tidy in $$d"; (cd $$d && go mod tidy) || exit 1; done
