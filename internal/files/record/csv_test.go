@@ -46,8 +46,63 @@ func TestCSV(t *testing.T) {
 		{name: "not UTF-8 in the header", in: "\xE9\n1\n", want: []string{`!invalid_utf8 @0 "\xe9\n1\n" rest`}},
 		{name: "open quote", in: "a|b\n1|2\n3|\"4\n5|6\n", want: []string{`{"a":"1","b":"2"}`, `!truncated @8 "3|\"4\n5|6\n" rest`}, detail: "line 3, byte 10: the entry ends inside the quoted field"},
 		{name: "open quote in the header", in: "a|\"b\n1|2\n", want: []string{`!truncated @0 "a|\"b\n1|2\n" rest`}},
+		{
+			name: "quote that never closes after another fault", in: "a|b\n\"1\"x|\"2\n3|4\n5|6\n", detail: "line 2, byte 9: the entry ends inside the quoted field",
+			want: []string{`!truncated @4 "\"1\"x|\"2\n3|4\n5|6\n" rest`},
+		},
+		{
+			name: "quote that never closes after invalid UTF-8", in: "a|b\n\xE9|\"2\n3|4\n",
+			want: []string{`!truncated @4 "\xe9|\"2\n3|4\n" rest`},
+		},
 		{name: "binary", in: "PK\x03\x04\x00\x00\n", want: []string{`!not_delimited_text @0 "PK\x03\x04\x00\x00\n" rest`}, detail: "byte 4: found byte 0x00"},
 		{name: "UTF-16", in: "\xFF\xFEa\x00|\x00b\x00\n\x001\x00|\x00\xE9\x00\n\x00x\x00\n\x00", want: []string{`{"a":"1","b":"é"}`, `!too_few_fields @18 "x"`}},
+	})
+}
+
+// TestCSVSuspiciousHeader reads text that a feed without declared columns would
+// otherwise store as records with wrong names.
+func TestCSVSuspiciousHeader(t *testing.T) {
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{}, []splitCase{
+		{
+			name: "HTML", in: "<html>\n<body>\nSlow Down\n", detail: "line 1, byte 0: the entry begins like HTML or XML",
+			want: []string{`!not_delimited_text @0 "<html>\n<body>\nSlow Down\n" rest`},
+		},
+		{name: "document type", in: "\n<!DOCTYPE html>\n1\n", want: []string{`!not_delimited_text @1 "<!DOCTYPE html>\n1\n" rest`}},
+		{name: "XML", in: "<?xml version=\"1.0\"?><a/>\n", want: []string{`!not_delimited_text @0 "<?xml version=\"1.0\"?><a/>\n" rest`}},
+		{name: "JSON lines", in: "{\"id\":1}\n{\"id\":2}\n", detail: "like JSON", want: []string{`!not_delimited_text @0 "{\"id\":1}\n{\"id\":2}\n" rest`}},
+		{name: "PDF", in: "%PDF-1.7\n1 0 obj\n", want: []string{`!not_delimited_text @0 "%PDF-1.7\n1 0 obj\n" rest`}},
+		{
+			name: "another delimiter", in: "id,name\n1,Ann\n", detail: `one column, with "," in its name: does the file have another delimiter than '|'?`,
+			want: []string{`!suspicious_header @0 "id,name\n1,Ann\n" rest`},
+		},
+		{
+			name: "no header", in: "Ann|5\nBob|6\n", detail: `the name "5", which looks like a value: does the file have no header row?`,
+			want: []string{`!suspicious_header @0 "Ann|5\nBob|6\n" rest`},
+		},
+		{name: "no header, date", in: "a|2026-01-31\n", want: []string{`!suspicious_header @0 "a|2026-01-31\n" rest`}},
+		{name: "no header, decimal", in: "a|-1.50\n", want: []string{`!suspicious_header @0 "a|-1.50\n" rest`}},
+		{name: "no header, path", in: "a|2024/01/a.json\n", want: []string{`!suspicious_header @0 "a|2024/01/a.json\n" rest`}},
+		{name: "years", in: "country|2025|2026\nx|1|2\n", want: []string{`{"country":"x","2025":"1","2026":"2"}`}},
+		{name: "one column", in: "name\nann\n\nname\n", want: []string{`{"name":"ann"}`, `{"name":"name"}`}},
+		{name: "pretty-printed JSON", in: "{\n  \"a\": 1\n}\n", want: []string{`!not_delimited_text @0 "{\n  \"a\": 1\n}\n" rest`}},
+		{name: "brackets", in: "[a]|{b}\n1|2\n", want: []string{`{"[a]":"1","{b}":"2"}`}},
+		{name: "units and symbols", in: "<5|km/h|a,b|#1|[x]\n1|2|3|4|5\n", want: []string{`{"<5":"1","km/h":"2","a,b":"3","#1":"4","[x]":"5"}`}},
+	})
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"1", "2026-01-31"}}, feed.Limits{}, []splitCase{
+		{name: "declared", in: "1|2026-01-31\na|b\n", want: []string{`{"1":"a","2026-01-31":"b"}`}},
+	})
+}
+
+// TestCSVConcatenated reads files that were put one after another.
+func TestCSVConcatenated(t *testing.T) {
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{}, []splitCase{
+		{name: "header again", in: "a|\"b\"\n1|2\na|\"b\"\r\n3|4\na|\"b\"", want: []string{`{"a":"1","b":"2"}`, `{"a":"3","b":"4"}`}},
+		{name: "with byte order marks", in: "\xEF\xBB\xBFa|b\n1|2\n\xEF\xBB\xBFa|b\n3|4\n", want: []string{`{"a":"1","b":"2"}`, `{"a":"3","b":"4"}`}},
+		{name: "one column with byte order marks", in: "\xEF\xBB\xBFa\n1\n\xEF\xBB\xBFa\n3\n", want: []string{`{"a":"1"}`, `{"a":"3"}`}},
+		{
+			name: "another header", in: "a|b\n1|2\n\xEF\xBB\xBFb|a\n3|4\n", detail: "line 3, byte 8: a byte order mark in the middle of the entry",
+			want: []string{`{"a":"1","b":"2"}`, `!header_mismatch @8 "\ufeffb|a\n3|4\n" rest`},
+		},
 	})
 }
 

@@ -15,6 +15,9 @@ import (
 // delimiter: fields may be quoted, with doubled quotes and line breaks in them. Each
 // row becomes an object of strings in the order of the header.
 //
+// A row that is equal to the header row is skipped, because concatenated files have
+// one each.
+//
 // Rows end with LF or CRLF, or with CR alone if the header row does. Empty lines are
 // skipped.
 func (s *splitter) delimited(f feed.Format) error {
@@ -97,6 +100,12 @@ func (s *splitter) skipBreak(t *rows) bool {
 func (s *splitter) row(t *rows, start, next int) error {
 	b := s.w.buf[start:next]
 	f := t.fault
+	if t.repeatsHeader(b) {
+		return nil
+	}
+	if bytes.HasPrefix(b, byteOrderMark) {
+		return s.rejectRest(HeaderMismatch, s.place(start)+": a byte order mark in the middle of the entry, as of another file that was appended, and the row after it is not the header row")
+	}
 	switch names := len(t.prefix); {
 	case f.reason == Truncated:
 		return s.rejectRest(Truncated, s.locate(f))
@@ -172,6 +181,13 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 	if len(columns) > 0 && !slices.Equal(columns, names) {
 		return s.rejectRest(HeaderMismatch, fmt.Sprintf("line %d: the header row has %s, the feed's columns are %s", s.line, list(names), list(columns)))
 	}
+	if len(columns) == 0 {
+		if reason, problem := headerProblem(s.w.buf[s.w.pos:next], names, t.delim); reason != "" {
+			return s.rejectRest(reason, s.place(s.w.pos)+": "+problem+"; if its first row is a header row, declare the feed's columns")
+		}
+	}
+	row := s.w.buf[s.w.pos:next]
+	t.headerRow = bytes.Clone(row[:len(row)-lineBreak(row)])
 	t.name(columnNames(names))
 	return nil
 }

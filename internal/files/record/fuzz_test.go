@@ -207,7 +207,7 @@ func raw(elements []json.RawMessage) [][]byte {
 
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{
-		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n", "0\r\r\n\"",
+		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n", "0\r\r\n\"", "a,b\n1,2\na,b\n3,4\n", "a,b\n\"1\"x,\"2\n3,4\n", "1,2\n", "{\"a\":1}\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -217,6 +217,9 @@ func FuzzCSV(f *testing.F) {
 		// encoding/csv makes \r\n in quotes \n, and knows neither UTF-16 nor rows that end in \r.
 		if bytes.IndexByte(text, '\r') >= 0 || bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
 			return
+		}
+		if bytes.Contains(text, []byte("\xEF\xBB\xBF")) {
+			return // of an appended file
 		}
 		peer := csv.NewReader(bytes.NewReader(text))
 		peer.LazyQuotes = true
@@ -234,6 +237,9 @@ func FuzzCSV(f *testing.F) {
 		names := columnNames(header)
 		for i, g := range got {
 			row, err := peer.Read()
+			if len(row) > 1 && slices.Equal(row, header) {
+				return // a repeated header, which is not a record
+			}
 			if err != nil {
 				t.Fatalf("%q: row %d: %v, got %q", in, i, err, g)
 			}
@@ -260,7 +266,7 @@ func FuzzCSV(f *testing.F) {
 				t.Fatalf("%q: row %d: got %q for %q", in, i, g, row)
 			}
 		}
-		if row, err := peer.Read(); !errors.Is(err, io.EOF) {
+		if row, err := peer.Read(); !errors.Is(err, io.EOF) && !slices.Equal(row, header) {
 			t.Fatalf("%q: row %s is missing: %q", in, strconv.Itoa(len(got)), row)
 		}
 	})

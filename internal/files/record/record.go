@@ -31,10 +31,15 @@ const (
 	Corrupt = "corrupt"
 	// NotJSON is an entry that does not begin with JSON.
 	NotJSON = "not_json"
-	// NotDelimitedText is an entry whose header row contains binary data.
+	// NotDelimitedText is an entry whose header row contains binary data or, in a feed
+	// without declared columns, begins like another format.
 	NotDelimitedText = "not_delimited_text"
-	// HeaderMismatch is a header row other than Format.Columns.
+	// HeaderMismatch is a header row other than Format.Columns, or another one in the
+	// middle of an entry.
 	HeaderMismatch = "header_mismatch"
+	// SuspiciousHeader is a header row that is probably none or has another delimiter,
+	// in a feed without declared columns.
+	SuspiciousHeader = "suspicious_header"
 	// PathNotFound is a document without a value at Format.Path.
 	PathNotFound = "path_not_found"
 )

@@ -7,18 +7,19 @@ import (
 
 // rows converts rows of delimited text to JSON, one at a time.
 type rows struct {
-	delim   byte
-	prefix  [][]byte // what precedes each field: the end of the previous one, and its name
-	limit   int      // of a row as JSON, in bytes
-	crEnds  bool     // a carriage return alone ends a row
-	header  bool     // the row is the header: a carriage return in it sets crEnds
-	out     []byte
-	size    int  // length of the row in out
-	over    bool // the row is larger than limit, and not in out
-	fields  int
-	breaks  int   // line breaks inside quotes
-	fault   fault // the first one; none if its reason is empty
-	escaped [6]byte
+	delim     byte
+	prefix    [][]byte // what precedes each field: the end of the previous one, and its name
+	headerRow []byte   // without its line break
+	limit     int      // of a row as JSON, in bytes
+	crEnds    bool     // a carriage return alone ends a row
+	header    bool     // the row is the header: a carriage return in it sets crEnds
+	out       []byte
+	size      int  // length of the row in out
+	over      bool // the row is larger than limit, and not in out
+	fields    int
+	breaks    int   // line breaks inside quotes
+	fault     fault // the first one; none if its reason is empty
+	escaped   [6]byte
 }
 
 // fieldEnd precedes a field that has no name.
@@ -161,8 +162,10 @@ func (t *rows) endsRow(b []byte, i int) bool {
 	return b[i] == '\n' || b[i] == '\r' && (b[i+1] == '\n' || t.crEnds || t.header)
 }
 
+// fail sets the fault of the row. The first one counts, unless the row turns out to
+// contain the rest of the entry.
 func (t *rows) fail(at int, reason, text string) {
-	if t.fault.reason == "" {
+	if t.fault.reason == "" || reason == Truncated {
 		t.fault = fault{at: at, reason: reason, text: text}
 	}
 }
