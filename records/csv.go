@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/itchyny/gojq"
@@ -73,7 +74,7 @@ func (c *CSV) Write(r Record) error {
 	if err := c.writeHeader(); err != nil {
 		return err
 	}
-	row := []string{r.ID, r.Source, r.Entry, fmt.Sprint(r.Ordinal)}
+	row := []string{r.ID, r.Source, r.Entry, strconv.FormatInt(r.Ordinal, 10)}
 	for _, name := range c.members {
 		row = append(row, rawCell(payload[name]))
 		delete(payload, name)

@@ -48,15 +48,15 @@ func ExampleOpen() {
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	feed, err := records.Open(ctx, cfg, "orders")
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	for r, err := range feed.Read(ctx, records.Query{Limit: 10}) {
 		if err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 		fmt.Println(r.ID, string(r.Data))
 	}
@@ -67,11 +67,11 @@ func ExampleFeed_Read() {
 	defer end()
 	large, err := records.ParseFilter(`.data.amount >= 100`)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	for r, err := range feed.Read(context.Background(), records.Query{Filters: []*records.Filter{large}}) {
 		if err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 		fmt.Println(r.Source, r.Ordinal, string(r.Data))
 	}
@@ -85,7 +85,7 @@ func ExampleFeed_Uploads() {
 	defer end()
 	for u, err := range feed.Uploads(context.Background()) {
 		if err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 		fmt.Println(u.Source, u.Time.Format("2006-01-02"))
 	}
@@ -97,18 +97,18 @@ func ExampleCSV() {
 	defer end()
 	w, err := records.NewCSV(os.Stdout, "ordinal", "data.customer", "data.amount")
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	for r, err := range feed.Read(context.Background(), records.Query{}) {
 		if err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 		if err := w.Write(r); err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 	}
 	if err := w.Flush(); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	// Output:
 	// ordinal,data.customer,data.amount

@@ -107,7 +107,7 @@ func TestFilterFails(t *testing.T) {
 
 func TestParseFilterReportsErrors(t *testing.T) {
 	for expression, want := range map[string]string{
-		"": "missing query",
+		"":                        "missing query",
 		".data.amount >=":         "unexpected EOF",
 		".amount == 1":            `a record has no field "amount", only id, upload, feed, source, version, entry, ordinal, data: is .data.amount meant?`,
 		".ordinal > 1 and .x":     `no field "x"`,

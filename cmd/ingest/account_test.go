@@ -46,14 +46,15 @@ func newAccount(t *testing.T) *account {
 	}
 	c.cf = &fake.CloudFormation{}
 	for _, name := range []string{"orders", "returns"} {
+		prefix := map[string]string{"returns": "in/"}[name]
 		id := strings.ToUpper(name[:1]) + name[1:]
 		metadata, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-			id: operator.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket}}}},
+			id: operator.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket, Prefix: prefix}}}},
 		}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.cf.Stacks = append(c.cf.Stacks, fake.Stack{Name: id, Template: string(metadata), Outputs: map[string]string{
+		c.cf.Stacks = append(c.cf.Stacks, fake.Stack{Name: id, Template: string(metadata), Tags: map[string]string{"app": "ingestion"}, Outputs: map[string]string{
 			id + "Feed": name, id + "LandingPrefix": "landing/" + name + "/", id + "LandingBucket": "landing", id + "Table": "table",
 			id + "SourceBucket": name + "-source", id + "UnpackFunction": name + "-unpack", id + "LoadFunction": name + "-load",
 			id + "FailureQueueUrl": server.URL + "/" + name + "-failures",

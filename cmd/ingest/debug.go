@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,10 +31,7 @@ func logRequests(w io.Writer) func(*middleware.Stack) error {
 				attributes = append(attributes, "host", r.URL.Host)
 			}
 			if r, ok := out.RawResponse.(*smithyhttp.Response); ok && r != nil {
-				attributes = append(attributes, "status", r.StatusCode)
-			}
-			if id, ok := awsmiddleware.GetRequestIDMetadata(metadata); ok {
-				attributes = append(attributes, "request_id", id)
+				attributes = append(attributes, "status", r.StatusCode, "request_id", cmp.Or(r.Header.Get("X-Amzn-Requestid"), r.Header.Get("X-Amz-Request-Id")))
 			}
 			attributes = append(attributes, "duration", time.Since(started).Round(time.Millisecond))
 			if err != nil {

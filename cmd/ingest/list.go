@@ -126,7 +126,7 @@ func listTable(t *table, feeds []overview.Feed, app app) error {
 	if orphaned = slices.Compact(orphaned); len(orphaned) > 0 {
 		t.gap()
 		t.line("Deployed, but not in the app that was synthesized to %s at %s: stack %s.", app.dir, moment(app.synthesized), strings.Join(orphaned, ", "))
-		t.line("If the app has changed since, run `npx cdk synth --quiet` and look again. To remove such a feed,")
+		t.line("If the app has changed since, run `npx cdk synth --quiet` and list again. To remove such a feed,")
 		t.line("restore its entry in the app, run `npx cdk destroy <stack>`, and remove the entry again.")
 	}
 	return nil

@@ -202,26 +202,60 @@ func TestConnectReportsWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The real client uses the endpoint of the environment.
-func TestEndpointURL(t *testing.T) {
+// serveStacks serves an account without stacks at AWS_ENDPOINT_URL and returns the
+// requests.
+func serveStacks(t *testing.T) <-chan *http.Request {
+	t.Helper()
 	isolate(t)
 	requests := make(chan *http.Request, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests <- r
 		w.Header().Set("Content-Type", "text/xml")
+		w.Header().Set("X-Amzn-Requestid", "r-1")
 		if _, err := w.Write([]byte(`<DescribeStacksResponse><DescribeStacksResult><Stacks/></DescribeStacksResult></DescribeStacksResponse>`)); err != nil {
 			t.Error(err)
 		}
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "a")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+	t.Setenv("AWS_SESSION_TOKEN", "a-session-token")
+	return requests
+}
+
+// The real client uses the endpoint of the environment.
+func TestEndpointURL(t *testing.T) {
+	requests := serveStacks(t)
 	got := ingest(t.Context(), connect, "sql", "orders", "--region", "eu-central-1")
 	if got.code != exitFailed || !strings.Contains(got.errOut, "no stack of this account and region has a feed") {
 		t.Fatalf("%+v", got)
 	}
 	if r := <-requests; !strings.Contains(r.Header.Get("Authorization"), "/eu-central-1/cloudformation/") {
 		t.Errorf("request signed as %s", r.Header.Get("Authorization"))
+	}
+}
+
+func TestDebugLogsRequestsWithoutCredentials(t *testing.T) {
+	requests := serveStacks(t)
+	got := ingest(t.Context(), connect, "list", "--region", "eu-central-1", "--debug")
+	host := (<-requests).Host
+	if got.code != exitOK || !strings.Contains(got.errOut, "level=DEBUG msg=aws request=CloudFormation.DescribeStacks region=eu-central-1 host="+host+" status=200 request_id=r-1 duration=") {
+		t.Errorf("%+v", got)
+	}
+	if strings.Contains(got.errOut, "a-session-token") || strings.Contains(got.errOut, "Signature") {
+		t.Errorf("credentials in the log: %s", got.errOut)
+	}
+}
+
+func TestUnreachableEndpoint(t *testing.T) {
+	isolate(t)
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "a")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	const want = "ingest: list the stacks: CloudFormation DescribeStacks: cannot reach http://127.0.0.1:1: connect: connection refused: check AWS_ENDPOINT_URL"
+	if got := ingest(t.Context(), connect, "list", "--region", "eu-central-1"); got.code != exitFailed || !strings.HasPrefix(got.errOut, want) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -110,3 +110,16 @@ func TestInvalidRemedyFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestBackfillReportsSourcesWithoutSuchKeys(t *testing.T) {
+	c := newAccount(t)
+	for want, args := range map[string][]string{
+		`--source "elsewhere": no source of feed "orders" has such keys: its sources are s3://orders-source/`:                      {"orders", "--source", "elsewhere"},
+		`--prefix "out/": no source of feed "returns" has such keys: its sources are s3://returns-source/in/`:                      {"returns", "--prefix", "out/"},
+		`--source "elsewhere" --prefix "in/x": no source of feed "returns" has such keys: its sources are s3://returns-source/in/`: {"returns", "--source", "elsewhere", "--prefix", "in/x"},
+	} {
+		if got := ingest(t.Context(), c.connect, append([]string{"backfill"}, args...)...); got.code != exitFailed || got.errOut != "ingest: "+want+"\n" {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}

@@ -41,6 +41,20 @@ func TestShowVerbs(t *testing.T) {
 	}
 }
 
+func TestQuarantineReasons(t *testing.T) {
+	c, _ := withUploads(t)
+	for reason, want := range map[string]result{
+		"invalid_jason": {exitFailed, "Feed orders has no record in quarantine for reason invalid_jason.\n", `--reason "invalid_jason": no record in quarantine has this reason, only: invalid_json, item_too_large` + "\n"},
+	} {
+		if got := ingest(t.Context(), c.connect, "quarantine", "orders", "--reason", reason); got != want {
+			t.Errorf("%s: %+v", reason, got)
+		}
+	}
+	if got := ingest(t.Context(), c.connect, "quarantine", "returns", "--reason", "invalid_json"); got.code != exitOK {
+		t.Errorf("a feed without quarantine: %+v", got)
+	}
+}
+
 // A feed that cannot be read is listed with the others.
 func TestListWithAnError(t *testing.T) {
 	c, _ := withUploads(t)

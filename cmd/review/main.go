@@ -1,5 +1,5 @@
-// Command review writes what `cdk diff` printed as one comment for a pull
-// request. The workflow .github/workflows/diff.yml runs it:
+// Command review converts the output of `cdk diff` to a comment for a pull request. The
+// workflow .github/workflows/diff.yml runs it:
 //
 //	npx cdk diff --no-color --method=template 2>&1 | go run ./cmd/review -details <link> > comment.md
 package main
@@ -22,7 +22,7 @@ func main() {
 
 func run(args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("review", flag.ContinueOnError)
-	details := flags.String("details", "the run", "where the whole diff is, for what does not fit in a comment")
+	details := flags.String("details", "the run", "where the whole diff is, such as a link, for parts that do not fit in a comment")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

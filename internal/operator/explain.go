@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -26,32 +27,19 @@ func explain(err error) error {
 // request IDs and the number of attempts, and with the remedy for credentials that
 // expired or are unknown and for an endpoint that cannot be reached.
 func Explain(err error) string {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this error itself, not one that it wraps
-		var text string
-		for i, e := range joined.Unwrap() {
-			if i > 0 {
-				text += "\n"
-			}
-			text += Explain(e)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // not an error that it wraps
+		var lines []string
+		for _, e := range joined.Unwrap() {
+			lines = append(lines, Explain(e))
 		}
-		return text
+		return strings.Join(lines, "\n")
 	}
 	text := err.Error()
 	var operation *smithy.OperationError
 	if errors.As(err, &operation) {
-		text = replaced(text, operation.Error(), fmt.Sprintf("%s %s: %s", operation.Service(), operation.Operation(), cause(operation.Err)))
+		text = strings.Replace(text, operation.Error(), fmt.Sprintf("%s %s: %s", operation.Service(), operation.Operation(), cause(operation.Err)), 1)
 	}
 	return text + remedy(err)
-}
-
-// replaced replaces the text of a wrapped error.
-func replaced(text, old, shorter string) string {
-	for i := 0; i+len(old) <= len(text); i++ {
-		if text[i:i+len(old)] == old {
-			return text[:i] + shorter + text[i+len(old):]
-		}
-	}
-	return text
 }
 
 // cause is the error of the service, or of the connection to it.

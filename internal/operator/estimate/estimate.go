@@ -1,6 +1,6 @@
-// Package estimate says what the feeds of synthesized templates cost: when
-// nothing arrives, and for each million records and gigabyte that do. Every
-// price and every assumption is data, in prices.json: none is in the code.
+// Package estimate estimates the cost of the feeds in synthesized templates: idle, per
+// million records and per gigabyte. All prices and assumptions are in prices.json, none
+// is in the code.
 package estimate
 
 import (
@@ -10,52 +10,54 @@ import (
 	"slices"
 )
 
-// Workload is what arrives.
+// Workload describes the files to process.
 type Workload struct {
-	// RecordBytes is how large a record is as JSON, FileBytes a source object's
-	// records together.
+	// RecordBytes is the size of a record as JSON, FileBytes that of a decompressed
+	// source object.
 	RecordBytes, FileBytes int64
-	// Objects is how many objects an external bucket holds that is listed on a schedule.
+	// Objects is the number of objects in an external bucket, which is listed on a
+	// schedule.
 	Objects int64
 }
 
-// The Workload by default.
+// The default Workload.
 const (
 	DefaultRecordBytes = 500
 	DefaultFileBytes   = 100_000_000
 	DefaultObjects     = 1_000
 )
 
-// Estimate is what one feed costs, in US dollars. What templates share between
-// feeds is under the name Shared.
+// Estimate is the cost of one feed in US dollars. The cost of resources that feeds share
+// has the feed name Shared.
 type Estimate struct {
 	Feed  string `json:"feed"`
 	Stack string `json:"stack"`
-	// Idle is for each month, whatever arrives.
+	// Idle is the cost per month, independent of the workload.
 	Idle float64 `json:"idle_usd_per_month"`
-	// PerMillion is for each million records that arrive, PerGB for each GB (10^9
-	// bytes) of them, decompressed.
+	// PerMillion is the cost per million records, PerGB per GB (10^9 bytes) of
+	// decompressed records.
 	PerMillion float64 `json:"usd_per_million_records"`
 	PerGB      float64 `json:"usd_per_gb"`
-	// Stored is for keeping a million records in the table, for each month.
+	// Stored is the cost of a million records in the table per month.
 	Stored float64 `json:"storage_usd_per_million_records_and_month"`
-	// Metrics is for the custom metrics of a month in which something arrives every hour.
+	// Metrics is the cost of the custom metrics in a month with files in every hour.
 	Metrics float64 `json:"metrics_usd_per_month_in_use"`
 	Lines   []Line  `json:"lines"`
-	// NotCounted says what the figures leave out.
+	// NotCounted lists what the figures do not include.
 	NotCounted []string `json:"not_counted,omitempty"`
 	PriceDate  string   `json:"price_date"`
 	Region     string   `json:"region"`
 }
 
-// Shared is the feed of what belongs to no single one: a store's dashboard, its key.
+// Shared is the feed name for shared resources, such as the dashboard and the key of a
+// store.
 const Shared = "(shared)"
 
-// When a line is due.
+// When is the unit of time or work of a line.
 type When string
 
-// The kinds of line: each month, per million records, per million records and
-// month in the table, each month in which something arrives.
+// The units: per month, per million records, per million records in the table and
+// month, per month with files in every hour.
 const (
 	Idle   When = "idle"
 	Work   When = "million records"
@@ -68,16 +70,16 @@ type Line struct {
 	When     When    `json:"when"`
 	What     string  `json:"what"`
 	Quantity float64 `json:"quantity"`
-	Price    string  `json:"price"` // its name in the price list
+	Price    string  `json:"price"` // name in the price list
 	Per      string  `json:"per"`
-	USD      float64 `json:"usd"` // of all
+	USD      float64 `json:"usd"` // quantity × price
 }
 
-// million is how many records the lines of Work are for.
+// million is the number of records for the lines of Work.
 const million = 1_000_000
 
-// Templates estimates every feed of an app's templates, by name, and after them
-// what they share, where that costs anything when idle.
+// Templates estimates the feeds of an app's templates, by name, and then the shared
+// resources that cost anything when idle.
 func Templates(templates []Template, prices Prices, load Workload) ([]Estimate, error) {
 	estimates := []Estimate{}
 	app := newApp(templates)
@@ -108,14 +110,14 @@ func Templates(templates []Template, prices Prices, load Workload) ([]Estimate, 
 	return estimates, nil
 }
 
-// sheet is an estimate that is being made.
+// sheet is an estimate in progress.
 type sheet struct {
 	Estimate
 	prices Prices
-	err    error // the first thing that the price list lacks
+	err    error // the first price or assumption that is missing
 }
 
-// add adds a line, unless there is nothing of it.
+// add adds a line, unless the quantity is 0.
 func (s *sheet) add(when When, price string, quantity float64, what string, args ...any) {
 	if quantity == 0 {
 		return
@@ -127,7 +129,7 @@ func (s *sheet) add(when When, price string, quantity float64, what string, args
 	s.Lines = append(s.Lines, Line{When: when, What: fmt.Sprintf(what, args...), Quantity: quantity, Price: price, Per: p.Per, USD: rounded(quantity * p.USD)})
 }
 
-// value is an assumption.
+// value returns an assumption.
 func (s *sheet) value(name string) float64 {
 	a, ok := s.prices.Assumptions[name]
 	if (!ok || a.Value <= 0) && s.err == nil {
@@ -158,5 +160,5 @@ func (s *sheet) sum(load Workload) {
 	s.Idle = math.Round(s.Idle*100) / 100
 }
 
-// rounded is without the noise of binary fractions: 0.3, not 0.30000000000000004.
+// rounded removes the error of binary fractions: 0.3, not 0.30000000000000004.
 func rounded(usd float64) float64 { return math.Round(usd*1e12) / 1e12 }

@@ -103,7 +103,7 @@ type lines []estimate.Line
 
 // A million records of 500 bytes in 5 files, each of 3 parts.
 func TestWork(t *testing.T) {
-	plain := one(t, feedTemplate("", ""))
+	simple := one(t, feedTemplate("", ""))
 	want := map[string]float64{
 		"dynamodb_wru":           (1_000_000 + 5*6 + 15*6) * 0.000000625,
 		"lambda_request":         20 * 0.0000002,
@@ -117,14 +117,14 @@ func TestWork(t *testing.T) {
 	}
 	sum := 0.0
 	for price, usd := range want {
-		if got := lines(plain.Lines).usd(estimate.Work, price); !near(got, usd) {
+		if got := lines(simple.Lines).usd(estimate.Work, price); !near(got, usd) {
 			t.Errorf("%s: $%v, want $%v", price, got, usd)
 		}
 		sum += usd
 	}
 	sum += 20 * 1000 / 1e9 * 0.5 // logs
-	if !near(plain.PerMillion, sum) || !near(plain.PerGB, 2*sum) || !near(plain.Stored, 0.85*0.25) || plain.Metrics != 0 {
-		t.Errorf("per million $%v, want $%v; per GB $%v; stored $%v; metrics $%v", plain.PerMillion, sum, plain.PerGB, plain.Stored, plain.Metrics)
+	if !near(simple.PerMillion, sum) || !near(simple.PerGB, 2*sum) || !near(simple.Stored, 0.85*0.25) || simple.Metrics != 0 {
+		t.Errorf("per million $%v, want $%v; per GB $%v; stored $%v; metrics $%v", simple.PerMillion, sum, simple.PerGB, simple.Stored, simple.Metrics)
 	}
 
 	big := load
@@ -186,8 +186,8 @@ func TestStoreInAnotherStack(t *testing.T) {
 	}
 }
 
-// What the issue demands of the templates that the project itself makes.
-func TestIdleOfTheProjectsTemplates(t *testing.T) {
+// Idle feeds of the project's templates cost nothing but the alarms.
+func TestIdleOfTheSnapshots(t *testing.T) {
 	files, err := filepath.Glob("../../../test/__snapshots__/*.snap.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d snapshots, %v", len(files), err)
@@ -306,7 +306,7 @@ func TestPrices(t *testing.T) {
 		}
 	}
 	if _, err := estimate.ReadPrices(file + "x"); err == nil {
-		t.Error("a list that is not there was read")
+		t.Error("no error for a missing file")
 	}
 	delete(own.Prices, "dynamodb_wru")
 	if _, err := estimate.Templates(templates(t, "Orders", feedTemplate("", "")), own, load); err == nil || !strings.Contains(err.Error(), `no price "dynamodb_wru"`) {
@@ -319,7 +319,7 @@ func TestPrices(t *testing.T) {
 	}
 }
 
-// The names that scripts use.
+// The field names of the JSON output are part of the contract.
 func TestJSONNames(t *testing.T) {
 	b, err := json.Marshal(one(t, feedTemplate("", "")))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// Types of resources that cost when nothing arrives.
+// Types of resources with a cost when idle.
 const (
 	typeAlarm     = "AWS::CloudWatch::Alarm"
 	typeComposite = "AWS::CloudWatch::CompositeAlarm"
@@ -24,7 +24,7 @@ const (
 	typeFunction  = "AWS::Lambda::Function"
 )
 
-// idle adds what the resources cost when nothing arrives.
+// idle adds the cost of the resources when idle.
 func (s *sheet) idle(resources []Resource, load Workload) {
 	byID := map[string]Resource{}
 	count := map[string]float64{}
@@ -62,7 +62,7 @@ func (s *sheet) idle(resources []Resource, load Workload) {
 	}
 }
 
-// alarmMetrics is how many metrics an alarm looks at: each is paid for.
+// alarmMetrics returns the number of metrics of an alarm, each of which is charged.
 func alarmMetrics(r Resource) float64 {
 	var p struct {
 		MetricName string
@@ -81,7 +81,7 @@ func alarmMetrics(r Resource) float64 {
 	return n
 }
 
-// schedule adds the runs of a function on a schedule, and what discover lists.
+// schedule adds the scheduled runs of a function, and the LIST requests of discover.
 func (s *sheet) schedule(r Resource, byID map[string]Resource, load Workload) {
 	var p struct {
 		ScheduleExpression string
@@ -112,7 +112,7 @@ func (s *sheet) schedule(r Resource, byID map[string]Resource, load Workload) {
 	}
 }
 
-// rate reads rate(5 minutes).
+// rate parses a schedule expression such as rate(5 minutes).
 func rate(expression string) (time.Duration, bool) {
 	inner, ok := strings.CutPrefix(expression, "rate(")
 	number, unit, both := strings.Cut(strings.TrimSuffix(inner, ")"), " ")
@@ -136,7 +136,7 @@ type function struct {
 	Environment   struct{ Variables map[string]json.RawMessage }
 }
 
-// defaultMemoryMB is what CloudFormation gives a function that says nothing.
+// defaultMemoryMB is the memory of a function whose template does not set it.
 const defaultMemoryMB = 128
 
 func newFunction(r Resource) function {
@@ -154,7 +154,7 @@ func (f function) price() string {
 	return "lambda_gb_second_x86_64"
 }
 
-// lists reports whether it is discover: the one that hands on to unpack.
+// lists reports whether it is discover, the function that dispatches to unpack.
 func (f function) lists() bool { return f.has(feed.EnvUnpackFunction) || f.has(feed.EnvUnpackQueueURL) }
 
 func (f function) has(variable string) bool {
@@ -162,7 +162,7 @@ func (f function) has(variable string) bool {
 	return ok
 }
 
-// text is the value of a variable where the template has it as it is.
+// text returns the value of a variable, empty if the template has a token instead.
 func (f function) text(variable string) string {
 	var s string
 	if json.Unmarshal(f.Environment.Variables[variable], &s) != nil {

@@ -11,10 +11,10 @@ import (
 
 // Prices is a price list.
 type Prices struct {
-	// Date is when it was put together, Region whose prices they are.
+	// Date is when the prices were collected, Region the AWS region that they are for.
 	Date   string `json:"date"`
 	Region string `json:"region"`
-	// Note says how far to trust it.
+	// Note describes the limits of the list.
 	Note        string                `json:"note"`
 	Prices      map[string]Price      `json:"prices"`
 	Assumptions map[string]Assumption `json:"assumptions"`
@@ -24,12 +24,12 @@ type Prices struct {
 type Price struct {
 	USD float64 `json:"usd"`
 	Per string  `json:"per"`
-	// Source is the page that rules, Read where it was read.
+	// Source is the authoritative page, Read where the price was read.
 	Source string `json:"source"`
 	Read   string `json:"read"`
 }
 
-// Assumption is a figure that is no price.
+// Assumption is a figure other than a price.
 type Assumption struct {
 	Value float64 `json:"value"`
 	Why   string  `json:"why"`
@@ -38,10 +38,11 @@ type Assumption struct {
 //go:embed prices.json
 var builtIn []byte
 
-// BuiltIn is the price list that comes with the command.
+// BuiltIn returns the price list of the command.
 func BuiltIn() (Prices, error) { return parsePrices(builtIn) }
 
-// ReadPrices reads another price list. What it does not name is as in BuiltIn.
+// ReadPrices reads another price list. Prices that it does not contain are those of
+// BuiltIn.
 func ReadPrices(file string) (Prices, error) {
 	p, err := BuiltIn()
 	if err != nil {

@@ -21,7 +21,7 @@ type Template struct {
 	Resources map[string]Resource
 }
 
-// description is what a template's metadata says of a feed.
+// description is the metadata of a feed in a template.
 type description struct {
 	Spec      feed.Spec
 	Snowflake *snowflake.Spec
@@ -95,17 +95,17 @@ func ReadAssembly(dir string) ([]Template, error) {
 	return templates, nil
 }
 
-// templateFeed is a feed with the resources that are its own.
+// templateFeed is a feed with its resources.
 type templateFeed struct {
-	id string // before the names of its resources
+	id string // prefix of the IDs of its resources
 	description
 	resources []Resource
 }
 
 var notAlphanumeric = regexp.MustCompile(`[^A-Za-z0-9]`)
 
-// feeds are the feeds of a template. Resources that no feed's ID begins, such as
-// what the CDK makes once for a stack, belong to the one feed of a stack.
+// feeds returns the feeds of a template. In a stack with one feed, resources without the
+// prefix of a feed belong to it, such as those that the CDK creates once per stack.
 func (t Template) feeds() []templateFeed {
 	var feeds []templateFeed
 	for id, d := range t.Metadata.Ingestion {
@@ -121,11 +121,11 @@ func (t Template) feeds() []templateFeed {
 	return feeds
 }
 
-// owner is the index of the feed that a resource belongs to, or -1.
+// owner returns the index of the feed that a resource belongs to, or -1.
 func (t Template) owner(feeds []templateFeed, r Resource) int {
 	owner, length := -1, -1
 	for i, f := range feeds {
-		// With the IDs "A" and "AB" the longer one is meant.
+		// With the IDs "A" and "AB" the longer one is the owner.
 		if strings.HasPrefix(r.id, f.id) && len(f.id) > length {
 			owner, length = i, len(f.id)
 		}
@@ -136,7 +136,7 @@ func (t Template) owner(feeds []templateFeed, r Resource) int {
 	return owner
 }
 
-// shared are the resources that belong to no feed.
+// shared returns the resources that belong to no feed.
 func (t Template) shared() []Resource {
 	feeds := t.feeds()
 	var shared []Resource
@@ -157,8 +157,8 @@ func (t Template) sorted() []Resource {
 	return all
 }
 
-// read reads properties of the resource into v, as far as they are what v is for:
-// where the template has a token instead of a value, v stays as it is.
+// read decodes properties of the resource into v. Fields for which the template has a
+// token instead of a value are not changed.
 func (r Resource) read(v any) {
 	var wrong *json.UnmarshalTypeError
 	if err := json.Unmarshal(r.Properties, v); err != nil && !errors.As(err, &wrong) {
@@ -166,7 +166,7 @@ func (r Resource) read(v any) {
 	}
 }
 
-// refers is the logical ID that a Ref or the first part of a Fn::GetAtt names, or "".
+// refers returns the logical ID in a Ref or Fn::GetAtt, or "".
 func refers(raw json.RawMessage) string {
 	var token struct {
 		Ref    string

@@ -8,11 +8,11 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// app is what the feeds of an app share: their store may be in another template.
+// app holds what the feeds of an app share. Their store may be in another template.
 type app struct {
-	exports     []function // writes the changes of a table
-	landingDays float64    // how long parts are kept; 0: for ever, or not known
-	recovery    bool       // the table has point-in-time recovery
+	exports     []function // that export the changes of a table
+	landingDays float64    // retention of parts; 0: unlimited or unknown
+	recovery    bool       // point-in-time recovery of the table
 }
 
 func newApp(templates []Template) app {
@@ -35,7 +35,7 @@ func newApp(templates []Template) app {
 	return a
 }
 
-// landingDays is after how many days a bucket removes parts, 0 for none.
+// landingDays returns after how many days a bucket deletes parts, 0 for never.
 func landingDays(r Resource) float64 {
 	var p struct {
 		LifecycleConfiguration struct {
@@ -54,7 +54,7 @@ func landingDays(r Resource) float64 {
 	return 0
 }
 
-// work adds what a million records cost on their way.
+// work adds the cost of processing a million records.
 func (s *sheet) work(a app, f templateFeed, load Workload) {
 	var unpack, loader function
 	queues := 0.0
@@ -82,10 +82,10 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	item := float64(load.RecordBytes) + s.value("envelope_bytes")
 	s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key and origin", item)
 	s.add(Work, "dynamodb_wru", uploads*s.value("ledger_wru_per_upload")+parts*s.value("ledger_wru_per_part"), "ledger")
-	s.add(Work, "sns_publish", parts, "announcements of parts")
+	s.add(Work, "sns_publish", parts, "notifications about parts")
 	s.add(Work, "sqs_request", queues*(uploads+parts)*s.value("sqs_requests_per_message"), "files and parts through the queues")
 	if hasExisting(f.Spec) {
-		s.add(Work, "eventbridge_event", uploads, "files of buckets that are heard through EventBridge")
+		s.add(Work, "eventbridge_event", uploads, "files of buckets with EventBridge notifications")
 	}
 	logs := (uploads + parts) * s.value("log_bytes_per_invocation") / 1e9
 	s.add(Work, "cloudwatch_logs_gb", logs, "logs")
@@ -103,11 +103,11 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	if metrics := customMetrics(unpack); metrics > 0 {
 		s.add(InUse, "cloudwatch_metric", metrics, "custom metrics, while something arrives every hour")
 	}
-	s.leaveOut("the source files, their requests by whoever writes them, and logs and quarantine that are kept")
+	s.leaveOut("the source files, the requests that write them, and stored logs and quarantine")
 }
 
-// compute adds the GB-seconds of a function that splits or loads so many bytes.
-// Below a whole processor it takes longer in proportion; above, it is no faster.
+// compute adds the GB-seconds of a function that processes a number of bytes. With less
+// than one vCPU it is proportionally slower, with more it is not faster.
 func (s *sheet) compute(f function, bytes float64, rate, name string) {
 	if f.id == "" {
 		return
@@ -126,12 +126,12 @@ func hasExisting(spec feed.Spec) bool {
 	return false
 }
 
-// toSnowflake adds what it costs to bring the records there.
+// toSnowflake adds the cost of loading the records into Snowflake.
 func (s *sheet) toSnowflake(a app, f templateFeed, bytes, item float64) {
 	if f.Snowflake == nil {
 		return
 	}
-	text := million * item // lines of parts and of changes
+	text := million * item // lines of parts or of changes
 	if f.Snowflake.From == snowflake.FromFiles {
 		text = bytes
 	}
@@ -151,8 +151,8 @@ func (s *sheet) toSnowflake(a app, f templateFeed, bytes, item float64) {
 	s.leaveOut("storage in Snowflake")
 }
 
-// customMetrics is how many of a function's metrics are emitted all the time;
-// the two for alarms are emitted only when something is wrong.
+// customMetrics returns the number of metrics that a function always emits. The two for
+// alarms are emitted only on errors.
 func customMetrics(f function) float64 {
 	n := 0.0
 	for name := range strings.SplitSeq(f.text(feed.EnvMetrics), ",") {

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// Marker begins the comment, so that the next run finds and updates it.
+// Marker begins the comment. The next run finds the comment by it and updates it.
 const Marker = "<!-- ingestion: cdk diff -->"
 
-// maxComment is what GitHub takes, in characters: 65,536, less some for safety.
+// maxComment is the maximum length of a comment on GitHub, 65,536 characters, less a
+// margin.
 const maxComment = 65_000
 
-// Markdown writes the stacks as one comment. What does not fit in a comment is
-// named and left out; details says where it is, such as a link to the run.
+// Markdown writes the stacks as one comment. A part that does not fit is left out with a
+// note that refers to details, such as a link to the run.
 func Markdown(stacks []Stack, details string) string {
 	var b strings.Builder
 	changed := 0
@@ -23,13 +24,13 @@ func Markdown(stacks []Stack, details string) string {
 	}
 	fmt.Fprintf(&b, "%s\n## `cdk diff`: %d of %d stacks change\n\n", Marker, changed, len(stacks))
 	if changed == 0 {
-		b.WriteString("What is deployed is what this branch makes.\n")
+		b.WriteString("This branch changes nothing that is deployed.\n")
 		return b.String()
 	}
 	writeDangers(&b, stacks)
 	writeSummary(&b, stacks)
 	writeSecurity(&b, stacks)
-	b.WriteString("### Everything\n\n")
+	b.WriteString("### All changes\n\n")
 	for _, s := range stacks {
 		if s.Same {
 			continue
@@ -92,14 +93,14 @@ func writeSecurity(b *strings.Builder, stacks []Stack) {
 		title = ""
 		block := fmt.Sprintf("%s\n\n%s\n\n", s.Name, fenced(s.Security))
 		if b.Len()+len(block) > maxComment*2/3 {
-			fmt.Fprintf(b, "%s: too long, see below or in the run.\n\n", s.Name)
+			fmt.Fprintf(b, "%s: too long, see below or the run.\n\n", s.Name)
 			continue
 		}
 		b.WriteString(block)
 	}
 }
 
-// fenced is text in a code block that no line of it can end.
+// fenced is text in a code block with a fence that the text does not contain.
 func fenced(text string) string {
 	fence := "```"
 	for strings.Contains(text, fence) {

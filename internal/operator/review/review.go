@@ -1,5 +1,5 @@
-// Package review reads what `cdk diff` prints and writes it for a code review:
-// what is replaced or deleted first, then what changes in IAM, then the rest.
+// Package review parses the output of `cdk diff` and writes it as Markdown for a code
+// review: replaced and deleted resources first, then changes of IAM, then the remainder.
 package review
 
 import (
@@ -16,25 +16,26 @@ type Stack struct {
 	Name string
 	// Added, Changed and Removed count resources.
 	Added, Changed, Removed int
-	// Dangers are the resources that are replaced or deleted, or may be.
+	// Dangers are the resources that are or may be replaced or deleted.
 	Dangers []Danger
-	// Security is what cdk prints of IAM and of security groups, as it prints it.
+	// Security is the part of the output about IAM and security groups.
 	Security string
-	// Text is the whole difference of the stack as cdk prints it.
+	// Text is the whole output for the stack.
 	Text string
-	// Same says that there is no difference.
+	// Same is true if there is no difference.
 	Same bool
 }
 
-// Danger is a resource that does not stay what it is.
+// Danger is a resource that is or may be replaced or deleted.
 type Danger struct {
-	// Type and Path are CloudFormation's and the CDK's: AWS::S3::Bucket, Orders/SourceBucket.
+	// Type is the CloudFormation type, Path the CDK path: AWS::S3::Bucket,
+	// Orders/SourceBucket.
 	Type, Path string
-	// Impact is cdk's word: replace, may be replaced, destroy, orphan.
+	// Impact is the impact that cdk prints: replace, may be replaced, destroy, orphan.
 	Impact string
 }
 
-// HoldsData reports whether data may go with the resource.
+// HoldsData reports whether data may be lost with the resource.
 func (d Danger) HoldsData() bool {
 	switch d.Type {
 	case "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue", "AWS::KMS::Key",
@@ -44,26 +45,26 @@ func (d Danger) HoldsData() bool {
 	return false
 }
 
-// ErrNoStack means that the text is not what cdk prints, or that cdk failed
-// before it came to the first stack.
-var ErrNoStack = errors.New("no line of it begins with \"Stack \": did `cdk diff` fail?")
+// ErrNoStack is for a text that is not the output of cdk diff, or ends before the first
+// stack because cdk failed.
+var ErrNoStack = errors.New("no line begins with \"Stack \": did `cdk diff` fail?")
 
 var (
 	stackLine    = regexp.MustCompile(`^Stack (\S.*)$`)
 	resourceLine = regexp.MustCompile(`^\[([-+~])\] (\S+::\S+) (\S+)(?: (\S+))?(?: (replace|may be replaced|destroy|orphan|delete))?$`)
 )
 
-// headings of what Security holds.
+// securityHeadings begin the parts of Security.
 var securityHeadings = []string{"IAM Statement Changes", "IAM Policy Changes", "Security Group Changes"}
 
-// Read reads the output of `cdk diff --no-color`, of one stack or of several.
+// Read parses the output of `cdk diff --no-color` for one or more stacks.
 func Read(r io.Reader) ([]Stack, error) {
 	var (
 		stacks   []Stack
 		lines    = bufio.NewScanner(r)
 		security bool
 	)
-	lines.Buffer(nil, 16<<20) // a policy may be printed in one line
+	lines.Buffer(nil, 16<<20) // a policy may be printed on one line
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), " \r")
 		if m := stackLine.FindStringSubmatch(line); m != nil {
@@ -120,7 +121,7 @@ func (s *Stack) count(line string) {
 	kind, path, impact := m[2], m[3], m[5]
 	switch m[4] {
 	case "destroy", "orphan", "replace", "delete":
-		// A resource that is gone from the app has no path any more, only its ID.
+		// A resource that was removed from the app has an ID, but no path.
 		impact = m[4]
 	}
 	switch m[1] {

@@ -11,8 +11,8 @@ import (
 	"example.com/ingestion/internal/operator/review"
 )
 
-// testdata/diff.txt is what the pinned cdk printed for a feed of which a queue
-// had gone, a bucket and a function were named anew, and a right was added.
+// testdata/diff.txt is the output of the pinned cdk for a feed in which a queue was
+// removed, a bucket and a function were renamed, and a permission was added.
 func diff(t *testing.T) []review.Stack {
 	t.Helper()
 	f, err := os.Open("testdata/diff.txt")
@@ -51,7 +51,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadOfAFailure(t *testing.T) {
+func TestReadFailedDiff(t *testing.T) {
 	if _, err := review.Read(strings.NewReader("Unable to resolve AWS account\n")); !errors.Is(err, review.ErrNoStack) {
 		t.Error(err)
 	}
