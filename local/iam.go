@@ -27,7 +27,7 @@ type IAMReport struct {
 
 // IAMRefusal is a kind of request that was not allowed.
 type IAMRefusal struct {
-	Role     string // ARN of the role of the function
+	Role     string // ARN of the role of the function, or the name of a service that delivers
 	Action   string
 	Resource string
 	Message  string

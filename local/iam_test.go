@@ -180,3 +180,72 @@ func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
 		t.Errorf("objects %q, want those of the function and of the test", f.keys("permitted"))
 	}
 }
+
+// deliveries has a bucket and a topic with two queues each, of which one allows the
+// delivery.
+const deliveries = `{"Resources": {
+	"Open": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "open"}},
+	"Closed": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "closed"}},
+	"OtherSource": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "other-source"}},
+	"Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Open"}], "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Open", "Arn"]},
+			"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::delivering"}, "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}},
+		{"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Open", "Arn"]},
+			"Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}}}]}}},
+	"OtherPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "OtherSource"}], "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Principal": {"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]}, "Action": "sqs:SendMessage", "Resource": "*",
+			"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:*:::other"}}}]}}},
+	"Topic": {"Type": "AWS::SNS::Topic"},
+	"ToOpen": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Open", "Arn"]}}},
+	"ToClosed": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Closed", "Arn"]}}},
+	"ToOther": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["OtherSource", "Arn"]}}},
+	"Bucket": {"Type": "AWS::S3::Bucket", "DependsOn": ["Policy", "OtherPolicy"], "Properties": {"BucketName": "delivering", "NotificationConfiguration": {"QueueConfigurations": [
+		{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["Open", "Arn"]}, "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "a"}]}}},
+		{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["OtherSource", "Arn"]}, "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "b"}]}}},
+		{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["Closed", "Arn"]}, "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "c"}]}}}]}}}
+}, "Outputs": {"Topic": {"Value": {"Ref": "Topic"}}}}`
+
+func TestDeliveriesNeedPermissions(t *testing.T) {
+	for mode, want := range map[IAMMode]map[string]int{
+		IAMEnforced: {"open": 3, "closed": 0, "other-source": 0}, // a test event, an object, a message
+		IAMReported: {"open": 3, "closed": 3, "other-source": 3},
+	} {
+		t.Run(string(mode), func(t *testing.T) {
+			options := testOptions(t.TempDir(), t.Output())
+			options.IAM = mode
+			f := fixtureOf(t, startWith(t, options))
+			f.create("Deliveries", deliveries)
+			f.wantStatus("Deliveries", cfntypes.StackStatusCreateComplete)
+			for _, key := range []string{"a", "b", "c"} {
+				f.put("delivering", key, "x")
+			}
+			cfg, err := f.env.AWSConfig(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			topic := f.outputs("Deliveries")["Topic"]
+			if _, err := sns.NewFromConfig(cfg).Publish(t.Context(), &sns.PublishInput{TopicArn: &topic, Message: aws.String("x")}); err != nil {
+				t.Fatal(err)
+			}
+			for queue, n := range want {
+				if got := f.receiveFrom(queue); len(got) != n {
+					t.Errorf("queue %s received %q, want %d messages", queue, got, n)
+				}
+			}
+			report, err := f.env.IAMReport(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			services := map[string]int{}
+			for _, r := range report.Refused {
+				services[r.Role+" "+r.Action+" "+r.Resource] += r.Count
+			}
+			const queue = " sqs:SendMessage arn:aws:sqs:us-east-1:" + Account + ":"
+			for _, name := range []string{"closed", "other-source"} {
+				if services["s3.amazonaws.com"+queue+name] != 2 || services["sns.amazonaws.com"+queue+name] != 1 {
+					t.Errorf("refused deliveries %v, want two of S3 and one of SNS to %s", services, name)
+				}
+			}
+		})
+	}
+}

@@ -49,7 +49,7 @@ class Gateway:
         self.lambda_host = lambda_host
         self.custom_resources = PendingResponses(endpoint)
         self.cloudformation = CloudFormation(Clients(endpoint), lambda_host, self.custom_resources)
-        moto_patches.apply(lambda_host, endpoint)
+        moto_patches.apply(lambda_host, endpoint, self.iam)
         targets = Targets(lambda_host)
         rules.apply(targets)
         self.schedules = Schedules(targets)

@@ -9,6 +9,7 @@ from collections import Counter
 from urllib.parse import parse_qsl
 
 import policies
+from evaluators import EvaluationError
 from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sts.models import sts_backends
@@ -58,6 +59,23 @@ class Enforcement:
             with self._lock:
                 self._used.update((session.role_arn, statement) for statement in result["statements"])
         return None
+
+    def allows_delivery(self, service, action, resource, policy, context, always=False):
+        """Whether a service may deliver to a resource by the policy of that resource.
+
+        In mode report, a delivery that is not allowed is counted and succeeds, unless
+        always is set.
+        """
+        text = f"{service} may not {action} on {resource} for {context.get('aws:SourceArn')}: the policy of the resource does not allow it"
+        try:
+            if policies.resource_allows(policy, policies.Request(policies.service(service), action, resource, context)):
+                return True
+        except EvaluationError as error:
+            text = f"{text}: {error}"
+        with self._lock:
+            self._refused[service, action, resource, text] += 1
+        print(f"IAM ({self.mode}): {text}", file=sys.stderr)
+        return self.mode == "report" and not always
 
     def report(self):
         """The refused requests, and for each role the statements that allowed requests, with their counts."""

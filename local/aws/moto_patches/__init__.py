@@ -15,22 +15,22 @@ from . import (
     s3_listing,
     s3_notifications,
     service_lookup,
-    sns_to_lambda,
+    sns_deliveries,
     sqs_queues,
 )
 
 
-def apply(lambda_host, endpoint):
-    """Applies every patch. Later ones may wrap what earlier ones replaced."""
+def apply(lambda_host, endpoint, iam):
+    """Applies every patch. Later ones may wrap what earlier ones replaced. iam is an Enforcement."""
     service_lookup.apply()
     s3_events.apply()
     s3_listing.apply()
-    s3_notifications.apply()
+    s3_notifications.apply(iam)
     cross_account.apply()
     dynamodb_values.apply()
     dynamodb_queries.apply()
     dynamodb_streams.apply()
     dynamodb_transactions.apply()
     lambda_functions.apply(lambda_host, endpoint)
-    sns_to_lambda.apply(lambda_host)
+    sns_deliveries.apply(lambda_host, iam)
     sqs_queues.apply()

@@ -9,7 +9,6 @@ evaluates them instead).
 
 import contextlib
 import itertools
-import json
 import re
 import threading
 import time
@@ -128,19 +127,13 @@ def apply():
         closing = "</NotificationConfiguration>"
         return status, headers, body.replace(closing, "<EventBridgeConfiguration/>" + closing)
 
-    def send_sqs_message(account_id, event_body, queue_name, region_name):
-        from moto.sqs.models import sqs_backends
-
-        backend = sqs_backends[account_id][region_name]
-        if queue_name in backend.queues:
-            backend.send_message(queue_name=queue_name, message_body=json.dumps(event_body))
 
     # moto enforces bucket policies without their conditions: one that denies
     # requests without TLS would deny all of them.
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
     notifications.send_event = send_event
     notifications._get_s3_event = event_record
-    notifications._send_sqs_message = send_sqs_message
+
     S3Response.get_bucket_notification = get_notifications
     S3Backend.put_object = put_object
     S3Backend.complete_multipart_upload = complete_multipart_upload

@@ -1,7 +1,8 @@
 """S3: overlapping notification configurations are refused, and every deletion sends an event.
 
 moto accepts overlapping configurations, sends no event for a delete marker, one
-for a deleted version only if it was the last, and hides failures of SNS.
+for a deleted version only if it was the last, hides failed deliveries, and
+delivers to queues, topics and functions whose policies do not allow it.
 """
 
 import itertools
@@ -12,10 +13,12 @@ import traceback
 import uuid
 from datetime import datetime, timezone
 
+from moto.awslambda.utils import get_backend
 from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, NotificationConfiguration, S3Backend
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 _muted = threading.local()
 KINDS = {"topic": "TopicConfiguration", "queue": "QueueConfiguration", "cloud_function": "CloudFunctionConfiguration"}
@@ -25,8 +28,8 @@ OVERLAP = (
 )
 
 
-def apply():
-    """Replaces the storing of configurations and the events of deletions. s3_events must be applied before."""
+def apply(iam):
+    """Replaces the storing of configurations, the events of deletions and the deliveries. s3_events must be applied before."""
     moto_set = FakeBucket.set_notification_configuration
     moto_delete = S3Backend.delete_object
     send_event = notifications.send_event
@@ -56,11 +59,48 @@ def apply():
             send_event(self.account_id, event, bucket, before[-1])
         return done, meta
 
+    def send_sqs_message(account_id, event, queue_name, region_name):
+        queue = sqs_backends[account_id][region_name].queues.get(queue_name)
+        if queue is not None and _is_allowed(iam, account_id, event, "sqs:SendMessage", queue.queue_arn, queue.policy):
+            sqs_backends[account_id][region_name].send_message(queue_name=queue_name, message_body=json.dumps(event))
+
+    def send_sns_message(account_id, event, topic_arn, region_name):
+        topic = sns_backends[account_id][region_name].get_topic(topic_arn)
+        if _is_allowed(iam, account_id, event, "sns:Publish", topic_arn, topic.policy):
+            sns_backends[account_id][region_name].publish(arn=topic_arn, message=json.dumps(event), subject="Amazon S3 Notification")
+
+    def invoke_function(account_id, event, function_arn, region_name):
+        function = get_backend(account_id, region_name).get_function(function_arn)
+        if _is_allowed(iam, account_id, event, "lambda:InvokeFunction", function_arn, function.policy.statements):
+            function.invoke(json.dumps(event), {}, {})
+
     FakeBucket.set_notification_configuration = set_notification_configuration
     S3Backend.delete_object = delete_object
     notifications.send_event = send_unless_muted
     notifications._get_test_event = test_event
-    notifications._send_sns_message = send_sns_message
+    notifications._send_sqs_message = _logged(send_sqs_message)
+    notifications._send_sns_message = _logged(send_sns_message)
+    notifications._invoke_awslambda = _logged(invoke_function)
+
+
+def _logged(deliver):
+    """A delivery whose failure is logged: the object is stored even if its notification is lost."""
+
+    def deliver_or_log(account_id, event, destination, region_name):
+        try:
+            deliver(account_id, event, destination, region_name)
+        except Exception:
+            print(f"a notification of S3 could not be delivered to {destination} and is lost:", file=sys.stderr)
+            traceback.print_exc()
+
+    return deliver_or_log
+
+
+def _is_allowed(iam, account_id, event, action, resource, policy):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html"""
+    bucket = event["Records"][0]["s3"]["bucket"]["arn"] if "Records" in event else f"arn:aws:s3:::{event['Bucket']}"
+    context = {"aws:SourceArn": bucket, "aws:SourceAccount": account_id}
+    return iam.allows_delivery("s3.amazonaws.com", action, resource, policy, context)
 
 
 def test_event(bucket_name):
@@ -74,14 +114,6 @@ def test_event(bucket_name):
         "HostId": "LOCAL",
     }
 
-
-def send_sns_message(account_id, event_body, topic_arn, region_name):
-    """Publishes a notification, and logs one that cannot be delivered."""
-    try:
-        sns_backends[account_id][region_name].publish(arn=topic_arn, message=json.dumps(event_body), subject="Amazon S3 Notification")
-    except Exception:  # the object is stored even if its notification cannot be delivered
-        print(f"a notification of S3 could not be published to {topic_arn} and is lost:", file=sys.stderr)
-        traceback.print_exc()
 
 
 def _refuse_overlaps(wanted):
