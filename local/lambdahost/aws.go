@@ -22,10 +22,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// awsClient has the requests of the host to AWS.
+// awsClient has the requests of the host to AWS. Those of pollers and to
+// destinations are made onBehalfOf a function.
 type awsClient interface {
 	// function returns the configuration of a function; ErrNoFunction if it does not exist.
 	function(ctx context.Context, name string) (*function, error)
@@ -103,24 +103,25 @@ type sdkClient struct {
 	s3      *s3.Client
 	streams *dynamodbstreams.Client
 	http    *http.Client
-	roles   roleSessions
+	roles   *roleSessions
 
 	mu   sync.Mutex
 	urls map[string]string // queue ARN -> URL
 }
 
 func newSDKClient(cfg aws.Config) *sdkClient {
-	return &sdkClient{
-		cfg:     cfg,
-		lambda:  lambda.NewFromConfig(cfg),
-		sqs:     sqs.NewFromConfig(cfg),
-		sns:     sns.NewFromConfig(cfg),
-		s3:      s3.NewFromConfig(cfg),
-		streams: dynamodbstreams.NewFromConfig(cfg),
-		http:    &http.Client{Timeout: time.Minute},
-		roles:   roleSessions{client: sts.NewFromConfig(cfg), roles: map[string]*aws.CredentialsCache{}},
-		urls:    map[string]string{},
+	c := &sdkClient{
+		cfg:    cfg,
+		lambda: lambda.NewFromConfig(cfg),
+		http:   &http.Client{Timeout: time.Minute},
+		roles:  newRoleSessions(cfg),
+		urls:   map[string]string{},
 	}
+	asFunction := cfg.Copy()
+	asFunction.Credentials = &contextCredentials{host: cfg.Credentials, sessions: c.roles, function: c.function, known: map[string]knownFunction{}}
+	c.sqs, c.sns, c.s3 = sqs.NewFromConfig(asFunction), sns.NewFromConfig(asFunction), s3.NewFromConfig(asFunction)
+	c.streams = dynamodbstreams.NewFromConfig(asFunction)
+	return c
 }
 
 func (c *sdkClient) function(ctx context.Context, name string) (*function, error) {

@@ -108,7 +108,8 @@ func (c *sdkClient) queueURL(ctx context.Context, queueARN string) (string, erro
 	if err != nil {
 		return "", fmt.Errorf("queue %q: %w", queueARN, err)
 	}
-	out, err := c.sqs.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &a.Resource})
+	// Lambda knows the URL of a queue without a request that needs a permission.
+	out, err := c.sqs.GetQueueUrl(onBehalfOf(ctx, ""), &sqs.GetQueueUrlInput{QueueName: &a.Resource})
 	if err != nil {
 		return "", fmt.Errorf("URL of queue %s: %w", queueARN, err)
 	}

@@ -185,7 +185,7 @@ func (h *Host) sendFailure(ctx context.Context, c awsClient, cfg invokeConfig, e
 	if destination.Service == "lambda" {
 		_, err = h.InvokeAsync(ctx, cfg.onFailure, record)
 	} else {
-		err = c.sendToDestination(ctx, destination, record)
+		err = c.sendToDestination(onBehalfOf(ctx, e.function), destination, record)
 	}
 	if err != nil {
 		return fmt.Errorf("on-failure destination %s: %w", cfg.onFailure, err)

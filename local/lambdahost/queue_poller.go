@@ -58,7 +58,7 @@ func (h *Host) pollQueue(ctx context.Context, c awsClient, m mapping) {
 // still receive messages, so it continues when the mapping is deleted: its messages
 // are made visible again. Messages that arrive during a Pause are kept until Resume.
 func (h *Host) receive(ctx context.Context, c awsClient, m mapping) ([]sqstypes.Message, error) {
-	messages, err := c.receive(h.base, m.source, m.batchSize)
+	messages, err := c.receive(onBehalfOf(h.base, m.function), m.source, m.batchSize)
 	if err != nil || len(messages) == 0 {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (h *Host) batch(ctx context.Context, c awsClient, m mapping, messages []sqs
 	retried := receipts(failed)
 	processed := slices.DeleteFunc(receipts(messages), func(r string) bool { return slices.Contains(retried, r) })
 	if len(processed) > 0 {
-		err = errors.Join(err, c.deleteMessages(ctx, m.source, processed))
+		err = errors.Join(err, c.deleteMessages(onBehalfOf(ctx, m.function), m.source, processed))
 	}
 	if len(retried) > 0 {
 		err = errors.Join(err, c.shortenVisibility(ctx, m.source, retried, h.options.VisibilityTimeout))

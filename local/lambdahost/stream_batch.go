@@ -121,7 +121,7 @@ func (s *streamPoller) discard(batch []streamRecord, condition string, invoked i
 }
 
 func (s *streamPoller) sendFailure(batch []streamRecord, condition string, invoked int, last Result) error {
-	ctx := s.host.base
+	ctx := onBehalfOf(s.host.base, s.m.function)
 	if s.m.onFailure == "" {
 		return fmt.Errorf("the mapping has no on-failure destination; the last error was %s", last.Payload)
 	}

@@ -136,7 +136,7 @@ func (s *streamPoller) seek(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	s.shard, s.iterator, err = s.client.shard(ctx, s.m.source, s.m.position)
+	s.shard, s.iterator, err = s.client.shard(onBehalfOf(ctx, s.m.function), s.m.source, s.m.position)
 	return err
 }
 
@@ -177,7 +177,7 @@ func (s *streamPoller) read(ctx context.Context, want int) (waiting []streamReco
 	if len(s.waiting) >= want {
 		return s.waiting, false, nil
 	}
-	records, next, err := s.client.records(ctx, s.iterator, want-len(s.waiting))
+	records, next, err := s.client.records(onBehalfOf(ctx, s.m.function), s.iterator, want-len(s.waiting))
 	if err != nil {
 		return nil, false, err
 	}

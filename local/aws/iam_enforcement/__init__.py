@@ -9,7 +9,9 @@ accesses.py derives the actions, resources and condition keys of a request, the
 evaluator in Go (local/policy) decides, and refusals.py builds the error of each
 service. A request that accesses.py does not know is refused.
 
-Not judged: requests of the tests, the cdk CLI, the local CloudFormation and the
-Lambda host's pollers, which have credentials without a role, and the use of KMS
-keys.
+The Lambda host makes the requests of event source mappings and to destinations
+with the role of their function, as Lambda does.
+
+Not judged: requests of the tests, the cdk CLI and the local CloudFormation, which
+have credentials without a role, and the use of KMS keys.
 """

@@ -64,6 +64,8 @@ def _dynamodb(request):
     """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
     body = json.loads(request.body)
     operation = request.operation
+    if request.headers.get("x-amz-target", "").startswith("DynamoDBStreams"):
+        return _stream(request, operation, body)
     if operation in ("GetItem", "DeleteItem", "UpdateItem"):
         return [_table(request, operation, body["TableName"], [body["Key"]])]
     if operation == "PutItem":
@@ -88,6 +90,13 @@ def _dynamodb(request):
     if operation in ("Scan", "DescribeTable"):
         return [_table(request, operation, body["TableName"], [], body.get("IndexName"))]
     raise UnknownRequest(f"the DynamoDB operation {operation} is not known")
+
+
+def _stream(request, operation, body):
+    if operation not in ("DescribeStream", "GetShardIterator", "GetRecords"):
+        raise UnknownRequest(f"the DynamoDB Streams operation {operation} is not known")
+    arn = body["StreamArn"] if "StreamArn" in body else body["ShardIterator"].partition("|")[0]
+    return [Access(f"dynamodb:{operation}", arn, {}, request.account)]
 
 
 def _item_of(write):
