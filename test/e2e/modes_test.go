@@ -170,7 +170,9 @@ func alarmsTagsAndMetrics(t *testing.T, m *modes) {
 // paused, after, and when it runs again. The topic tells the two changes.
 func pipeThatStops(t *testing.T, m *modes) {
 	queues := sqs.NewFromConfig(m.cfg)
-	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("on-call")})
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("on-call"), Attributes: map[string]string{
+		"Policy": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*"}}`,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

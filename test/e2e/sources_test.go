@@ -84,7 +84,9 @@ func (w *world) makeBucket(t *testing.T) *s3.GetBucketNotificationConfigurationO
 		t.Fatal(err)
 	}
 	queues := sqs.NewFromConfig(w.cfg)
-	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("team-queue")})
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("team-queue"), Attributes: map[string]string{
+		"Policy": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*"}}`,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
