@@ -1,10 +1,9 @@
-// Command discover is the function that lists the buckets of others, and hands
-// what is new in them to unpack.
+// Command discover is the function that lists external source buckets on a
+// schedule and dispatches new and changed objects to unpack.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"log"
 	"os"
 	"time"
@@ -27,28 +26,20 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	handler.UseShare(getenv)
-	handler.LimitMemory(64 << 20)
-	s, err := handler.Load(getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
+	handler.TuneRuntime(getenv, 64<<20)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
 	if err != nil {
 		return err
 	}
-	buckets := s3source.NewClients(s.AWS)
+	clients := s3source.NewClients(cfg.AWS)
 	h := &discover.Handler{
-		Spec: s.Spec, Table: s.Table, DynamoDB: dynamodb.NewFromConfig(s.AWS), Log: s.Log, TimeUp: handler.TimeUp, Now: time.Now,
+		Spec: cfg.Spec, Table: cfg.Table, DynamoDB: dynamodb.NewFromConfig(cfg.AWS), Log: cfg.Log, NearDeadline: handler.NearDeadline, Now: time.Now,
 		Bucket: func(ctx context.Context, source feed.Source, bucket string) (s3source.ListAPI, error) {
-			return buckets.Client(ctx, source, bucket)
+			return clients.Client(ctx, source, bucket)
 		},
-		HandOn: s.Sender(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),
-		Again:  dispatch.JSON[discover.Request](dispatch.Function(s.AWS, lambdacontext.FunctionName)),
+		Dispatch: cfg.Dispatcher(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),
+		Continue: dispatch.JSON[discover.Request](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),
 	}
-	handle := func(ctx context.Context, payload json.RawMessage) error {
-		r, err := discover.Payload(payload)
-		if err != nil {
-			return err
-		}
-		return h.Handle(ctx, r)
-	}
-	lambda.StartWithOptions(handle, lambda.WithContext(ctx))
+	lambda.StartWithOptions(h.HandlePayload, lambda.WithContext(ctx))
 	return nil
 }

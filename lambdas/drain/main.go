@@ -1,12 +1,10 @@
-// Command drain is the function behind the custom resource that keeps a feed's
-// queues until they are empty.
+// Command drain is the function of the custom resource that keeps a feed's queues
+// until they are empty.
 package main
 
 import (
 	"context"
-	"fmt"
 	"log"
-	"log/slog"
 	"os"
 	"time"
 
@@ -20,8 +18,9 @@ import (
 	"example.com/ingestion/internal/retry"
 )
 
-// envEvery shortens drain.Every where the numbers of a queue are exact: in the local AWS.
-const envEvery = "DRAIN_EVERY"
+// envInterval replaces drain.Interval in the local cloud, where the message counts
+// of a queue are exact.
+const envInterval = "DRAIN_EVERY"
 
 func main() {
 	if err := run(context.Background(), os.Getenv); err != nil {
@@ -29,23 +28,23 @@ func main() {
 	}
 }
 
-// run is without function.Load: the function has no spec, the resource names
-// its queues.
+// run does not use handler.Load: the function has no feed spec; the properties of
+// the custom resource name its queues.
 func run(ctx context.Context, getenv func(string) string) error {
-	cfg, err := handler.AWSConfig(getenv)
+	cfg, err := handler.AWSConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	every := drain.Every
-	if d, err := time.ParseDuration(getenv(envEvery)); err == nil {
-		every = d
+	interval := drain.Interval
+	if d, err := time.ParseDuration(getenv(envInterval)); err == nil {
+		interval = d
 	}
 	h := &drain.Handler{
-		Every:  every,
-		SQS:    sqs.NewFromConfig(cfg),
-		Again:  dispatch.JSON[drain.Request](dispatch.Function(cfg, lambdacontext.FunctionName)),
-		Answer: drain.Send, Wait: retry.Wait, Now: time.Now, TimeUp: handler.TimeUp,
-		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		Interval: interval,
+		SQS:      sqs.NewFromConfig(cfg),
+		Continue: dispatch.JSON[drain.Request](dispatch.Function(cfg, lambdacontext.FunctionName)),
+		Respond:  drain.Respond, Wait: retry.Wait, Now: time.Now, NearDeadline: handler.NearDeadline,
+		Log: handler.NewLogger(),
 	}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil

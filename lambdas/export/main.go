@@ -1,12 +1,11 @@
 // Command export is the function that writes the changes of the table to the
-// landing bucket, from where Snowflake loads them.
+// landing bucket, from which Snowflake loads them.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
-	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,22 +23,19 @@ func main() {
 	}
 }
 
-// run is without function.Load: one export is for all feeds, so it has no spec.
+// run does not use handler.Load: one export function serves all feeds of a table,
+// so it has no feed spec.
 func run(ctx context.Context, getenv func(string) string) error {
-	handler.UseShare(getenv)
-	handler.LimitMemory(64 << 20)
+	handler.TuneRuntime(getenv, 64<<20)
 	bucket := getenv(feed.EnvLandingBucket)
 	if bucket == "" {
 		return fmt.Errorf("environment variable %s is not set", feed.EnvLandingBucket)
 	}
-	cfg, err := handler.AWSConfig(getenv)
+	cfg, err := handler.AWSConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("load AWS configuration: %w", err)
+		return err
 	}
-	h := &export.Handler{
-		Bucket: bucket, S3: s3.NewFromConfig(cfg, s3source.ClientOptions),
-		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
-	}
+	h := &export.Handler{Bucket: bucket, S3: s3.NewFromConfig(cfg, s3source.ClientOptions), Log: handler.NewLogger()}
 	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil
 }

@@ -1,4 +1,4 @@
-// Command load is the function that turns a landed part into items of the table.
+// Command load is the function that writes the records of a part to the table.
 package main
 
 import (
@@ -28,23 +28,22 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	handler.UseShare(getenv)
-	handler.LimitMemory(48 << 20)
-	s, err := handler.Load(getenv, feed.EnvLandingBucket, feed.EnvTable)
+	handler.TuneRuntime(getenv, 48<<20)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable)
 	if err != nil {
 		return err
 	}
-	db := dynamodb.NewFromConfig(s.AWS)
+	db := dynamodb.NewFromConfig(cfg.AWS)
 	table, err := batchwrite.NewClient(ctx, db)
 	if err != nil {
 		return err
 	}
 	h := &load.Handler{
-		Spec: s.Spec, Bucket: s.LandingBucket, Table: s.Table, Log: s.Log,
-		S3: s3.NewFromConfig(s.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, s.Table),
-		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
-		TimeUp: handler.TimeUp, Metrics: s.Metrics,
+		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Table: cfg.Table, Log: cfg.Log,
+		S3: s3.NewFromConfig(cfg.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, cfg.Table),
+		Continue:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
 	}
-	lambda.StartWithOptions(handler.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(handler.Handle(h.Handle, cfg.Metrics, cfg.Log), lambda.WithContext(ctx))
 	return nil
 }

@@ -1,5 +1,5 @@
 // Command unpack is the function that turns a source object into parts and
-// hands each to load.
+// dispatches each part to load.
 package main
 
 import (
@@ -28,21 +28,20 @@ func main() {
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	handler.UseShare(getenv)
-	handler.LimitMemory(64 << 20)
-	s, err := handler.Load(getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
+	handler.TuneRuntime(getenv, 64<<20)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
 	if err != nil {
 		return err
 	}
-	objects := s3.NewFromConfig(s.AWS, s3source.ClientOptions)
+	objects := s3.NewFromConfig(cfg.AWS, s3source.ClientOptions)
 	h := &unpack.Handler{
-		Spec: s.Spec, Bucket: s.LandingBucket, Log: s.Log,
-		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(s.AWS), s.Table),
-		SourceBucket: s3source.NewClients(s.AWS).Bucket,
-		HandOn: dispatch.JSON[ids.PartRef](s.Sender(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
-		Again:  dispatch.JSON[ids.Resume](s.Sender(feed.EnvQueueURL, lambdacontext.FunctionName)),
-		TimeUp: handler.TimeUp, Metrics: s.Metrics,
+		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Log: cfg.Log,
+		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table),
+		SourceBucket: s3source.NewClients(cfg.AWS).Bucket,
+		Dispatch:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
+		Continue:     dispatch.JSON[ids.Resume](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
 	}
-	lambda.StartWithOptions(handler.Handle(h.Handle, s.Metrics, s.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(handler.Handle(h.Handle, cfg.Metrics, cfg.Log), lambda.WithContext(ctx))
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -21,38 +20,38 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// world is a feed with someone else's buckets in memory.
-type world struct {
+// fixture is a feed with external buckets in memory.
+type fixture struct {
 	t   *testing.T
 	s3  *fake.S3
 	db  *fake.DynamoDB
 	h   *discover.Handler
 	now time.Time
 
-	mu    sync.Mutex
-	sent  []s3event.Object
-	again []discover.Request
-	// fail, when set, may fail the hand-on of an object.
+	mu        sync.Mutex
+	sent      []s3event.Object
+	continued []discover.Request
+	// fail, when set, may fail the dispatch of an object.
 	fail func(s3event.Object) error
-	// deleted are pages of a listing of versions with nothing but what was deleted,
-	// before all others.
+	// deleted is how many pages with nothing but deleted objects come first in a listing
+	// of versions.
 	deleted int
-	// objects is how many are dealt with before the time is up; 0 means all.
+	// objects is how many are processed before the deadline is near; 0 means all.
 	objects int
 }
 
-func newWorld(t *testing.T, sources ...feed.Source) *world {
+func newFixture(t *testing.T, sources ...feed.Source) *fixture {
 	t.Helper()
-	w := &world{t: t, s3: &fake.S3{PageSize: 7}, db: fake.NewDynamoDB(t), now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	w := &fixture{t: t, s3: &fake.S3{PageSize: 7}, db: fake.NewDynamoDB(t), now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	w.db.PageSize = 5
 	if len(sources) == 0 {
 		sources = []feed.Source{{Kind: feed.ExternalBucket, Bucket: "theirs", EveryMinutes: 5}}
 	}
 	w.h = &discover.Handler{
 		Spec: feed.Spec{Feed: "orders", Sources: sources}, Table: "table", DynamoDB: w.db.Client(), Log: slog.New(slog.DiscardHandler),
-		Bucket: func(context.Context, feed.Source, string) (s3source.ListAPI, error) { return deletions{w.s3, w}, nil },
-		HandOn: w.handOn, Again: func(_ context.Context, r discover.Request) error { w.again = append(w.again, r); return nil },
-		TimeUp: func(context.Context) func() bool {
+		Bucket:   func(context.Context, feed.Source, string) (s3source.ListAPI, error) { return deletions{w.s3, w}, nil },
+		Dispatch: w.dispatch, Continue: func(_ context.Context, r discover.Request) error { w.continued = append(w.continued, r); return nil },
+		NearDeadline: func(context.Context) func() bool {
 			left := w.objects
 			return func() bool { left -= 25; return w.objects > 0 && left < 0 }
 		},
@@ -61,7 +60,7 @@ func newWorld(t *testing.T, sources ...feed.Source) *world {
 	return w
 }
 
-func (w *world) handOn(_ context.Context, payload []byte) error {
+func (w *fixture) dispatch(_ context.Context, payload []byte) error {
 	objects, err := s3event.Parse(payload)
 	if err != nil || len(objects) != 1 {
 		w.t.Errorf("payload %s: %v", payload, err)
@@ -78,32 +77,28 @@ func (w *world) handOn(_ context.Context, payload []byte) error {
 	return nil
 }
 
-// put puts an object, a second after the one before, and returns its ETag.
-func (w *world) put(bucket, key, body string) string {
+// put puts an object, a second after the previous one, and returns its ETag.
+func (w *fixture) put(bucket, key, body string) string {
 	w.now = w.now.Add(time.Second)
 	w.s3.Modified = w.now
 	return w.s3.Set(bucket, key, []byte(body))
 }
 
-// walk walks all sources to their end and returns the keys that were sent, sorted.
-func (w *world) walk() []string {
+// scan scans all sources to their end and returns the keys that were dispatched, sorted.
+func (w *fixture) scan() []string {
 	w.t.Helper()
 	w.sent = nil
 	if err := w.h.Handle(w.t.Context(), discover.Request{}); err != nil {
 		w.t.Fatal(err)
 	}
-	for len(w.again) > 0 {
-		// As it comes to the next invocation.
-		payload, err := json.Marshal(w.again[0])
+	for len(w.continued) > 0 {
+		// The payload of the next invocation.
+		payload, err := json.Marshal(w.continued[0])
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		r, err := discover.Payload(payload)
-		if err != nil || !reflect.DeepEqual(r, w.again[0]) {
-			w.t.Fatalf("request %+v became %+v, %v", w.again[0], r, err)
-		}
-		w.again = w.again[1:]
-		if err := w.h.Handle(w.t.Context(), r); err != nil {
+		w.continued = w.continued[1:]
+		if err := w.h.HandlePayload(w.t.Context(), payload); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -115,37 +110,37 @@ func (w *world) walk() []string {
 	return keys
 }
 
-func (w *world) wantWalk(want ...string) {
+func (w *fixture) wantScan(want ...string) {
 	w.t.Helper()
-	if got := w.walk(); !slices.Equal(got, want) {
+	if got := w.scan(); !slices.Equal(got, want) {
 		w.t.Errorf("sent %q, want %q", got, want)
 	}
 }
 
 func TestNewAndChangedObjects(t *testing.T) {
-	w := newWorld(t)
-	w.wantWalk()
+	w := newFixture(t)
+	w.wantScan()
 	for _, key := range []string{"b", "a b/é+😀.json", "folder/", "\uffee", "😀", "~"} {
 		w.put("theirs", key, key)
 	}
-	w.wantWalk("theirs/a b/é+😀.json", "theirs/b", "theirs/~", "theirs/\uffee", "theirs/😀")
-	w.wantWalk()
+	w.wantScan("theirs/a b/é+😀.json", "theirs/b", "theirs/~", "theirs/\uffee", "theirs/😀")
+	w.wantScan()
 	w.put("theirs", "b", "other")
 	w.put("theirs", "a", "late, with an earlier key")
-	w.wantWalk("theirs/a", "theirs/b")
+	w.wantScan("theirs/a", "theirs/b")
 	w.put("theirs", "b", "other") // the same content, put again
-	w.wantWalk("theirs/b")
+	w.wantScan("theirs/b")
 	if got := w.sent[0]; got.ETag == "" || got.Size != 5 {
 		t.Errorf("sent %+v", got)
 	}
 	w.s3.Delete("theirs", "b")
-	w.wantWalk()
+	w.wantScan()
 	w.put("theirs", "b", "again")
-	w.wantWalk("theirs/b")
+	w.wantScan("theirs/b")
 }
 
-func TestSourcesOfTheirOwn(t *testing.T) {
-	w := newWorld(t,
+func TestSourcesAreIndependent(t *testing.T) {
+	w := newFixture(t,
 		feed.Source{Kind: feed.OwnBucket},
 		feed.Source{Kind: feed.ExternalBucket, Bucket: "one", Prefix: "in/", Suffixes: []string{".json"}},
 		feed.Source{Kind: feed.ExternalBucket, Bucket: "one", Prefix: "more/"},
@@ -160,7 +155,7 @@ func TestSourcesOfTheirOwn(t *testing.T) {
 	if len(w.sent) != 1 || w.sent[0].Key != "in/a.json" {
 		t.Errorf("of one source: %+v", w.sent)
 	}
-	// One that cannot be listed does not keep the others from it.
+	// A source that cannot be listed does not prevent the others.
 	w.s3.FailList = func(bucket, _ string) error {
 		if bucket == "one" {
 			return errors.New("broken")
@@ -176,15 +171,15 @@ func TestSourcesOfTheirOwn(t *testing.T) {
 		t.Errorf("sent %+v", w.sent)
 	}
 	w.s3.FailList = nil
-	w.wantWalk("one/more/x")
+	w.wantScan("one/more/x")
 	if err := w.h.Handle(t.Context(), discover.Request{Bucket: "none"}); err != nil {
 		t.Error(err)
 	}
 }
 
-// A walk of many invocations, and the schedule while it goes on.
-func TestLongWalks(t *testing.T) {
-	w := newWorld(t)
+// A scan of several invocations, during which the schedule invokes the function.
+func TestContinuations(t *testing.T) {
+	w := newFixture(t)
 	var want []string
 	for i := range 500 {
 		key := fmt.Sprintf("%03d", i)
@@ -195,24 +190,24 @@ func TestLongWalks(t *testing.T) {
 	if err := w.h.Handle(t.Context(), discover.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.again) != 1 || w.again[0].Hop != 1 || w.again[0].Counts.Listed == 0 || w.again[0].Counts.Listed == 500 {
-		t.Fatalf("handed on %+v", w.again)
+	if len(w.continued) != 1 || w.continued[0].Continuation != 1 || w.continued[0].Counts.Listed == 0 || w.continued[0].Counts.Listed == 500 {
+		t.Fatalf("continued %+v", w.continued)
 	}
 	before := len(w.sent)
 	for range 2 {
-		if err := w.h.Handle(t.Context(), discover.Request{}); err != nil || len(w.sent) != before || len(w.again) != 1 {
-			t.Fatalf("the schedule began a second walk: %d sent, handed on %+v, %v", len(w.sent)-before, w.again, err)
+		if err := w.h.Handle(t.Context(), discover.Request{}); err != nil || len(w.sent) != before || len(w.continued) != 1 {
+			t.Fatalf("the schedule started a second scan: %d dispatched, continued %+v, %v", len(w.sent)-before, w.continued, err)
 		}
 	}
-	first := w.again[0]
-	for len(w.again) > 0 {
-		r := w.again[0]
-		w.again = w.again[1:]
+	first := w.continued[0]
+	for len(w.continued) > 0 {
+		r := w.continued[0]
+		w.continued = w.continued[1:]
 		if err := w.h.Handle(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		if r.Counts.Listed >= 500 {
-			t.Errorf("handed on after all: %+v", r)
+			t.Errorf("continued after the end: %+v", r)
 		}
 	}
 	var got []string
@@ -223,28 +218,28 @@ func TestLongWalks(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%d sent, want each of %d once", len(got), len(want))
 	}
-	// The invocation of a hop may come twice.
+	// A continuation may be delivered twice.
 	if err := w.h.Handle(t.Context(), first); err != nil || len(w.sent) != 500 {
 		t.Errorf("%d sent, %v", len(w.sent), err)
 	}
-	w.again = nil
+	w.continued = nil
 	w.objects = 0
-	w.wantWalk()
-	first.Hop = 1001
-	if err := w.h.Handle(t.Context(), first); err == nil || !strings.Contains(err.Error(), "handed on 1000 times") {
+	w.wantScan()
+	first.Continuation = 1001
+	if err := w.h.Handle(t.Context(), first); err == nil || !strings.Contains(err.Error(), "after 1000 continuations") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// An invocation that Lambda ended without a word keeps its lease until it is
-// over; then the schedule goes on with its walk.
-func TestAWalkThatWasCutOff(t *testing.T) {
-	w := newWorld(t)
+// An invocation that Lambda stopped at its timeout keeps its lease until it expires;
+// then the schedule resumes its scan.
+func TestInterruptedScan(t *testing.T) {
+	w := newFixture(t)
 	for i := range 60 {
 		w.put("theirs", fmt.Sprintf("%03d", i), "x")
 	}
 	w.objects = 25
-	w.h.Again = func(context.Context, discover.Request) error { return nil } // and nobody comes
+	w.h.Continue = func(context.Context, discover.Request) error { return nil } // which is lost
 	if err := w.h.Handle(t.Context(), discover.Request{}); err != nil {
 		t.Fatal(err)
 	}
@@ -253,23 +248,24 @@ func TestAWalkThatWasCutOff(t *testing.T) {
 		t.Fatalf("%d sent", sent)
 	}
 	w.objects = 0
-	w.wantWalk()
+	w.wantScan()
 	w.now = w.now.Add(time.Hour)
-	if got := w.walk(); len(got) != 60-sent {
+	if got := w.scan(); len(got) != 60-sent {
 		t.Errorf("%d sent, want the other %d", len(got), 60-sent)
 	}
 	if err := func() error {
-		w.h.Again = func(context.Context, discover.Request) error { return errors.New("broken") }
+		w.h.Continue = func(context.Context, discover.Request) error { return errors.New("broken") }
 		w.objects = 25
 		return w.h.Handle(t.Context(), discover.Request{})
-	}(); err == nil || !strings.Contains(err.Error(), "hand the walk on: broken") {
+	}(); err == nil || !strings.Contains(err.Error(), "dispatch the continuation of the scan: broken") {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What unpack did not get is not remembered, nor is what the table did not take.
-func TestFailuresAreMadeUpFor(t *testing.T) {
-	w := newWorld(t)
+// An object is recorded as seen only after its dispatch, and dispatched again when
+// recording it failed.
+func TestFailuresAreRepeated(t *testing.T) {
+	w := newFixture(t)
 	w.put("theirs", "a", "")
 	w.put("theirs", "b", "")
 	w.fail = func(o s3event.Object) error {
@@ -279,7 +275,7 @@ func TestFailuresAreMadeUpFor(t *testing.T) {
 		return nil
 	}
 	err := w.h.Handle(t.Context(), discover.Request{})
-	if err == nil || !strings.Contains(err.Error(), `hand key "b" to unpack: broken`) {
+	if err == nil || !strings.Contains(err.Error(), `dispatch key "b" to unpack: broken`) {
 		t.Errorf("error %v", err)
 	}
 	w.fail = nil
@@ -289,27 +285,36 @@ func TestFailuresAreMadeUpFor(t *testing.T) {
 		}
 		return 0, ""
 	}
-	if err := w.h.Handle(t.Context(), discover.Request{}); err == nil || !strings.Contains(err.Error(), "remember 2 objects of bucket theirs") {
+	if err := w.h.Handle(t.Context(), discover.Request{}); err == nil || !strings.Contains(err.Error(), "record 2 objects of bucket theirs as seen") {
 		t.Errorf("error %v", err)
 	}
 	w.db.Before = nil
 	left := 3
 	w.db.Unprocessed = func(n int) int { left--; return min(n, max(left, 0)) }
-	w.wantWalk("theirs/a", "theirs/b")
-	w.wantWalk()
+	w.wantScan("theirs/a", "theirs/b")
+	w.wantScan()
 }
 
-func TestPayload(t *testing.T) {
-	want := discover.Request{Bucket: "b", Prefix: "p/", Lease: "l", Hop: 2}
+// The payload may come from the failure queue, inside the record of a failed invocation.
+func TestHandlePayload(t *testing.T) {
 	for _, payload := range []string{
-		`{"bucket":"b","prefix":"p/","lease":"l","hop":2}`,
-		`{"requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"bucket":"b","prefix":"p/","lease":"l","hop":2}}`,
+		`{"bucket":"theirs","counts":{"listed":3},"continuation":2}`,
+		`{"requestContext":{"condition":"RetriesExhausted"},"requestPayload":{"bucket":"theirs","counts":{"listed":3},"continuation":2}}`,
 	} {
-		if got, err := discover.Payload([]byte(payload)); err != nil || got != want {
-			t.Errorf("%s: %+v, %v", payload, got, err)
+		w := newFixture(t, feed.Source{Kind: feed.ExternalBucket, Bucket: "other"}, feed.Source{Kind: feed.ExternalBucket, Bucket: "theirs"})
+		w.put("other", "k", "x")
+		for i := range 60 {
+			w.put("theirs", fmt.Sprintf("%03d", i), "x")
+		}
+		w.objects = 25
+		if err := w.h.HandlePayload(t.Context(), []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.continued) != 1 || w.continued[0].Bucket != "theirs" || w.continued[0].Continuation != 3 || w.continued[0].Counts.Listed <= 3 {
+			t.Errorf("%s: continued %+v", payload, w.continued)
 		}
 	}
-	if _, err := discover.Payload([]byte(`[`)); err == nil {
-		t.Error("no error")
+	if err := newFixture(t).h.HandlePayload(t.Context(), []byte(`[`)); err == nil || !strings.Contains(err.Error(), "payload of discover") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -26,112 +27,105 @@ type API interface {
 
 type item = map[string]types.AttributeValue
 
-// Attributes of the item of an object that was seen. Its sort key is the
-// object's key as it is, which may be as long as S3 lets it be: 1,024 bytes.
-const (
-	attrItem     = "item"
-	attrETag     = "etag"
-	attrVersion  = "version_id"
-	attrBytes    = "bytes"
-	attrModified = "modified"
-	itemSeen     = "seen"
-)
+func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
-// SeenKey is the partition key of what was seen of a bucket. No upload's ID is
-// as short as "seen".
+// seenObject is the item of an object that was dispatched. Its sort key is the
+// object's key, which both S3 and DynamoDB limit to 1,024 bytes.
+type seenObject struct {
+	PK        string    `dynamodbav:"pk"`
+	SK        string    `dynamodbav:"sk"`
+	Item      string    `dynamodbav:"item"`
+	ETag      string    `dynamodbav:"etag"`
+	VersionID string    `dynamodbav:"version_id,omitempty"`
+	Bytes     int64     `dynamodbav:"bytes"`
+	Modified  time.Time `dynamodbav:"modified"`
+}
+
+const itemSeen = "seen"
+
+// SeenKey is the partition key of the seen objects of a bucket. It cannot be that
+// of an upload, whose ID is longer than "seen".
 func SeenKey(feedName, bucket string) string { return feedName + "#seen#" + bucket }
 
-// seen yields what was seen of a source behind a key, in order.
+// seen yields the seen objects of a source whose keys are greater than after, in
+// the order of their keys.
 func (h *Handler) seen(ctx context.Context, source feed.Source, after string) iter.Seq2[s3source.ListedObject, error] {
 	pk := SeenKey(h.Spec.Feed, source.Bucket)
 	in := &dynamodb.QueryInput{
-		TableName: &h.Table, KeyConditionExpression: ptr("#k = :k"),
+		TableName: &h.Table, KeyConditionExpression: aws.String("#k = :k"),
 		ExpressionAttributeNames:  map[string]string{"#k": feed.PartitionKey},
 		ExpressionAttributeValues: item{":k": str(pk)},
 	}
 	if source.Prefix != "" {
-		in.KeyConditionExpression = ptr("#k = :k AND begins_with(#s, :s)")
+		in.KeyConditionExpression = aws.String("#k = :k AND begins_with(#s, :s)")
 		in.ExpressionAttributeNames["#s"] = feed.SortKey
 		in.ExpressionAttributeValues[":s"] = str(source.Prefix)
 	}
-	// A key that is outside of what the query is for is none to start at.
+	// DynamoDB rejects a start key outside of the key condition.
 	if after > source.Prefix {
 		in.ExclusiveStartKey = item{feed.PartitionKey: str(pk), feed.SortKey: str(after)}
 	}
 	return func(yield func(s3source.ListedObject, error) bool) {
-		for {
-			out, err := h.DynamoDB.Query(ctx, in)
+		pages := dynamodb.NewQueryPaginator(h.DynamoDB, in)
+		for pages.HasMorePages() {
+			out, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(s3source.ListedObject{}, fmt.Errorf("read what was seen of bucket %s: %w", source.Bucket, err))
+				yield(s3source.ListedObject{}, fmt.Errorf("read the seen objects of bucket %s: %w", source.Bucket, err))
 				return
 			}
 			for _, it := range out.Items {
-				if !yield(decode(it), nil) {
+				if !yield(decodeSeen(it), nil) {
 					return
 				}
 			}
-			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
-				return
-			}
 		}
 	}
 }
 
-func decode(it item) s3source.ListedObject {
-	o := s3source.ListedObject{Key: text(it, feed.SortKey), ETag: text(it, attrETag), VersionID: text(it, attrVersion)}
-	// An attribute that is not there or not ours makes the object another: it is sent once more.
-	o.Size, _ = strconv.ParseInt(text(it, attrBytes), 10, 64)
-	o.Modified, _ = time.Parse(time.RFC3339Nano, text(it, attrModified))
-	return o
+// decodeSeen decodes an item. One that does not decode differs from the listed
+// object, which is then dispatched and recorded again.
+func decodeSeen(it item) s3source.ListedObject {
+	var o seenObject
+	if err := attributevalue.UnmarshalMap(it, &o); err != nil {
+		var keys struct {
+			SK string `dynamodbav:"sk"`
+		}
+		_ = attributevalue.UnmarshalMap(it, &keys) // a key is always a string
+		return s3source.ListedObject{Key: keys.SK}
+	}
+	return s3source.ListedObject{Key: o.SK, ETag: o.ETag, VersionID: o.VersionID, Size: o.Bytes, Modified: o.Modified}
 }
 
-// remember enters objects, at most chunkSize, as seen.
-func (h *Handler) remember(ctx context.Context, bucket string, objects []s3source.ListedObject) error {
+// record records objects, at most chunkSize, as seen.
+func (h *Handler) record(ctx context.Context, bucket string, objects []s3source.ListedObject) error {
 	var writes []types.WriteRequest
 	for _, o := range objects {
-		it := item{
-			feed.PartitionKey: str(SeenKey(h.Spec.Feed, bucket)), feed.SortKey: str(o.Key),
-			attrItem: str(itemSeen), attrETag: str(o.ETag),
-			attrBytes: num(o.Size), attrModified: str(o.Modified.UTC().Format(time.RFC3339Nano)),
-		}
-		if o.VersionID != "" {
-			it[attrVersion] = str(o.VersionID)
+		it, err := attributevalue.MarshalMap(seenObject{
+			PK: SeenKey(h.Spec.Feed, bucket), SK: o.Key, Item: itemSeen,
+			ETag: o.ETag, VersionID: o.VersionID, Bytes: o.Size, Modified: o.Modified.UTC(),
+		})
+		if err != nil {
+			return fmt.Errorf("encode object %q of bucket %s: %w", o.Key, bucket, err)
 		}
 		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
 	}
-	for backoff := retry.Throttled.Start(); ; {
+	err := retry.Do(ctx, retry.Throttled, func() error {
 		out, err := h.DynamoDB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{h.Table: writes}})
 		if err != nil {
-			return fmt.Errorf("remember %d objects of bucket %s: %w", len(writes), bucket, err)
+			return err
 		}
-		if writes = out.UnprocessedItems[h.Table]; len(writes) == 0 {
-			return nil
+		if writes = out.UnprocessedItems[h.Table]; len(writes) > 0 {
+			return retry.Transient(fmt.Errorf("throttled: DynamoDB left %d items unprocessed", len(writes)))
 		}
-		if err := backoff.Wait(ctx); err != nil {
-			return fmt.Errorf("remember objects of bucket %s: the table has left %d unprocessed %d times: %w", bucket, len(writes), backoff.Attempts(), err)
-		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record %d objects of bucket %s as seen: %w", len(objects), bucket, err)
 	}
+	return nil
 }
 
 func isConditionFailed(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)
-}
-
-func ptr(s string) *string { return &s }
-
-func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func num(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func text(it item, name string) string {
-	switch v := it[name].(type) {
-	case *types.AttributeValueMemberS:
-		return v.Value
-	case *types.AttributeValueMemberN:
-		return v.Value
-	}
-	return ""
 }

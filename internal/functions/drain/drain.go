@@ -1,13 +1,3 @@
-// Package drain keeps queues until they are empty: it is the function behind
-// the custom resource Custom::QueueDrain, apart from its wiring. CloudFormation
-// deletes that resource before the queues and what reads them.
-//
-// It does not stop there if the resource cannot be deleted. At the end of an
-// update it tries three times, forgets the resource and goes on with the rest
-// (aws-cloudformation/cloudformation-coverage-roadmap, issue 744); when a stack
-// is deleted it goes on too, and leaves the stack in DELETE_FAILED (issues 852
-// and 1508). So what the functions do not take in time goes to the failure queue,
-// and an error is the last resort.
 package drain
 
 import (
@@ -18,28 +8,27 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 const (
-	// Every is the time from one look at the queues to the next.
-	Every = 15 * time.Second
-	// looks is how many looks in a row have to find nothing. The numbers are
-	// approximate, and right a minute after the last message was sent at the
-	// earliest ("GetQueueAttributes"): this is a minute and a half.
-	looks = 7
-	// patience is how long the queues may take. What is left then is moved to the
-	// failure queue until the end, because CloudFormation waits for an hour.
-	patience = 45 * time.Minute
-	end      = 55 * time.Minute
-	// answerTime bounds the call that answers CloudFormation.
-	answerTime = 10 * time.Second
+	// Interval is the time between two checks of the queues.
+	Interval = 15 * time.Second
+	// emptyChecks is how many checks in a row must find no message. The message
+	// counts are approximate, and consistent at the earliest a minute after the last
+	// message was sent ("GetQueueAttributes"): this is a minute and a half.
+	emptyChecks = 7
+	// moveAfter is how long the functions have to process the messages. What is left
+	// then is moved to the failure queue, until giveUpAfter: CloudFormation waits for
+	// a custom resource for an hour.
+	moveAfter   = 45 * time.Minute
+	giveUpAfter = 55 * time.Minute
+	// respondTime bounds the request that responds to CloudFormation.
+	respondTime = 10 * time.Second
 )
 
 // API is what the package needs of an SQS client.
@@ -50,50 +39,50 @@ type API interface {
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 }
 
-// Handler answers CloudFormation's requests for Custom::QueueDrain.
+// Handler handles CloudFormation's requests for Custom::QueueDrain.
 type Handler struct {
 	SQS API
-	// Again hands the waiting to the function's next invocation.
-	Again func(context.Context, Request) error
-	// Answer is Send, but for tests.
-	Answer func(context.Context, *cfn.Response, string) error
-	// Every is the package's, but where the numbers of a queue are exact.
-	Every time.Duration
-	// Wait waits for so long, and Now is time.Now, but for tests.
-	Wait func(context.Context, time.Duration) error
-	Now  func() time.Time
-	// TimeUp is function.TimeUp, but for tests.
-	TimeUp func(context.Context) func() bool
-	Log    *slog.Logger
+	// Continue dispatches the continuation.
+	Continue func(context.Context, Request) error
+	// Respond is the package's function, except in tests.
+	Respond func(context.Context, *cfn.Response, string) error
+	// Interval is the package's constant, except where message counts are exact.
+	Interval time.Duration
+	// Wait is retry.Wait, Now is time.Now and NearDeadline is handler.NearDeadline,
+	// except in tests.
+	Wait         func(context.Context, time.Duration) error
+	Now          func() time.Time
+	NearDeadline func(context.Context) func() bool
+	Log          *slog.Logger
 }
 
-// Request is CloudFormation's, with what an earlier invocation knows.
+// Request is CloudFormation's request, with the state of earlier invocations.
 type Request struct {
 	cfn.Event
-	// Since is when the waiting began.
-	Since time.Time `json:"DrainSince,omitzero"`
+	// Started is when draining started; zero in the first invocation.
+	Started time.Time `json:"DrainStarted,omitzero"`
 }
 
-// Handle is the function. CloudFormation gets its answer at the end of the
-// waiting only, from the invocation that sees it. An error means that it could
-// not be told.
+// Handle is the function's handler. It responds to CloudFormation at the end of
+// draining only, in the invocation that reaches it. An error means that it could
+// not respond.
 func (h *Handler) Handle(ctx context.Context, r Request) error {
-	p, err := read(r.ResourceProperties)
+	p, err := readProperties(r.ResourceProperties)
 	urls := p.QueueUrls
-	// What was created in vain is deleted all the same.
 	response := cfn.NewResponse(&r.Event)
+	// A failed create is deleted by the ID of its response, too.
 	response.PhysicalResourceID = r.PhysicalResourceID
 	if response.PhysicalResourceID == "" || r.RequestType == cfn.RequestUpdate {
-		response.PhysicalResourceID = id(urls)
+		response.PhysicalResourceID = resourceID(urls)
 	}
 	if err == nil && r.RequestType == cfn.RequestDelete {
-		var over bool
-		if over, err = h.wait(ctx, &r, p); err == nil && !over {
-			if err = h.Again(ctx, r); err == nil {
-				h.Log.Info("handed on", "queues", urls)
+		var done bool
+		if done, err = h.drain(ctx, &r, p); err == nil && !done {
+			if err = h.Continue(ctx, r); err == nil {
+				h.Log.Info("continued", "queues", urls)
 				return nil
 			}
-			err = fmt.Errorf("hand the waiting on: %w", err)
+			err = fmt.Errorf("dispatch the continuation: %w", err)
 		}
 	}
 	response.Status = cfn.StatusSuccess
@@ -101,23 +90,23 @@ func (h *Handler) Handle(ctx context.Context, r Request) error {
 		h.Log.Error("failed", "queues", urls, "error", err.Error())
 		response.Status, response.Reason = cfn.StatusFailed, fmt.Sprintf("%.1000s", err.Error())
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), respondTime)
 	defer cancel()
-	if err := h.Answer(ctx, response, r.ResponseURL); err != nil {
-		return fmt.Errorf("answer CloudFormation: %w", err)
+	if err := h.Respond(ctx, response, r.ResponseURL); err != nil {
+		return fmt.Errorf("respond to CloudFormation: %w", err)
 	}
 	h.Log.Info("done", "request", r.RequestType, "queues", urls)
 	return nil
 }
 
-// properties are those of the resource.
+// properties are those of the custom resource.
 type properties struct {
 	QueueUrls []string
-	// FailureQueueUrl is that of the queue for what is not taken in time.
-	FailureQueueUrl string //nolint:revive // as the property is called
+	// FailureQueueUrl is the queue for messages that are not processed in time.
+	FailureQueueUrl string //nolint:revive // the property's name
 }
 
-func read(given map[string]any) (p properties, err error) {
+func readProperties(given map[string]any) (p properties, err error) {
 	text, err := json.Marshal(given)
 	if err == nil {
 		err = json.Unmarshal(text, &p)
@@ -131,77 +120,45 @@ func read(given map[string]any) (p properties, err error) {
 	return p, err
 }
 
-// id is another for other queues, so that CloudFormation deletes, and drains,
-// those before.
-func id(urls []string) string {
+// resourceID differs for other queues, so that CloudFormation replaces the
+// resource and deletes, which drains, the previous one.
+func resourceID(urls []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(urls, "\n")))
 	return "drain-" + hex.EncodeToString(sum[:8])
 }
 
-// wait looks at the queues until all have been empty for long enough, or until
-// the invocation's time is up: then it is not over.
-func (h *Handler) wait(ctx context.Context, r *Request, p properties) (over bool, err error) {
-	if r.Since.IsZero() {
-		r.Since = h.Now()
+// drain checks the queues until all have been empty for long enough. It returns
+// false near the invocation's deadline.
+func (h *Handler) drain(ctx context.Context, r *Request, p properties) (done bool, err error) {
+	if r.Started.IsZero() {
+		r.Started = h.Now()
 	}
-	timeUp := h.TimeUp(ctx)
+	nearDeadline := h.NearDeadline(ctx)
 	for empty := 0; ; {
-		left, err := h.look(ctx, p.QueueUrls)
+		left, err := h.count(ctx, p.QueueUrls)
 		if err != nil {
 			return false, err
 		}
 		if empty++; left != "" {
 			empty = 0
 		}
-		if empty == looks {
+		if empty == emptyChecks {
 			return true, nil
 		}
-		switch waited := h.Now().Sub(r.Since); {
-		case waited >= end:
-			return false, fmt.Errorf("after %d minutes there are still messages: %s. CloudFormation tries this again, and after the third time deletes the queues all the same. "+
-				"The files are in their bucket: bin/ingest reconcile tells which of them have not come through", int(waited.Minutes()), left)
-		case waited >= patience:
-			if err := h.move(ctx, p, r.Since.Add(end), timeUp); err != nil {
+		switch waited := h.Now().Sub(r.Started); {
+		case waited >= giveUpAfter:
+			return false, fmt.Errorf("after %d minutes there are still messages: %s. CloudFormation retries the deletion, and deletes the queues after the third attempt. "+
+				"The files are still in their bucket: bin/ingest reconcile lists those that were not loaded", int(waited.Minutes()), left)
+		case waited >= moveAfter:
+			if err := h.move(ctx, p, r.Started.Add(giveUpAfter), nearDeadline); err != nil {
 				return false, err
 			}
 		}
-		if timeUp() {
+		if nearDeadline() {
 			return false, nil
 		}
-		if err := h.Wait(ctx, h.Every); err != nil {
+		if err := h.Wait(ctx, h.Interval); err != nil {
 			return false, err
 		}
 	}
-}
-
-// look says how many messages there are, and "" for none.
-func (h *Handler) look(ctx context.Context, urls []string) (string, error) {
-	numbers := []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}
-	var left []string
-	for _, url := range urls {
-		out, err := h.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: numbers})
-		var gone *types.QueueDoesNotExist
-		if errors.As(err, &gone) {
-			continue // somebody has deleted it, and what was in it
-		}
-		if err != nil {
-			return "", fmt.Errorf("look at queue %s: %w", url, err)
-		}
-		total := 0
-		for _, name := range numbers {
-			n, err := strconv.Atoi(out.Attributes[string(name)])
-			if err != nil {
-				return "", fmt.Errorf("look at queue %s: %s: %w", url, name, err)
-			}
-			total += n
-		}
-		if total > 0 {
-			left = append(left, fmt.Sprintf("%d in %s, %s of them under way", total, url, out.Attributes[string(numbers[1])]))
-		}
-	}
-	return strings.Join(left, "; "), nil
 }

@@ -12,23 +12,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// moved is how many messages are moved at once, and hidden for how long they are
-// kept from the functions meanwhile, in seconds.
 const (
-	moved  = 10
-	hidden = 60
+	// batchSize is how many messages are moved concurrently.
+	batchSize = 10
+	// visibilityTimeout hides a received message from the functions while it is
+	// moved, in seconds.
+	visibilityTimeout = 60
 )
 
-// move moves what can be received from the queues to the failure queue, as SQS
-// itself would after some receives, so that it can be replayed. It ends when
-// there is no more to receive, or at a time. What a function has just received
-// is not there to be moved: it is done, or is there again later.
-func (h *Handler) move(ctx context.Context, p properties, until time.Time, timeUp func() bool) error {
+// move moves messages from the queues to the failure queue, from which they can be
+// replayed. It ends when no message can be received, or at until. A message that a
+// function is processing is not moved: it is deleted by the function, or becomes
+// visible again.
+func (h *Handler) move(ctx context.Context, p properties, until time.Time, nearDeadline func() bool) error {
 	for _, url := range p.QueueUrls {
-		for h.Now().Before(until) && !timeUp() {
-			out, err := h.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: moved, VisibilityTimeout: hidden, WaitTimeSeconds: 1})
-			var gone *types.QueueDoesNotExist
-			if errors.As(err, &gone) {
+		for h.Now().Before(until) && !nearDeadline() {
+			out, err := h.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+				QueueUrl: &url, MaxNumberOfMessages: batchSize, VisibilityTimeout: visibilityTimeout, WaitTimeSeconds: 1,
+			})
+			var deleted *types.QueueDoesNotExist
+			if errors.As(err, &deleted) {
 				break
 			}
 			if err != nil {
@@ -37,7 +40,7 @@ func (h *Handler) move(ctx context.Context, p properties, until time.Time, timeU
 			if len(out.Messages) == 0 {
 				break
 			}
-			if err := h.moveAll(ctx, url, p.FailureQueueUrl, out.Messages); err != nil {
+			if err := h.moveBatch(ctx, url, p.FailureQueueUrl, out.Messages); err != nil {
 				return err
 			}
 			h.Log.Warn("moved to the failure queue", "queue", url, "messages", len(out.Messages))
@@ -46,21 +49,22 @@ func (h *Handler) move(ctx context.Context, p properties, until time.Time, timeU
 	return nil
 }
 
-// moveAll moves messages side by side: each is sent before it is deleted.
-func (h *Handler) moveAll(ctx context.Context, from, to string, messages []types.Message) error {
+// moveBatch sends each message before it deletes it: a failure in between leaves it
+// in both queues, and the functions are idempotent.
+func (h *Handler) moveBatch(ctx context.Context, from, to string, messages []types.Message) error {
 	errs := make([]error, len(messages))
-	var all sync.WaitGroup
+	var group sync.WaitGroup
 	for i, m := range messages {
-		all.Go(func() {
+		group.Go(func() {
 			if _, err := h.SQS.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &to, MessageBody: m.Body}); err != nil {
 				errs[i] = fmt.Errorf("send message %s of queue %s to queue %s: %w", aws.ToString(m.MessageId), from, to, err)
 				return
 			}
 			if _, err := h.SQS.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &from, ReceiptHandle: m.ReceiptHandle}); err != nil {
-				errs[i] = fmt.Errorf("delete message %s of queue %s, which is in queue %s now: %w", aws.ToString(m.MessageId), from, to, err)
+				errs[i] = fmt.Errorf("delete message %s of queue %s, a copy of which is in queue %s: %w", aws.ToString(m.MessageId), from, to, err)
 			}
 		})
 	}
-	all.Wait()
+	group.Wait()
 	return errors.Join(errs...)
 }

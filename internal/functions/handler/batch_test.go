@@ -56,7 +56,7 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-func TestAPanicIsCountedAndGoesOn(t *testing.T) {
+func TestPanicIsCountedAndPropagated(t *testing.T) {
 	var out bytes.Buffer
 	handle := handler.Handle(func(context.Context, json.RawMessage) error { panic("broken") },
 		metrics.New(&out, feed.MetricErrors, "t", "f"), slog.New(slog.DiscardHandler))
@@ -69,14 +69,14 @@ func TestAPanicIsCountedAndGoesOn(t *testing.T) {
 	t.Errorf("no panic, error %v", err)
 }
 
-// What there is no time for comes again; what is first is done.
-func TestTheRestOfABatchComesAgain(t *testing.T) {
+// The first message is processed; those that there is no time for are delivered again.
+func TestMessagesNearTheDeadlineAreReturned(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	handled := 0
 	handle := handler.Handle(func(context.Context, json.RawMessage) error { handled++; return nil }, nil, slog.New(slog.DiscardHandler))
 	failures, err := handle(ctx, json.RawMessage(twoMessages))
-	if err != nil || handled != 1 || len(failures.Items) != 1 || failures.Items[0].ID != "2" {
+	if err != nil || handled != 1 || len(failures.BatchItemFailures) != 1 || failures.BatchItemFailures[0].ItemIdentifier != "2" {
 		t.Errorf("handled %d, answered %+v, %v", handled, failures, err)
 	}
 }

@@ -2,95 +2,60 @@ package handler
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
+
+	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/aws/dispatch"
+	"example.com/ingestion/internal/functions/metrics"
 )
 
-// AWSConfig is what config.LoadDefaultConfig makes of the environment. A
-// function has nothing else: no home with a profile, no single sign-on, no
-// instance metadata, and its credentials are in the environment. The code for
-// all that is a tenth of a function's binary.
-func AWSConfig(getenv func(string) string) (aws.Config, error) {
-	env, err := config.NewEnvConfig()
-	if err != nil {
-		return aws.Config{}, err
-	}
-	cfg := aws.Config{
-		Region:                     env.Region,
-		Logger:                     logging.NewStandardLogger(os.Stderr),
-		ConfigSources:              []any{env}, // from which the clients take what is a service's own
-		AppID:                      env.AppID,
-		DefaultsMode:               orDefault(env.DefaultsMode, aws.DefaultsModeLegacy),
-		RetryMode:                  env.RetryMode,
-		RetryMaxAttempts:           env.RetryMaxAttempts,
-		AccountIDEndpointMode:      orDefault(env.AccountIDEndpointMode, aws.AccountIDEndpointModePreferred),
-		RequestChecksumCalculation: orDefault(env.RequestChecksumCalculation, aws.RequestChecksumCalculationWhenSupported),
-		ResponseChecksumValidation: orDefault(env.ResponseChecksumValidation, aws.ResponseChecksumValidationWhenSupported),
-		DisableRequestCompression:  aws.ToBool(env.DisableRequestCompression),
-		DisableClockSkewCorrection: aws.ToBool(env.DisableClockSkewCorrection),
-		AuthSchemePreference:       env.AuthSchemePreference,
-		// The SDK's own default.
-		RequestMinCompressSizeBytes: 10240,
-	}
-	if env.RequestMinCompressSizeBytes != nil {
-		cfg.RequestMinCompressSizeBytes = *env.RequestMinCompressSizeBytes
-	}
-	if cfg.DefaultsMode == aws.DefaultsModeAuto {
-		cfg.RuntimeEnvironment = aws.RuntimeEnvironment{
-			EnvironmentIdentifier: aws.ExecutionEnvironmentID(getenv("AWS_EXECUTION_ENV")), Region: env.Region,
-		}
-	}
-	if env.BaseEndpoint != "" && !aws.ToBool(env.IgnoreConfiguredEndpoints) {
-		cfg.BaseEndpoint = &env.BaseEndpoint
-	}
-	client, clientErr := httpClient(env.CustomCABundle)
-	cfg.HTTPClient = client
-	var credsErr error
-	cfg.Credentials, credsErr = credentials(env)
-	return cfg, errors.Join(clientErr, credsErr)
+// Config is what a function was deployed with.
+type Config struct {
+	Spec          feed.Spec
+	LandingBucket string
+	Table         string
+	Metrics       *metrics.Emitter
+	AWS           aws.Config
+	Log           *slog.Logger
+
+	getenv func(string) string
 }
 
-func orDefault[T comparable](value, byDefault T) T {
-	var unset T
-	if value == unset {
-		return byDefault
-	}
-	return value
-}
-
-// credentials are those that Lambda puts into the environment: the role's.
-func credentials(env config.EnvConfig) (aws.CredentialsProvider, error) {
-	if !env.Credentials.HasKeys() {
-		return nil, errors.New("no credentials in the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
-	}
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return env.Credentials, nil }), nil
-}
-
-// httpClient keeps as many connections open as there may be requests under way;
-// the SDK's default keeps ten, and each further one costs a TLS handshake a
-// call. authorities names a file of certificates to trust instead of the system's.
-func httpClient(authorities string) (*awshttp.BuildableClient, error) {
-	var pool *x509.CertPool
-	if authorities != "" {
-		pem, err := os.ReadFile(authorities)
-		if err != nil {
-			return nil, fmt.Errorf("environment variable AWS_CA_BUNDLE: %w", err)
-		}
-		if pool = x509.NewCertPool(); !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("environment variable AWS_CA_BUNDLE: %s has no certificate", authorities)
+// Load reads the configuration through getenv. It reports everything that is
+// missing at once. Besides the spec the function needs the variables in names,
+// where "A|B" means either of two.
+func Load(ctx context.Context, getenv func(string) string, names ...string) (Config, error) {
+	spec, err := feed.FromEnv(getenv)
+	errs := []error{err}
+	for _, name := range names {
+		either, or, _ := strings.Cut(name, "|")
+		if getenv(either) == "" && (or == "" || getenv(or) == "") {
+			errs = append(errs, fmt.Errorf("environment variable %s is not set", strings.ReplaceAll(name, "|", " or ")))
 		}
 	}
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = 64
-		t.WriteBufferSize = 64 << 10 // of the default's 4 KB, a part of megabytes takes thousands
-		t.TLSClientConfig.RootCAs = pool
-	}), nil
+	cfg, err := AWSConfig(ctx)
+	errs = append(errs, err)
+	return Config{
+		Spec: spec, LandingBucket: getenv(feed.EnvLandingBucket), Table: getenv(feed.EnvTable),
+		Metrics: metrics.New(os.Stdout, getenv(feed.EnvMetrics), getenv(feed.EnvTable), spec.Feed), AWS: cfg, getenv: getenv,
+		Log: NewLogger().With("feed", spec.Feed),
+	}, errors.Join(errs...)
+}
+
+// NewLogger returns the logger of a function: JSON lines on standard output.
+func NewLogger() *slog.Logger { return slog.New(slog.NewJSONHandler(os.Stdout, nil)) }
+
+// Dispatcher dispatches to the queue whose URL is in the variable queueURL or,
+// where that is not set, to the function with a name.
+func (c Config) Dispatcher(queueURL, functionName string) dispatch.Dispatcher {
+	if u := c.getenv(queueURL); u != "" {
+		return dispatch.Queue(c.AWS, u)
+	}
+	return dispatch.Function(c.AWS, functionName)
 }

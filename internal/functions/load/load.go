@@ -40,12 +40,12 @@ type Handler struct {
 	S3       s3source.API
 	DynamoDB *batchwrite.Client
 	Ledger   *ledger.Ledger
-	// HandOn hands a part to the function's next invocation.
-	HandOn func(context.Context, ids.PartRef) error
-	// TimeUp is function.TimeUp, but for tests.
-	TimeUp  func(context.Context) func() bool
-	Metrics *metrics.Emitter
-	Log     *slog.Logger
+	// Continue hands a part to the function's next invocation.
+	Continue func(context.Context, ids.PartRef) error
+	// NearDeadline is handler.NearDeadline, except in tests.
+	NearDeadline func(context.Context) func() bool
+	Metrics      *metrics.Emitter
+	Log          *slog.Logger
 }
 
 // Handle is the function: payload is an upload.PartRef. An error means that the
@@ -90,10 +90,10 @@ func (h *Handler) part(ctx context.Context, ref ids.PartRef) error {
 
 // handOn hands the rest of a part on.
 func (h *Handler) handOn(ctx context.Context, ref ids.PartRef) error {
-	if ref.Hop++; ref.Hop > handler.MaxHops {
-		return fmt.Errorf("handed on %d times and not done: is the table's capacity limited?", handler.MaxHops)
+	if ref.Continuation++; ref.Continuation > handler.MaxContinuations {
+		return fmt.Errorf("handed on %d times and not done: is the table's capacity limited?", handler.MaxContinuations)
 	}
-	return h.HandOn(ctx, ref)
+	return h.Continue(ctx, ref)
 }
 
 // load loads the part from where an earlier invocation left it. It is not done
@@ -103,7 +103,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	l := &loader{
 		part:       p,
 		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name),
-		refused:    map[int64]error{}, from: p.Lines, expired: h.TimeUp(ctx),
+		refused:    map[int64]error{}, from: p.Lines, expired: h.NearDeadline(ctx),
 	}
 	l.prepareKeys()
 	l.writer, err = h.DynamoDB.NewWriter(ctx, h.Table, func(tag int64, err error) { l.refused[tag] = err })
@@ -115,14 +115,14 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	if writeErr != nil {
 		readErr = nil // the reading ended because the writing had
 	}
-	timeUp := errors.Is(readErr, errTimeUp)
-	if timeUp {
+	nearDeadline := errors.Is(readErr, errTimeUp)
+	if nearDeadline {
 		readErr = nil
 	}
 	if err := errors.Join(readErr, writeErr); err != nil {
 		return false, err
 	}
-	if !timeUp && l.lines != p.Records {
+	if !nearDeadline && l.lines != p.Records {
 		return false, fmt.Errorf("s3://%s/%s holds %d records, the ledger says %d", h.Bucket, p.Key, l.lines, p.Records)
 	}
 	if len(l.refused) > 0 {
@@ -149,7 +149,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	}
 	log := h.Log.With("upload", p.Upload, "part", p.Name, "records", p.Records, "stored", p.Stored, "quarantined", p.Rejected,
 		"bytes_landed", p.Bytes, "calls", calls, "seconds", time.Since(start).Seconds())
-	if timeUp {
+	if nearDeadline {
 		if err := h.Ledger.PartProgress(ctx, *p, l.from); err != nil {
 			return false, err
 		}

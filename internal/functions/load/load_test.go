@@ -51,7 +51,7 @@ func newWorld(t *testing.T, payloads []string) *world {
 	w.h = &load.Handler{
 		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
 		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler),
-		TimeUp: handler.TimeUp, HandOn: func(_ context.Context, ref ids.PartRef) error { w.handed = append(w.handed, ref); return nil },
+		NearDeadline: handler.NearDeadline, Continue: func(_ context.Context, ref ids.PartRef) error { w.handed = append(w.handed, ref); return nil },
 	}
 	var buf bytes.Buffer
 	gz := gzip.NewWriter(&buf)
@@ -223,7 +223,7 @@ func TestLoadHandsOnWhenTheTimeIsUp(t *testing.T) {
 		payloads[i] = `{"n":1e999}`
 	}
 	w := newWorld(t, payloads)
-	w.h.TimeUp = func(context.Context) func() bool { return func() bool { return true } } // at once
+	w.h.NearDeadline = func(context.Context) func() bool { return func() bool { return true } } // at once
 	hops := 0
 	for next := []ids.PartRef{w.ref}; len(next) > 0; next, w.handed = w.handed, nil {
 		w.ref = next[0]

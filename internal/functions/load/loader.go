@@ -35,9 +35,9 @@ type loader struct {
 // errTimeUp ends the reading of a part whose rest is for the next invocation.
 var errTimeUp = errors.New("the time is up")
 
-// timeUp looks at the clock at every 64th line, and lets at least those be
+// nearDeadline looks at the clock at every 64th line, and lets at least those be
 // done, so that every invocation comes further.
-func (l *loader) timeUp() bool {
+func (l *loader) nearDeadline() bool {
 	done := l.lines - l.from
 	return done > 0 && done%64 == 0 && l.expired()
 }
@@ -57,7 +57,7 @@ func (l *loader) put(line []byte) error {
 		l.lines++
 		return nil
 	}
-	if l.timeUp() {
+	if l.nearDeadline() {
 		return errTimeUp
 	}
 	l.lines++

@@ -52,7 +52,7 @@ func TestGoneForOneOfTwoInvocations(t *testing.T) {
 		}
 		return false, nil
 	}
-	w.unpack.HandOn = func(ctx context.Context, ref ids.PartRef) error {
+	w.unpack.Dispatch = func(ctx context.Context, ref ids.PartRef) error {
 		err := w.hand(ctx, ref)
 		if ref.Part == ids.PartName(0, 2) {
 			once.Do(func() {

@@ -59,12 +59,12 @@ func (h *Handler) replay(ctx context.Context, ref ids.ReplayRef) error {
 	if err != nil {
 		return err
 	}
-	s := &replaying{Handler: h, ref: ref, replays: u.Replays, timeUp: h.TimeUp(ctx), entered: map[int64][]string{}}
+	s := &replaying{Handler: h, ref: ref, replays: u.Replays, nearDeadline: h.NearDeadline(ctx), entered: map[int64][]string{}}
 	for _, g := range groups {
 		if err := s.group(ctx, g); err != nil {
 			return fmt.Errorf("quarantine %s: %w", g.Name, err)
 		}
-		if s.timeUp() {
+		if s.nearDeadline() {
 			return nil
 		}
 	}
@@ -96,7 +96,7 @@ func (h *Handler) finish(ctx context.Context, step ledger.Replay) error {
 		if state.Done() {
 			continue
 		}
-		if err := h.HandOn(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
+		if err := h.Dispatch(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
 			return fmt.Errorf("hand part %s to load: %w", p.Name, err)
 		}
 	}

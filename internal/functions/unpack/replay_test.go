@@ -197,7 +197,7 @@ func TestReplayIsCutOffAnywhere(t *testing.T) {
 			}
 			return 0, ""
 		}
-		w.unpack.HandOn = w.hand
+		w.unpack.Dispatch = w.hand
 		u = w.replay(u, "", 2)
 		// What was handed on before the cut is handed on again: that is right.
 		w.holds(u, 2, map[string]int64{"invalid_json": 1})

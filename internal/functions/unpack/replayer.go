@@ -22,15 +22,15 @@ import (
 // source object, or from the source object itself. What can be read neither way
 // stays as it is.
 type replayer struct {
-	h       *Handler
-	u       ledger.Upload
-	reason  string
-	batch   quarantine.Batch
-	timeUp  func() bool
-	parts   *landing.ReplayWriter
-	refused *quarantine.Writer
-	entries int64  // how many more the upload has
-	message string // why the first that is back was refused
+	h            *Handler
+	u            ledger.Upload
+	reason       string
+	batch        quarantine.Batch
+	nearDeadline func() bool
+	parts        *landing.ReplayWriter
+	refused      *quarantine.Writer
+	entries      int64  // how many more the upload has
+	message      string // why the first that is back was refused
 
 	wanted map[int]*wanted // by entry: what the source is needed for
 	// open is the upload's last entry where its rest is wanted, and with it all

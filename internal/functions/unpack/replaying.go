@@ -18,8 +18,8 @@ type replaying struct {
 	// replays is the number of the upload's last replay as this invocation knows
 	// it. What it has listed is what is left after that one; once another
 	// invocation enters a replay, that is true no more, and this one ends.
-	replays int64
-	timeUp  func() bool
+	replays      int64
+	nearDeadline func() bool
 	// entered has the objects that replays wrote, by their number.
 	entered map[int64][]string
 }
@@ -64,7 +64,7 @@ func (s *replaying) group(ctx context.Context, g quarantine.Group) error {
 		if err := s.step(ctx, g, b, beaten); err != nil {
 			return err
 		}
-		if s.timeUp() {
+		if s.nearDeadline() {
 			return nil
 		}
 	}
@@ -123,7 +123,7 @@ func (s *replaying) step(ctx context.Context, g quarantine.Group, b quarantine.B
 		return err
 	}
 	r := &replayer{
-		h: s.Handler, u: u, reason: s.ref.Reason, batch: b, timeUp: s.timeUp, parts: parts, open: -1, wanted: map[int]*wanted{},
+		h: s.Handler, u: u, reason: s.ref.Reason, batch: b, nearDeadline: s.nearDeadline, parts: parts, open: -1, wanted: map[int]*wanted{},
 		refused: quarantine.NewReplayWriter(ctx, s.S3, s.Bucket, s.Spec.QuarantinePrefix, u.Upload, g.Name, number, b.Keys),
 	}
 	if err := r.run(ctx); err != nil {

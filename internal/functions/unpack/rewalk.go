@@ -30,7 +30,7 @@ func (r *replayer) walk(ctx context.Context) error {
 		err = v.cut(reasonGone, err.Error())
 	case errors.Is(err, s3source.ErrArchived):
 		err = v.cut(reasonArchived, err.Error())
-	case errors.Is(err, errHandOn):
+	case errors.Is(err, errContinue):
 		err = v.cut(reasonTime, "it is more than one replay can do: replay once more")
 	}
 	if err != nil || kept {
@@ -86,8 +86,8 @@ func (v *rewalk) Entry(e archive.Entry, in io.Reader) error {
 		s.enter(true)
 	}
 	v.next(e.Index)
-	if v.full() || v.timeUp() {
-		return errHandOn
+	if v.full() || v.nearDeadline() {
+		return errContinue
 	}
 	return nil
 }
@@ -212,8 +212,8 @@ func (s *resink) pause(ordinal int64) error {
 	if s.rest {
 		s.v.at(s.e.Index, s.e.Path, ordinal+1)
 	}
-	if s.v.full() || ordinal%1024 == 0 && s.v.timeUp() {
-		return errHandOn
+	if s.v.full() || ordinal%1024 == 0 && s.v.nearDeadline() {
+		return errContinue
 	}
 	return nil
 }

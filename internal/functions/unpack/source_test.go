@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -126,7 +127,7 @@ func TestBatchesFromQueues(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	unpack, load := handler.Handle(w.unpack.Handle, emitter, log), handler.Handle(w.load.Handle, emitter, log)
 	expired := 1
-	w.unpack.TimeUp = func(context.Context) func() bool {
+	w.unpack.NearDeadline = func(context.Context) func() bool {
 		expired--
 		return func() bool { return expired == 0 } // the first invocation hands on
 	}
@@ -141,7 +142,7 @@ func TestBatchesFromQueues(t *testing.T) {
 		}
 		return payload
 	}
-	twice := func(handle func(context.Context, json.RawMessage) (*handler.Failures, error), body any) {
+	twice := func(handle func(context.Context, json.RawMessage) (*events.SQSEventResponse, error), body any) {
 		t.Helper()
 		text, ok := body.(string)
 		if !ok {
@@ -153,7 +154,7 @@ func TestBatchesFromQueues(t *testing.T) {
 		}
 		for range 2 {
 			failures, err := handle(t.Context(), batch(text, "no event"))
-			if err != nil || len(failures.Items) != 1 || failures.Items[0].ID != "1" {
+			if err != nil || len(failures.BatchItemFailures) != 1 || failures.BatchItemFailures[0].ItemIdentifier != "1" {
 				t.Fatalf("answered %+v, %v", failures, err)
 			}
 		}

@@ -35,14 +35,14 @@ type Handler struct {
 	SourceBucket func(ctx context.Context, source feed.Source, bucket string) (s3source.Bucket, error)
 	// Replays is the client of S3 as far as S3 is not: for replays.
 	Replays ReplayAPI
-	// HandOn hands one part to load. It may be called again for the same part.
-	HandOn func(context.Context, ids.PartRef) error
-	// Again hands an upload that takes longer than one invocation to the next.
-	Again func(context.Context, ids.Resume) error
-	// TimeUp is function.TimeUp, but for tests.
-	TimeUp  func(context.Context) func() bool
-	Metrics *metrics.Emitter
-	Log     *slog.Logger
+	// Dispatch hands one part to load. It may be called again for the same part.
+	Dispatch func(context.Context, ids.PartRef) error
+	// Continue hands an upload that takes longer than one invocation to the next.
+	Continue func(context.Context, ids.Resume) error
+	// NearDeadline is handler.NearDeadline, except in tests.
+	NearDeadline func(context.Context) func() bool
+	Metrics      *metrics.Emitter
+	Log          *slog.Logger
 }
 
 // Handle is the function: payload is any form that event.Parse reads. An error
@@ -203,12 +203,12 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	if err != nil {
 		return err
 	}
-	v := newVisitor(h, u, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.TimeUp(ctx))
+	v := newVisitor(h, u, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
 	walkErr := gone
 	if gone == nil {
 		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
 	}
-	handOn := errors.Is(walkErr, errHandOn)
+	handOn := errors.Is(walkErr, errContinue)
 	switch {
 	case errors.Is(walkErr, s3source.ErrNotFound):
 		walkErr = v.gone(walkErr)
@@ -271,7 +271,7 @@ func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Ch
 		total.BytesLanded += p.Bytes
 		total.Records += p.Records
 		if !p.State.Done() {
-			handErr = h.HandOn(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name})
+			handErr = h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name})
 		}
 		return handErr == nil
 	})
@@ -280,16 +280,16 @@ func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Ch
 
 // handOn stores the checkpoint before it calls the next invocation.
 func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoint, start time.Time) error {
-	if c.Continuations > handler.MaxHops {
-		return fmt.Errorf("handed on %d times and not done", handler.MaxHops)
+	if c.Continuations > handler.MaxContinuations {
+		return fmt.Errorf("handed on %d times and not done", handler.MaxContinuations)
 	}
 	if err := h.Ledger.SetCheckpoint(ctx, u, c); err != nil {
 		return err
 	}
-	if err := h.Again(ctx, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
+	if err := h.Continue(ctx, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
 		return fmt.Errorf("hand upload %s on: %w", u.ID, err)
 	}
-	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "hop", c.Continuations, "entry", c.Entry, "ordinal", c.Ordinal,
+	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "continuation", c.Continuations, "entry", c.Entry, "ordinal", c.Ordinal,
 		"parts", c.Parts, "bytes_landed", c.BytesLanded, "seconds", time.Since(start).Seconds())
 	return nil
 }
@@ -317,7 +317,7 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) e
 	if err != nil || state.Done() {
 		return err
 	}
-	if err := h.HandOn(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: name}); err != nil {
+	if err := h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: name}); err != nil {
 		return fmt.Errorf("hand part %s of upload %s to load: %w", name, u.ID, err)
 	}
 	return nil

@@ -53,12 +53,12 @@ func newWorld(t *testing.T, format feed.Format) *world {
 		t.Fatal(err)
 	}
 	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, HandOn: w.hand, Again: w.goOn, TimeUp: handler.TimeUp}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, Dispatch: w.hand, Continue: w.goOn, NearDeadline: handler.NearDeadline}
 	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, HandOn: w.hand, TimeUp: handler.TimeUp}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, Continue: w.hand, NearDeadline: handler.NearDeadline}
 	return w
 }
 
@@ -294,7 +294,7 @@ func TestUnpackHandsOnWhenTheTimeIsUp(t *testing.T) {
 	want := whole.run("k", body, 1)
 
 	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
-	w.unpack.TimeUp = func(context.Context) func() bool {
+	w.unpack.NearDeadline = func(context.Context) func() bool {
 		calls := 0
 		return func() bool { calls++; return calls > 2 } // after the look at the way to the checkpoint
 	}
@@ -322,7 +322,7 @@ func keys[V any](m map[string]V) map[string]bool {
 // What no number of invocations would finish is quarantined from there on.
 func TestAnUploadThatNeverEndsIsQuarantined(t *testing.T) {
 	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
-	w.unpack.TimeUp = func(context.Context) func() bool { return func() bool { return true } }
+	w.unpack.NearDeadline = func(context.Context) func() bool { return func() bool { return true } }
 	u := w.run("k", manyParts(1000), 1)
 	if w.hops != 1 || !u.Balanced() || u.State != ledger.Loaded || u.Reasons["limit_time"] != 1 || u.Stored == 0 {
 		t.Errorf("after %d hops: %+v", w.hops, u)
@@ -374,7 +374,7 @@ func TestAnObjectThatGoesAwayBetweenTwoTries(t *testing.T) {
 // An object that goes away between two invocations keeps what was read of it.
 func TestAnObjectThatGoesAwayInBetween(t *testing.T) {
 	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
-	w.unpack.TimeUp = func(context.Context) func() bool { return func() bool { return true } }
+	w.unpack.NearDeadline = func(context.Context) func() bool { return func() bool { return true } }
 	etag := w.s3.Set("src", "k", manyParts(1000))
 	w.again(func() error { return w.unpack.Handle(t.Context(), notification("k", etag)) }, 1)
 	w.s3.Delete("src", "k")
@@ -434,7 +434,7 @@ func TestNothingIsLost(t *testing.T) {
 			w := newWorld(t, feed.Format{Kind: feed.NDJSON})
 			faults := newFaults(seed)
 			// The time is up now and then, at any place.
-			timeUp := func(context.Context) func() bool {
+			nearDeadline := func(context.Context) func() bool {
 				looked := false // not at the first look: that is on the way to the checkpoint
 				return func() bool {
 					up := looked && faults.roll(5)
@@ -442,7 +442,7 @@ func TestNothingIsLost(t *testing.T) {
 					return up
 				}
 			}
-			w.unpack.TimeUp, w.load.TimeUp = timeUp, timeUp
+			w.unpack.NearDeadline, w.load.NearDeadline = nearDeadline, nearDeadline
 			w.db.Before = func(string, []byte) (int, string) {
 				switch {
 				case faults.roll(40):

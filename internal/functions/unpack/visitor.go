@@ -22,18 +22,18 @@ const (
 	reasonTime     = "limit_time"
 )
 
-// errHandOn ends a walk whose rest is for the next invocation.
-var errHandOn = errors.New("the time is up")
+// errContinue ends a walk whose rest is for the next invocation.
+var errContinue = errors.New("the time is up")
 
 // visitor takes an upload's entries and their records to parts and quarantine.
 // From a checkpoint on it goes the same way again without a trace, up to where
 // the checkpoint is.
 type visitor struct {
-	h          *Handler
-	u          ids.Upload
-	writer     *landing.Writer
-	quarantine *quarantine.Writer
-	timeUp     func() bool
+	h            *Handler
+	u            ids.Upload
+	writer       *landing.Writer
+	quarantine   *quarantine.Writer
+	nearDeadline func() bool
 
 	from  ledger.Checkpoint // where this invocation began
 	at    ledger.Checkpoint // what is done, the open entry's part of it left out
@@ -44,8 +44,8 @@ type visitor struct {
 	goneTold bool
 }
 
-func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Writer, timeUp func() bool) *visitor {
-	return &visitor{h: h, u: u.Upload, writer: w, quarantine: q, timeUp: timeUp, from: u.Checkpoint, at: u.Checkpoint}
+func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Writer, nearDeadline func() bool) *visitor {
+	return &visitor{h: h, u: u.Upload, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
 }
 
 // total is what is done, with what this invocation has landed and quarantined.
@@ -83,7 +83,7 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 	switch {
 	case errors.Is(err, errGiveUp):
 		return v.giveUp()
-	case errors.Is(err, errHandOn):
+	case errors.Is(err, errContinue):
 		return err
 	case err != nil:
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
@@ -92,8 +92,8 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 		return err
 	}
 	v.ended(e.Index, result.Records+result.Rejected, result.Bytes)
-	if v.timeUp() {
-		return errHandOn
+	if v.nearDeadline() {
+		return errContinue
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (v *visitor) done(ordinal int64) (bool, error) {
 	if v.entry.Index != v.from.Entry || ordinal >= v.from.Ordinal {
 		return false, nil
 	}
-	if ordinal%1024 == 0 && v.timeUp() {
+	if ordinal%1024 == 0 && v.nearDeadline() {
 		return true, errGiveUp
 	}
 	return true, nil
@@ -151,11 +151,11 @@ func (v *visitor) Record(ordinal int64, data []byte) error {
 // pause ends the walk where a part has just been closed and the time is up.
 func (v *visitor) pause(next int64) error {
 	part, empty := v.writer.NextPart()
-	if !empty || !v.timeUp() {
+	if !empty || !v.nearDeadline() {
 		return nil
 	}
 	v.at.Entry, v.at.Ordinal, v.at.Part = v.entry.Index, next, part
-	return errHandOn
+	return errContinue
 }
 
 // Reject implements record.Sink.

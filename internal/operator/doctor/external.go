@@ -92,15 +92,15 @@ func (d *doctor) discovered(ctx context.Context, name string, s feed.Source) {
 // continues there; new objects with smaller keys are found by the run after it.
 func (d *doctor) listing(ctx context.Context, name string, s feed.Source) {
 	name += ": listing"
-	w, begun, err := discover.ReadWalk(ctx, d.dynamo, d.Feed.Table, d.Feed.Name, s.Bucket, s.Prefix)
+	w, begun, err := discover.ReadProgress(ctx, d.dynamo, d.Feed.Table, d.Feed.Name, s.Bucket, s.Prefix)
 	switch {
 	case err != nil:
 		d.unknown(name, err, "dynamodb:GetItem on the table")
 	case !begun:
 		d.warn(name, "see its last run", "the bucket was not listed yet")
-	case w.Until.After(time.Now()):
+	case w.LeasedUntil.After(time.Now()):
 		d.pass(name, "running, after key %q", w.After)
-	case w.After == "" && w.Until.IsZero():
+	case w.After == "" && w.LeasedUntil.IsZero():
 		d.pass(name, "the last listing is complete")
 	default:
 		d.warn(name, d.logs(d.Feed.DiscoverFunction), "the last listing stopped after key %q: the next run continues there", w.After)

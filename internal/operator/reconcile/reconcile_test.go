@@ -54,8 +54,8 @@ func newFixture(t *testing.T) *fixture {
 		w.parts = append(w.parts, ref)
 		return nil
 	}
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, HandOn: dispatch, TimeUp: handler.TimeUp}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, HandOn: dispatch, TimeUp: handler.TimeUp}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, Dispatch: dispatch, NearDeadline: handler.NearDeadline}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, Continue: dispatch, NearDeadline: handler.NearDeadline}
 	own.Bucket = "src"
 	w.r = &reconcile.Reconcile{
 		Feed: "orders", Spec: spec, Ledger: ledgerTable, DynamoDB: w.db.Client(), Table: "table", S3: w.s3, LandingBucket: "landing",

@@ -296,7 +296,7 @@ func (r *Replay) dispatch(ctx context.Context, to Target, payload []byte) error 
 	case Load:
 		var ref ids.PartRef
 		if json.Unmarshal(payload, &ref) == nil {
-			ref.Hop = 0
+			ref.Continuation = 0
 			r.dispatched[ref] = true
 		}
 		return r.Load(ctx, payload)

@@ -135,8 +135,8 @@ type PartRef struct {
 	Feed   string `json:"feed"`
 	Upload string `json:"upload"`
 	Part   string `json:"part"` // see PartName
-	// Hop counts the invocations that handed the part on for want of time.
-	Hop int `json:"hop,omitempty"`
+	// Continuation counts the invocations that handed the part on for want of time.
+	Continuation int `json:"continuation,omitempty"`
 }
 
 // Resume is how unpack hands an upload to its next invocation.

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// Send puts the answer where CloudFormation has asked for it: a presigned URL,
-// which wants no Content-Type. Unlike cfn.Response's own Send it ends with ctx.
-func Send(ctx context.Context, r *cfn.Response, url string) error {
+// Respond puts the response of a custom resource to the presigned URL of its
+// request. Unlike cfn.Response.Send it ends with ctx.
+func Respond(ctx context.Context, r *cfn.Response, url string) error {
 	body, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+		return fmt.Errorf("encode response: %w", err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(body))
 	if err != nil {
@@ -25,7 +25,7 @@ func Send(ctx context.Context, r *cfn.Response, url string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = response.Body.Close() }() // nothing of it is read
+	defer func() { _ = response.Body.Close() }() // the body is not read
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("status %s", response.Status)
 	}

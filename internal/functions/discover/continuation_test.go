@@ -16,28 +16,28 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// What cannot be handed on is not left to a lease that nobody holds: the
-// repeated payload goes on at once.
-func TestHandingOnFails(t *testing.T) {
-	for name, arrived := range map[string]bool{"not handed on": false, "handed on, and the answer lost": true} {
+// When the continuation cannot be dispatched, the lease is released: the retry of
+// the payload resumes at once.
+func TestDispatchOfContinuationFails(t *testing.T) {
+	for name, arrived := range map[string]bool{"not dispatched": false, "dispatched, response lost": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			for i := range 60 {
 				w.put("theirs", fmt.Sprintf("%03d", i), "x")
 			}
 			w.objects = 25
-			again := w.h.Again
-			w.h.Again = func(ctx context.Context, r discover.Request) error {
-				w.h.Again = again
+			dispatch := w.h.Continue
+			w.h.Continue = func(ctx context.Context, r discover.Request) error {
+				w.h.Continue = dispatch
 				if arrived {
 					w.objects = 0
 					if err := w.h.Handle(ctx, r); err != nil {
 						t.Error(err)
 					}
 				}
-				return errors.New("no room")
+				return errors.New("throttled")
 			}
-			if err := w.h.Handle(t.Context(), discover.Request{}); err == nil || !strings.Contains(err.Error(), "no room") || strings.Contains(err.Error(), "store how far") {
+			if err := w.h.Handle(t.Context(), discover.Request{}); err == nil || !strings.Contains(err.Error(), "throttled") || strings.Contains(err.Error(), "store the cursor") {
 				t.Errorf("error %v", err)
 			}
 			w.objects = 0
@@ -51,9 +51,9 @@ func TestHandingOnFails(t *testing.T) {
 	}
 }
 
-// A payload that comes a second time when its walk has ended begins no other.
-func TestAWalkThatHasEndedIsNotBegunAgain(t *testing.T) {
-	w := newWorld(t)
+// A duplicate continuation of a scan that has ended starts no other scan.
+func TestDuplicateContinuation(t *testing.T) {
+	w := newFixture(t)
 	for i := range 60 {
 		w.put("theirs", fmt.Sprintf("%03d", i), "x")
 	}
@@ -61,11 +61,11 @@ func TestAWalkThatHasEndedIsNotBegunAgain(t *testing.T) {
 	if err := w.h.Handle(t.Context(), discover.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	handed := w.again[0]
-	w.objects, w.again = 0, nil
+	request := w.continued[0]
+	w.objects, w.continued = 0, nil
 	for range 2 {
 		w.put("theirs", "later", w.now.String())
-		if err := w.h.Handle(t.Context(), handed); err != nil {
+		if err := w.h.Handle(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,10 +74,10 @@ func TestAWalkThatHasEndedIsNotBegunAgain(t *testing.T) {
 	}
 }
 
-// deletions is a bucket with pages of deleted objects before all that is there.
+// deletions is a bucket whose listing of versions starts with pages of deleted objects.
 type deletions struct {
 	*fake.S3
-	w *world
+	w *fixture
 }
 
 func (d deletions) ListObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput, options ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
@@ -99,14 +99,14 @@ func (d deletions) ListObjectVersions(ctx context.Context, in *s3.ListObjectVers
 	}, nil
 }
 
-// A bucket may have more deleted objects than an invocation can list: the next
-// one goes on behind them.
+// A bucket may have more deleted objects than an invocation can list: the
+// continuation resumes after them.
 func TestMoreDeletedObjectsThanOneInvocationLists(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deleted, w.objects = 100, 250 // ten pages
 	w.put("theirs", "a", "a")
-	w.wantWalk("theirs/a")
-	if err := w.h.Handle(t.Context(), discover.Request{}); err != nil || len(w.again) != 1 {
-		t.Errorf("handed on %+v, error %v", w.again, err)
+	w.wantScan("theirs/a")
+	if err := w.h.Handle(t.Context(), discover.Request{}); err != nil || len(w.continued) != 1 {
+		t.Errorf("continued %+v, error %v", w.continued, err)
 	}
 }
