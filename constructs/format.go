@@ -24,8 +24,29 @@ func NDJSON() Format { return Format{feed.Format{Kind: feed.NDJSON}} }
 // CSV is for delimited text with a header row. The delimiter is one ASCII
 // character. Columns, when given, are the names that every header row must
 // have, in that order: a file with others is quarantined instead of loaded.
+// Without columns, a file is quarantined if it begins like HTML, XML, JSON or PDF,
+// if its header row has one column with another usual delimiter in it, or a name
+// that looks like a value (a number, a date, a path).
+//
+// Fields may be quoted as in RFC 4180. A row with line breaks in a quoted field is
+// quarantined if each of its lines has as many delimiters as a row has, because its
+// quotes are then probably ordinary characters, such as inch marks: see NoQuotes and
+// TrustQuotes.
 func CSV(delimiter rune, columns ...string) Format {
 	return Format{feed.Format{Kind: feed.CSV, Delimiter: string(delimiter), Columns: columns}}
+}
+
+// NoQuotes is for delimited text in which a quote is an ordinary character.
+func (f Format) NoQuotes() Format {
+	f.spec.Quotes = feed.NoQuotes
+	return f
+}
+
+// TrustQuotes is for delimited text whose quoted fields may have line breaks and any
+// number of delimiters.
+func (f Format) TrustQuotes() Format {
+	f.spec.Quotes = feed.TrustQuotes
+	return f
 }
 
 // Latin1 is for files in Windows-1252, which contains the characters of ISO 8859-1,

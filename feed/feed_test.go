@@ -42,6 +42,13 @@ func TestValidate(t *testing.T) {
 		"empty key":          {func(s *feed.Spec) { s.Format.Path = "a..b" }, "has an empty key"},
 		"delimiter in JSON":  {func(s *feed.Spec) { s.Format.Delimiter = "|" }, "belong to CSV"},
 		"no delimiter":       {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV} }, "Format.Delimiter: is required"},
+		"quotes in JSON":     {func(s *feed.Spec) { s.Format.Quotes = feed.NoQuotes }, "belong to CSV"},
+		"other quotes": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: "single"}
+		}, `Format.Quotes: "single" is neither "none" nor "trust"`},
+		"no quotes": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.NoQuotes}
+		}, ""},
 		"quote as delimiter": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: `"`} }, "must be one ASCII character"},
 		"two characters":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "||"} }, "must be one ASCII character"},
 		"column twice": {func(s *feed.Spec) {

@@ -60,9 +60,24 @@ type Format struct {
 	Delimiter string `json:"delimiter,omitempty"`
 	// Columns, when given, are the names that the header row must have, in its order.
 	Columns []string `json:"columns,omitempty"`
+	// Quotes is how the quotes around fields of delimited text are read.
+	Quotes Quotes `json:"quotes,omitempty"`
 	// Encoding of the text. Empty: UTF-8, or UTF-16 where a byte order mark says so.
 	Encoding Encoding `json:"encoding,omitempty"`
 }
+
+// Quotes is how the quotes around fields of delimited text are read.
+type Quotes string
+
+// Unset, a field that begins with a quote ends with one, but a row whose quotes were
+// probably not meant so is quarantined: each of its lines has as many delimiters as a
+// row has.
+const (
+	// NoQuotes reads a quote as an ordinary character.
+	NoQuotes Quotes = "none"
+	// TrustQuotes reads every field that begins with a quote up to the next one.
+	TrustQuotes Quotes = "trust"
+)
 
 // Encoding is how text is written in bytes, where the bytes do not tell.
 type Encoding string

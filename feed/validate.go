@@ -75,8 +75,8 @@ func (f Format) validate(add func(string, string, ...any)) {
 	}
 	switch f.Kind {
 	case JSON, NDJSON:
-		if f.Delimiter != "" || len(f.Columns) > 0 {
-			add("Format", "Delimiter and Columns belong to CSV, this is %s", f.Kind)
+		if f.Delimiter != "" || len(f.Columns) > 0 || f.Quotes != "" {
+			add("Format", "Delimiter, Columns and Quotes belong to CSV, this is %s", f.Kind)
 		}
 		if f.Path != "" && f.Kind == NDJSON {
 			add("Format.Path", "%q: NDJSON has no enclosing document: use JSON", f.Path)
@@ -107,6 +107,9 @@ func (f Format) validateCSV(add func(string, string, ...any)) {
 		add("Format.Delimiter", "is required for CSV")
 	case size != len(f.Delimiter) || r >= utf8.RuneSelf || r == '"' || r == '\n' || r == '\r' || r == 0:
 		add("Format.Delimiter", "%q must be one ASCII character other than a quote, a line break and NUL", f.Delimiter)
+	}
+	if f.Quotes != "" && f.Quotes != NoQuotes && f.Quotes != TrustQuotes {
+		add("Format.Quotes", "%q is neither %q nor %q", f.Quotes, NoQuotes, TrustQuotes)
 	}
 	seen := make(map[string]bool, len(f.Columns))
 	for i, c := range f.Columns {

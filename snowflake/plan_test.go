@@ -192,9 +192,11 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-// Snowflake reads source files in the same encoding as unpack. Parts are always in UTF-8.
+// Snowflake reads source files in the same encoding, and with the same quotes, as
+// unpack. Parts are always in UTF-8.
 func TestEncoding(t *testing.T) {
-	latin1 := csv
+	noQuotes, latin1 := csv, csv
+	noQuotes.Quotes = feed.NoQuotes
 	latin1.Encoding = feed.Latin1
 	for name, test := range map[string]struct {
 		spec snowflake.Spec
@@ -203,6 +205,8 @@ func TestEncoding(t *testing.T) {
 		"UTF-8":            {mode(snowflake.FromFiles, snowflake.Continuous, csv), "ENCODING='UTF8'"},
 		"Latin-1":          {mode(snowflake.FromFiles, snowflake.Continuous, latin1), "ENCODING='WINDOWS1252'"},
 		"Latin-1 external": {mode(snowflake.FromFiles, snowflake.ExternalTable, latin1), "ENCODING='WINDOWS1252'"},
+		"quotes":           {mode(snowflake.FromFiles, snowflake.Continuous, csv), `FIELD_OPTIONALLY_ENCLOSED_BY='"' `},
+		"no quotes":        {mode(snowflake.FromFiles, snowflake.Continuous, noQuotes), "FIELD_OPTIONALLY_ENCLOSED_BY=NONE "},
 		"parts of Latin-1": {mode(snowflake.FromParts, snowflake.Continuous, latin1), "TYPE=JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {

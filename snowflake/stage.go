@@ -14,6 +14,8 @@ type FileFormat struct {
 	// Header reads the names of the columns from the header row (PARSE_HEADER),
 	// which COPY by name needs. External tables do not support it and skip the row.
 	Header bool
+	// NoQuotes reads a quote in CSV as an ordinary character.
+	NoQuotes bool
 	// Encoding of CSV, as Snowflake names it. Empty for UTF8, the only one of JSON.
 	Encoding string
 	// StripOuterArray reads each element of a JSON array as a row.
@@ -55,8 +57,12 @@ func (f FileFormat) options() string {
 	if f.Header {
 		header = "PARSE_HEADER=TRUE ERROR_ON_COLUMN_COUNT_MISMATCH=FALSE"
 	}
+	enclosed := `'"'`
+	if f.NoQuotes {
+		enclosed = "NONE"
+	}
 	return "TYPE=CSV FIELD_DELIMITER=" + Literal(f.Delimiter) + " " + header +
-		"\n  FIELD_OPTIONALLY_ENCLOSED_BY='\"' ESCAPE=NONE ESCAPE_UNENCLOSED_FIELD=NONE" +
+		"\n  FIELD_OPTIONALLY_ENCLOSED_BY=" + enclosed + " ESCAPE=NONE ESCAPE_UNENCLOSED_FIELD=NONE" +
 		"\n  NULL_IF=() EMPTY_FIELD_AS_NULL=FALSE TRIM_SPACE=FALSE SKIP_BLANK_LINES=TRUE" +
 		"\n  REPLACE_INVALID_CHARACTERS=FALSE ENCODING=" + Literal(cmp.Or(f.Encoding, "UTF8")) + " COMPRESSION=AUTO"
 }

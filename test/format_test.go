@@ -26,6 +26,8 @@ func TestFormats(t *testing.T) {
 			constructs.CSV(';', "id", "größe").Latin1(),
 			feed.Format{Kind: feed.CSV, Delimiter: ";", Columns: []string{"id", "größe"}, Encoding: feed.Latin1},
 		},
+		"CSV without quotes": {constructs.CSV('|').NoQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.NoQuotes}},
+		"CSV with quotes":    {constructs.CSV('|').TrustQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.TrustQuotes}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := newApp(t)

@@ -93,6 +93,34 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 	})
 }
 
+// TestCSVQuotes reads quotes that are ordinary characters, such as inch marks.
+func TestCSVQuotes(t *testing.T) {
+	const inches = "id|item|qty\n1|\"5 in pipe|10\n2|bolt|20\n3|nut|30\n4|6 in pipe\"|40\n5|end|50\n"
+	csv := feed.Format{Kind: feed.CSV, Delimiter: "|"}
+	runCases(t, csv, feed.Limits{}, []splitCase{
+		{
+			name: "inch marks", in: inches, detail: "line 2, byte 12: the row has 4 lines with 2 delimiters each, as rows have: are its quotes ordinary characters?",
+			want: []string{`!suspicious_quote @12 "1|\"5 in pipe|10\n2|bolt|20\n3|nut|30\n4|6 in pipe\"|40"`, `{"id":"5","item":"end","qty":"50"}`},
+		},
+		{name: "text with delimiters", in: "id|note\n1|\"a|b\nc|d\"\n2|\"x\ny|z\"\n", want: []string{`{"id":"1","note":"a|b\nc|d"}`, `{"id":"2","note":"x\ny|z"}`}},
+		{name: "two columns", in: "id|note\n1|\"a\n2|b\n3|c\"\n", want: []string{`!suspicious_quote @8 "1|\"a\n2|b\n3|c\""`}},
+		{name: "address", in: "id|address|zip\n1|\"Street 1\nCity\"|5\n", want: []string{`{"id":"1","address":"Street 1\nCity","zip":"5"}`}},
+		{name: "one column", in: "note\n\"a\nb\"\n", want: []string{`{"note":"a\nb"}`}},
+	})
+	csv.Quotes = feed.TrustQuotes
+	runCases(t, csv, feed.Limits{}, []splitCase{
+		{name: "trusted", in: inches, want: []string{`{"id":"1","item":"5 in pipe|10\n2|bolt|20\n3|nut|30\n4|6 in pipe","qty":"40"}`, `{"id":"5","item":"end","qty":"50"}`}},
+	})
+	csv.Quotes = feed.NoQuotes
+	runCases(t, csv, feed.Limits{MaxRecordBytes: 1 << 10}, []splitCase{
+		{name: "none", in: "id|item\n1|\"5 in\n2|6\" \"x\"\n", want: []string{`{"id":"1","item":"\"5 in"}`, `{"id":"2","item":"6\" \"x\""}`}},
+		{
+			name: "none, large", in: "id|item\n1|\"" + strings.Repeat("x", 300<<10) + "\n2|6\n",
+			want: []string{`!record_too_large @8 ` + strconv.Quote("1|\""+strings.Repeat("x", 300<<10)), `{"id":"2","item":"6"}`},
+		},
+	})
+}
+
 // TestCSVConcatenated reads files that were put one after another.
 func TestCSVConcatenated(t *testing.T) {
 	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{}, []splitCase{

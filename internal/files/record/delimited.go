@@ -26,7 +26,7 @@ func (s *splitter) delimited(f feed.Format) error {
 	if len(f.Delimiter) != 1 {
 		return fmt.Errorf("split entry: delimiter %q is not one character", f.Delimiter)
 	}
-	t := &rows{delim: f.Delimiter[0], limit: s.limit}
+	t := &rows{delim: f.Delimiter[0], quotes: f.Quotes, limit: s.limit}
 	for {
 		start, next, err := s.nextRow(t)
 		if err != nil || next < 0 {
@@ -114,6 +114,8 @@ func (s *splitter) row(t *rows, start, next int) error {
 		f = fault{at: start, reason: TooManyFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case t.fields < names:
 		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
+	case t.breaks > 0 && t.quotes != feed.TrustQuotes && t.linesLikeRows(b):
+		f = fault{at: start, reason: SuspiciousQuote, text: fmt.Sprintf("the row has %d lines with %d delimiters each, as rows have: are its quotes ordinary characters? If so, the feed's format is CSV(…).NoQuotes(), if not, CSV(…).TrustQuotes()", t.breaks+1, names-1)}
 	case len(b) > s.limit && len(b)-lineBreak(b) > s.limit:
 		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(len(b) - lineBreak(b)))}
 	case t.over || t.size+2 > s.limit:
@@ -122,6 +124,22 @@ func (s *splitter) row(t *rows, start, next int) error {
 		return s.record(append(t.out[:t.size], `"}`...))
 	}
 	return s.reject(f, next-start)
+}
+
+// linesLikeRows reports whether each line of the row b has as many delimiters as a
+// row has, be they inside quotes or not. Text in the second of two columns may have
+// two such lines by chance.
+func (t *rows) linesLikeRows(b []byte) bool {
+	delimiters := len(t.prefix) - 1
+	if delimiters == 0 || delimiters == 1 && t.breaks < 2 {
+		return false
+	}
+	for line := range bytes.Lines(b[:len(b)-lineBreak(b)]) {
+		if bytes.Count(line, []byte{t.delim}) != delimiters {
+			return false
+		}
+	}
+	return true
 }
 
 func lineBreak(b []byte) int {
@@ -143,7 +161,7 @@ func (s *splitter) dropRow(t *rows) error {
 		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
 	}
 	s.startCapture()
-	end := &rowEnd{delim: t.delim, crEnds: t.crEnds}
+	end := &rowEnd{delim: t.delim, noQuotes: t.quotes == feed.NoQuotes, crEnds: t.crEnds}
 	ok, err := s.skip(end)
 	switch {
 	case err != nil:

@@ -207,7 +207,7 @@ func raw(elements []json.RawMessage) [][]byte {
 
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{
-		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n", "0\r\r\n\"", "a,b\n1,2\na,b\n3,4\n", "a,b\n\"1\"x,\"2\n3,4\n", "1,2\n", "{\"a\":1}\n",
+		"", "a,b\n1,2\n", "a,\"b\"\n\"1,\"\"x\"\"\n\",2\r\n\n3\n", "a,a,\n1,2,3,4\n", "a\n\"1\"x\n2\"3\n", "a,b\r1,2\r", "a\n\"1\n", "\xEF\xBB\xBFé,漢\n\xff,\t\\\x01\n", "a\x00b\n", "0\r\r\n\"", "a,b\n1,2\na,b\n3,4\n", "a,b\n\"1\"x,\"2\n3,4\n", "1,2\n", "a,b,c\n1,\"2,3\n4,5\",6\n", "{\"a\":1}\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -246,6 +246,11 @@ func FuzzCSV(f *testing.F) {
 			switch {
 			case strings.HasPrefix(g, "!"+Truncated), strings.HasPrefix(g, "!"+InvalidQuote):
 				return // where encoding/csv guesses on
+			case strings.HasPrefix(g, "!"+SuspiciousQuote):
+				if !strings.Contains(strings.Join(row, ""), "\n") {
+					t.Fatalf("%q: row %d: got %q for %q", in, i, g, row)
+				}
+				continue
 			case strings.HasPrefix(g, "!"+InvalidUTF8) && strings.Contains(string(in), `"`):
 				return // a quote may be wrong too
 			case strings.HasPrefix(g, "!"):

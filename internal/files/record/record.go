@@ -23,6 +23,9 @@ const (
 	TooFewFields = "too_few_fields"
 	// InvalidQuote is a quoted field with characters between its closing quote and the delimiter.
 	InvalidQuote = "invalid_quote"
+	// SuspiciousQuote is a row with line breaks in a quoted field that is probably
+	// several rows, see feed.Quotes.
+	SuspiciousQuote = "suspicious_quote"
 	// TooLarge is a record above Limits.MaxRecordBytes.
 	TooLarge = "record_too_large"
 	// Truncated is an entry that ends in the middle of a record.

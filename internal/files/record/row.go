@@ -3,10 +3,13 @@ package record
 import (
 	"fmt"
 	"math/bits"
+
+	"example.com/ingestion/feed"
 )
 
 // rows converts rows of delimited text to JSON, one at a time.
 type rows struct {
+	quotes    feed.Quotes
 	delim     byte
 	prefix    [][]byte // what precedes each field: the end of the previous one, and its name
 	headerRow []byte   // without its line break
@@ -55,7 +58,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 			o += copy(out[o:], p)
 		}
 
-		quoted := b[i] == '"'
+		quoted := b[i] == '"' && t.quotes != feed.NoQuotes
 		opened := i
 		outside := uint64(highs)
 		if quoted {
@@ -226,11 +229,12 @@ func (t *rows) quote(dst []byte, text string) []byte {
 
 // rowEnd finds the line break that ends a row of any size.
 type rowEnd struct {
-	delim  byte
-	crEnds bool
-	state  rowState
-	breaks int
-	cr     bool // the byte before was a carriage return
+	delim    byte
+	noQuotes bool
+	crEnds   bool
+	state    rowState
+	breaks   int
+	cr       bool // the byte before was a carriage return
 }
 
 type rowState byte
@@ -252,7 +256,7 @@ func (r *rowEnd) scan(b []byte) (int, bool) {
 			case '\n':
 				r.breaks++
 			}
-		case c == '"' && r.state != inField:
+		case c == '"' && r.state != inField && !r.noQuotes:
 			r.state = inQuotes
 		case c == r.delim:
 			r.state = fieldStart
