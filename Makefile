@@ -4,10 +4,6 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# The processor of the functions: arm64 as deployed, the host's in the local run.
-ARCH ?= arm64
-HOST_ARCH := $(shell go env GOARCH)
-FUNCTIONS := unpack load export discover drain snowflake
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -17,31 +13,37 @@ export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export JSII_DEPRECATED := quiet
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
+# The app that `make local` deploys; empty for app.go. The demo's: make local APP='go run ./examples/demo'
+APP ?=
+app = $(if $(APP),--app '$(APP)')
+
 sources = go.mod go.sum $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null)
-APP_SOURCES := $(wildcard *.go) $(call sources,constructs feed internal snowflake)
-FUNCTION_SOURCES := $(call sources,lambdas feed internal snowflake)
 INGEST_SOURCES := $(call sources,cmd feed records internal snowflake)
-DEMO_SOURCES := $(call sources,local feed internal snowflake)
+LOCAL_SOURCES := $(call sources,local app constructs feed internal snowflake)
 
 .PHONY: help
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps host-build bin/demo ## run the feeds end to end on this machine, and check every count
-	@bin/demo
+demo: deps bin/local ## run the demo's feeds end to end on this machine, and compare every count
+	@bin/local demo
 
 .PHONY: local
-local: deps host-build bin/demo ## the same, and stay up until ctrl-C
-	@bin/demo -stay
+local: deps build bin/local ## start a local cloud with the feeds of app.go, until ctrl-C
+	@bin/local up $(app)
+
+.PHONY: local-deploy
+local-deploy: deps build bin/local ## deploy app.go to the running local cloud again
+	@bin/local deploy $(app)
 
 .PHONY: test
-test: deps lint host-build ## lint, unit tests, template snapshots, end-to-end test
+test: deps lint build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 -timeout 30m ./...
 	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/files/record
 
 .PHONY: live
-live: deps build ## the feeds in a real AWS and Snowflake account, see docs/snowflake.md
+live: deps ## the demo's feeds in a real AWS and Snowflake account, see docs/snowflake.md
 	INGESTION_LIVE=1 go test -count=1 -timeout 60m -v ./test/live
 
 .PHONY: unit
@@ -83,14 +85,14 @@ rename: ## give the module another path: make rename MODULE=github.com/acme/inge
 
 .PHONY: snapshots
 snapshots: ## refresh snapshots of templates, SQL and help; review the diff
-	UPDATE_SNAPS=true go test -count=1 ./test ./snowflake ./cmd/... ./internal/operator/review
+	UPDATE_SNAPS=true go test -count=1 . ./test ./snowflake ./cmd/... ./internal/operator/review
 
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md
 	go run ./bench
 
 .PHONY: bench-synth
-bench-synth: deps host-build ## what an app of 1, 10 and 100 feeds costs to synthesize
+bench-synth: deps ## what an app of 1, 10 and 100 feeds costs to synthesize
 	go run ./bench/synth
 
 # Targets that need an experiment of Go's say so in their file's build line.
@@ -102,41 +104,33 @@ fuzz: ## every fuzz target, FUZZTIME each (60s)
 	    echo "== $$t in $$(dirname $$f)"; GOEXPERIMENT=$$experiment go test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 5x || exit 1; \
 	  done; done
 
-# --- what `cdk` runs before the app (cdk.json) -------------------------------
-
-# Binaries are written under a name of the run's own and moved in, so that a
-# second run beside this one never sees half of one.
+# Binaries are written under a name of their run and moved into place, so that a
+# second run never sees half of one.
 .PHONY: build
-build: bin/app bin/ingest $(FUNCTIONS:%=dist/$(ARCH)/%/bootstrap) ## the app, the command, and the functions for ARCH (arm64)
-
-.PHONY: host-build
-host-build:
-	@$(MAKE) --no-print-directory build ARCH=$(HOST_ARCH)
-
-bin/app: $(APP_SOURCES)
-	@mkdir -p bin
-	go build -o $@.$$$$ . && mv $@.$$$$ $@
+build: bin/ingest ## the operator's command, bin/ingest
 
 bin/ingest: $(INGEST_SOURCES)
 	@mkdir -p bin
 	go build -o $@.$$$$ ./cmd/ingest && mv $@.$$$$ $@
 
-bin/demo: $(DEMO_SOURCES)
+bin/local: $(LOCAL_SOURCES) | c-compiler
 	@mkdir -p bin
-	go build -o $@.$$$$ ./local/cmd/demo && mv $@.$$$$ $@
-
-# Byte-identical wherever it is built: the hash of an asset is the hash of this file.
-dist/$(ARCH)/%/bootstrap: $(FUNCTION_SOURCES)
-	@mkdir -p $(@D) bin
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) go build -trimpath -buildvcs=false -tags lambda.norpc,minicore_disabled,nethttpomithttp2 \
-	  -ldflags='-s -w -buildid=' -o bin/$*.$$$$ ./lambdas/$* && mv bin/$*.$$$$ $@
+	go build -o $@.$$$$ ./local/cmd/local && mv $@.$$$$ $@
 
 # --- what is installed from pins ---------------------------------------------
 
 .PHONY: deps
 deps: node_modules/.package-lock.json
 
-node_modules/.package-lock.json: package.json package-lock.json
+.PHONY: c-compiler
+c-compiler:
+	@command -v $(firstword $(shell go env CC)) >/dev/null || { echo 'a C compiler is missing, which DuckDB, the engine of the local Snowflake, needs: install gcc or clang' >&2; exit 1; }
+
+.PHONY: npm
+npm:
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 22 or later, with npm' >&2; exit 1; }
+
+node_modules/.package-lock.json: package.json package-lock.json | npm
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 

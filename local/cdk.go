@@ -27,7 +27,11 @@ func (e *Env) CDK(ctx context.Context, out io.Writer, args ...string) error {
 		return fmt.Errorf("cdk: %w", err)
 	}
 	defer removeAll(assembly)
-	args = append(slices.Clone(args), "--output", assembly, "--context", "architecture="+lambdahost.Architecture())
+	args = slices.Clone(args)
+	if e.options.App != "" && !slices.Contains(args, "--app") {
+		args = append(args, "--app", e.options.App)
+	}
+	args = append(args, "--output", assembly, "--context", "architecture="+lambdahost.Architecture())
 	for _, key := range slices.Sorted(maps.Keys(e.options.Context)) {
 		args = append(args, "--context", key+"="+e.options.Context[key])
 	}

@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"example.com/ingestion/local/lambdahost"
 )
@@ -29,8 +29,11 @@ type Options struct {
 	// Dir is the directory of logs, unpacked functions and temporary files; it is
 	// created if missing. Each Env needs another one.
 	Dir string
-	// Repo is the root of the repository: cdk.json, node_modules, dist, local/aws.
+	// Repo is the root of the repository: cdk.json, node_modules, local/aws.
 	Repo string
+	// App is the command that synthesizes the app, run in Repo, as in `cdk --app`;
+	// empty means the one in cdk.json.
+	App string
 	// Log receives progress messages; nil discards them.
 	Log io.Writer
 	// Venv is the directory of a virtual environment, which is created if python3
@@ -48,6 +51,8 @@ type Options struct {
 // Env is a running local AWS.
 type Env struct {
 	options Options
+	// endpoint is the URL of every service.
+	endpoint string
 	host    *lambdahost.Host
 	server  *server
 	config  aws.Config
@@ -95,17 +100,9 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	if e.server, err = startServer(ctx, python, o, e.host.URL()); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}
-	e.config, err = config.LoadDefaultConfig(ctx,
-		config.WithRegion(Region),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "local")),
-		config.WithSharedConfigFiles(nil),
-		config.WithSharedCredentialsFiles(nil),
-		// An IP address, not localhost: with an IP address, the S3 client has the
-		// bucket in the path; with a name, it would send requests to <bucket>.localhost.
-		config.WithBaseEndpoint(fmt.Sprintf("http://127.0.0.1:%d", e.server.port)),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("local AWS: %w", err)
+	e.endpoint = fmt.Sprintf("http://localhost:%d", e.server.port)
+	if e.config, err = awsConfig(ctx, e.endpoint); err != nil {
+		return nil, err
 	}
 	e.host.Connect(e.config)
 	progress(o.Log, "local AWS at %s, logs in %s\n", e.Endpoint(), filepath.Join(o.Dir, "logs"))
@@ -115,10 +112,41 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 // progress writes a progress message; an error of the writer is ignored.
 func progress(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
-// Endpoint is the URL of every service of the local AWS.
-func (e *Env) Endpoint() string {
-	return fmt.Sprintf("http://localhost:%d", e.server.port)
+// Attach returns the local AWS that another process has started, by its endpoint,
+// for cdk commands and clients. It has no Host, and Close leaves it running. Of o,
+// Dir, Repo, App, Context and Log are used.
+func Attach(ctx context.Context, endpoint string, o Options) (*Env, error) {
+	cfg, err := awsConfig(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err != nil {
+		return nil, fmt.Errorf("the local AWS at %s does not answer: start one with `make local`: %w", endpoint, err)
+	}
+	return &Env{options: o, endpoint: endpoint, config: cfg}, nil
 }
+
+func awsConfig(ctx context.Context, endpoint string) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithRegion(Region),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "local")),
+		config.WithSharedConfigFiles(nil),
+		config.WithSharedCredentialsFiles(nil),
+		// An IP address, not localhost: with an IP address, the S3 client has the
+		// bucket in the path; with a name, it would send requests to <bucket>.localhost.
+		config.WithBaseEndpoint(strings.Replace(endpoint, "localhost", "127.0.0.1", 1)),
+	)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("local AWS: %w", err)
+	}
+	return cfg, nil
+}
+
+// Endpoint is the URL of every service of the local AWS.
+func (e *Env) Endpoint() string { return e.endpoint }
+
+// Dir is the folder with state and logs.
+func (e *Env) Dir() string { return e.options.Dir }
 
 // Host is the Lambda host, with which tests pause functions, inject faults and wait
 // until all events are processed.
@@ -168,8 +196,7 @@ func (e *Env) Environ() []string {
 		"JSII_RUNTIME_PACKAGE_CACHE=enabled",
 		"JSII_DEPRECATED=quiet",
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20",
-		// The processor for which "build" in cdk.json builds the functions.
-		"ARCH="+runtime.GOARCH,
+		"CDK_NO_PERF_BUILTINS=1",
 	)
 }
 

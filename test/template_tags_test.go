@@ -54,7 +54,7 @@ func TestTags(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		var want []string
 		name := filepath.Base(file)
-		if strings.HasPrefix(name, "app.") {
+		if strings.HasPrefix(name, "demo.") {
 			want = append(want, "app")
 		}
 		if !strings.Contains(name, ".Store_") {

@@ -4,6 +4,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -25,7 +26,8 @@ import (
 	sf "example.com/ingestion/snowflake"
 )
 
-// What the app's connection is called locally, see the context in app.go.
+// The Snowflake account, user, role, database and secret to which package app
+// connects the feeds in the local cloud.
 const (
 	Account = "local-sandbox"
 	User    = "INGESTION"
@@ -49,11 +51,15 @@ type Sandbox struct {
 // Start starts both. The app that is deployed to it loads into the local
 // Snowflake. They end with Close, and with this process; not with ctx, because
 // Snowflake takes its subscriptions away from AWS before it ends.
-func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
-	if o.Context == nil {
-		o.Context = map[string]string{}
-	}
-	o.Context["snowflakeAccount"] = Account
+func Start(ctx context.Context, o local.Options) (*Sandbox, error) { return start(ctx, o, false) }
+
+// StartInteractive is Start for trying an app out: a database or schema that a
+// feed names is created when it is missing, where Snowflake would refuse the feed.
+func StartInteractive(ctx context.Context, o local.Options) (*Sandbox, error) {
+	return start(ctx, o, true)
+}
+
+func start(ctx context.Context, o local.Options, createSchemas bool) (_ *Sandbox, err error) {
 	ctx = context.WithoutCancel(ctx)
 	env, err := local.Start(ctx, o)
 	if err != nil {
@@ -69,7 +75,11 @@ func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Snowflake, err = snowflake.Start(ctx, snowflake.Options{AWS: cfg, Log: o.Log, PropagationDelay: propagation}); err != nil {
+	options := snowflake.Options{AWS: cfg, Log: o.Log, PropagationDelay: propagation}
+	if createSchemas {
+		options.CreateSchema = s.createSchemaOf
+	}
+	if s.Snowflake, err = snowflake.Start(ctx, options); err != nil {
 		return nil, err
 	}
 	env.Host().Setenv("SNOWFLAKE_ENDPOINT_URL", s.Snowflake.URL())
@@ -87,16 +97,21 @@ func Start(ctx context.Context, o local.Options) (_ *Sandbox, err error) {
 	return s, s.PutKey(ctx, s.Key)
 }
 
-// CreateSchema makes a schema of Database in which the app's role may make what
-// a feed needs, as docs/snowflake.md has it.
+// CreateSchema creates a schema of Database in which the app's role may create what
+// a feed needs, with the privileges that docs/snowflake.md lists.
 func (s *Sandbox) CreateSchema(ctx context.Context, schema string) error {
-	if err := s.Snowflake.CreateDatabase(Database, schema); err != nil {
+	return s.createSchemaOf(ctx, Database, schema)
+}
+
+func (s *Sandbox) createSchemaOf(ctx context.Context, database, schema string) error {
+	schema = cmp.Or(schema, "PUBLIC")
+	if err := s.Snowflake.CreateDatabase(database, schema); err != nil {
 		return err
 	}
-	name := sf.Qualified(Database, schema)
+	name := sf.Qualified(database, schema)
 	return s.Snowflake.Exec(ctx,
 		"GRANT CREATE INTEGRATION, EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT TO ROLE "+Role,
-		"GRANT USAGE ON DATABASE "+Database+" TO ROLE "+Role,
+		"GRANT USAGE ON DATABASE "+sf.Identifier(database)+" TO ROLE "+Role,
 		"GRANT USAGE, CREATE TABLE, CREATE EXTERNAL TABLE, CREATE VIEW, CREATE STAGE, CREATE FILE FORMAT, CREATE PIPE, CREATE TASK, CREATE STREAM ON SCHEMA "+name+" TO ROLE "+Role,
 	)
 }

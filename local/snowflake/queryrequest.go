@@ -85,7 +85,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, session *session)
 		if request.Describe {
 			return s.engine.describe(ctx, session, statement)
 		}
-		return s.engine.run(ctx, session, statement)
+		return s.runCreating(ctx, session, statement)
 	})
 	if request.Async {
 		reply(w, response{Code: codeAsync, Success: true, Message: "Asynchronous query is in progress.", Data: one.progress()})

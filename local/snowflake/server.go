@@ -38,6 +38,10 @@ type Options struct {
 	// Poll is the interval at which schedules are checked and events are retried.
 	// Default: a second.
 	Poll time.Duration
+	// CreateSchema, if not nil, is called for a database or schema that a statement
+	// names and that does not exist (schema is empty for a database); the statement
+	// is then run again. Default: the statement fails, as in Snowflake.
+	CreateSchema func(ctx context.Context, database, schema string) error
 }
 
 // Server is a running local Snowflake.

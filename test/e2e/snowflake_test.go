@@ -217,7 +217,7 @@ func refusedDeploys(t *testing.T, w *world) {
 			nil,
 			[]string{"Insufficient privileges", "GRANT CREATE STAGE ON SCHEMA"},
 		},
-		{"missing database", nil, nil, flightsWith(`p.Database = "NOWHERE"`), []string{"NOWHERE", "does not exist or not authorized", "CREATE DATABASE"}},
+		{"missing database", nil, nil, flightsWith(`Database: "NOWHERE",`), []string{"NOWHERE", "does not exist or not authorized", "CREATE DATABASE"}},
 		{
 			"wrong external ID",
 			func() error {
@@ -226,7 +226,7 @@ func refusedDeploys(t *testing.T, w *world) {
 					"GRANT USAGE ON INTEGRATION BY_HAND TO ROLE "+sandbox.Role)
 			},
 			func() error { return w.admin(t, "DROP STORAGE INTEGRATION BY_HAND") },
-			flightsWith(`p.Integration, p.ExistingIntegration = "BY_HAND", true`),
+			flightsWith(`Integration: "BY_HAND", ExistingIntegration: true,`),
 			[]string{"BY_HAND", "not authorized to perform: sts:AssumeRole", "external ID"},
 		},
 	} {
@@ -239,7 +239,7 @@ func refusedDeploys(t *testing.T, w *world) {
 			// An edit is needed for the app to be another; a comment will do.
 			edits := test.edits
 			if edits == nil {
-				edits = []string{"// The parts stay where they are; queries read them there.", "// As before."}
+				edits = []string{"// The data stay in S3; queries read them there.", "// As before."}
 			}
 			err := w.deployEdited(t, w.editedApp(t, edits...), "Flights")
 			if test.after != nil {
@@ -266,16 +266,16 @@ func refusedDeploys(t *testing.T, w *world) {
 	}
 }
 
-// flightsWith is the edit that changes the Snowflake props of Flights.
-func flightsWith(change string) []string {
-	const filled = "feeds[i].Snowflake = e.snowflake(feeds[i].IngestionPipelineProps)"
-	return []string{filled, filled + "\n\t\tif p := feeds[i].Snowflake; feeds[i].Feed == \"flights\" {\n\t\t\t" + change + "\n\t\t}"}
+// flightsWith is the edit that adds to the Snowflake props of Flights.
+func flightsWith(props string) []string {
+	const table = `Table: "FLIGHTS",`
+	return []string{table, table + " " + props}
 }
 
 // scriptByHand deploys a feed without any SQL, and then runs the script of
 // `ingest sql` as a person would.
 func scriptByHand(t *testing.T, w *world) {
-	app := w.editedApp(t, flightsWith(`p.Connection, p.Principal, p.ExternalID = nil, "`+snowflake.IAMUserARN+`", "flights-by-hand"`)...)
+	app := w.editedApp(t, flightsWith(`Principal: "`+snowflake.IAMUserARN+`", ExternalID: "flights-by-hand",`)...)
 	if err := w.deployEdited(t, app, "Flights"); err != nil {
 		t.Fatal(err)
 	}

@@ -39,20 +39,22 @@ const (
 )
 
 type world struct {
-	env    *sandbox.Sandbox
-	cfg    aws.Config
-	db     *sql.DB // in Snowflake, by the real driver
-	repo   string
-	dir    string            // of the whole test
-	apps   map[string]string // that buildApp built, by their app.go
-	lambda *lambda.Client
+	env  *sandbox.Sandbox
+	cfg  aws.Config
+	db   *sql.DB // in Snowflake, by the real driver
+	repo string
+	dir  string // of the whole test
+	// context is the CDK's for every cdk command; it may be changed between two.
+	context map[string]string
+	apps    map[string]string // that buildApp built, by their sources
+	lambda  *lambda.Client
 
 	quakes, airports, movies, flights *feedtest.Feed
 	// expected is what each feed was given, as the test goes on.
 	expected map[*feedtest.Feed]int
 }
 
-// start deploys the app as it is.
+// start deploys the demo's app as it is.
 func start(t *testing.T) *world {
 	t.Helper()
 	w := startEmpty(t)
@@ -76,7 +78,7 @@ func startWith(t *testing.T, cdkContext map[string]string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := sandbox.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, Log: testLog{t}, Context: cdkContext})
+	env, err := sandbox.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: repo, App: "go run ./examples/demo", Log: testLog{t}, Context: cdkContext})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func startWith(t *testing.T, cdkContext map[string]string) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{env: env, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*feedtest.Feed]int{}}
+	w := &world{env: env, context: cdkContext, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*feedtest.Feed]int{}}
 	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -312,41 +314,41 @@ func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
 	return w.env.CDK(ctx, io.Discard, args...)
 }
 
-// editedApp builds the app with changes in app.go, which stays as it is: each
-// text and what comes in its place.
+// editedApp builds the demo's app with changes in its source, which stays as it is:
+// each text and its replacement.
 func (w *world) editedApp(t *testing.T, edits ...string) string {
 	t.Helper()
 	source := w.appSource(t)
 	for i := 0; i < len(edits); i += 2 {
 		if strings.Count(source, edits[i]) != 1 {
-			t.Fatalf("app.go has %q %d times", edits[i], strings.Count(source, edits[i]))
+			t.Fatalf("the demo's app has %q %d times", edits[i], strings.Count(source, edits[i]))
 		}
 	}
 	return w.buildApp(t, strings.NewReplacer(edits...).Replace(source))
 }
 
-// appOf builds the app with other feeds: those that a Go expression lists.
+// appOf builds the demo's app with other feeds: those that a Go expression lists.
 func (w *world) appOf(t *testing.T, feeds string) string {
 	t.Helper()
-	const begin, end = "func feeds() []constructs.FeedStack {\n", "\n}\n"
+	const begin, end = "func feeds() []app.Feed {\n", "\n}\n"
 	before, rest, found := strings.Cut(w.appSource(t), begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("app.go has no %q", begin)
+		t.Fatalf("the demo's app has no %q", begin)
 	}
-	return w.buildApp(t, before+begin+"return []constructs.FeedStack{\n"+feeds+"}"+end+after)
+	return w.buildApp(t, before+begin+"return []app.Feed{\n"+feeds+"}"+end+after)
 }
 
 func (w *world) appSource(t *testing.T) string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(w.repo, "app.go"))
+	source, err := os.ReadFile(filepath.Join(w.repo, "examples", "demo", "main.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(source)
 }
 
-// buildApp builds the app with another app.go.
+// buildApp builds the demo's app from another source.
 func (w *world) buildApp(t *testing.T, source string) string {
 	t.Helper()
 	if app, built := w.apps[source]; built {
@@ -356,18 +358,18 @@ func (w *world) buildApp(t *testing.T, source string) string {
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	edited, overlay, app := filepath.Join(dir, "app.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
+	edited, overlay, app := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "app")
 	if err := os.WriteFile(edited, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(w.repo, "app.go"): edited}})
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(w.repo, "examples", "demo", "main.go"): edited}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", app, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", app, "./examples/demo")
 	build.Dir = w.repo
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -15,52 +15,33 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// environment is one deployment of this app: "production", or "staging" beside
-// it. It is read from the CDK's context, see readEnvironment.
+// environment is one deployment of the app, read from the CDK's context. The
+// package's documentation has the meaning of each field.
 type environment struct {
-	// Name comes before the names of stacks and integrations, so that one account
-	// can have several ("staging" makes staging-Store): up to 30 letters, digits
-	// and hyphens, beginning with a letter. Default: none. In Snowflake give each
-	// a database or schema of its own; tables are called alike.
-	Name string `json:"-"`
-	// Account and Region are where the stacks go: both or neither. Without them
-	// they go where the credentials lead.
-	Account text `json:"account"`
-	Region  text `json:"region"`
-	// Architecture of the functions: arm64 (default) or x86_64.
-	Architecture constructs.Architecture `json:"architecture"`
-	// LandingExpirationDays is for how long parts are kept (default 90),
-	// LogRetentionDays the logs of the functions (default 30).
-	LandingExpirationDays number `json:"landingExpirationDays"`
-	LogRetentionDays      number `json:"logRetentionDays"`
-	// AlarmEmail gets the alarms of every feed. Without it there are none.
-	AlarmEmail text `json:"alarmEmail"`
-	// Dashboard makes one for the app.
-	Dashboard flag `json:"dashboard"`
-	// Key encrypts everything at rest: "new" makes a KMS key, and the ARN of one
-	// takes that. Without it the keys are those of AWS.
-	Key text `json:"key"`
-	// Disposable lets `cdk destroy --context deleteData=true` delete the data. The
-	// deployment before it needs that context too.
-	Disposable flag `json:"disposable"`
-	// DeleteData is that context. The constructs look at it themselves.
-	DeleteData flag `json:"deleteData"`
-	// SnowflakeAccount is <organization>-<account>. Without it the feeds end in
-	// the table. Put it into cdk.json, so that a deployment never forgets it.
-	SnowflakeAccount text `json:"snowflakeAccount"`
-	// SnowflakeUser and SnowflakeRole are both INGESTION unless given.
-	SnowflakeUser text `json:"snowflakeUser"`
-	SnowflakeRole text `json:"snowflakeRole"`
-	// SnowflakeSecret is the Secrets Manager secret with the user's private key
-	// (default "ingestion/snowflake").
-	SnowflakeSecret text `json:"snowflakeSecret"`
-	// SnowflakeDatabase and SnowflakeSchema are RAW and PUBLIC unless given.
+	Name                  string                  `json:"-"`
+	isLocal               bool                    // see local
+	Account               text                    `json:"account"`
+	Region                text                    `json:"region"`
+	Architecture          constructs.Architecture `json:"architecture"`
+	LandingExpirationDays number                  `json:"landingExpirationDays"`
+	LogRetentionDays      number                  `json:"logRetentionDays"`
+	AlarmEmail            text                    `json:"alarmEmail"`
+	Dashboard             flag                    `json:"dashboard"`
+	Key                   text                    `json:"key"`
+	Disposable            flag                    `json:"disposable"`
+	// DeleteData is read by the constructs themselves.
+	DeleteData        flag `json:"deleteData"`
+	Assets            text `json:"assets"`
+	SnowflakeAccount  text `json:"snowflakeAccount"`
+	SnowflakeUser     text `json:"snowflakeUser"`
+	SnowflakeRole     text `json:"snowflakeRole"`
+	SnowflakeSecret   text `json:"snowflakeSecret"`
 	SnowflakeDatabase text `json:"snowflakeDatabase"`
 	SnowflakeSchema   text `json:"snowflakeSchema"`
 }
 
-// A value comes as JSON from cdk.json and as text from `cdk --context`. The cdk
-// CLI turns what looks like a number into one: an account's number, too.
+// A value is JSON in cdk.json and text from `cdk --context`. The cdk CLI converts
+// what looks like a number to one, account IDs included.
 type (
 	text   string
 	number int
@@ -83,7 +64,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 func (n *number) UnmarshalJSON(b []byte) error {
 	i, err := strconv.Atoi(strings.Trim(string(b), `"`))
 	if err != nil {
-		return fmt.Errorf("%s is no whole number", b)
+		return fmt.Errorf("%s is not a whole number", b)
 	}
 	*n = number(i)
 	return nil
@@ -106,17 +87,17 @@ const (
 )
 
 var (
-	// environmentName is what may begin the name of a stack, which has 128 characters.
+	// environmentName is what the name of a stack, of at most 128 characters, may begin with.
 	environmentName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,29}$`)
 	accountID       = regexp.MustCompile(`^[0-9]{12}$`)
 	regionName      = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`)
-	// ownKey is what this app's context keys look like. Those of the CDK and of
-	// its tools have colons, slashes or hyphens.
-	ownKey = regexp.MustCompile(`^[A-Za-z]+$`)
+	// appKey matches the context keys of this app. Those of the CDK and of its tools
+	// have colons, slashes or hyphens.
+	appKey = regexp.MustCompile(`^[A-Za-z]+$`)
 )
 
-// readEnvironment reads the environment from the CDK's context, given as the cdk
-// CLI hands it over. Its fields stand in the context itself, for every
+// readEnvironment reads the environment from the CDK's context, in the form in
+// which the cdk CLI passes it on. The fields are in the context itself, for every
 // environment, or in the entry of "environments" that "environment" names:
 //
 //	"context": {
@@ -127,7 +108,7 @@ var (
 //	  }
 //	}
 //
-// Everything that is wrong is reported at once, among it a key that is not known.
+// Everything that is wrong is reported at once, unknown keys included.
 func readEnvironment(contextJSON string) (environment, error) {
 	e := environment{LandingExpirationDays: 90}
 	all := map[string]json.RawMessage{}
@@ -155,16 +136,16 @@ func readEnvironment(contextJSON string) (environment, error) {
 	own := environments[e.Name]
 	switch {
 	case e.Name != "" && !environmentName.MatchString(e.Name):
-		wrong(keyEnvironment, "%q cannot begin the names of stacks: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"", e.Name)
+		wrong(keyEnvironment, "%q cannot be the prefix of stack names: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"", e.Name)
 	case e.Name != "" && len(environments) > 0 && own == nil:
 		wrong(keyEnvironment, "%q is none of %q in \"environments\" of cdk.json", e.Name, slices.Sorted(maps.Keys(environments)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if key == keyEnvironment || key == keyEnvironments || !ownKey.MatchString(key) {
+		if key == keyEnvironment || key == keyEnvironments || !appKey.MatchString(key) {
 			continue
 		}
 		if other, ok := own[key]; ok && !bytes.Equal(other, all[key]) {
-			wrong(key, "is %s for every environment and %s for %q: keep one", all[key], other, e.Name)
+			wrong(key, "is %s for every environment and %s for %q: remove one", all[key], other, e.Name)
 			continue
 		}
 		e.set(wrong, key, key, all[key])
@@ -176,7 +157,7 @@ func readEnvironment(contextJSON string) (environment, error) {
 	return e, errors.Join(errs...)
 }
 
-// set reads one field; where says of which place.
+// set reads one field; where names its place in the context in errors.
 func (e *environment) set(wrong func(where, format string, args ...any), where, key string, value json.RawMessage) {
 	field, err := json.Marshal(map[string]json.RawMessage{key: value})
 	if err == nil {
@@ -187,7 +168,7 @@ func (e *environment) set(wrong func(where, format string, args ...any), where, 
 	switch {
 	case err == nil:
 	case strings.Contains(err.Error(), "unknown field"):
-		wrong(where, "is not known to this app, see environment.go for what is")
+		wrong(where, "is not a key of this app; the nearest is %q; `go doc ./app` lists all", nearest(key))
 	default:
 		wrong(where, "%w", err)
 	}
@@ -198,14 +179,14 @@ func (e *environment) validate(wrong func(where, format string, args ...any)) {
 		wrong("account", "%q goes with region %q: give both or neither", e.Account, e.Region)
 	}
 	if e.Account != "" && !accountID.MatchString(string(e.Account)) {
-		wrong("account", "%q is no account's number: 12 digits, in quotes in cdk.json", e.Account)
+		wrong("account", "%q is not an account ID: give its 12 digits, in quotes in cdk.json", e.Account)
 	}
 	if e.Region != "" && !regionName.MatchString(string(e.Region)) {
-		wrong("region", "%q is no region, such as \"eu-central-1\"", e.Region)
+		wrong("region", "%q is not a region such as \"eu-central-1\"", e.Region)
 	}
 }
 
-// named returns a name of this environment.
+// named returns a name prefixed with that of the environment.
 func (e environment) named(name, separator string) string {
 	if e.Name == "" {
 		return name
@@ -223,6 +204,7 @@ func (e environment) store() constructs.StoreProps {
 		Architecture:          e.Architecture,
 		Dashboard:             bool(e.Dashboard),
 		DeleteData:            bool(e.Disposable),
+		Assets:                string(e.Assets),
 	}
 	if e.AlarmEmail != "" {
 		props.Alarms = &constructs.StoreAlarmProps{Emails: []string{string(e.AlarmEmail)}}
@@ -237,31 +219,37 @@ func (e environment) store() constructs.StoreProps {
 	return props
 }
 
-// connection returns how to reach Snowflake, nil for not at all.
+// connection returns how to connect to Snowflake, nil without an account.
 func (e environment) connection() *constructs.SnowflakeConnection {
 	if e.SnowflakeAccount == "" {
 		return nil
 	}
 	return &constructs.SnowflakeConnection{
 		Account: string(e.SnowflakeAccount),
-		User:    string(cmp.Or(e.SnowflakeUser, "INGESTION")),
-		Role:    string(cmp.Or(e.SnowflakeRole, "INGESTION")),
-		Secret:  string(cmp.Or(e.SnowflakeSecret, "ingestion/snowflake")),
+		User:    string(cmp.Or(e.SnowflakeUser, defaultUser)),
+		Role:    string(cmp.Or(e.SnowflakeRole, defaultRole)),
+		Secret:  string(cmp.Or(e.SnowflakeSecret, defaultSecret)),
 	}
 }
 
-// snowflake returns the feed's Snowflake props in this environment; without a
-// connection none.
+// snowflake returns the feed's Snowflake props, completed by the environment: a
+// prop that the feed gives wins. It returns nil where neither has an account.
 func (e environment) snowflake(f constructs.IngestionPipelineProps) *constructs.SnowflakeProps {
-	connection := e.connection()
-	if f.Snowflake == nil || connection == nil {
+	if f.Snowflake == nil {
 		return nil
 	}
 	p := *f.Snowflake
-	p.Connection = connection
-	p.Database = string(cmp.Or(e.SnowflakeDatabase, "RAW"))
-	p.Schema = string(cmp.Or(e.SnowflakeSchema, "PUBLIC"))
+	if p.Principal == "" { // with one, the statements are run by hand
+		if p.Connection == nil || e.isLocal {
+			p.Connection = e.connection()
+		}
+		if p.Connection == nil {
+			return nil
+		}
+	}
+	p.Database = cmp.Or(p.Database, string(e.SnowflakeDatabase), defaultDatabase)
+	p.Schema = cmp.Or(p.Schema, string(e.SnowflakeSchema), defaultSchema)
 	// Without hyphens it needs no quotes in SQL.
-	p.Integration = strings.ReplaceAll(e.named(f.Feed+"_integration", "_"), "-", "_")
+	p.Integration = cmp.Or(p.Integration, strings.ReplaceAll(e.named(f.Feed+"_integration", "_"), "-", "_"))
 	return &p
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"strings"
@@ -34,19 +34,19 @@ func TestReadEnvironment(t *testing.T) {
 	}
 }
 
-func TestReadEnvironmentTellsWhatIsWrong(t *testing.T) {
+func TestReadEnvironmentReportsErrors(t *testing.T) {
 	for context, want := range map[string]string{
 		`{`:                      "context of the app: unexpected end of JSON input",
-		`{"environment": "1st"}`: `context of the app: environment: "1st" cannot begin the names of stacks: give up to 30 letters, digits and hyphens, beginning with a letter, such as "staging"`,
+		`{"environment": "1st"}`: `context of the app: environment: "1st" cannot be the prefix of stack names: give up to 30 letters, digits and hyphens, beginning with a letter, such as "staging"`,
 		`{"environment": "prod", "environments": {"production": {}, "staging": {}}}`: `context of the app: environment: "prod" is none of ["production" "staging"] in "environments" of cdk.json`,
-		`{"snowflakeAcount": "o-a"}`:                                    "context of the app: snowflakeAcount: is not known to this app, see environment.go for what is",
-		`{"environment": "x", "environments": {"x": {"Regions": "r"}}}`: "context of the app: environments.x.Regions: is not known to this app, see environment.go for what is",
+		`{"snowflakeAcount": "o-a"}`:                                    "context of the app: snowflakeAcount: is not a key of this app; the nearest is \"snowflakeAccount\"; `go doc ./app` lists all",
+		`{"environment": "x", "environments": {"x": {"Regions": "r"}}}`: "context of the app: environments.x.Regions: is not a key of this app; the nearest is \"region\"; `go doc ./app` lists all",
 		`{"region": "eu-central-1"}`:                                    `context of the app: account: "" goes with region "eu-central-1": give both or neither`,
-		`{"account": "12", "region": "Frankfurt"}`:                      "context of the app: account: \"12\" is no account's number: 12 digits, in quotes in cdk.json\ncontext of the app: region: \"Frankfurt\" is no region, such as \"eu-central-1\"",
-		`{"logRetentionDays": "long"}`:                                  `context of the app: logRetentionDays: "long" is no whole number`,
+		`{"account": "12", "region": "Frankfurt"}`:                      "context of the app: account: \"12\" is not an account ID: give its 12 digits, in quotes in cdk.json\ncontext of the app: region: \"Frankfurt\" is not a region such as \"eu-central-1\"",
+		`{"logRetentionDays": "long"}`:                                  `context of the app: logRetentionDays: "long" is not a whole number`,
 		`{"dashboard": "yes"}`:                                          `context of the app: dashboard: "yes" is neither true nor false`,
 		`{"alarmEmail": ["a", "b"]}`:                                    `context of the app: alarmEmail: ["a","b"] is neither text nor a number`,
-		`{"alarmEmail": "a", "environment": "x", "environments": {"x": {"alarmEmail": "b"}}}`: `context of the app: alarmEmail: is "a" for every environment and "b" for "x": keep one`,
+		`{"alarmEmail": "a", "environment": "x", "environments": {"x": {"alarmEmail": "b"}}}`: `context of the app: alarmEmail: is "a" for every environment and "b" for "x": remove one`,
 	} {
 		if _, err := readEnvironment(context); err == nil || strings.TrimSpace(err.Error()) != want {
 			t.Errorf("%s:\n%v\nwant:\n%s", context, err, want)

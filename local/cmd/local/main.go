@@ -1,0 +1,63 @@
+// Command local runs the project on this machine, with a local AWS, a local
+// Snowflake, the real cdk CLI and the functions' own binaries:
+//
+//	local demo      the demo's feeds end to end, every count compared; exits with 1 if any differs
+//	local up        a local cloud with the feeds of app.go, until ctrl-C
+//	local deploy    deploys app.go to the running local cloud again
+//
+// The Makefile has a target for each.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(exitCode(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func exitCode(args []string, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, args, out)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(errOut, err)
+		return 2
+	case ctx.Err() != nil:
+		fmt.Fprintln(errOut, "local: stopped")
+		return 130 // the exit code of a shell for ctrl-C
+	}
+	fmt.Fprintln(errOut, "local:", err)
+	return 1
+}
+
+var errUsage = errors.New("usage: local demo | local up [--app COMMAND] | local deploy [--app COMMAND]")
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	repo, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	app := ""
+	if len(args) == 3 && args[1] == "--app" && args[0] != "demo" {
+		app = args[2]
+	} else if len(args) != 1 {
+		return errUsage
+	}
+	switch args[0] {
+	case "demo":
+		return runDemo(ctx, repo, out)
+	case "up":
+		return runUp(ctx, repo, app, out)
+	case "deploy":
+		return runDeploy(ctx, repo, app, out)
+	}
+	return errUsage
+}
