@@ -53,10 +53,10 @@ type Env struct {
 	options Options
 	// endpoint is the URL of every service.
 	endpoint string
-	host    *lambdahost.Host
-	server  *server
-	config  aws.Config
-	closing sync.Once
+	host     *lambdahost.Host
+	server   *server
+	config   aws.Config
+	closing  sync.Once
 }
 
 // Start starts a local AWS and returns when it is ready. It uses free ports, so that
