@@ -36,17 +36,17 @@ The feeds are shown at %[3]s. In another terminal:
 		return err
 	}
 	for _, f := range feeds {
-		live, err := operator.OpenFeed(ctx, account, f)
+		deployed, err := operator.OpenFeed(ctx, account, f)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "\nFeed %s (stack %s):\n", f.Name, f.Stack)
-		for _, s := range live.Sources {
+		for _, s := range deployed.Sources {
 			fmt.Fprintln(out, "  "+putCommand(s, samples[f.Name]))
 		}
 		fmt.Fprintf(out, "  bin/ingest status %[1]s\n  bin/ingest records %[1]s --limit 10\n", f.Name)
-		if live.Snowflake != nil {
-			fmt.Fprintf(out, "  bin/ingest query %s \"SELECT * FROM %s LIMIT 10\"\n", f.Name, live.Snowflake.View)
+		if deployed.Snowflake != nil {
+			fmt.Fprintf(out, "  bin/ingest query %s \"SELECT * FROM %s LIMIT 10\"\n", f.Name, deployed.Snowflake.View)
 		}
 	}
 	fmt.Fprint(out, "\nAll of them: bin/ingest list. After a change of app.go: make local-deploy. ctrl-C in the terminal of `make local` ends it.\n")

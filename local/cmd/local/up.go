@@ -39,7 +39,7 @@ func runUp(ctx context.Context, repo, app string, out io.Writer) (err error) {
 		return os.Getenv(name)
 	}
 	account := operator.NewAccount(cfg)
-	page, err := ui.Serve(ctx, ui.NewLive(account, getenv, true), 0, time.Second)
+	page, err := ui.Serve(ctx, ui.NewAccountSource(account, getenv, true), 0, time.Second)
 	if err != nil {
 		return err
 	}
