@@ -123,7 +123,7 @@ func (e *engine) pendingWork(ctx context.Context) (reasons []error, err error) {
 	for _, o := range e.catalog.objects {
 		switch d := o.detail.(type) {
 		case *pipe:
-			if len(d.pending) > 0 && !d.paused {
+			if len(d.pending) > 0 && !d.paused && e.stopped(d) == "" {
 				reasons = append(reasons, fmt.Errorf("pipe %s has %d files to load: %w", o.label(), len(d.pending), d.failure))
 			}
 		case *external:

@@ -17,9 +17,10 @@ func parts() sf.Spec {
 }
 
 func (f *fixture) status(t *testing.T, plan sf.Plan) (status struct {
-	ExecutionState   string
-	PendingFileCount int
-	Error            string
+	ExecutionState        string
+	PendingFileCount      int
+	OldestPendingFilePath string
+	Error                 string
 },
 ) {
 	t.Helper()
@@ -33,6 +34,15 @@ const (
 	rowCount = `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS`
 	folder   = "landing/orders/2026/01/02/u/"
 )
+
+// wantRows waits until all files are loaded and compares the number of rows.
+func (f *fixture) wantRows(t *testing.T, want string) {
+	t.Helper()
+	if err := f.Idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.want(t, rowCount, want)
+}
 
 func TestPausedPipe(t *testing.T) {
 	f := start(t)
@@ -71,9 +81,9 @@ func TestReplacedPipe(t *testing.T) {
 	f.bucket.store(folder+"2", part(2, "{}")) // without a notification
 	f.exec(t, plan.Pipe.Replace(), plan.Pipe.Resume())
 	f.want(t, plan.Pipe.Refresh(at), folder+"2|SENT")
-	f.want(t, rowCount, "2")
+	f.wantRows(t, "2")
 	f.want(t, plan.Pipe.Refresh(time.Time{}), folder+"1|SENT") // loaded again
-	f.want(t, rowCount, "3")
+	f.wantRows(t, "3")
 	f.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS_LATEST`, "2")
 	f.want(t, plan.Pipe.Refresh(time.Time{}))
 }
@@ -106,6 +116,62 @@ func TestDroppedStage(t *testing.T) {
 	if s := f.status(t, plan); s.ExecutionState != "STOPPED_STAGE_DROPPED" {
 		t.Errorf("got %+v", s)
 	}
+}
+
+// A pipe does not load the files of a refresh while it is paused, so that they stay
+// pending.
+func TestRefreshOfPausedPipe(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.bucket.store(folder+"1", part(1, "{}"))
+	f.exec(t, plan.Pipe.Pause())
+	f.want(t, plan.Pipe.Refresh(time.Time{}), folder+"1|SENT")
+	if s := f.status(t, plan); s.PendingFileCount != 1 || s.OldestPendingFilePath != folder+"1" {
+		t.Errorf("got %+v", s)
+	}
+	f.wantRows(t, "0")
+	f.exec(t, plan.Pipe.Resume())
+	f.wantRows(t, "1")
+}
+
+// A refresh skips files that a COPY has loaded into the table.
+func TestRefreshAfterCopy(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.bucket.store(folder+"1", part(1, "{}"))
+	f.rows(t, plan.Pipe.Copy.String())
+	f.want(t, plan.Pipe.Refresh(time.Time{}))
+	f.wantRows(t, "1")
+}
+
+// A pipe stops when the URL of its stage changes, and has to be replaced.
+func TestAlteredStage(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.exec(t, "ALTER STAGE "+plan.Stage.Name()+" SET URL='s3://landing/landing/orders/new/'")
+	f.bucket.put(t, "landing/orders/new/1", part(1, "{}"))
+	if s := f.status(t, plan); s.ExecutionState != "STOPPED_STAGE_ALTERED" {
+		t.Errorf("got %+v", s)
+	}
+	f.wantRows(t, "0")
+	f.exec(t, plan.Pipe.Replace(), plan.Pipe.Refresh(time.Time{}))
+	f.wantRows(t, "1")
+}
+
+// A pipe skips files that do not match the PATTERN of its COPY.
+func TestPatternOfPipe(t *testing.T) {
+	f := start(t)
+	spec := sf.Spec{From: sf.FromFiles, Load: sf.Continuous, Prefix: "in/", Format: feed.Format{Kind: feed.NDJSON}, Suffixes: []string{".json"}}
+	f.deploy(t, spec)
+	f.bucket.put(t, "in/1.txt", `{"a":1}`)
+	f.bucket.put(t, "in/2.json", `{"a":1}`)
+	f.wantRows(t, "1")
 }
 
 func TestInvalidFile(t *testing.T) {

@@ -22,6 +22,7 @@ type pipe struct {
 	topic      string
 	channel    string
 	stage      *object // at the creation of the pipe
+	url        string  // of the stage, at the creation of the pipe
 	table      *object
 	paused     bool
 	pending    []awsaccess.Event
@@ -49,6 +50,7 @@ func createPipe(st *statement, ctx context.Context, o, _ *object) (func() error,
 		return nil, errInvalid("ON_ERROR=ABORT_STATEMENT is not allowed in a pipe.")
 	}
 	d.definition, d.stage, d.table = plan.text, plan.stage, plan.target
+	d.url = plan.stage.detail.(*stage).url
 	if options.True("AUTO_INGEST") && d.topic == "" {
 		return nil, errUnsupported("AUTO_INGEST without AWS_SNS_TOPIC")
 	}
@@ -85,7 +87,7 @@ func (e *engine) preparePipe(ctx context.Context, o *object) (*statement, *copyP
 // stage files stay pending; the error of a file is in COPY_HISTORY.
 func (e *engine) ingest(ctx context.Context, o *object) {
 	d := o.detail.(*pipe)
-	if d.paused || len(d.pending) == 0 {
+	if d.paused || len(d.pending) == 0 || e.stopped(d) != "" {
 		return
 	}
 	st, plan, reader, err := e.preparePipe(ctx, o)
@@ -96,7 +98,7 @@ func (e *engine) ingest(ctx context.Context, o *object) {
 	for len(d.pending) > 0 {
 		event := d.pending[0]
 		name := event.Bucket + "/" + event.Key
-		if d.loaded[name] == nil {
+		if d.loaded[name] == nil && plan.matches(event.Key) {
 			load := st.load(ctx, plan, reader, awsaccess.Object{Bucket: event.Bucket, Key: event.Key, ETag: event.ETag, Size: event.Size}, o)
 			if ctx.Err() != nil {
 				return
@@ -139,7 +141,9 @@ func (st *statement) alterPipe(ctx context.Context, o *object) (*result, error) 
 	return done("Statement executed successfully."), nil
 }
 
-// refreshPipe loads the stage's files of the last seven days.
+// refreshPipe adds the stage's files of the last seven days to the pending files, which
+// are loaded in the background.
+// https://docs.snowflake.com/en/sql-reference/sql/alter-pipe
 func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*result, error) {
 	options, err := st.Options()
 	if err != nil {
@@ -168,14 +172,27 @@ func (st *statement) refreshPipe(ctx context.Context, o *object, d *pipe) (*resu
 			return nil, err
 		}
 		name := object.Bucket + "/" + object.Key
-		if !plan.matches(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil {
+		copied := plan.table.loaded[name] // by a COPY outside of the pipe
+		if !plan.matches(object.Key) || object.Modified.Before(since) || d.loaded[name] != nil || copied != nil && copied.etag == object.ETag {
 			continue
 		}
 		d.pending = append(d.pending, awsaccess.Event{Bucket: object.Bucket, Key: object.Key, ETag: object.ETag, Size: object.Size, Time: time.Now()})
 		r.addText(object.Key, "SENT")
 	}
-	st.ingest(ctx, o)
 	return r, nil
+}
+
+// stopped returns the state of a pipe that has stopped because its stage was dropped
+// or altered, and "" for other pipes. Such a pipe has to be created again.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-manage
+func (e *engine) stopped(d *pipe) string {
+	switch {
+	case e.catalog.objects[d.stage.key()] != d.stage:
+		return "STOPPED_STAGE_DROPPED"
+	case d.stage.detail.(*stage).url != d.url:
+		return "STOPPED_STAGE_ALTERED"
+	}
+	return ""
 }
 
 // pipeStatus returns the result of SYSTEM$PIPE_STATUS.
@@ -195,9 +212,13 @@ func (e *engine) pipeStatus(ctx context.Context, o *object) (string, error) {
 			status[key] = t.UTC().Format("2006-01-02T15:04:05.000Z")
 		}
 	}
-	switch stageNow := e.catalog.objects[d.stage.key()]; {
-	case stageNow != d.stage:
-		status["executionState"] = "STOPPED_STAGE_DROPPED"
+	if len(d.pending) > 0 {
+		status["oldestPendingFilePath"] = d.pending[0].Key
+		status["oldestFileTimestamp"] = d.pending[0].Time.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	switch stopped := e.stopped(d); {
+	case stopped != "":
+		status["executionState"] = stopped
 	case e.catalog.objects[d.table.key()] != d.table:
 		status["executionState"], status["error"] = "STALLED_COMPILATION_ERROR", "Table '"+d.table.label()+"' does not exist or not authorized."
 	case d.paused:
