@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,19 @@ type status struct {
 	LastFault  timestamp `json:"lastPipeFaultTimestamp"`
 	OldestFile timestamp `json:"oldestFileTimestamp"`
 	OldestPath string    `json:"oldestPendingFilePath"`
+	// RefreshJobs is the number of refreshes whose files are not in the queue yet.
+	RefreshJobs count `json:"pendingHistoryRefreshJobsCount"`
+}
+
+// count is a number that may be quoted. A text that is not a number is no error and
+// leaves it 0.
+type count int
+
+func (c *count) UnmarshalJSON(b []byte) error {
+	if n, err := strconv.Atoi(strings.Trim(string(b), `"`)); err == nil {
+		*c = count(n)
+	}
+	return nil
 }
 
 // timestamp is a time that is only reported. A text in another format than RFC 3339
@@ -65,7 +79,10 @@ func statusOf(ctx context.Context, db DB, pipe snowflake.Pipe) (status, error) {
 }
 
 // drain refreshes the pipe with the files since a time, of which it skips those that
-// it has loaded, pauses it, and waits until no file is pending.
+// it has loaded, waits until no file is pending, and pauses it. The order matters: a
+// paused pipe does not start to load files, so that the number of pending files might
+// never become 0. Files that arrive while it is paused may be pending at the end.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-manage
 func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (err error) {
 	s, err := statusOf(ctx, db, pipe)
 	if err != nil {
@@ -76,7 +93,6 @@ func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (er
 		return nil
 	}
 	if s.State == "PAUSED" {
-		// A paused pipe does not load the files of a refresh.
 		if err := db.Exec(ctx, pipe.Resume()); err != nil {
 			return err
 		}
@@ -84,21 +100,40 @@ func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (er
 	if err := db.Exec(ctx, pipe.Refresh(since)); err != nil {
 		return err
 	}
-	if err := db.Exec(ctx, pipe.Pause()); err != nil {
-		return err
-	}
-	err = poll(ctx, drainWait, func(ctx context.Context) (bool, error) {
-		now, err := statusOf(ctx, db, pipe)
-		if err == nil {
+	// refreshed is when the files of the refresh were known to be in the queue. Files
+	// with a later timestamp have arrived since.
+	var refreshed time.Time
+	drained := func(state string) func(context.Context) (bool, error) {
+		return func(ctx context.Context) (bool, error) {
+			now, err := statusOf(ctx, db, pipe)
+			if err != nil {
+				return false, err
+			}
 			s = now
+			if s.RefreshJobs > 0 || s.State != state {
+				return false, nil
+			}
+			if refreshed.IsZero() {
+				refreshed = time.Now()
+			}
+			return s.Pending == 0 || s.OldestFile.After(refreshed), nil
 		}
-		return err == nil && s.State == "PAUSED" && s.Pending == 0, err
-	})
+	}
+	paused := false
+	if err = poll(ctx, drainWait, drained("RUNNING")); err == nil {
+		paused = true
+		if err = db.Exec(ctx, pipe.Pause()); err == nil {
+			err = poll(ctx, startWait, drained("PAUSED"))
+		}
+	}
 	if err == nil {
 		return nil
 	}
-	// Resume the pipe, even after ctx has ended.
 	err = fmt.Errorf("pipe %s: %w before its files were loaded: state %s, %d files pending; nothing was changed, deploy again when fewer files arrive", pipe.Name(), err, s.State, s.Pending)
+	if !paused {
+		return err
+	}
+	// Resume the pipe, even after ctx has ended.
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, db.Exec(undo, pipe.Resume()))

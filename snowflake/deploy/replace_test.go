@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/testing/fakesnowflake"
@@ -39,16 +40,48 @@ func TestReplacePipe(t *testing.T) {
 	})
 }
 
-func TestPipeThatDoesNotDrainIsResumed(t *testing.T) {
+func TestPipeThatDoesNotDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := deployed(t, parts())
 		a.Pending = 1e6
 		_, err := apply(t, a, parts(), otherTopic())
 		contains(t, err, "pending", "nothing was changed")
-		inOrder(t, a.Take(), "ALTER PIPE "+pipe+" SET PIPE_EXECUTION_PAUSED=TRUE", "ALTER PIPE "+pipe+" SET PIPE_EXECUTION_PAUSED=FALSE")
+		if got := a.Take(); len(got) != 1 || !strings.HasPrefix(got[0], "ALTER PIPE "+pipe+" REFRESH") {
+			t.Errorf("statements %q, want a refresh alone", got)
+		}
 		if state := a.Object(snowflake.KindPipe, pipe).State; state != "RUNNING" {
 			t.Errorf("the old pipe is %s", state)
 		}
+	})
+}
+
+// A pipe to which files are added all the time always has a pending file. Those that
+// arrive after the refresh are loaded by the new pipe.
+func TestReplacePipeWhileFilesArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := deployed(t, parts())
+		a.Pending, a.Arriving = 3, time.Now
+		if _, err := apply(t, a, parts(), otherTopic()); err != nil {
+			t.Fatal(err)
+		}
+		inOrder(t, a.Take(), "ALTER PIPE "+pipe+" REFRESH", "ALTER PIPE "+pipe+" SET PIPE_EXECUTION_PAUSED=TRUE", "CREATE OR REPLACE PIPE "+pipe, "ALTER PIPE "+pipe+" REFRESH MODIFIED_AFTER=")
+	})
+}
+
+// If an old file stays pending after the pause, the pipe is resumed.
+func TestPausedPipeWithOldFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := deployed(t, parts())
+		start := time.Now()
+		a.Fail = func(statement string) error {
+			if strings.HasSuffix(statement, "SET PIPE_EXECUTION_PAUSED=TRUE") {
+				a.Arriving = func() time.Time { return start }
+			}
+			return nil
+		}
+		_, err := apply(t, a, parts(), otherTopic())
+		contains(t, err, "1 files pending", "nothing was changed")
+		inOrder(t, a.Take(), "ALTER PIPE "+pipe+" SET PIPE_EXECUTION_PAUSED=TRUE", "ALTER PIPE "+pipe+" SET PIPE_EXECUTION_PAUSED=FALSE")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/ingestion/local/snowflake/sqlparser"
 	"example.com/ingestion/snowflake"
@@ -25,9 +26,12 @@ type Account struct {
 	Fail func(statement string) error
 	// Validation returns the result of SYSTEM$VALIDATE_STORAGE_INTEGRATION. Default: success.
 	Validation func() string
-	// Pending is the number of files that a paused pipe has still to load; each query of
-	// its status loads one.
+	// Pending is the number of files that pipes have still to load. Each query of the
+	// status of a running pipe loads one; a paused pipe loads none.
 	Pending int
+	// Arriving is the time of the notification of files that arrive all the time: one of
+	// them is always pending. Default: none.
+	Arriving func() time.Time
 	// Status returns the result of SYSTEM$PIPE_STATUS. Default: the pipe's state and Pending.
 	Status func() string
 	// RunState is the state with which runs of tasks end. Default: SUCCEEDED.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
@@ -112,7 +113,12 @@ func (a *Account) status(pipe string) ([]client.Row, error) {
 	if a.Status != nil {
 		return []client.Row{{"s": a.Status()}}, nil
 	}
-	result := fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d}`, o.State, a.Pending)
-	a.Pending = max(0, a.Pending-1)
-	return []client.Row{{"s": result}}, nil
+	pending, oldest := a.Pending, ""
+	if pending == 0 && a.Arriving != nil {
+		pending, oldest = 1, fmt.Sprintf(`,"oldestFileTimestamp":%q`, a.Arriving().UTC().Format(time.RFC3339Nano))
+	}
+	if o.State == "RUNNING" {
+		a.Pending = max(0, a.Pending-1)
+	}
+	return []client.Row{{"s": fmt.Sprintf(`{"executionState":%q,"pendingFileCount":%d,"pendingHistoryRefreshJobsCount":"0"%s}`, o.State, pending, oldest)}}, nil
 }
