@@ -236,8 +236,9 @@ func (e *engine) unregister(ctx context.Context, o *object, name, key string) er
 	return e.exec(ctx, e.conn, "DELETE FROM "+quoteAll(o.database, o.schema, o.name+filesSuffix)+` WHERE "METADATA$FILENAME" = `+literal(key))
 }
 
-// register reads a file's rows and replaces those of an older version. A file that
-// cannot be read has no rows; the error is logged.
+// register reads a file's rows and replaces those of an older version. A file with
+// invalid content has the rows before the error, without an error for the user.
+// https://docs.snowflake.com/en/user-guide/tables-external-intro
 func (e *engine) register(ctx context.Context, o *object, reader bucketReader, bucket, key string) (err error) {
 	d := o.detail.(*external)
 	name := bucket + "/" + key
@@ -250,11 +251,6 @@ func (e *engine) register(ctx context.Context, o *object, reader bucketReader, b
 		return err
 	}
 	rows, err := e.externalRows(ctx, o, object, body)
-	var invalid *fileformat.Error
-	if errors.As(err, &invalid) {
-		e.log("s3://%s in %s: %v", name, o.label(), err)
-		err = nil
-	}
 	if err != nil {
 		return err
 	}
@@ -282,6 +278,11 @@ func (e *engine) externalRows(ctx context.Context, o *object, object awsaccess.O
 		}
 		return sink.add(row, object, started)
 	})
+	var invalid *fileformat.Error
+	if errors.As(err, &invalid) {
+		e.log("s3://%s/%s in %s: %v", object.Bucket, object.Key, o.label(), err)
+		err = nil
+	}
 	if err = errors.Join(err, sink.close(err != nil)); err != nil {
 		return 0, err
 	}

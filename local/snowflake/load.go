@@ -142,7 +142,9 @@ func (c *copyPlan) assign(ctx context.Context, st *statement, header []string) (
 		}
 	}
 	if len(columns) == 0 {
-		return nil, nil, errInvalid("no column of the file matches one of table '%s'.", c.target.label())
+		// Without a match all columns are NULL, without an error.
+		// https://docs.snowflake.com/en/sql-reference/sql/copy-into-table#copy-options-copyoptions
+		columns, values = []string{quote(c.table.columns[0].name)}, []string{"NULL"}
 	}
 	for _, m := range c.include {
 		columns, values = append(columns, quote(m.column)), append(values, quote(m.metadata))

@@ -295,6 +295,28 @@ func TestExternalTable(t *testing.T) {
 	}
 }
 
+// A file without a column of the table is loaded as rows of NULL.
+func TestFileWithOtherColumns(t *testing.T) {
+	f := start(t)
+	csv := feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "b"}}
+	f.deploy(t, sf.Spec{From: sf.FromFiles, Load: sf.Continuous, Prefix: "in/", Format: csv})
+	f.bucket.put(t, "in/1", "c|d\n1|2\n3|4\n")
+	f.want(t, `SELECT A, B, "_FILE_NAME" FROM RAW.PUBLIC.ORDERS`, "NULL|NULL|in/1", "NULL|NULL|in/1")
+}
+
+// An external table has the rows of an invalid file before the error. A COPY loads none
+// of its rows.
+func TestInvalidFileOfExternalTable(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.ExternalTable
+	plan := f.deploy(t, spec)
+	f.bucket.put(t, folder+"1", part(1, "{}")+part(2, "{}")+"{invalid\n"+part(3, "{}"))
+	f.bucket.put(t, folder+"2", part(4, "{}"))
+	f.wantRows(t, "3")
+	f.want(t, plan.ExternalTable.Refresh())
+}
+
 // An added column is added to the table and the view; the pipe is not changed.
 func TestAddedColumn(t *testing.T) {
 	f := start(t)
