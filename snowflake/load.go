@@ -181,12 +181,14 @@ func (t Task) Drop() string { return drop(t.Kind(), t.Name()) }
 // Comment returns the task's comment.
 func (t Task) Comment() Comment { return newComment(t.Owner, t.definition("")) }
 
-// definition has no WAREHOUSE, which makes the task serverless. Without
-// SUSPEND_TASK_AFTER_NUM_FAILURES the task would be suspended after ten failures.
+// definition has no WAREHOUSE, which makes the task serverless. By default a run is
+// cancelled after an hour and all that it loaded is rolled back, so that a backlog which
+// takes longer would never be loaded, and the task is suspended after ten failures.
+// https://docs.snowflake.com/en/sql-reference/sql/create-task
 func (t Task) definition(comment string) string {
 	b := "\n  USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE='XSMALL'" +
 		"\n  SCHEDULE=" + Literal("USING CRON "+t.Schedule+" "+t.TimeZone) +
-		"\n  SUSPEND_TASK_AFTER_NUM_FAILURES=0"
+		"\n  USER_TASK_TIMEOUT_MS=86400000 SUSPEND_TASK_AFTER_NUM_FAILURES=0"
 	if comment != "" {
 		b += "\n  " + comment
 	}

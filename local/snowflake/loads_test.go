@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -238,6 +239,27 @@ func TestTask(t *testing.T) {
 	if got := history(); len(got) != 2 || !strings.Contains(got[0], "|FAILED|002003|") {
 		t.Fatalf("got %q", got)
 	}
+}
+
+// A run that takes longer than USER_TASK_TIMEOUT_MS fails and loads nothing, so that
+// the default of one hour is too short for a large backlog.
+func TestTaskTimeout(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Bulk
+	plan := f.deploy(t, spec)
+	create := strings.Replace(plan.Task.Create()[0], "IF NOT EXISTS ", "", 1)
+	if !strings.Contains(create, "USER_TASK_TIMEOUT_MS=86400000") {
+		t.Fatalf("the task has the default timeout of an hour:\n%s", create)
+	}
+	f.exec(t, plan.Task.Drop(), regexp.MustCompile(`USER_TASK_TIMEOUT_MS=\d+`).ReplaceAllString(create, "USER_TASK_TIMEOUT_MS=20"))
+	f.bucket.store(folder+"1", part(1, "{}"))
+	f.bucket.slow = true
+	f.load(t, plan)
+	if got := f.rows(t, plan.Task.History()); len(got) != 1 || !strings.Contains(got[0], "|FAILED|000630|") {
+		t.Errorf("got %q", got)
+	}
+	f.want(t, rowCount, "0")
 }
 
 func TestTaskOnSchedule(t *testing.T) {

@@ -41,6 +41,7 @@ type bucket struct {
 	objects     map[string][]byte
 	times       map[string]time.Time
 	accessError error // the error of Check and Open
+	slow        bool  // Fetch waits for the end of its context
 	topics      []string
 	notify      onEvents
 }
@@ -88,7 +89,11 @@ func (b *bucket) List(_ context.Context, url string) iter.Seq2[awsaccess.Object,
 	}
 }
 
-func (b *bucket) Fetch(_ context.Context, _, key string) (awsaccess.Object, io.ReadCloser, error) {
+func (b *bucket) Fetch(ctx context.Context, _, key string) (awsaccess.Object, io.ReadCloser, error) {
+	if b.slow {
+		<-ctx.Done()
+		return awsaccess.Object{}, nil, ctx.Err()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, ok := b.objects[key]; !ok {

@@ -3,6 +3,7 @@ package snowflake
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the time zones of schedules, also on machines without them
@@ -17,10 +18,18 @@ type task struct {
 	plan       cron.Schedule // nil: without a schedule
 	warehouse  string        // empty: serverless
 	size       string
+	timeout    time.Duration // of one run
 	started    bool
 	next       time.Time
 	running    bool
 }
+
+// The default and the maximum (in milliseconds) of USER_TASK_TIMEOUT_MS.
+// https://docs.snowflake.com/en/sql-reference/parameters#user-task-timeout-ms
+const (
+	defaultTimeout = time.Hour
+	maxTimeout     = 604_800_000
+)
 
 // taskRun is an entry of the task history.
 type taskRun struct {
@@ -41,12 +50,19 @@ func createTask(st *statement, _ context.Context, o, existing *object) (func() e
 	if err := st.Expect("AS"); err != nil {
 		return nil, err
 	}
-	d := &task{definition: st.Rest(), schedule: options.Text("SCHEDULE"), warehouse: options.Text("WAREHOUSE"), size: options.Text("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE")}
+	d := &task{definition: st.Rest(), schedule: options.Text("SCHEDULE"), warehouse: options.Text("WAREHOUSE"), size: options.Text("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"), timeout: defaultTimeout}
 	o.detail, o.comment = d, options.Text("COMMENT")
 	if d.schedule != "" {
 		if d.plan, err = readSchedule(d.schedule); err != nil {
 			return nil, err
 		}
+	}
+	if text := options.Text("USER_TASK_TIMEOUT_MS"); text != "" {
+		ms, err := strconv.Atoi(text)
+		if err != nil || ms < 0 || ms > maxTimeout {
+			return nil, errInvalid("invalid value [%s] for parameter 'USER_TASK_TIMEOUT_MS'", text)
+		}
+		d.timeout = time.Duration(ms) * time.Millisecond
 	}
 	if existing != nil && existing.detail.(*task).started {
 		return nil, errorf("091089", "55000", "Unable to update task %s: it is not suspended.", o.name)
@@ -173,7 +189,8 @@ func (e *engine) launch(o *object, from string, scheduled time.Time) {
 	e.running++
 	d.running = true
 	e.runs.Go(func() {
-		ctx := context.Background() // Close waits for it
+		ctx, cancel := context.WithTimeout(context.Background(), d.timeout) // Close waits for it
+		defer cancel()
 		s := &session{user: "SYSTEM", conn: e.conn, sessionState: sessionState{role: o.owner, database: o.database, schema: o.schema}}
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -182,6 +199,9 @@ func (e *engine) launch(o *object, from string, scheduled time.Time) {
 		run.state, run.at = "SUCCEEDED", time.Now()
 		if run.err != nil {
 			run.state = "FAILED"
+			if ctx.Err() != nil {
+				run.err = errorf("000630", "57014", "Statement reached its statement or warehouse timeout of %d second(s) and was canceled.", int(d.timeout.Seconds()))
+			}
 			e.log("task %s: %v", o.label(), run.err)
 		}
 		d.running = false
