@@ -64,8 +64,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	session.roles = user.roles
-	session.warehouse = strings.ToUpper(query.Get("warehouse"))
-	if err := s.engine.start(session, query.Get("databaseName"), query.Get("schemaName")); err != nil {
+	if err := s.engine.start(session, query.Get("warehouse"), query.Get("databaseName"), query.Get("schemaName")); err != nil {
 		session.close()
 		refuse(w, "390201", err.Error())
 		return

@@ -36,6 +36,7 @@ func TestLogin(t *testing.T) {
 		"other key":        {gosnowflake.Config{User: "SERVICE", PrivateKey: other, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "fingerprint"},
 		"key without user": {gosnowflake.Config{User: "NOBODY", PrivateKey: key, Authenticator: gosnowflake.AuthTypeJwt}, 390144, "NOBODY"},
 		"other role":       {gosnowflake.Config{User: "LOADER", Password: "secret", Role: "ACCOUNTADMIN"}, 390189, "ACCOUNTADMIN"},
+		"no warehouse":     {gosnowflake.Config{User: "LOADER", Password: "secret", Warehouse: "NOWHERE"}, 390201, "NOWHERE"},
 		"no database":      {gosnowflake.Config{User: "LOADER", Password: "secret", Database: "NOWHERE"}, 390201, "NOWHERE"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,12 +52,19 @@ func (e *engine) newSession(ctx context.Context, user, role string) (*session, e
 	return &session{id: e.sessions, user: user, roles: []string{role}, conn: conn, sessionState: sessionState{role: role}}, nil
 }
 
-// start sets the database and schema of a login, which must exist. As in Snowflake,
-// they stay unset if the login does not name them.
-func (e *engine) start(s *session, database, schema string) error {
+// start sets the warehouse, database and schema of a login. As in Snowflake, a login
+// with one that does not exist fails, and they stay unset if it does not name them.
+// https://docs.snowflake.com/en/developer-guide/node-js/nodejs-driver-options (validateDefaultParameters)
+func (e *engine) start(s *session, warehouse, database, schema string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	database, schema = strings.ToUpper(database), strings.ToUpper(schema)
+	warehouse, database, schema = strings.ToUpper(warehouse), strings.ToUpper(database), strings.ToUpper(schema)
+	if warehouse != "" {
+		if _, err := e.lookup(s, kindWarehouse, []string{warehouse}, "USAGE"); err != nil {
+			return err
+		}
+		s.set(func(p *sessionState) { p.warehouse = warehouse })
+	}
 	if database == "" {
 		return nil
 	}

@@ -32,6 +32,8 @@ type Client struct {
 	db   *sql.DB
 	conn *sql.Conn
 	role string
+	// warehouse is the warehouse to use before the first statement that needs one.
+	warehouse string
 }
 
 // Row is a row of a result. Its keys are column names in lower case; NULL is nil.
@@ -66,14 +68,15 @@ func Open(ctx context.Context, c snowflake.Connection, key *rsa.PrivateKey, endp
 	if err != nil {
 		return nil, errors.Join(loginError(err, c, key, cfg.Host), db.Close())
 	}
-	return &Client{db: db, conn: conn, role: c.Role}, nil
+	return &Client{db: db, conn: conn, role: c.Role, warehouse: c.Warehouse}, nil
 }
 
-// config returns the driver's configuration. Database and Schema are empty: the
-// driver fails to log in if they do not exist, and statements have qualified names.
+// config returns the driver's configuration. Warehouse, Database and Schema are empty,
+// because a login fails if one of them does not exist: see prepare for the warehouse;
+// the names in statements are qualified.
 func config(c snowflake.Connection, key *rsa.PrivateKey, endpoint string) (gosnowflake.Config, error) {
 	cfg := gosnowflake.Config{
-		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Host: c.Host,
+		Account: c.Account, User: c.User, Role: c.Role, Host: c.Host,
 		Application:  "ingestion",
 		LoginTimeout: loginTimeout, RequestTimeout: requestTimeout, ClientTimeout: roundTripTimeout,
 	}
@@ -116,6 +119,9 @@ func configureDriver() {
 
 // Exec runs a statement and discards its result.
 func (c *Client) Exec(ctx context.Context, statement string) error {
+	if err := c.prepare(ctx, statement); err != nil {
+		return err
+	}
 	if _, err := c.conn.ExecContext(ctx, statement); err != nil {
 		return c.statementError(ctx, err, statement)
 	}
@@ -124,6 +130,9 @@ func (c *Client) Exec(ctx context.Context, statement string) error {
 
 // Query runs a statement and returns all of its rows.
 func (c *Client) Query(ctx context.Context, statement string) ([]Row, error) {
+	if err := c.prepare(ctx, statement); err != nil {
+		return nil, err
+	}
 	rows, err := c.query(ctx, statement)
 	if err != nil {
 		return nil, c.statementError(ctx, err, statement)

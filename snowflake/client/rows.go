@@ -51,6 +51,9 @@ type Column struct {
 // columns once, then row for each row. The values of a row are valid until the next
 // call. Stream stops at the first error of columns or row and returns it unchanged.
 func (c *Client) Stream(ctx context.Context, statement string, columns func([]Column) error, row func([]any) error) (err error) {
+	if err := c.prepare(ctx, statement); err != nil {
+		return err
+	}
 	rows, err := c.conn.QueryContext(ctx, statement)
 	if err != nil {
 		return c.statementError(ctx, err, statement)
