@@ -1,8 +1,9 @@
-// Package library synthesizes examples/library: an app in a module of its own
-// that imports the construct.
+// Package library synthesizes examples/library, an app in a module of its own
+// that imports the construct, and deploys it to the local AWS.
 package library
 
 import (
+	"context"
 	"debug/elf"
 	"encoding/json"
 	"io/fs"
@@ -13,37 +14,101 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/local"
+	"example.com/ingestion/local/feedtest"
+	"example.com/ingestion/local/lambdahost"
 )
 
 // The app and a copy of this module are each in a directory of their own, and
 // nothing was built there: no Makefile, no binaries of functions, no node_modules.
 func TestSynthesizeInModuleOfItsOwn(t *testing.T) {
+	app := newApp(t)
+	app.cdk(t, nil, "synth", "--quiet")
+	checkOrders(t, filepath.Join(app.dir, "cdk.out"), "arm64", elf.EM_AARCH64)
+
+	app.cdk(t, nil, "synth", "--quiet", "--output", "x86.out", "--context", "architecture=x86_64")
+	checkOrders(t, filepath.Join(app.dir, "x86.out"), "x86_64", elf.EM_X86_64)
+}
+
+// The app is deployed to the local AWS, and loads a file.
+func TestDeployToLocalAWS(t *testing.T) {
+	app := newApp(t)
+	env, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), Repo: app.repository, Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := env.Bootstrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	app.cdk(t, env.Environ(), "deploy", "--require-approval", "never", "--method=direct",
+		"--context", "architecture="+lambdahost.Architecture())
+
+	cfg, err := env.AWSConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := feedtest.New(t.Context(), cfg, "Orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = orders.Put(t.Context(), feedtest.File{
+		Key: "incoming/orders.csv", Body: []byte("id|customer|amount\n1|ada|9.90\n2|bob|12.00\n3|eve\n"), Records: 3,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	uploads, err := orders.Wait(ctx, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := uploads[0]
+	if stored, err := orders.CountItems(ctx, u); err != nil || stored != 2 || u.Stored != 2 || u.RejectedByUnpack != 1 {
+		t.Errorf("%d items in the table, error %v; the ledger has %d stored and %d rejected, want 2 and 1", stored, err, u.Stored, u.RejectedByUnpack)
+	}
+}
+
+// app is a copy of examples/library in a directory of its own.
+type app struct {
+	repository, dir string
+	env             []string
+}
+
+func newApp(t *testing.T) app {
+	t.Helper()
 	repository, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	module, app := filepath.Join(t.TempDir(), "module"), filepath.Join(t.TempDir(), "app")
-	for _, dir := range []string{"constructs", "feed", "internal", "lambdas", "records", "snowflake"} {
-		copySources(t, filepath.Join(repository, dir), filepath.Join(module, dir))
+	module, dir := filepath.Join(t.TempDir(), "module"), filepath.Join(t.TempDir(), "app")
+	for _, folder := range []string{"constructs", "feed", "internal", "lambdas", "records", "snowflake"} {
+		copySources(t, filepath.Join(repository, folder), filepath.Join(module, folder))
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		copyFile(t, filepath.Join(repository, name), filepath.Join(module, name))
 	}
 	for _, name := range []string{"cdk.json", "go.mod", "go.sum", "main.go"} {
-		copyFile(t, filepath.Join(repository, "examples", "library", name), filepath.Join(app, name))
+		copyFile(t, filepath.Join(repository, "examples", "library", name), filepath.Join(dir, name))
 	}
 	path := strings.TrimSuffix(reflect.TypeFor[feed.Spec]().PkgPath(), "/feed")
-	run(t, app, nil, "go", "mod", "edit", "-replace", path+"="+module)
+	run(t, dir, nil, "go", "mod", "edit", "-replace", path+"="+module)
+	// The functions are built, not taken from an earlier run; with Go's own cache.
+	return app{repository, dir, []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + goCache(t)}}
+}
 
-	env := []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + goCache(t)}
-	cdk := filepath.Join(repository, "node_modules", ".bin", "cdk")
-	run(t, app, env, cdk, "synth", "--quiet", "--no-notices")
-	checkOrders(t, filepath.Join(app, "cdk.out"), "arm64", elf.EM_AARCH64)
-
-	run(t, app, env, cdk, "synth", "--quiet", "--no-notices", "--output", "x86.out", "--context", "architecture=x86_64")
-	checkOrders(t, filepath.Join(app, "x86.out"), "x86_64", elf.EM_X86_64)
+// cdk runs the cdk CLI in the app's directory.
+func (a app) cdk(t *testing.T, env []string, args ...string) {
+	t.Helper()
+	run(t, a.dir, append(env, a.env...), filepath.Join(a.repository, "node_modules", ".bin", "cdk"), append(args, "--no-notices")...)
 }
 
 // checkOrders checks the template of the feed and the binaries of its functions.
