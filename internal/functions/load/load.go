@@ -1,20 +1,12 @@
-// Package load turns a part into items of the table: it is the load function,
-// apart from its wiring.
 package load
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/klauspost/compress/gzip"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
@@ -26,11 +18,11 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// Stage is the name that quarantined records carry.
+// Stage is the stage that is recorded with quarantined records.
 const Stage = "load"
 
-// reasonRefused is the reason of a record that DynamoDB itself refused.
-const reasonRefused = "refused_by_dynamodb"
+// reasonRejected is the reason of a record that DynamoDB itself rejected.
+const reasonRejected = "rejected_by_dynamodb"
 
 // Handler loads parts.
 type Handler struct {
@@ -40,7 +32,7 @@ type Handler struct {
 	S3       s3source.API
 	DynamoDB *batchwrite.Client
 	Ledger   *ledger.Ledger
-	// Continue hands a part to the function's next invocation.
+	// Continue dispatches the continuation of a part.
 	Continue func(context.Context, ids.PartRef) error
 	// NearDeadline is handler.NearDeadline, except in tests.
 	NearDeadline func(context.Context) func() bool
@@ -48,14 +40,14 @@ type Handler struct {
 	Log          *slog.Logger
 }
 
-// Handle is the function: payload is an upload.PartRef. An error means that the
-// same payload is to be sent again; what was stored is stored again as it was.
+// Handle is the function's handler: payload is an ids.PartRef. After an error a retry
+// with the same payload resumes at the last checkpoint.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
 	var ref ids.PartRef
 	if err := json.Unmarshal(payload, &ref); err != nil {
-		return fmt.Errorf("payload is no part's name: %w", err)
+		return fmt.Errorf("payload is not a reference to a part: %w", err)
 	}
 	err := h.part(ctx, ref)
 	if err != nil {
@@ -75,59 +67,59 @@ func (h *Handler) part(ctx context.Context, ref ids.PartRef) error {
 		return err
 	}
 	if !ok {
-		return errors.New("the ledger does not know the part")
+		return errors.New("the part is not in the ledger")
 	}
 	if p.State.Done() {
-		h.Log.Info("known already", "upload", p.Upload, "part", p.Name, "state", p.State)
+		h.Log.Info("loaded already", "upload", p.Upload, "part", p.Name, "state", p.State)
 	} else if done, err := h.load(ctx, &p, start); err != nil {
 		return err
 	} else if !done {
-		return h.handOn(ctx, ref)
+		return h.dispatchContinuation(ctx, ref)
 	}
 	_, err = h.Ledger.Settle(ctx, p.Feed, p.Upload)
 	return err
 }
 
-// handOn hands the rest of a part on.
-func (h *Handler) handOn(ctx context.Context, ref ids.PartRef) error {
+// dispatchContinuation continues a part in the next invocation.
+func (h *Handler) dispatchContinuation(ctx context.Context, ref ids.PartRef) error {
 	if ref.Continuation++; ref.Continuation > handler.MaxContinuations {
-		return fmt.Errorf("handed on %d times and not done: is the table's capacity limited?", handler.MaxContinuations)
+		return fmt.Errorf("not finished after %d continuations: is the table's capacity limited?", handler.MaxContinuations)
 	}
 	return h.Continue(ctx, ref)
 }
 
-// load loads the part from where an earlier invocation left it. It is not done
-// when the time was up: what was loaded is then stored as the part's progress.
+// load loads the part from its checkpoint on. Near the deadline it stores the
+// checkpoint and returns false.
 func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (done bool, err error) {
 	u := ids.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}
 	l := &loader{
 		part:       p,
 		quarantine: quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u, Stage+"-"+p.Name),
-		refused:    map[int64]error{}, from: p.Lines, expired: h.NearDeadline(ctx),
+		rejected:   map[int64]error{}, from: p.Lines, nearDeadline: h.NearDeadline(ctx),
 	}
 	l.prepareKeys()
-	l.writer, err = h.DynamoDB.NewWriter(ctx, h.Table, func(tag int64, err error) { l.refused[tag] = err })
+	l.writer, err = h.DynamoDB.NewWriter(ctx, h.Table, func(tag int64, err error) { l.rejected[tag] = err })
 	if err != nil {
 		return false, err
 	}
 	readErr := h.eachLine(ctx, p.Key, l.put)
-	stored, calls, writeErr := l.writer.Flush()
+	stored, requests, writeErr := l.writer.Flush()
 	if writeErr != nil {
-		readErr = nil // the reading ended because the writing had
+		readErr = nil // the write error ended the reading
 	}
-	nearDeadline := errors.Is(readErr, errTimeUp)
-	if nearDeadline {
+	stopped := errors.Is(readErr, errNearDeadline)
+	if stopped {
 		readErr = nil
 	}
 	if err := errors.Join(readErr, writeErr); err != nil {
 		return false, err
 	}
-	if !nearDeadline && l.lines != p.Records {
-		return false, fmt.Errorf("s3://%s/%s holds %d records, the ledger says %d", h.Bucket, p.Key, l.lines, p.Records)
+	if !stopped && l.lines != p.Records {
+		return false, fmt.Errorf("s3://%s/%s has %d records, and %d in the ledger", h.Bucket, p.Key, l.lines, p.Records)
 	}
-	if len(l.refused) > 0 {
-		// The bytes of what DynamoDB refused are gone from memory by now; it is rare enough to read them again.
-		if err := h.eachLine(ctx, p.Key, l.quarantineRefused); err != nil {
+	if len(l.rejected) > 0 {
+		// The bytes of rejected records are no longer in memory. They are rare: the part is read again.
+		if err := h.eachLine(ctx, p.Key, l.quarantineRejected); err != nil {
 			return false, err
 		}
 	}
@@ -136,7 +128,7 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 		return false, err
 	}
 	if stored+rejected != l.lines-l.from {
-		return false, fmt.Errorf("%d records were stored and %d quarantined, which is not the %d that were read", stored, rejected, l.lines-l.from)
+		return false, fmt.Errorf("%d records were stored and %d quarantined, but %d were read", stored, rejected, l.lines-l.from)
 	}
 	p.Stored += stored
 	p.Rejected += rejected
@@ -148,12 +140,12 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 		p.Reasons[reason] += n
 	}
 	log := h.Log.With("upload", p.Upload, "part", p.Name, "records", p.Records, "stored", p.Stored, "quarantined", p.Rejected,
-		"bytes_landed", p.Bytes, "calls", calls, "seconds", time.Since(start).Seconds())
-	if nearDeadline {
+		"bytes_landed", p.Bytes, "requests", requests, "seconds", time.Since(start).Seconds())
+	if stopped {
 		if err := h.Ledger.PartProgress(ctx, *p, l.from); err != nil {
 			return false, err
 		}
-		log.Info("handed on", "lines", p.Lines)
+		log.Info("continued", "lines", p.Lines)
 		return false, nil
 	}
 	if err := h.Ledger.PartLoaded(ctx, *p); err != nil {
@@ -162,48 +154,4 @@ func (h *Handler) load(ctx context.Context, p *ledger.Part, start time.Time) (do
 	log.Info("loaded")
 	h.Metrics.Emit(metrics.Values{feed.MetricStored: float64(p.Stored), feed.MetricQuarantined: float64(p.Rejected)})
 	return true, nil
-}
-
-// eachLine calls yield for each line of a part, without its line break. The
-// line is valid during the call only.
-func (h *Handler) eachLine(ctx context.Context, key string, yield func([]byte) error) error {
-	out, err := h.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &h.Bucket, Key: &key})
-	if err != nil {
-		return fmt.Errorf("read s3://%s/%s: %w", h.Bucket, key, err)
-	}
-	defer func() { _ = out.Body.Close() }() // read to its end, or failed already
-	if err := eachLine(out.Body, yield); err != nil {
-		return fmt.Errorf("s3://%s/%s: %w", h.Bucket, key, err)
-	}
-	return nil
-}
-
-func eachLine(compressed io.Reader, yield func([]byte) error) error {
-	gz, err := gzip.NewReader(compressed)
-	if err != nil {
-		return err
-	}
-	lines := bufio.NewReaderSize(gz, 256<<10)
-	var long []byte
-	for {
-		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			long = append(long, line...)
-			continue
-		}
-		if len(long) > 0 {
-			long = append(long, line...)
-			line = long
-		}
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			return nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if err := yield(bytes.TrimSuffix(line, []byte{'\n'})); err != nil {
-			return err
-		}
-		long = long[:0]
-	}
 }

@@ -27,20 +27,20 @@ import (
 
 const bucket = "landing"
 
-type world struct {
+type fixture struct {
 	s3  *fake.S3
 	db  *fake.DynamoDB
 	h   *load.Handler
 	u   ids.Upload
 	ref ids.PartRef
-	// handed is what load handed to its next invocation.
-	handed []ids.PartRef
+	// continued has the payloads of continuations.
+	continued []ids.PartRef
 }
 
-// newWorld lands one part with the payloads, and enters it in the ledger.
-func newWorld(t *testing.T, payloads []string) *world {
+// newFixture writes one part with the payloads, and its items of the ledger.
+func newFixture(t *testing.T, payloads []string) *fixture {
 	t.Helper()
-	w := &world{s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
+	w := &fixture{s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
 	w.u = ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "k.json", ETag: "e", Size: 9 << 20, Time: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)})
 	w.ref = ids.PartRef{Feed: "orders", Upload: w.u.ID, Part: ids.PartName(0, 0)}
 	book := ledger.New(w.db.Client(), "table")
@@ -51,7 +51,7 @@ func newWorld(t *testing.T, payloads []string) *world {
 	w.h = &load.Handler{
 		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
 		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler),
-		NearDeadline: handler.NearDeadline, Continue: func(_ context.Context, ref ids.PartRef) error { w.handed = append(w.handed, ref); return nil },
+		NearDeadline: handler.NearDeadline, Continue: func(_ context.Context, ref ids.PartRef) error { w.continued = append(w.continued, ref); return nil },
 	}
 	var buf bytes.Buffer
 	gz := gzip.NewWriter(&buf)
@@ -79,7 +79,7 @@ func newWorld(t *testing.T, payloads []string) *world {
 	return w
 }
 
-func (w *world) load(t *testing.T) error {
+func (w *fixture) load(t *testing.T) error {
 	t.Helper()
 	payload, err := json.Marshal(w.ref)
 	if err != nil {
@@ -88,7 +88,7 @@ func (w *world) load(t *testing.T) error {
 	return w.h.Handle(t.Context(), payload)
 }
 
-func (w *world) upload(t *testing.T) ledger.Upload {
+func (w *fixture) upload(t *testing.T) ledger.Upload {
 	t.Helper()
 	u, ok, err := w.h.Ledger.GetUpload(t.Context(), "orders", w.u.ID)
 	if err != nil || !ok {
@@ -97,7 +97,7 @@ func (w *world) upload(t *testing.T) ledger.Upload {
 	return u
 }
 
-func (w *world) quarantined(t *testing.T) []quarantine.Record {
+func (w *fixture) quarantined(t *testing.T) []quarantine.Record {
 	t.Helper()
 	var all []quarantine.Record
 	for _, key := range w.s3.Keys(bucket, "quarantine/orders/2026/03/04/"+w.u.ID+"/load-") {
@@ -117,8 +117,8 @@ func numbered(n int) []string {
 	return payloads
 }
 
-func TestLoadTwiceLeavesTheTableAsItWas(t *testing.T) {
-	w := newWorld(t, numbered(1000))
+func TestLoadIsIdempotent(t *testing.T) {
+	w := newFixture(t, numbered(1000))
 	if err := w.load(t); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestLoadTwiceLeavesTheTableAsItWas(t *testing.T) {
 }
 
 func TestItem(t *testing.T) {
-	w := newWorld(t, []string{`{"price":1.50,"tags":[true,null]}`})
+	w := newFixture(t, []string{`{"price":1.50,"tags":[true,null]}`})
 	if err := w.load(t); err != nil {
 		t.Fatal(err)
 	}
@@ -155,19 +155,19 @@ func TestItem(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAnItemIsQuarantinedAlone(t *testing.T) {
+func TestInvalidItemsAreQuarantined(t *testing.T) {
 	payloads := numbered(100)
 	payloads[10] = `{"big":"` + strings.Repeat("x", 500<<10) + `"}`
 	payloads[20] = strings.Repeat("[", 40) + strings.Repeat("]", 40)
 	payloads[30] = `{"n":1e999}`
-	payloads[40] = `{"refuse":"me"}`
-	w := newWorld(t, payloads)
-	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "refuse") }
+	payloads[40] = `{"reject":"this"}`
+	w := newFixture(t, payloads)
+	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "reject") }
 	if err := w.load(t); err != nil {
 		t.Fatal(err)
 	}
 	u := w.upload(t)
-	want := map[string]int64{"item_too_large": 1, "nesting_too_deep": 1, "number_out_of_range": 1, "refused_by_dynamodb": 1}
+	want := map[string]int64{"item_too_large": 1, "nesting_too_deep": 1, "number_out_of_range": 1, "rejected_by_dynamodb": 1}
 	if u.Stored != 96 || u.RejectedByLoad != 4 || !u.Balanced() || !reflect.DeepEqual(u.Reasons, want) ||
 		!strings.HasPrefix(u.Message, `entry "", record 10: item_too_large: `) {
 		t.Errorf("ledger: %+v", u)
@@ -183,20 +183,20 @@ func TestWhatCannotBeAnItemIsQuarantinedAlone(t *testing.T) {
 	}
 }
 
-// Whatever call fails, before or after it took effect: once the invocation is
-// repeated until it succeeds, everything is there once and the counts are right.
-func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
+// Whichever request fails, before or after it took effect: after retries of the
+// invocation until it succeeds, each record is stored once and the counts are right.
+func TestRetryAfterAnyFailedRequest(t *testing.T) {
 	for name, lose := range map[string]bool{"before the effect": false, "after the effect": true} {
 		t.Run(name, func(t *testing.T) {
 			for at := int64(1); at <= 12; at++ {
-				w := newWorld(t, numbered(60))
+				w := newFixture(t, numbered(60))
 				var calls atomic.Int64
 				if lose {
 					w.db.LoseResponse = func(string) bool { return calls.Add(1) == at }
 				} else {
 					w.db.Before = func(string, []byte) (int, string) {
 						if calls.Add(1) == at {
-							return http.StatusBadRequest, "AccessDeniedException" // what no client retries
+							return http.StatusBadRequest, "AccessDeniedException" // which no client retries
 						}
 						return 0, ""
 					}
@@ -209,39 +209,40 @@ func TestLoadSurvivesFaultsAtEveryCall(t *testing.T) {
 				}
 				w.db.Before, w.db.LoseResponse = nil, nil
 				if u := w.upload(t); err != nil || u.State != ledger.Loaded || u.Stored != 60 || !u.Balanced() || len(w.db.Items()) != 62 {
-					t.Errorf("fault at call %d: error %v, %d items, ledger %+v", at, err, len(w.db.Items()), u)
+					t.Errorf("failure of request %d: error %v, %d items, ledger %+v", at, err, len(w.db.Items()), u)
 				}
 			}
 		})
 	}
 }
 
-// A part that takes several invocations is stored once, whatever comes twice.
-func TestLoadHandsOnWhenTheTimeIsUp(t *testing.T) {
+// A part that takes several invocations is stored once, also when continuations are
+// delivered twice.
+func TestContinuationNearDeadline(t *testing.T) {
 	payloads := numbered(1000)
 	for i := 7; i < 1000; i += 100 {
 		payloads[i] = `{"n":1e999}`
 	}
-	w := newWorld(t, payloads)
-	w.h.NearDeadline = func(context.Context) func() bool { return func() bool { return true } } // at once
-	hops := 0
-	for next := []ids.PartRef{w.ref}; len(next) > 0; next, w.handed = w.handed, nil {
+	w := newFixture(t, payloads)
+	w.h.NearDeadline = func(context.Context) func() bool { return func() bool { return true } } // always
+	invocations := 0
+	for next := []ids.PartRef{w.ref}; len(next) > 0; next, w.continued = w.continued, nil {
 		w.ref = next[0]
-		hops++
+		invocations++
 		if err := w.load(t); err != nil {
 			t.Fatal(err)
 		}
-		if hops%3 == 0 { // the same invocation again: the ledger has moved on
-			handed := w.handed
+		if invocations%3 == 0 { // a duplicate of the invocation, whose checkpoint is older than the ledger's
+			continued := w.continued
 			if err := w.load(t); err != nil {
 				t.Fatal(err)
 			}
-			w.handed = append(handed, w.handed...)
+			w.continued = append(continued, w.continued...)
 		}
 	}
 	u := w.upload(t)
-	if hops < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(w.db.Items()) != 992 {
-		t.Errorf("after %d invocations: %d items, ledger %+v", hops, len(w.db.Items()), u)
+	if invocations < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(w.db.Items()) != 992 {
+		t.Errorf("after %d invocations: %d items, ledger %+v", invocations, len(w.db.Items()), u)
 	}
 	ids := map[string]bool{}
 	for _, r := range w.quarantined(t) {
@@ -252,12 +253,12 @@ func TestLoadHandsOnWhenTheTimeIsUp(t *testing.T) {
 	}
 }
 
-func TestAPartThatIsNotWhatTheLedgerSays(t *testing.T) {
-	w := newWorld(t, numbered(10))
-	other := newWorld(t, numbered(9))
+func TestPartDiffersFromLedger(t *testing.T) {
+	w := newFixture(t, numbered(10))
+	other := newFixture(t, numbered(9))
 	object, _ := other.s3.Get(bucket, other.u.PartKey("landing/", 0, 0))
 	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object)
-	if err := w.load(t); err == nil || !strings.Contains(err.Error(), "holds 9 records, the ledger says 10") {
+	if err := w.load(t); err == nil || !strings.Contains(err.Error(), "has 9 records, and 10 in the ledger") {
 		t.Errorf("error %v", err)
 	}
 	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object[:len(object)-10])
@@ -265,6 +266,6 @@ func TestAPartThatIsNotWhatTheLedgerSays(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if u := w.upload(t); u.State == ledger.Loaded {
-		t.Error("the upload counts as loaded")
+		t.Error("the upload is loaded")
 	}
 }

@@ -14,32 +14,33 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// loader loads the lines of one part.
+// loader writes the lines of one part.
 type loader struct {
 	part       *ledger.Part
 	writer     *batchwrite.Writer
 	quarantine *quarantine.Writer
-	refused    map[int64]error // by ordinal: what DynamoDB itself refused
+	rejected   map[int64]error // by ordinal: records that DynamoDB rejected
 
-	keys    [][]byte // by shard: an item's keys up to the sort key's value
-	keySize int      // what DynamoDB counts for the keys
-	// origin is what the records of an entry have in common, originWire the same
-	// as attributes; fixedSize is what DynamoDB counts for all but the payload.
+	keys    [][]byte // by shard: the JSON of an item's keys up to the sort key's value
+	keySize int      // of the keys, as DynamoDB counts it, in bytes
+	// origin is the members that the records of an entry have in common, and
+	// originWire the same as attributes. fixedSize is the size of an item without its
+	// payload, as DynamoDB counts it.
 	origin, originWire []byte
 	fixedSize          int
 	lines              int64
-	from               int64 // lines that earlier invocations account for
-	expired            func() bool
+	from               int64 // the checkpoint: lines that earlier invocations have loaded
+	nearDeadline       func() bool
 }
 
-// errTimeUp ends the reading of a part whose rest is for the next invocation.
-var errTimeUp = errors.New("the time is up")
+// errNearDeadline ends the reading of a part that is continued.
+var errNearDeadline = errors.New("the deadline is near")
 
-// nearDeadline looks at the clock at every 64th line, and lets at least those be
-// done, so that every invocation comes further.
-func (l *loader) nearDeadline() bool {
+// stop reports whether to stop at this line. It checks the time at every 64th line
+// only, so that every invocation makes progress.
+func (l *loader) stop() bool {
 	done := l.lines - l.from
-	return done > 0 && done%64 == 0 && l.expired()
+	return done > 0 && done%64 == 0 && l.nearDeadline()
 }
 
 func (l *loader) prepareKeys() {
@@ -51,14 +52,14 @@ func (l *loader) prepareKeys() {
 	}
 }
 
-// put sends one line's record to the table, or to quarantine.
+// put writes the record of one line to the table, or to quarantine.
 func (l *loader) put(line []byte) error {
 	if l.lines < l.from {
 		l.lines++
 		return nil
 	}
-	if l.nearDeadline() {
-		return errTimeUp
+	if l.stop() {
+		return errNearDeadline
 	}
 	l.lines++
 	rec, err := landing.ParseLine(line)
@@ -86,7 +87,7 @@ func (l *loader) put(line []byte) error {
 	return l.writer.Commit(item, rec.Ordinal)
 }
 
-// prepareOrigin transcodes what the records of an entry have in common.
+// prepareOrigin transcodes the members that the records of an entry have in common.
 func (l *loader) prepareOrigin(origin []byte) error {
 	object := append(append([]byte{'{'}, origin...), '}')
 	wire, size, err := batchwrite.Attributes(nil, object, l.keySize)
@@ -99,13 +100,13 @@ func (l *loader) prepareOrigin(origin []byte) error {
 	return nil
 }
 
-func (l *loader) quarantineRefused(line []byte) error {
+func (l *loader) quarantineRejected(line []byte) error {
 	rec, err := landing.ParseLine(line)
 	if err != nil {
 		return err
 	}
-	if why := l.refused[rec.Ordinal]; why != nil {
-		return l.reject(line, reasonRefused, why)
+	if why := l.rejected[rec.Ordinal]; why != nil {
+		return l.reject(line, reasonRejected, why)
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (l *loader) reject(line []byte, reason string, why error) error {
 	return l.quarantine.Add(q)
 }
 
-// reason is the word for why a record cannot be an item.
+// reason is the quarantine reason of a record that cannot be an item.
 func reason(err error) string {
 	for _, known := range []error{batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange} {
 		if errors.Is(err, known) {
