@@ -15,16 +15,16 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// An object that is gone when its event is read, and is put again as it was, is
-// an upload like any other, wherever the first invocation was cut off.
-func TestAnObjectThatComesBack(t *testing.T) {
+// An object that was deleted when its event is processed, and is put again unchanged,
+// is an upload like any other, wherever the first invocation was interrupted.
+func TestObjectIsPutAgain(t *testing.T) {
 	body := manyParts(100)
-	whole := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	whole := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	want := whole.run("k", body, 1)
 	for place := range 20 {
-		w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+		w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 		n := w.at(place, func() error { return errCut })
-		_ = w.unpack.Handle(t.Context(), notification("k", want.ETag)) // it fails where it is cut off
+		_ = w.unpack.Handle(t.Context(), notification("k", want.ETag)) // it fails where it is interrupted
 		cut := *n > place
 		w.untouched()
 		u := w.run("k", body, 1)
@@ -39,9 +39,9 @@ func TestAnObjectThatComesBack(t *testing.T) {
 }
 
 // One invocation reads the object to its end while it is deleted; a second, of
-// the same event, finds it gone and ends the upload. The counts still add up.
-func TestGoneForOneOfTwoInvocations(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+// the same event, finds it deleted and finishes the upload. The counts still add up.
+func TestDeletedForOneOfTwoInvocations(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	etag := w.s3.Set("src", "k", []byte(strings.Repeat(fmt.Sprintf("{\"pad\":%q}\n", strings.Repeat("x", 100)), 2000)))
 	second := *w.unpack
 	var once sync.Once
@@ -53,7 +53,7 @@ func TestGoneForOneOfTwoInvocations(t *testing.T) {
 		return false, nil
 	}
 	w.unpack.Dispatch = func(ctx context.Context, ref ids.PartRef) error {
-		err := w.hand(ctx, ref)
+		err := w.dispatch(ctx, ref)
 		if ref.Part == ids.PartName(0, 2) {
 			once.Do(func() {
 				w.s3.Delete("src", "k")
@@ -68,20 +68,20 @@ func TestGoneForOneOfTwoInvocations(t *testing.T) {
 	}
 	w.loadAll()
 	u := w.upload("k", etag)
-	if u.State != ledger.Loaded || !u.Balanced() || u.Stored != 2000 || u.Records != 2001 || u.Reasons["source_gone"] != 1 || u.Parts != u.PartsLoaded {
+	if u.State != ledger.Loaded || !u.Balanced() || u.Stored != 2000 || u.Records != 2001 || u.Reasons["source_deleted"] != 1 || u.Parts != u.PartsLoaded {
 		t.Errorf("ledger %+v", u)
 	}
 }
 
-// loadAll loads what was handed on.
-func (w *world) loadAll() {
+// loadAll loads the dispatched parts.
+func (w *fixture) loadAll() {
 	w.t.Helper()
-	for len(w.handed) > 0 {
-		ref, err := json.Marshal(w.handed[0])
+	for len(w.dispatched) > 0 {
+		ref, err := json.Marshal(w.dispatched[0])
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.handed = w.handed[1:]
+		w.dispatched = w.dispatched[1:]
 		w.again(func() error { return w.load.Handle(w.t.Context(), ref) }, 1)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// ReplayAPI is what replaying needs of an S3 client beyond s3io.API.
+// ReplayAPI is what replays need of an S3 client beyond s3source.API.
 type ReplayAPI interface {
 	quarantine.ListAPI
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
-// replayOf reads the payload by which an operator asks for a replay.
-func replayOf(payload []byte) (ids.ReplayRef, bool) {
+// parseReplay reads the payload of a replay.
+func parseReplay(payload []byte) (ids.ReplayRef, bool) {
 	var p ids.Replay
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return ids.ReplayRef{}, false
@@ -28,16 +28,16 @@ func replayOf(payload []byte) (ids.ReplayRef, bool) {
 	return p.Replay, p.Replay.Upload != ""
 }
 
-// replay tries the quarantined records of an upload again, with the feed's
-// present spec. Those that pass are landed in parts of their own, which load
-// takes like any others; the others go back to quarantine with the reason that
-// they have now. The ledger gets the new counts and what is still to be done in
-// one transaction; after it the parts are handed to load, and last of all the
-// old objects of quarantine are deleted. So nothing leaves quarantine before it
-// is stored elsewhere, and a replay that is cut off is finished by the next.
+// replay unpacks the quarantined records of an upload again, with the feed's current
+// spec. Records that are valid now are landed in parts, which load loads like any
+// other; the others return to quarantine with their current reason. One transaction
+// of the ledger stores the new counts and the steps that remain; after it the parts
+// are dispatched to load, and finally the old objects of quarantine are deleted. So
+// nothing is deleted from quarantine before it is stored elsewhere, and an
+// interrupted replay is finished by the next one.
 //
-// It goes batch by batch, and ends without an error when the time is up: the
-// ledger's number of replays tells the caller whether to ask again.
+// It works in batches, and ends without an error near the deadline: the caller reads
+// from the ledger's number of replays whether to replay again.
 func (h *Handler) replay(ctx context.Context, ref ids.ReplayRef) error {
 	if ref.Feed != h.Spec.Feed {
 		return fmt.Errorf("this function unpacks feed %q", h.Spec.Feed)
@@ -47,19 +47,19 @@ func (h *Handler) replay(ctx context.Context, ref ids.ReplayRef) error {
 	case err != nil:
 		return err
 	case !ok:
-		return errors.New("the ledger does not know the upload")
+		return errors.New("the upload is not in the ledger")
 	}
 	if err := h.finishReplay(ctx, u); err != nil {
 		return err
 	}
 	if u.State == ledger.Unpacking || u.State == ledger.Missing {
-		return nil // nothing that is counted is in quarantine yet
+		return nil // quarantine has no record that is counted yet
 	}
 	groups, copied, err := quarantine.Groups(ctx, h.Replays, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, ref.Before)
 	if err != nil {
 		return err
 	}
-	s := &replaying{Handler: h, ref: ref, replays: u.Replays, nearDeadline: h.NearDeadline(ctx), entered: map[int64][]string{}}
+	s := &replayRun{Handler: h, ref: ref, replays: u.Replays, nearDeadline: h.NearDeadline(ctx), committed: map[int64][]string{}}
 	for _, g := range groups {
 		if err := s.group(ctx, g); err != nil {
 			return fmt.Errorf("quarantine %s: %w", g.Name, err)
@@ -74,8 +74,8 @@ func (h *Handler) replay(ctx context.Context, ref ids.ReplayRef) error {
 	return h.dropCopy(ctx, u)
 }
 
-// finishReplay does what an interrupted replay left undone. Only an upload's
-// last one can be.
+// finishReplay does the remaining steps of an interrupted replay. Only the last replay
+// of an upload can be interrupted.
 func (h *Handler) finishReplay(ctx context.Context, u ledger.Upload) error {
 	if u.Replays == 0 {
 		return nil
@@ -97,7 +97,7 @@ func (h *Handler) finish(ctx context.Context, step ledger.Replay) error {
 			continue
 		}
 		if err := h.Dispatch(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
-			return fmt.Errorf("hand part %s to load: %w", p.Name, err)
+			return fmt.Errorf("dispatch part %s to load: %w", p.Name, err)
 		}
 	}
 	if err := h.remove(ctx, step.Objects); err != nil {
@@ -115,8 +115,8 @@ func (h *Handler) remove(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// dropCopy deletes the copy of the source object once the ledger counts nothing
-// of the upload as refused by unpack, to which alone it belongs.
+// dropCopy deletes the copy of the source object once the ledger counts no record of
+// the upload as rejected by unpack: only those need it.
 func (h *Handler) dropCopy(ctx context.Context, was ledger.Upload) error {
 	u, ok, err := h.Ledger.GetUpload(ctx, was.Feed, was.ID)
 	if err != nil || !ok || u.RejectedByUnpack > 0 {

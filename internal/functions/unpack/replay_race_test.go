@@ -16,7 +16,7 @@ import (
 var errCut = errors.New("cut off")
 
 // ask is the payload of a replay of all that is in quarantine by now.
-func (w *world) ask(u ledger.Upload) []byte {
+func (w *fixture) ask(u ledger.Upload) []byte {
 	w.t.Helper()
 	w.unpack.Replays = w.s3
 	payload, err := json.Marshal(ids.Replay{Replay: ids.ReplayRef{Feed: u.Feed, Upload: u.ID, Before: w.s3.Modified.Add(time.Second)}})
@@ -27,9 +27,9 @@ func (w *world) ask(u ledger.Upload) []byte {
 	return payload
 }
 
-// at calls f at one place where the function speaks to S3 or to the table, and
-// fails there if f does. It returns how many places there were so far.
-func (w *world) at(place int, f func() error) *int {
+// at calls f before the n-th request to S3 or the table, which fails if f returns
+// true. It returns how many requests there were so far.
+func (w *fixture) at(place int, f func() error) *int {
 	n := 0
 	now := func() error {
 		if n++; n-1 == place {
@@ -48,11 +48,11 @@ func (w *world) at(place int, f func() error) *int {
 	return &n
 }
 
-func (w *world) untouched() { w.s3.FailPut, w.s3.FailDelete, w.db.Before = nil, nil, nil }
+func (w *fixture) untouched() { w.s3.FailPut, w.s3.FailDelete, w.db.Before = nil, nil, nil }
 
-// restWorld has an upload of three entries: the rest of the second is one record
-// in quarantine, of which a mend makes two records and three that are refused.
-func restWorld(t *testing.T) (*world, ledger.Upload) {
+// remainderFixture has an upload of three entries: the remainder of the second is one
+// record in quarantine, of which a corrected spec makes two records and three rejected ones.
+func remainderFixture(t *testing.T) (*fixture, ledger.Upload) {
 	w := newReplayWorld(t, feed.Format{Kind: feed.CSV, Delimiter: ",", Columns: []string{"a"}})
 	u := w.run("k.zip", zipped(t, map[string]string{"1.csv": "a\n1\n2\n", "2.csv": "b\n3\n4,4\n5,5\n6\n7,7\n", "3.csv": "a\n8\n"}), 1)
 	w.holds(u, 3, map[string]int64{"header_mismatch": 1})
@@ -60,13 +60,13 @@ func restWorld(t *testing.T) (*world, ledger.Upload) {
 	return w, u
 }
 
-// A replay that was cut off anywhere is finished by another, asked for later,
-// which also finds what the first has put into quarantine and not counted.
-func TestALaterReplayFinishesOneThatWasCutOff(t *testing.T) {
+// A replay that was interrupted anywhere is finished by a later one, which also finds
+// what the first has put into quarantine and not counted.
+func TestLaterReplayFinishesAnInterruptedOne(t *testing.T) {
 	for place := range 60 {
-		w, u := restWorld(t)
+		w, u := remainderFixture(t)
 		n := w.at(place, func() error { return errCut })
-		_ = w.unpack.Handle(t.Context(), w.ask(u)) // it fails where it is cut off
+		_ = w.unpack.Handle(t.Context(), w.ask(u)) // it fails where it is interrupted
 		cut := *n > place
 		w.untouched()
 		u = w.replay(u, "", 1)
@@ -81,16 +81,16 @@ func TestALaterReplayFinishesOneThatWasCutOff(t *testing.T) {
 	t.Error("more than 60 places to cut")
 }
 
-// Of two replays at once, whatever one does while the other is at any place,
-// each record is counted once.
-func TestTwoReplaysAtOnce(t *testing.T) {
-	for _, dies := range []bool{false, true} {
+// Two concurrent replays, one of which starts at any request of the other, count each
+// record once.
+func TestConcurrentReplays(t *testing.T) {
+	for _, fails := range []bool{false, true} {
 		for place := range 60 {
-			w, u := restWorld(t)
+			w, u := remainderFixture(t)
 			first, second := w.ask(u), w.ask(u)
 			n := w.at(place, func() error {
 				w.untouched()
-				if dies { // after its transaction
+				if fails { // after its transaction
 					w.s3.FailDelete = func(string) error { return errCut }
 				}
 				err := w.unpack.Handle(t.Context(), second)
@@ -100,13 +100,13 @@ func TestTwoReplaysAtOnce(t *testing.T) {
 				}
 				return nil
 			})
-			_ = w.unpack.Handle(t.Context(), first) // it may find that the other was faster
+			_ = w.unpack.Handle(t.Context(), first) // it may find that the other has committed first
 			reached := *n > place
 			w.untouched()
 			u = w.replay(u, "", 1)
 			w.holds(u, 5, map[string]int64{"too_many_fields": 3})
 			if u.Records != 8 || t.Failed() {
-				t.Fatalf("place %d, dies %v: ledger %+v", place, dies, u)
+				t.Fatalf("place %d, fails %v: ledger %+v", place, fails, u)
 			}
 			if !reached {
 				break
@@ -115,9 +115,9 @@ func TestTwoReplaysAtOnce(t *testing.T) {
 	}
 }
 
-// One replay lands no more parts than the ledger's item of it holds; the next
-// one goes on.
-func TestReplayOfMoreThanOneReplayHolds(t *testing.T) {
+// One replay lands no more parts than its item of the ledger holds; the next one
+// continues.
+func TestReplayOfManyParts(t *testing.T) {
 	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
 	w.unpack.Spec.Limits.MaxRecordBytes = 10
 	files := map[string]string{}

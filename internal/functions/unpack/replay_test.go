@@ -17,8 +17,8 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// replay replays an upload and loads what it hands on, each up to tries times.
-func (w *world) replay(u ledger.Upload, reason string, tries int) ledger.Upload {
+// replay replays an upload and loads the dispatched parts, each in up to tries attempts.
+func (w *fixture) replay(u ledger.Upload, reason string, tries int) ledger.Upload {
 	w.t.Helper()
 	w.unpack.Replays = w.s3
 	payload, err := json.Marshal(ids.Replay{Replay: ids.ReplayRef{Feed: u.Feed, Upload: u.ID, Reason: reason, Before: w.s3.Modified.Add(time.Second)}})
@@ -26,29 +26,29 @@ func (w *world) replay(u ledger.Upload, reason string, tries int) ledger.Upload 
 		w.t.Fatal(err)
 	}
 	if w.s3.Modified.IsZero() {
-		w.t.Fatal("the world has no time")
+		w.t.Fatal("the fixture has no time")
 	}
 	w.s3.Modified = w.s3.Modified.Add(time.Minute)
 	w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
-	for len(w.handed) > 0 {
-		ref, err := json.Marshal(w.handed[0])
+	for len(w.dispatched) > 0 {
+		ref, err := json.Marshal(w.dispatched[0])
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.handed = w.handed[1:]
+		w.dispatched = w.dispatched[1:]
 		w.again(func() error { return w.load.Handle(w.t.Context(), ref) }, tries)
 	}
 	return w.upload(u.Key, u.ETag)
 }
 
-func newReplayWorld(t *testing.T, format feed.Format) *world {
-	w := newWorld(t, format)
+func newReplayWorld(t *testing.T, format feed.Format) *fixture {
+	w := newFixture(t, format)
 	w.s3.Modified = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return w
 }
 
-// holds checks the promise: every record is in the table or in quarantine, once.
-func (w *world) holds(u ledger.Upload, stored int, reasons map[string]int64) {
+// holds checks that every record is once in the table or in quarantine.
+func (w *fixture) holds(u ledger.Upload, stored int, reasons map[string]int64) {
 	w.t.Helper()
 	quarantined := w.quarantined()
 	for id := range w.stored() {
@@ -78,7 +78,7 @@ func TestReplayAfterALimitWasRaised(t *testing.T) {
 	u = w.replay(u, "", 1)
 	w.holds(u, 1, map[string]int64{"record_too_large": 2, "invalid_json": 1})
 	if after := w.s3.Keys("landing", ""); !slices.Equal(before, after) || u.Replays != 0 {
-		t.Errorf("a replay without a mend changed %v to %v", before, after)
+		t.Errorf("a replay without a correction changed %v to %v", before, after)
 	}
 
 	w.unpack.Spec.Limits.MaxRecordBytes = 1 << 20
@@ -107,13 +107,13 @@ func TestReplayOfOneReason(t *testing.T) {
 	w.holds(u, 2, map[string]int64{"invalid_json": 1})
 }
 
-func TestReplayOfWhatDynamoDBRefused(t *testing.T) {
+func TestReplayOfRecordsThatDynamoDBRejected(t *testing.T) {
 	w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
 	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "bad") }
 	u := w.run("k", []byte("{\"n\":0}\n{\"n\":\"bad\"}\n{\"n\":2}\n{\"n\":\"bad\"}\n"), 1)
-	w.holds(u, 2, map[string]int64{"refused_by_dynamodb": 2})
+	w.holds(u, 2, map[string]int64{"rejected_by_dynamodb": 2})
 	u = w.replay(u, "", 1)
-	w.holds(u, 2, map[string]int64{"refused_by_dynamodb": 2})
+	w.holds(u, 2, map[string]int64{"rejected_by_dynamodb": 2})
 	w.db.Refuse = nil
 	u = w.replay(u, "", 1)
 	w.holds(u, 4, nil)
@@ -122,8 +122,8 @@ func TestReplayOfWhatDynamoDBRefused(t *testing.T) {
 	}
 }
 
-// What counted as one record turns out to be many.
-func TestReplayOfTheRestOfAnEntry(t *testing.T) {
+// The remainder of an entry, one record in quarantine, may have many records.
+func TestReplayOfTheRemainderOfAnEntry(t *testing.T) {
 	w := newReplayWorld(t, feed.Format{Kind: feed.CSV, Delimiter: ",", Columns: []string{"a"}})
 	u := w.run("k.zip", zipped(t, map[string]string{"1.csv": "a\n1\n2\n", "2.csv": "b\n3\n4\n5,5\n", "3.csv": "a\n6\n"}), 1)
 	w.holds(u, 3, map[string]int64{"header_mismatch": 1})
@@ -158,8 +158,9 @@ func TestReplayOfAnArchiveThatWasTooDeep(t *testing.T) {
 	}
 }
 
-// The entries behind it have the numbers that its own would need.
-func TestReplayLeavesAnArchiveInTheMiddle(t *testing.T) {
+// The entries of a nested archive in the middle cannot be numbered: later entries have
+// the numbers that they would need.
+func TestReplayKeepsANestedArchiveInTheMiddle(t *testing.T) {
 	w := newReplayWorld(t, feed.Format{Kind: feed.JSON})
 	w.unpack.Spec.Limits.MaxDepth = 1
 	u := w.run("k.zip", zipped(t, map[string]string{"a.zip": string(zipped(t, map[string]string{"x": "[1]", "y": "[2]"})), "b": "[3]"}), 1)
@@ -169,8 +170,8 @@ func TestReplayLeavesAnArchiveInTheMiddle(t *testing.T) {
 	w.holds(u, 1, map[string]int64{"limit_depth": 1})
 }
 
-// Whatever fails on the way, the next replay finishes it, and counts once.
-func TestReplayIsCutOffAnywhere(t *testing.T) {
+// Whichever request of a replay fails, the next replay finishes it and counts once.
+func TestReplayFailsAnywhere(t *testing.T) {
 	boom := errors.New("cut off")
 	for at := range 60 {
 		w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
@@ -197,13 +198,13 @@ func TestReplayIsCutOffAnywhere(t *testing.T) {
 			}
 			return 0, ""
 		}
-		w.unpack.Dispatch = w.hand
+		w.unpack.Dispatch = w.dispatch
 		u = w.replay(u, "", 2)
-		// What was handed on before the cut is handed on again: that is right.
+		// Parts that were dispatched before the failure are dispatched again.
 		w.holds(u, 2, map[string]int64{"invalid_json": 1})
 		if n <= at {
 			if at < 10 {
-				t.Errorf("only %d places to cut", n)
+				t.Errorf("only %d requests to fail", n)
 			}
 			return
 		}

@@ -29,10 +29,10 @@ import (
 
 var ndjson = feed.Format{Kind: feed.NDJSON}
 
-// Each source is read by its own client, and the copy of what was refused goes
-// through the function where that client cannot write it.
-func TestSourcesHaveTheirOwnClients(t *testing.T) {
-	w := newWorld(t, ndjson)
+// Each source is read by its own client, and the copy of a rejected object is
+// streamed where that client cannot write it.
+func TestClientsOfSources(t *testing.T) {
+	w := newFixture(t, ndjson)
 	theirs := &fake.S3{}
 	w.unpack.Spec.Sources = []feed.Source{
 		{Kind: feed.OwnBucket},
@@ -43,7 +43,7 @@ func TestSourcesHaveTheirOwnClients(t *testing.T) {
 			return s3source.Bucket{API: w.s3}, nil
 		}
 		if bucket != "theirs" || s.RoleARN == "" {
-			t.Errorf("asked for bucket %s of %+v", bucket, s)
+			t.Errorf("client of bucket %s of %+v", bucket, s)
 		}
 		return s3source.Bucket{API: theirs, RequesterPays: s.RequesterPays, AssumedRole: true}, nil
 	}
@@ -67,9 +67,9 @@ func TestSourcesHaveTheirOwnClients(t *testing.T) {
 	}
 }
 
-// Content that was gone when it was to be read, and is put again, is read.
-func TestMissingContentThatComesBack(t *testing.T) {
-	w := newWorld(t, ndjson)
+// An object that was deleted before it was read, and is put again with the same content, is read.
+func TestMissingObjectIsPutAgain(t *testing.T) {
+	w := newFixture(t, ndjson)
 	first, second := []byte("{\"a\":1}\n"), []byte("{\"a\":2}\n")
 	etag := w.s3.Set("src", "k", first)
 	w.s3.Set("src", "k", second)
@@ -79,7 +79,7 @@ func TestMissingContentThatComesBack(t *testing.T) {
 	if u := w.upload("k", etag); u.State != ledger.Missing {
 		t.Fatalf("state %s", u.State)
 	}
-	for range 2 { // the second time nothing changes
+	for range 2 { // the second event changes nothing
 		u := w.run("k", first, 1)
 		if u.State != ledger.Loaded || u.Records != 1 || u.Stored != 1 || u.Message != "" || u.Shards != 1 || u.Size != int64(len(first)) {
 			t.Errorf("upload %+v", u)
@@ -96,10 +96,10 @@ func (archived) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Optio
 	return nil, fake.ResponseError(http.StatusForbidden, &smithy.GenericAPIError{Code: "InvalidObjectState"})
 }
 
-// An archived object is not tried for ever: it is in quarantine, with the reason.
+// An archived object is not retried: it is quarantined with the reason.
 func TestArchivedObjects(t *testing.T) {
 	for _, name := range []string{"k.json", "k.zip"} {
-		w := newWorld(t, ndjson)
+		w := newFixture(t, ndjson)
 		etag := w.s3.Set("src", name, []byte("PK\x03\x04 and more"))
 		w.unpack.SourceBucket = func(context.Context, feed.Source, string) (s3source.Bucket, error) {
 			return s3source.Bucket{API: archived{w.s3}}, nil
@@ -116,9 +116,9 @@ func TestArchivedObjects(t *testing.T) {
 	}
 }
 
-// With queues each hand-on is a message, and each message may come twice.
+// With queues each dispatch is a message, and each message may be delivered twice.
 func TestBatchesFromQueues(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.JSON})
+	w := newFixture(t, feed.Format{Kind: feed.JSON})
 	var out bytes.Buffer
 	emitter := metrics.New(&out, strings.Join([]string{
 		feed.MetricErrors, feed.MetricUploads, feed.MetricStored, feed.MetricRecords, feed.MetricQuarantined,
@@ -129,11 +129,11 @@ func TestBatchesFromQueues(t *testing.T) {
 	expired := 1
 	w.unpack.NearDeadline = func(context.Context) func() bool {
 		expired--
-		return func() bool { return expired == 0 } // the first invocation hands on
+		return func() bool { return expired == 0 } // the first invocation continues in another
 	}
-	batch := func(bodies ...string) []byte {
+	batch := func(bofails ...string) []byte {
 		var records []map[string]string
-		for i, body := range bodies {
+		for i, body := range bofails {
 			records = append(records, map[string]string{"messageId": strconv.Itoa(i), "eventSource": "aws:sqs", "body": body})
 		}
 		payload, err := json.Marshal(map[string]any{"Records": records})
@@ -170,14 +170,14 @@ func TestBatchesFromQueues(t *testing.T) {
 		w.resume = w.resume[1:]
 		twice(unpack, next)
 	}
-	for len(w.handed) > 0 {
-		next := w.handed[0]
-		w.handed = w.handed[1:]
+	for len(w.dispatched) > 0 {
+		next := w.dispatched[0]
+		w.dispatched = w.dispatched[1:]
 		twice(load, next)
 	}
 	u := w.upload("k", etag)
-	if u.State != ledger.Loaded || u.Records != 2000 || u.Stored != 2000 || len(w.stored()) != 2000 || w.hops == 0 {
-		t.Errorf("upload %+v, %d stored, %d hops", u, len(w.stored()), w.hops)
+	if u.State != ledger.Loaded || u.Records != 2000 || u.Stored != 2000 || len(w.stored()) != 2000 || w.continuations == 0 {
+		t.Errorf("upload %+v, %d stored, %d continuations", u, len(w.stored()), w.continuations)
 	}
 	stored, uploads := 0.0, 0.0
 	for line := range strings.Lines(out.String()) {
@@ -195,8 +195,8 @@ func TestBatchesFromQueues(t *testing.T) {
 	}
 }
 
-func TestAnOriginThatCannotBeOpened(t *testing.T) {
-	w := newWorld(t, ndjson)
+func TestClientOfSourceFails(t *testing.T) {
+	w := newFixture(t, ndjson)
 	broken := errors.New("broken")
 	w.unpack.SourceBucket = func(context.Context, feed.Source, string) (s3source.Bucket, error) { return s3source.Bucket{}, broken }
 	if err := w.unpack.Handle(t.Context(), notification("k", "e")); !errors.Is(err, broken) || !strings.Contains(err.Error(), "s3://src/k") {

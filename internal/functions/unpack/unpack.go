@@ -1,5 +1,3 @@
-// Package unpack turns a source object into parts: it is the unpack function,
-// apart from its wiring.
 package unpack
 
 import (
@@ -22,7 +20,7 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// Stage is the name that quarantined records carry.
+// Stage is the stage that is recorded with quarantined records.
 const Stage = "unpack"
 
 // Handler unpacks the objects that an event names.
@@ -31,13 +29,13 @@ type Handler struct {
 	Bucket string // of landing and quarantine
 	S3     s3source.API
 	Ledger *ledger.Ledger
-	// Origin opens the bucket of a source; nil means that S3 reads them all.
+	// SourceBucket returns how the bucket of a source is read; nil means by S3.
 	SourceBucket func(ctx context.Context, source feed.Source, bucket string) (s3source.Bucket, error)
-	// Replays is the client of S3 as far as S3 is not: for replays.
+	// Replays is the S3 client for replays.
 	Replays ReplayAPI
-	// Dispatch hands one part to load. It may be called again for the same part.
+	// Dispatch dispatches one part to load. It may be called again for the same part.
 	Dispatch func(context.Context, ids.PartRef) error
-	// Continue hands an upload that takes longer than one invocation to the next.
+	// Continue dispatches the continuation of an upload.
 	Continue func(context.Context, ids.Resume) error
 	// NearDeadline is handler.NearDeadline, except in tests.
 	NearDeadline func(context.Context) func() bool
@@ -45,12 +43,13 @@ type Handler struct {
 	Log          *slog.Logger
 }
 
-// Handle is the function: payload is any form that event.Parse reads. An error
-// means that the same payload is to be sent again; what was done is not done twice.
+// Handle is the function's handler: payload is an event that s3event.Parse reads, a
+// continuation (ids.Resume) or a replay (ids.Replay). After an error a retry with the
+// same payload resumes at the last checkpoint.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
-	if ref, ok := resume(payload); ok {
+	if ref, ok := parseResume(payload); ok {
 		err := h.resume(ctx, ref)
 		if err != nil {
 			err = fmt.Errorf("feed %s: upload %s: %w", ref.Feed, ref.Upload, err)
@@ -58,7 +57,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 		}
 		return err
 	}
-	if ref, ok := replayOf(payload); ok {
+	if ref, ok := parseReplay(payload); ok {
 		err := h.replay(ctx, ref)
 		if err != nil {
 			err = fmt.Errorf("feed %s: upload %s: replay: %w", ref.Feed, ref.Upload, err)
@@ -70,7 +69,7 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	errs := []error{err}
 	for _, o := range objects {
 		if _, ok := h.Spec.SourceOf(o.Bucket, o.Key); !ok {
-			h.Log.Info("not of this feed", "bucket", o.Bucket, "key", o.Key)
+			h.Log.Info("no source of this feed", "bucket", o.Bucket, "key", o.Key)
 			continue
 		}
 		if err := h.object(ctx, o); err != nil {
@@ -84,49 +83,11 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	return err
 }
 
-// resume reads the payload that an earlier invocation has made, also from the
-// failure queue.
-func resume(payload []byte) (ids.Ref, bool) {
-	var p struct {
-		ids.Resume
-		RequestPayload ids.Resume `json:"requestPayload"`
-	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return ids.Ref{}, false
-	}
-	ref := p.Resume.Resume
-	if ref.Upload == "" {
-		ref = p.RequestPayload.Resume
-	}
-	return ref, ref.Upload != ""
-}
-
-func (h *Handler) resume(ctx context.Context, ref ids.Ref) error {
-	u, ok, err := h.Ledger.GetUpload(ctx, ref.Feed, ref.Upload)
-	if err != nil {
-		return err
-	}
-	if !ok || ref.Feed != h.Spec.Feed {
-		return fmt.Errorf("the ledger of feed %q does not know the upload", h.Spec.Feed)
-	}
-	if u.State != ledger.Unpacking {
-		return nil
-	}
-	source, err := h.open(ctx, u.Upload)
-	if errors.Is(err, s3source.ErrNotFound) {
-		return h.unpack(ctx, u, nil, err)
-	}
-	if err != nil {
-		return err
-	}
-	return h.unpack(ctx, u, source, nil)
-}
-
-// open opens the source object of an upload, as its source says.
+// open opens the source object of an upload with the settings of its source.
 func (h *Handler) open(ctx context.Context, u ids.Upload) (*s3source.Object, error) {
 	from := s3source.Bucket{API: h.S3}
 	if h.SourceBucket != nil {
-		// Of an object that is no longer of any source, the function's own role may do.
+		// An object that no source has any more is read with the function's role.
 		source, _ := h.Spec.SourceOf(u.Bucket, u.Key)
 		var err error
 		if from, err = h.SourceBucket(ctx, source, u.Bucket); err != nil {
@@ -161,7 +122,7 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 		}
 	}
 	if ok && known.State != ledger.Unpacking {
-		h.Log.Info("known already", "upload", u.ID, "source", u.Source(), "state", known.State)
+		h.Log.Info("unpacked already", "upload", u.ID, "source", u.Source(), "state", known.State)
 		return nil
 	}
 	begun, err := h.Ledger.Begin(ctx, entered)
@@ -171,30 +132,9 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 	return h.unpack(ctx, begun, source, nil)
 }
 
-// missing ends an upload whose object is not there: with what an earlier
-// invocation has landed of it, or with nothing.
-func (h *Handler) missing(ctx context.Context, u ids.Upload, cause error) error {
-	if u.Version() == "" {
-		return fmt.Errorf("neither version nor ETag in the event, and %w", cause)
-	}
-	entered, err := h.Ledger.Missing(ctx, ledger.Upload{Upload: u}, cause.Error())
-	if err != nil {
-		return err
-	}
-	if entered {
-		h.Log.Warn("source object is gone", "upload", u.ID, "source", u.Source(), "error", cause.Error())
-		return nil
-	}
-	begun, _, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
-	if err != nil || begun.State != ledger.Unpacking {
-		return err
-	}
-	return h.unpack(ctx, begun, nil, cause)
-}
-
-// unpack goes on from the upload's checkpoint. Where the source has gone since,
-// gone says so, and source is nil.
-func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.Object, gone error) error {
+// unpack unpacks from the upload's checkpoint on. When the source object was deleted
+// since, deleted is the error of opening it, and source is nil.
+func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.Object, deleted error) error {
 	start := time.Now()
 	writer, err := landing.NewWriter(ctx, landing.Config{
 		API: h.S3, Bucket: h.Bucket, Prefix: h.Spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes,
@@ -204,22 +144,22 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		return err
 	}
 	v := newVisitor(h, u, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
-	walkErr := gone
-	if gone == nil {
+	walkErr := deleted
+	if deleted == nil {
 		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
 	}
-	handOn := errors.Is(walkErr, errContinue)
+	continued := errors.Is(walkErr, errContinue)
 	switch {
 	case errors.Is(walkErr, s3source.ErrNotFound):
-		walkErr = v.gone(walkErr)
+		walkErr = v.deleted(walkErr)
 	case errors.Is(walkErr, s3source.ErrArchived):
 		walkErr = v.unreadable(reasonArchived, walkErr)
-	case handOn, errors.Is(walkErr, errGiveUp):
+	case continued, errors.Is(walkErr, errGiveUp):
 		walkErr = nil
 	}
 	parts, landed, landErr := writer.Close()
 	rejected, reasons, quarantineErr := v.quarantine.Close()
-	// A landing that failed ends the walk too: its error is the cause, the walk's its echo.
+	// A failed write ends the walk too, with the same error: report it once.
 	if landErr != nil && errors.Is(walkErr, landErr) {
 		walkErr = nil
 	}
@@ -227,13 +167,13 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		return err
 	}
 	total := v.total(parts, landed, rejected, reasons)
-	if v.goneTold {
+	if v.deletedRecorded {
 		if err := h.recount(ctx, u, &total); err != nil {
 			return err
 		}
 	}
-	if handOn {
-		return h.handOn(ctx, u, total, start)
+	if continued {
+		return h.dispatchContinuation(ctx, u, total, start)
 	}
 	if err := h.keepSource(ctx, u, source, total.KeepSource); err != nil {
 		return err
@@ -260,54 +200,20 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	return nil
 }
 
-// recount counts the landed records by the ledger's parts. Where the source has
-// gone, an earlier invocation may have come further than this one could, and
-// may have ended before it handed its last parts on.
-func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Checkpoint) error {
-	total.Parts, total.BytesLanded, total.Records = 0, 0, total.Rejected
-	var handErr error
-	err := h.Ledger.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
-		total.Parts++
-		total.BytesLanded += p.Bytes
-		total.Records += p.Records
-		if !p.State.Done() {
-			handErr = h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name})
-		}
-		return handErr == nil
-	})
-	return errors.Join(err, handErr)
-}
-
-// handOn stores the checkpoint before it calls the next invocation.
-func (h *Handler) handOn(ctx context.Context, u ledger.Upload, c ledger.Checkpoint, start time.Time) error {
-	if c.Continuations > handler.MaxContinuations {
-		return fmt.Errorf("handed on %d times and not done", handler.MaxContinuations)
-	}
-	if err := h.Ledger.SetCheckpoint(ctx, u, c); err != nil {
-		return err
-	}
-	if err := h.Continue(ctx, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}}); err != nil {
-		return fmt.Errorf("hand upload %s on: %w", u.ID, err)
-	}
-	h.Log.Info("handed on", "upload", u.ID, "source", u.Source(), "continuation", c.Continuations, "entry", c.Entry, "ordinal", c.Ordinal,
-		"parts", c.Parts, "bytes_landed", c.BytesLanded, "seconds", time.Since(start).Seconds())
-	return nil
-}
-
-// keepSource copies the source object beside what was refused of it.
+// keepSource copies the source object to the quarantine of its rejected records.
 func (h *Handler) keepSource(ctx context.Context, u ledger.Upload, source *s3source.Object, keep bool) error {
 	if !keep || source == nil {
 		return nil
 	}
 	err := s3source.Copy(ctx, h.S3, source, h.Bucket, quarantine.CopyKey(h.Spec.QuarantinePrefix, u.Upload))
 	if errors.Is(err, s3source.ErrNotFound) {
-		return nil // what could be read is kept, and the reason says so
+		return nil // what could be read is kept, and the quarantined record has the reason
 	}
 	return err
 }
 
-// landed enters a part in the ledger before it hands it on, so that a part that
-// was never loaded can be found.
+// landed writes a part to the ledger before it dispatches it, so that a part that was
+// never loaded can be found.
 func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) error {
 	name := ids.PartName(p.Entry, p.Number)
 	state, err := h.Ledger.PutPart(ctx, ledger.Part{
@@ -318,7 +224,7 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) e
 		return err
 	}
 	if err := h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: name}); err != nil {
-		return fmt.Errorf("hand part %s of upload %s to load: %w", name, u.ID, err)
+		return fmt.Errorf("dispatch part %s of upload %s to load: %w", name, u.ID, err)
 	}
 	return nil
 }

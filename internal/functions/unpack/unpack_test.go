@@ -32,46 +32,46 @@ import (
 	"example.com/ingestion/internal/testing/fake"
 )
 
-// world is a feed in memory: both functions on fakes of S3 and DynamoDB.
-type world struct {
-	t      *testing.T
-	s3     *fake.S3
-	db     *fake.DynamoDB
-	unpack *unpack.Handler
-	load   *load.Handler
-	mu     sync.Mutex
-	handed []ids.PartRef
-	resume []ids.Resume
-	hops   int
+// fixture is a feed in memory: unpack and load with fakes of S3 and DynamoDB.
+type fixture struct {
+	t             *testing.T
+	s3            *fake.S3
+	db            *fake.DynamoDB
+	unpack        *unpack.Handler
+	load          *load.Handler
+	mu            sync.Mutex
+	dispatched    []ids.PartRef
+	resume        []ids.Resume
+	continuations int
 }
 
-func newWorld(t *testing.T, format feed.Format) *world {
+func newFixture(t *testing.T, format feed.Format) *fixture {
 	t.Helper()
-	w := &world{t: t, s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
+	w := &fixture{t: t, s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
 	spec := feed.Spec{Feed: "orders", Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: format, PartBytes: 8 << 10}.WithDefaults()
 	if err := spec.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, Dispatch: w.hand, Continue: w.goOn, NearDeadline: handler.NearDeadline}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, Dispatch: w.dispatch, Continue: w.continueUpload, NearDeadline: handler.NearDeadline}
 	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, Continue: w.hand, NearDeadline: handler.NearDeadline}
+	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: book, Log: log, Continue: w.dispatch, NearDeadline: handler.NearDeadline}
 	return w
 }
 
-func (w *world) hand(_ context.Context, ref ids.PartRef) error {
+func (w *fixture) dispatch(_ context.Context, ref ids.PartRef) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.handed = append(w.handed, ref)
+	w.dispatched = append(w.dispatched, ref)
 	return nil
 }
 
-func (w *world) goOn(_ context.Context, r ids.Resume) error {
+func (w *fixture) continueUpload(_ context.Context, r ids.Resume) error {
 	w.resume = append(w.resume, r)
-	w.hops++
+	w.continuations++
 	return nil
 }
 
@@ -79,8 +79,8 @@ func notification(key, etag string) []byte {
 	return fmt.Appendf(nil, `{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"src"},"object":{"key":%q,"eTag":%q}}}]}`, key, etag)
 }
 
-// run puts a file through both functions, each repeated up to tries times.
-func (w *world) run(key string, body []byte, tries int) ledger.Upload {
+// run processes a file with both functions, each in up to tries attempts.
+func (w *fixture) run(key string, body []byte, tries int) ledger.Upload {
 	w.t.Helper()
 	etag := w.s3.Set("src", key, body)
 	w.again(func() error { return w.unpack.Handle(w.t.Context(), notification(key, etag)) }, tries)
@@ -92,9 +92,9 @@ func (w *world) run(key string, body []byte, tries int) ledger.Upload {
 		w.resume = w.resume[1:]
 		w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
 	}
-	for len(w.handed) > 0 {
-		ref := w.handed[0]
-		w.handed = w.handed[1:]
+	for len(w.dispatched) > 0 {
+		ref := w.dispatched[0]
+		w.dispatched = w.dispatched[1:]
 		payload, err := json.Marshal(ref)
 		if err != nil {
 			w.t.Fatal(err)
@@ -104,7 +104,7 @@ func (w *world) run(key string, body []byte, tries int) ledger.Upload {
 	return w.upload(key, etag)
 }
 
-func (w *world) again(what func() error, tries int) {
+func (w *fixture) again(what func() error, tries int) {
 	w.t.Helper()
 	var err error
 	for range tries {
@@ -115,7 +115,7 @@ func (w *world) again(what func() error, tries int) {
 	w.t.Fatal(err)
 }
 
-func (w *world) upload(key, etag string) ledger.Upload {
+func (w *fixture) upload(key, etag string) ledger.Upload {
 	w.t.Helper()
 	w.db.Before, w.db.LoseResponse, w.db.Unprocessed = nil, nil, nil
 	id := ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: key, ETag: etag}).ID
@@ -127,7 +127,7 @@ func (w *world) upload(key, etag string) ledger.Upload {
 }
 
 // stored returns the records in the table by ID.
-func (w *world) stored() map[string]fake.Item {
+func (w *fixture) stored() map[string]fake.Item {
 	all := map[string]fake.Item{}
 	for _, it := range w.db.Items() {
 		if it.Str("item") == "" {
@@ -137,7 +137,7 @@ func (w *world) stored() map[string]fake.Item {
 	return all
 }
 
-func (w *world) quarantined() map[string]quarantine.Record {
+func (w *fixture) quarantined() map[string]quarantine.Record {
 	w.t.Helper()
 	all := map[string]quarantine.Record{}
 	for _, key := range w.s3.Keys("landing", "quarantine/") {
@@ -199,7 +199,7 @@ func TestForms(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, test.format)
+			w := newFixture(t, test.format)
 			u := w.run("in/file", test.body, 1)
 			items := w.stored()
 			var got []string
@@ -213,8 +213,8 @@ func TestForms(t *testing.T) {
 	}
 }
 
-func TestBadRecordsAreQuarantinedAlone(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.JSON})
+func TestInvalidRecordsAreQuarantined(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.JSON})
 	u := w.run("k", []byte(`[{"n":0},{"n":tru},{"n":2},{"a":1,"a":2}]`), 1)
 	if u.Records != 4 || u.Stored != 2 || u.RejectedByUnpack != 2 || !u.Balanced() || !strings.HasPrefix(u.Message, `entry "k", record 1: invalid_json: `) {
 		t.Errorf("ledger: %+v", u)
@@ -228,9 +228,10 @@ func TestBadRecordsAreQuarantinedAlone(t *testing.T) {
 	}
 }
 
-// What ends early is stored up to there; the rest is one record, with a copy of the whole.
-func TestATruncatedFileKeepsItsCopy(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+// The records of a truncated file are stored; its remainder is one quarantined record,
+// with a copy of the file.
+func TestTruncatedFile(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	body := gzipped(t, strings.Repeat(`{"random":"`+strconv.FormatUint(rand.Uint64(), 10)+`"}`+"\n", 5000))
 	body = body[:len(body)-20]
 	u := w.run("k.gz", body, 1)
@@ -240,17 +241,17 @@ func TestATruncatedFileKeepsItsCopy(t *testing.T) {
 	for _, r := range w.quarantined() {
 		whole, ok := w.s3.Get("landing", r.Copy)
 		if !ok || !bytes.Equal(whole, body) || !r.Rest {
-			t.Errorf("quarantined: %.300v, a copy is there: %v", r, ok)
+			t.Errorf("quarantined: %.300v, copied: %v", r, ok)
 		}
 	}
 }
 
-func TestObjectsThatAreNotThere(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.JSON})
-	if err := w.unpack.Handle(t.Context(), notification("gone", "e")); err != nil {
+func TestDeletedObjects(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.JSON})
+	if err := w.unpack.Handle(t.Context(), notification("deleted", "e")); err != nil {
 		t.Fatal(err)
 	}
-	if u := w.upload("gone", "e"); u.State != ledger.Missing || !strings.Contains(u.Message, "gone") {
+	if u := w.upload("deleted", "e"); u.State != ledger.Missing || !strings.Contains(u.Message, "no longer exists") {
 		t.Errorf("ledger: %+v", u)
 	}
 	if u := w.run("empty", nil, 1); u.State != ledger.Loaded || u.Records != 0 || !strings.Contains(u.Message, "0 bytes") {
@@ -262,8 +263,8 @@ func TestObjectsThatAreNotThere(t *testing.T) {
 	}
 }
 
-func TestAFailingS3IsAnErrorAndNoDamage(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+func TestErrorOfS3IsNotADamagedFile(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	etag := w.s3.Set("src", "k", []byte(strings.Repeat("{}\n", 1000)))
 	w.s3.FailPut = func(string) (bool, error) { return false, errors.New("S3 is down") }
 	err := w.unpack.Handle(t.Context(), notification("k", etag))
@@ -275,7 +276,7 @@ func TestAFailingS3IsAnErrorAndNoDamage(t *testing.T) {
 	}
 }
 
-// manyParts is an NDJSON file of n good records, a bad one after each tenth.
+// manyParts is an NDJSON file of n good records, an invalid one after each tenth.
 func manyParts(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -287,20 +288,20 @@ func manyParts(n int) []byte {
 	return b.Bytes()
 }
 
-// An object that takes several invocations ends as it would have in one.
-func TestUnpackHandsOnWhenTheTimeIsUp(t *testing.T) {
+// An object that takes several invocations has the same result as in one.
+func TestContinuationsNearDeadline(t *testing.T) {
 	body := zipped(t, map[string]string{"a": string(manyParts(1000)), "b": "{}\n", "c": string(manyParts(500))})
-	whole := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	whole := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	want := whole.run("k", body, 1)
 
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	w.unpack.NearDeadline = func(context.Context) func() bool {
 		calls := 0
-		return func() bool { calls++; return calls > 2 } // after the look at the way to the checkpoint
+		return func() bool { calls++; return calls > 2 } // after the check on the way to the checkpoint
 	}
 	got := w.run("k", body, 1)
-	if w.hops < 5 || !got.Balanced() || got.State != ledger.Loaded {
-		t.Errorf("after %d hops: %+v", w.hops, got)
+	if w.continuations < 5 || !got.Balanced() || got.State != ledger.Loaded {
+		t.Errorf("after %d continuations: %+v", w.continuations, got)
 	}
 	if got.Counts != want.Counts || got.Stored != want.Stored || got.Message != want.Message || !maps.Equal(got.Reasons, want.Reasons) {
 		t.Errorf("in several invocations %+v, in one %+v", got, want)
@@ -319,13 +320,13 @@ func keys[V any](m map[string]V) map[string]bool {
 	return out
 }
 
-// What no number of invocations would finish is quarantined from there on.
-func TestAnUploadThatNeverEndsIsQuarantined(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+// The remainder of an upload that no number of continuations would finish is quarantined.
+func TestUploadThatNeverFinishes(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	w.unpack.NearDeadline = func(context.Context) func() bool { return func() bool { return true } }
 	u := w.run("k", manyParts(1000), 1)
-	if w.hops != 1 || !u.Balanced() || u.State != ledger.Loaded || u.Reasons["limit_time"] != 1 || u.Stored == 0 {
-		t.Errorf("after %d hops: %+v", w.hops, u)
+	if w.continuations != 1 || !u.Balanced() || u.State != ledger.Loaded || u.Reasons["limit_time"] != 1 || u.Stored == 0 {
+		t.Errorf("after %d continuations: %+v", w.continuations, u)
 	}
 	for _, r := range w.quarantined() {
 		if r.Reason == "limit_time" && (!r.Rest || r.Copy == "") {
@@ -334,19 +335,19 @@ func TestAnUploadThatNeverEndsIsQuarantined(t *testing.T) {
 	}
 }
 
-// An object that goes away between two tries keeps what the first has landed.
-func TestAnObjectThatGoesAwayBetweenTwoTries(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+// When an object is deleted between two attempts, what the first has landed is kept.
+func TestDeletedBetweenAttempts(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	etag := w.s3.Set("src", "k", manyParts(1000))
 	w.s3.FailPut = func(key string) (bool, error) {
 		if !strings.HasSuffix(key, "-000009.ndjson.gz") {
 			return false, nil
 		}
-		for { // uploads run side by side: some parts are to be handed on first
+		for { // parts are uploaded concurrently: wait until some are dispatched
 			w.mu.Lock()
-			handed := len(w.handed)
+			dispatched := len(w.dispatched)
 			w.mu.Unlock()
-			if handed >= 3 {
+			if dispatched >= 3 {
 				return false, errors.New("S3 is down")
 			}
 			time.Sleep(time.Millisecond)
@@ -358,7 +359,7 @@ func TestAnObjectThatGoesAwayBetweenTwoTries(t *testing.T) {
 	w.s3.FailPut = nil
 	w.s3.Delete("src", "k")
 	w.again(func() error { return w.unpack.Handle(t.Context(), notification("k", etag)) }, 1)
-	for _, ref := range w.handed {
+	for _, ref := range w.dispatched {
 		payload, err := json.Marshal(ref)
 		if err != nil {
 			t.Fatal(err)
@@ -366,14 +367,15 @@ func TestAnObjectThatGoesAwayBetweenTwoTries(t *testing.T) {
 		w.again(func() error { return w.load.Handle(t.Context(), payload) }, 1)
 	}
 	u := w.upload("k", etag)
-	if u.State != ledger.Loaded || !u.Balanced() || u.Parts < 3 || u.Stored != int64(len(w.stored())) || u.Reasons["source_gone"] != 1 {
+	if u.State != ledger.Loaded || !u.Balanced() || u.Parts < 3 || u.Stored != int64(len(w.stored())) || u.Reasons["source_deleted"] != 1 {
 		t.Errorf("%d items, ledger %+v", len(w.stored()), u)
 	}
 }
 
-// An object that goes away between two invocations keeps what was read of it.
-func TestAnObjectThatGoesAwayInBetween(t *testing.T) {
-	w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+// When an object is deleted between an invocation and its continuation, what was read
+// of it is kept.
+func TestDeletedBeforeContinuation(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	w.unpack.NearDeadline = func(context.Context) func() bool { return func() bool { return true } }
 	etag := w.s3.Set("src", "k", manyParts(1000))
 	w.again(func() error { return w.unpack.Handle(t.Context(), notification("k", etag)) }, 1)
@@ -383,12 +385,12 @@ func TestAnObjectThatGoesAwayInBetween(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.again(func() error { return w.unpack.Handle(t.Context(), payload) }, 1)
-	if u := w.upload("k", etag); u.State != ledger.Unpacked || u.Reasons["source_gone"] != 1 || u.Parts != 1 || u.Records < 60 {
+	if u := w.upload("k", etag); u.State != ledger.Unpacked || u.Reasons["source_deleted"] != 1 || u.Parts != 1 || u.Records < 60 {
 		t.Errorf("ledger: %+v", u)
 	}
 }
 
-// scenario is a random file of which the fate of each record is known.
+// scenario is a random file with the expected result for each record.
 type scenario struct {
 	body      []byte
 	good, bad map[string]bool // by the text that marks a record
@@ -423,19 +425,19 @@ func newScenario(r *rand.Rand, t *testing.T) scenario {
 	return s
 }
 
-// Whatever fails, and however often: once the functions have been repeated
-// until they succeed, set(in) = set(stored) + set(quarantined), each once, and
-// the ledger has the same numbers.
+// Whatever fails, and however often: once retries of the functions succeed,
+// set(in) = set(stored) + set(quarantined), each record once, and the ledger has the
+// same counts.
 func TestNothingIsLost(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			s := newScenario(r, t)
-			w := newWorld(t, feed.Format{Kind: feed.NDJSON})
+			w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 			faults := newFaults(seed)
-			// The time is up now and then, at any place.
+			// The deadline is near at random points.
 			nearDeadline := func(context.Context) func() bool {
-				looked := false // not at the first look: that is on the way to the checkpoint
+				looked := false // not at the first check, which is on the way to the checkpoint
 				return func() bool {
 					up := looked && faults.roll(5)
 					looked = true
@@ -446,7 +448,7 @@ func TestNothingIsLost(t *testing.T) {
 			w.db.Before = func(string, []byte) (int, string) {
 				switch {
 				case faults.roll(40):
-					return http.StatusBadRequest, "AccessDeniedException" // what no client repeats
+					return http.StatusBadRequest, "AccessDeniedException" // which no client retries
 				case faults.roll(20):
 					return http.StatusBadRequest, "ProvisionedThroughputExceededException"
 				}
@@ -494,7 +496,7 @@ func mark(text string) string {
 	return "mark-" + rest[:end]
 }
 
-// faults rolls dice for many goroutines.
+// faults is a random number generator for concurrent use.
 type faults struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -502,10 +504,10 @@ type faults struct {
 
 func newFaults(seed uint64) *faults { return &faults{r: rand.New(rand.NewPCG(seed, 99))} }
 
-// roll is true once in n times.
+// roll returns true once in n calls, on average.
 func (f *faults) roll(n int) bool { return f.up(n) == 0 }
 
-// up is below n; 0 for an n of 0.
+// up returns a number below n, and 0 for n = 0.
 func (f *faults) up(n int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

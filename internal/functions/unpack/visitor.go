@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 
-	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/ids"
@@ -17,17 +16,16 @@ import (
 
 // Reasons of this package, besides those of archive and record.
 const (
-	reasonGone     = "source_gone"
+	reasonDeleted  = "source_deleted"
 	reasonArchived = "source_archived"
 	reasonTime     = "limit_time"
 )
 
-// errContinue ends a walk whose rest is for the next invocation.
-var errContinue = errors.New("the time is up")
+// errContinue ends the walk of an archive that is continued in the next invocation.
+var errContinue = errors.New("the deadline is near")
 
-// visitor takes an upload's entries and their records to parts and quarantine.
-// From a checkpoint on it goes the same way again without a trace, up to where
-// the checkpoint is.
+// visitor writes the records of an upload's entries to parts and to quarantine. What
+// is before the checkpoint it reads again and skips.
 type visitor struct {
 	h            *Handler
 	u            ids.Upload
@@ -35,20 +33,22 @@ type visitor struct {
 	quarantine   *quarantine.Writer
 	nearDeadline func() bool
 
-	from  ledger.Checkpoint // where this invocation began
-	at    ledger.Checkpoint // what is done, the open entry's part of it left out
+	from  ledger.Checkpoint // the checkpoint at the start of this invocation
+	at    ledger.Checkpoint // what is done, without the open entry
 	entry archive.Entry     // the open entry
-	// keepSource says that quarantine does not hold whole what was refused.
+	// keepSource means that quarantine needs a copy of the source: it does not have all
+	// bytes of the rejected records.
 	keepSource bool
-	// goneTold says that the source has gone, and that this is in quarantine.
-	goneTold bool
+	// deletedRecorded means that the source was deleted while it was read, and that
+	// quarantine has the record of it.
+	deletedRecorded bool
 }
 
 func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Writer, nearDeadline func() bool) *visitor {
 	return &visitor{h: h, u: u.Upload, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
 }
 
-// total is what is done, with what this invocation has landed and quarantined.
+// total is the checkpoint at the end of this invocation.
 func (v *visitor) total(parts, landed, rejected int64, reasons map[string]int64) ledger.Checkpoint {
 	c := v.at
 	c.Continuations++
@@ -79,7 +79,7 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 	if err := v.writer.StartEntry(e.Index, e.Path, firstPart); err != nil {
 		return err
 	}
-	result, err := record.Split(goneReader{v, r}, v.h.Spec.Format, v.h.Spec.Limits, v)
+	result, err := record.Split(deletedReader{v, r}, v.h.Spec.Format, v.h.Spec.Limits, v)
 	switch {
 	case errors.Is(err, errGiveUp):
 		return v.giveUp()
@@ -98,7 +98,7 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 	return nil
 }
 
-// ended enters an entry as done, whole.
+// ended counts a complete entry.
 func (v *visitor) ended(index int, records, bytes int64) {
 	v.at.Entries++
 	v.at.Records += records
@@ -106,11 +106,10 @@ func (v *visitor) ended(index int, records, bytes int64) {
 	v.at.Entry, v.at.Ordinal, v.at.Part = index+1, 0, 0
 }
 
-// errGiveUp ends an entry that no number of invocations would finish.
-var errGiveUp = errors.New("reading up to the checkpoint takes all the time there is")
+// errGiveUp ends an entry that no number of continuations would finish.
+var errGiveUp = errors.New("reading up to the checkpoint takes all of an invocation's time")
 
-// done reports whether an earlier invocation has dealt with a record of the
-// open entry.
+// done reports whether an earlier invocation has processed a record of the open entry.
 func (v *visitor) done(ordinal int64) (bool, error) {
 	if v.entry.Index != v.from.Entry || ordinal >= v.from.Ordinal {
 		return false, nil
@@ -121,14 +120,14 @@ func (v *visitor) done(ordinal int64) (bool, error) {
 	return true, nil
 }
 
-// giveUp quarantines the rest of the upload from the checkpoint on: the file has
-// to be sent in smaller pieces.
+// giveUp quarantines the remainder of the upload from the checkpoint on: the file has
+// to be put in smaller pieces.
 func (v *visitor) giveUp() error {
 	ordinal := v.from.Ordinal
 	err := v.add(v.entry.Index, fmt.Sprintf("entry %q, record %d", v.entry.Path, ordinal), quarantine.Record{
 		Entry: v.entry.Path, Ordinal: ordinal, Offset: -1, Reason: reasonTime, Rest: true,
 		Detail: fmt.Sprintf("the first %d records are landed; reading up to there again takes all of an invocation's time: "+
-			"send the rest in smaller files, or uncompressed in a zip", ordinal),
+			"put the remainder in smaller files, or uncompressed in a zip", ordinal),
 	}, true)
 	v.ended(v.entry.Index, ordinal+1, 0)
 	if err != nil {
@@ -145,11 +144,11 @@ func (v *visitor) Record(ordinal int64, data []byte) error {
 	if err := v.writer.Record(ordinal, data); err != nil {
 		return err
 	}
-	return v.pause(ordinal + 1)
+	return v.checkpoint(ordinal + 1)
 }
 
-// pause ends the walk where a part has just been closed and the time is up.
-func (v *visitor) pause(next int64) error {
+// checkpoint ends the walk at the end of a part near the deadline.
+func (v *visitor) checkpoint(next int64) error {
 	part, empty := v.writer.NextPart()
 	if !empty || !v.nearDeadline() {
 		return nil
@@ -167,17 +166,17 @@ func (v *visitor) Reject(r record.Rejection) error {
 		Entry: v.entry.Path, Ordinal: r.Ordinal, Offset: r.Offset, Reason: r.Reason, Detail: r.Detail, Rest: r.Rest,
 	}
 	q.SetRaw(r.Raw)
-	where := fmt.Sprintf("record %d", r.Ordinal)
+	position := fmt.Sprintf("record %d", r.Ordinal)
 	if v.entry.Path != "" {
-		where = fmt.Sprintf("entry %q, record %d", v.entry.Path, r.Ordinal)
+		position = fmt.Sprintf("entry %q, record %d", v.entry.Path, r.Ordinal)
 	}
-	if err := v.add(v.entry.Index, where, q, r.RawCut || r.Rest); err != nil || r.Rest {
+	if err := v.add(v.entry.Index, position, q, r.RawCut || r.Rest); err != nil || r.Rest {
 		return err
 	}
-	return v.pause(r.Ordinal + 1)
+	return v.checkpoint(r.Ordinal + 1)
 }
 
-// Damaged implements archive.Visitor: what never became an entry counts as one record.
+// Damaged implements archive.Visitor: an entry that cannot be opened counts as one record.
 func (v *visitor) Damaged(d *archive.Damage) error {
 	if d.Entry.Index < v.from.Entry {
 		return nil
@@ -189,44 +188,25 @@ func (v *visitor) Damaged(d *archive.Damage) error {
 	return err
 }
 
-// gone ends an upload whose object was overwritten or deleted before all of it
-// was read: what was read stays, the rest counts as one record.
-func (v *visitor) gone(cause error) error {
-	if v.goneTold {
-		return nil
-	}
-	v.goneTold = true
-	return v.unreadable(reasonGone, cause)
-}
-
-// unreadable counts the rest of the upload as one record, without a copy.
-func (v *visitor) unreadable(reason string, cause error) error {
-	err := v.add(v.at.Entry, "not readable", quarantine.Record{
-		Ordinal: v.at.Ordinal, Offset: -1, Reason: reason, Detail: cause.Error(), Rest: true,
-	}, false)
-	v.ended(v.at.Entry, v.at.Ordinal+1, 0)
-	return err
-}
-
-func (v *visitor) add(entry int, where string, q quarantine.Record, incomplete bool) error {
+func (v *visitor) add(entry int, position string, q quarantine.Record, incomplete bool) error {
 	identify(&q, v.u, entry)
 	if incomplete {
 		v.keepSource = true
 		q.Copy = quarantine.CopyKey(v.h.Spec.QuarantinePrefix, v.u)
 	}
 	if v.at.Message == "" {
-		v.at.Message = fmt.Sprintf("%s: %s: %s", where, q.Reason, q.Detail)
+		v.at.Message = fmt.Sprintf("%s: %s: %s", position, q.Reason, q.Detail)
 	}
 	return v.quarantine.Add(q)
 }
 
-// identify says where a record came from, and that unpack has refused it.
+// identify sets the origin of a quarantined record, and unpack as its stage.
 func identify(q *quarantine.Record, u ids.Upload, entry int) {
 	q.ID = ids.RecordID(u.ID, entry, q.Ordinal)
 	q.Feed, q.Source, q.Version, q.Stage = u.Feed, u.Source(), u.Version(), Stage
 }
 
-// message says what is worth knowing of the whole upload.
+// message is the ledger's message about the whole upload.
 func (v *visitor) message(size int64) string {
 	switch {
 	case v.at.Message != "":
@@ -237,20 +217,4 @@ func (v *visitor) message(size int64) string {
 		return "the object has no records"
 	}
 	return ""
-}
-
-// goneReader makes of an object that vanishes while it is read a damage of its
-// entry: what was read stays, the rest is quarantined with the reason.
-type goneReader struct {
-	v *visitor
-	r io.Reader
-}
-
-func (g goneReader) Read(p []byte) (int, error) {
-	n, err := g.r.Read(p)
-	if err != nil && errors.Is(err, s3source.ErrNotFound) {
-		g.v.goneTold = true
-		err = &archive.Damage{Reason: reasonGone, Entry: g.v.entry, Err: err}
-	}
-	return n, err
 }

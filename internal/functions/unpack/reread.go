@@ -12,8 +12,8 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// walk reads the source object again for the records that are wanted of it.
-func (r *replayer) walk(ctx context.Context) error {
+// reread reads the source object again for the wanted records.
+func (r *batchReplay) reread(ctx context.Context) error {
 	source, kept, err := r.source(ctx)
 	if errors.Is(err, s3source.ErrNotFound) || errors.Is(err, s3source.ErrArchived) {
 		return nil
@@ -21,17 +21,17 @@ func (r *replayer) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := &rewalk{replayer: r}
+	v := &rereader{batchReplay: r}
 	err = archive.Walk(ctx, r.u.Key, source, r.h.Spec.Limits, v)
 	switch {
 	case err == nil:
 		v.ended()
 	case errors.Is(err, s3source.ErrNotFound):
-		err = v.cut(reasonGone, err.Error())
+		err = v.cut(reasonDeleted, err.Error())
 	case errors.Is(err, s3source.ErrArchived):
 		err = v.cut(reasonArchived, err.Error())
 	case errors.Is(err, errContinue):
-		err = v.cut(reasonTime, "it is more than one replay can do: replay once more")
+		err = v.cut(reasonTime, "more than one replay can process: replay again")
 	}
 	if err != nil || kept {
 		return err
@@ -39,8 +39,8 @@ func (r *replayer) walk(ctx context.Context) error {
 	return r.h.keepSource(ctx, r.u, source, v.incomplete)
 }
 
-// source opens the copy of the source object, or else the object itself.
-func (r *replayer) source(ctx context.Context) (source *s3source.Object, kept bool, err error) {
+// source opens the copy of the source object or, without one, the object itself.
+func (r *batchReplay) source(ctx context.Context) (source *s3source.Object, kept bool, err error) {
 	_, copied, err := quarantine.Groups(ctx, r.h.Replays, r.h.Bucket, r.h.Spec.QuarantinePrefix, r.u.Upload, r.u.Time)
 	if err != nil {
 		return nil, false, err
@@ -53,15 +53,15 @@ func (r *replayer) source(ctx context.Context) (source *s3source.Object, kept bo
 	return source, false, err
 }
 
-// rewalk goes through a source object for what is wanted of it. Entries are
-// told by their number; one that has another path now is not what it was, and
-// what was wanted of it stays where it is: its records would get the IDs of others.
-type rewalk struct {
-	*replayer
+// rereader reads the wanted records of a source object. Entries are identified by
+// their number. An entry with another path than before has changed: its records would
+// get the IDs of other records, so what was wanted of it stays in quarantine.
+type rereader struct {
+	*batchReplay
 	incomplete bool // quarantine needs the copy
-	offered    bool // the entry whose rest is open is there
+	reached    bool // the open entry exists
 
-	// Inside a rest: the place from which on nothing is dealt with yet.
+	// In a remainder: the position up to which it is processed.
 	inRest  bool
 	entry   int
 	path    string
@@ -69,19 +69,19 @@ type rewalk struct {
 }
 
 // Entry implements archive.Visitor.
-func (v *rewalk) Entry(e archive.Entry, in io.Reader) error {
+func (v *rereader) Entry(e archive.Entry, in io.Reader) error {
 	w, ok := v.find(e)
 	if !ok {
 		return nil
 	}
-	s := &resink{v: v, w: w, e: e}
+	s := &sink{v: v, w: w, e: e}
 	s.enter(w.rest == 0)
 	result, err := record.Split(in, v.h.Spec.Format, v.h.Spec.Limits, s)
 	if err != nil {
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
 	}
-	// An entry that is whole after all may have nothing beyond what is landed; one
-	// with less than that is another.
+	// An entry that turns out complete may have no more records than were landed; one
+	// with fewer records has changed.
 	if total := result.Records + result.Rejected; !s.rest && w.rest >= 0 && total >= w.rest {
 		s.enter(true)
 	}
@@ -92,9 +92,9 @@ func (v *rewalk) Entry(e archive.Entry, in io.Reader) error {
 	return nil
 }
 
-// find returns what is wanted of an entry: all of one that comes after the open rest.
-func (v *rewalk) find(e archive.Entry) (*wanted, bool) {
-	v.offered = v.offered || e.Index == v.open
+// find returns what is wanted of an entry: everything of an entry after the open one.
+func (v *rereader) find(e archive.Entry) (*wanted, bool) {
+	v.reached = v.reached || e.Index == v.open
 	if w := v.wanted[e.Index]; w != nil {
 		same := w.path == e.Path || e.Index == v.open && (w.rest == 0 || w.path == "")
 		return w, same
@@ -106,46 +106,46 @@ func (v *rewalk) find(e archive.Entry) (*wanted, bool) {
 	return &wanted{path: e.Path, rest: 0}, true
 }
 
-// at notes how far a rest is dealt with.
-func (v *rewalk) at(entry int, path string, ordinal int64) {
+// at sets the position up to which a remainder is processed.
+func (v *rereader) at(entry int, path string, ordinal int64) {
 	v.inRest, v.entry, v.path, v.ordinal = true, entry, path, ordinal
 }
 
-// next notes that an entry is done: beyond it only the open rest goes on.
-func (v *rewalk) next(entry int) {
+// next ends an entry: after it only an open remainder continues.
+func (v *rereader) next(entry int) {
 	v.inRest = false
 	if v.open >= 0 && entry >= v.open && v.wanted[v.open].restMet {
 		v.at(entry+1, "", 0)
 	}
 }
 
-// cut ends a walk that could not go on: what is left of a rest is one record again.
-func (v *rewalk) cut(reason, detail string) error {
+// cut ends an incomplete reading: what is left of a remainder is one record again.
+func (v *rereader) cut(reason, detail string) error {
 	if !v.inRest {
 		return nil
 	}
 	if v.path == "" {
-		v.entries++ // the record stands for an entry that was not begun
+		v.entries++ // the record stands for an entry that was not started
 	}
 	return v.rest(v.entry, v.path, record.Rejection{Ordinal: v.ordinal, Offset: -1, Reason: reason, Detail: detail, Rest: true})
 }
 
-// ended notes that all of the object was read. What stood for entries beyond its
-// last one then stands for nothing.
-func (v *rewalk) ended() {
-	if v.open >= 0 && !v.offered && v.wanted[v.open].rest == 0 {
+// ended ends a complete reading. A record that stood for entries after the last one
+// then stands for none.
+func (v *rereader) ended() {
+	if v.open >= 0 && !v.reached && v.wanted[v.open].rest == 0 {
 		v.wanted[v.open].restMet = true
 		v.entries--
 	}
 }
 
-func (v *rewalk) rest(entry int, path string, j record.Rejection) error {
+func (v *rereader) rest(entry int, path string, j record.Rejection) error {
 	v.incomplete = v.incomplete || j.RawCut || j.Rest
-	return v.refuse(entry, path, j)
+	return v.rejectRead(entry, path, j)
 }
 
 // Damaged implements archive.Visitor.
-func (v *rewalk) Damaged(d *archive.Damage) error {
+func (v *rereader) Damaged(d *archive.Damage) error {
 	w, ok := v.find(d.Entry)
 	if !ok || w.rest != 0 {
 		return nil
@@ -155,22 +155,22 @@ func (v *rewalk) Damaged(d *archive.Damage) error {
 	return v.rest(d.Entry.Index, d.Entry.Path, record.Rejection{Offset: d.Offset, Reason: string(d.Reason), Detail: d.Error(), Rest: true})
 }
 
-// resink takes what is wanted of one entry.
-type resink struct {
-	v    *rewalk
+// sink takes the wanted records of one entry.
+type sink struct {
+	v    *rereader
 	w    *wanted
 	e    archive.Entry
-	rest bool // it is in the part that is wanted whole
+	rest bool // in the remainder, of which everything is wanted
 }
 
-func (s *resink) enter(now bool) {
+func (s *sink) enter(now bool) {
 	if now {
 		s.rest, s.w.restMet = true, true
 	}
 }
 
-// wants reports whether a record is wanted, and notes that it is there.
-func (s *resink) wants(ordinal int64) bool {
+// wants reports whether a record is wanted, and marks it as found.
+func (s *sink) wants(ordinal int64) bool {
 	s.enter(s.w.rest >= 0 && ordinal >= s.w.rest)
 	if s.rest {
 		return true
@@ -183,19 +183,19 @@ func (s *resink) wants(ordinal int64) bool {
 }
 
 // Record implements record.Sink.
-func (s *resink) Record(ordinal int64, data []byte) error {
+func (s *sink) Record(ordinal int64, data []byte) error {
 	if s.wants(ordinal) {
 		if err := s.v.parts.Record(s.e.Index, s.e.Path, ordinal, data); err != nil {
 			return err
 		}
 	}
-	return s.pause(ordinal)
+	return s.checkpoint(ordinal)
 }
 
 // Reject implements record.Sink.
-func (s *resink) Reject(j record.Rejection) error {
+func (s *sink) Reject(j record.Rejection) error {
 	if j.Rest && (s.w.rest < 0 || j.Ordinal < s.w.rest) {
-		return nil // it would stand for records that are landed
+		return nil // it would stand for landed records
 	}
 	if s.wants(j.Ordinal) {
 		if err := s.v.rest(s.e.Index, s.e.Path, j); err != nil {
@@ -205,10 +205,10 @@ func (s *resink) Reject(j record.Rejection) error {
 	if j.Rest {
 		return nil
 	}
-	return s.pause(j.Ordinal)
+	return s.checkpoint(j.Ordinal)
 }
 
-func (s *resink) pause(ordinal int64) error {
+func (s *sink) checkpoint(ordinal int64) error {
 	if s.rest {
 		s.v.at(s.e.Index, s.e.Path, ordinal+1)
 	}

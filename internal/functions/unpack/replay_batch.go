@@ -14,51 +14,51 @@ import (
 	"example.com/ingestion/internal/store/quarantine"
 )
 
-// replayer tries the records of one batch again.
+// batchReplay replays the records of one batch.
 //
-// A record whose bytes quarantine holds whole is read from them. One that
-// stands for the rest of its entry, one of which quarantine holds only the
-// beginning, and a row whose header is not known, are read from the copy of the
-// source object, or from the source object itself. What can be read neither way
-// stays as it is.
-type replayer struct {
+// A record whose bytes quarantine has in full is split from them. A record that
+// stands for the remainder of its entry, one of which quarantine has only the
+// beginning, and a row whose header is unknown are read from the copy of the source
+// object, or from the source object itself. What cannot be read in either way is kept
+// as it is.
+type batchReplay struct {
 	h            *Handler
 	u            ledger.Upload
 	reason       string
 	batch        quarantine.Batch
 	nearDeadline func() bool
 	parts        *landing.ReplayWriter
-	refused      *quarantine.Writer
-	entries      int64  // how many more the upload has
-	message      string // why the first that is back was refused
+	rejected     *quarantine.Writer
+	entries      int64  // how many entries were added to the upload
+	message      string // about the first record that is rejected again
 
-	wanted map[int]*wanted // by entry: what the source is needed for
-	// open is the upload's last entry where its rest is wanted, and with it all
-	// that comes after; -1 if it is not.
+	wanted map[int]*wanted // by entry: records that need the source
+	// open is the upload's last entry if its remainder is wanted, and with it all
+	// later entries; else -1.
 	open int
 }
 
-// wanted are records of one entry.
+// wanted has the records of one entry that are read from the source.
 type wanted struct {
 	path string
-	// met tells of each record by ordinal whether it was found.
+	// met has the ordinals of the wanted records, and whether each was found.
 	met map[int64]bool
-	// rest is the ordinal from which on all are wanted, -1 for none.
+	// rest is the ordinal from which on all records are wanted, -1 for none.
 	rest    int64
 	restMet bool
 }
 
-func (r *replayer) run(ctx context.Context) error {
-	err := r.batch.Each(ctx, r.h.S3, r.h.Bucket, r.first)
+func (r *batchReplay) run(ctx context.Context) error {
+	err := r.batch.Each(ctx, r.h.S3, r.h.Bucket, r.direct)
 	if err != nil || len(r.wanted) == 0 {
 		return err
 	}
 	if !r.full() {
-		if err := r.walk(ctx); err != nil {
+		if err := r.reread(ctx); err != nil {
 			return err
 		}
 	}
-	// What the source did not answer for stays as it is.
+	// Records that the source does not have any more are kept as they are.
 	return r.batch.Each(ctx, r.h.S3, r.h.Bucket, func(q quarantine.Record) error {
 		_, entry, _, err := ids.ParseRecordID(q.ID)
 		if err != nil {
@@ -75,27 +75,27 @@ func (r *replayer) run(ctx context.Context) error {
 		if !single || met {
 			return nil
 		}
-		return r.back(q)
+		return r.reject(q)
 	})
 }
 
-// first takes one record of the batch as far as its own bytes go.
-func (r *replayer) first(q quarantine.Record) error {
+// direct replays one record of the batch if its bytes are sufficient.
+func (r *batchReplay) direct(q quarantine.Record) error {
 	_, entry, _, err := ids.ParseRecordID(q.ID)
 	if err != nil {
 		return err
 	}
 	if r.reason != "" && q.Reason != r.reason || r.full() {
-		return r.back(q)
+		return r.reject(q)
 	}
-	if q.Stage != Stage { // load refused it: its bytes are a record
+	if q.Stage != Stage { // rejected by load: its bytes are a record
 		raw, err := q.Bytes()
 		if err != nil {
 			return err
 		}
 		return r.parts.Record(entry, q.Entry, q.Ordinal, raw)
 	}
-	entryText, whole, err := r.alone(q)
+	entryText, whole, err := r.standalone(q)
 	if err != nil {
 		return err
 	}
@@ -113,22 +113,22 @@ func (r *replayer) first(q quarantine.Record) error {
 	case len(s.rejected) == 1 && len(s.records) == 0 && s.rejected[0].Reason != q.Reason:
 		q.Reason, q.Detail = s.rejected[0].Reason, "in the record itself, "+s.rejected[0].Detail
 	}
-	return r.back(q)
+	return r.reject(q)
 }
 
-// full reports whether the replay has all the parts that one may have, but for
-// the one that is being made. What is left is for another replay.
-func (r *replayer) full() bool { return r.parts.Closed() >= ledger.MaxReplayParts-1 }
+// full reports whether the replay has as many parts as one may have, besides the open
+// one. The remainder is for another replay.
+func (r *batchReplay) full() bool { return r.parts.Closed() >= ledger.MaxReplayParts-1 }
 
-// text is a record's bytes made into an entry of its own.
+// text is an entry made of the bytes of one record.
 type text struct {
 	text   []byte
 	format feed.Format
 }
 
-// alone makes an entry of a record's own bytes; it reports false where they are
-// not all that is needed.
-func (r *replayer) alone(q quarantine.Record) (text, bool, error) {
+// standalone makes an entry of a record's bytes. It returns false if they are not
+// sufficient.
+func (r *batchReplay) standalone(q quarantine.Record) (text, bool, error) {
 	spec := r.h.Spec.Format
 	if q.Rest || q.Copy != "" || spec.Kind == feed.CSV && len(spec.Columns) == 0 {
 		return text{}, false, nil
@@ -139,14 +139,14 @@ func (r *replayer) alone(q quarantine.Record) (text, bool, error) {
 	}
 	t := text{text: raw, format: feed.Format{Kind: spec.Kind, Delimiter: spec.Delimiter, Columns: spec.Columns}}
 	if q.RawEncoding != "" {
-		// Raw is UTF-8 wherever it can be: these bytes are as they were in the file.
+		// Raw is UTF-8 where possible; these are the bytes of the file.
 		t.format.Encoding = spec.Encoding
 	}
 	switch {
 	case spec.Kind == feed.CSV:
 		t.text = append(header(spec), raw...)
 	case bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte{'['}):
-		// As a document of its own an array would be many records.
+		// A document that is an array would be many records.
 		t.text = append(append([]byte{'['}, raw...), ']')
 		t.format.Kind = feed.JSON
 	default:
@@ -155,7 +155,7 @@ func (r *replayer) alone(q quarantine.Record) (text, bool, error) {
 	return t, true, nil
 }
 
-// header is the header row of the format's columns, each in quotes.
+// header is the header row of the format's columns, quoted.
 func header(f feed.Format) []byte {
 	var b []byte
 	for i, name := range f.Columns {
@@ -169,7 +169,7 @@ func header(f feed.Format) []byte {
 	return append(b, '\n')
 }
 
-func (r *replayer) want(entry int, q quarantine.Record) {
+func (r *batchReplay) want(entry int, q quarantine.Record) {
 	w := r.wanted[entry]
 	if w == nil {
 		w = &wanted{path: q.Entry, met: map[int64]bool{}, rest: -1}
@@ -185,29 +185,29 @@ func (r *replayer) want(entry int, q quarantine.Record) {
 	}
 }
 
-// back puts a record back in quarantine.
-func (r *replayer) back(q quarantine.Record) error {
+// reject returns a record to quarantine.
+func (r *batchReplay) reject(q quarantine.Record) error {
 	if r.message == "" {
 		r.message = fmt.Sprintf("record %d: %s: %s", q.Ordinal, q.Reason, q.Detail)
 		if q.Entry != "" {
 			r.message = fmt.Sprintf("entry %q, %s", q.Entry, r.message)
 		}
 	}
-	return r.refused.Add(q)
+	return r.rejected.Add(q)
 }
 
-// refuse puts a record of the walk in quarantine.
-func (r *replayer) refuse(entry int, path string, j record.Rejection) error {
+// rejectRead quarantines a record that was read from the source.
+func (r *batchReplay) rejectRead(entry int, path string, j record.Rejection) error {
 	q := quarantine.Record{Entry: path, Ordinal: j.Ordinal, Offset: j.Offset, Reason: j.Reason, Detail: j.Detail, Rest: j.Rest}
 	q.SetRaw(j.Raw)
 	identify(&q, r.u.Upload, entry)
 	if j.RawCut || j.Rest {
 		q.Copy = quarantine.CopyKey(r.h.Spec.QuarantinePrefix, r.u.Upload)
 	}
-	return r.back(q)
+	return r.reject(q)
 }
 
-// single keeps what Split finds.
+// single collects what record.Split finds.
 type single struct {
 	records  []json.RawMessage
 	rejected []record.Rejection
