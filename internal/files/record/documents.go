@@ -20,7 +20,7 @@ func (s *splitter) documents(path string) error {
 		d.path = strings.Split(path, ".")
 	}
 	for first := true; ; first = false {
-		if err := s.skipSpace(); err != nil {
+		if err := s.skipSpaceAndMarks(); err != nil {
 			return err
 		}
 		if w.pos == w.end {
@@ -168,6 +168,9 @@ func (d *documents) document() error {
 			if atEnd || canFollow(w.buf, end, next) {
 				return d.deliver(end, next)
 			}
+			if w.buf[next] == byteOrderMark[0] && w.end-next < len(byteOrderMark) {
+				next = w.end // more bytes are needed
+			}
 			v.unexpected(w.buf, next, "the end of the line or another document")
 		}
 		if v.fault.at < w.end {
@@ -216,6 +219,9 @@ func skipInLine(b []byte, i int) int {
 // document.
 func canFollow(b []byte, end, next int) bool {
 	c := b[next]
+	if bytes.HasPrefix(b[next:], byteOrderMark) {
+		return true
+	}
 	if last := b[end-1]; last == '}' || last == ']' {
 		return c == '\n' || c == '{' || c == '['
 	}

@@ -147,7 +147,7 @@ func FuzzJSON(f *testing.F) {
 		"", "{\"a\":1}\n{\"b\":[1,2.5e-3,null,true]}\n", `[1,"\u00e9\ud83d\ude00",{"a":{"b":"c"}}]`, `{"a":[{"b":1},{"b":2}],"c":3}`,
 		"\xEF\xBB\xBF[1 , 2]\r\n", "[{\"a\":1,\"a\":2},{\"\\u0061\":1,\"a\":2},\"\\ud800\",\"\xff\",3]", "{\"a\":1}\n{\"a\":\n{\"a\":3}\n",
 		`[1,[2}],{"a"},"x]`, "{\"a\":1}{\"a\":2} 3\n", "\xFF\xFE{\x00}\x00", "-0.0e+1\n01\n1.\n.5\n-\ntru\nnull", `{"b":"]","a":"one"}`,
-		"[\"\xe2\x82\xac\",\"\xed\xa0\x80\",\"\xf0\x9f\x98\x80\",\"\xc0\xaf\"]", `["\"\\\/\b\f\n\r\t\u12aF", "\x"]`, "x\n{}\n", "[[],[[]],{}]", " true", "{} ",
+		"[\"\xe2\x82\xac\",\"\xed\xa0\x80\",\"\xf0\x9f\x98\x80\",\"\xc0\xaf\"]", `["\"\\\/\b\f\n\r\t\u12aF", "\x"]`, "x\n{}\n", "[[],[[]],{}]", " true", "{} ", `{"a":null}`, "{}\n\xEF\xBB\xBF{}\n\xEF\xBB\xBF[1]", "{\x00}\n1\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -157,7 +157,7 @@ func FuzzJSON(f *testing.F) {
 		_, atPath := splitVariants(t, feed.Format{Kind: feed.JSON, Path: "a"}, in)
 
 		text := bytes.TrimPrefix(in, []byte("\xEF\xBB\xBF"))
-		if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
+		if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) || bytes.Contains(text, byteOrderMark) {
 			return
 		}
 		if len(lines) != 1 || !strings.HasPrefix(lines[0], "!"+NotJSON) {
@@ -190,6 +190,8 @@ func FuzzJSON(f *testing.F) {
 					t.Fatal(err)
 				}
 				expect(t, text, atPath, raw(elements))
+			case ok && string(a) == "null":
+				expect(t, text, atPath, nil)
 			case ok:
 				expect(t, text, atPath, [][]byte{a})
 			}

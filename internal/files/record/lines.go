@@ -2,16 +2,17 @@ package record
 
 import (
 	"bytes"
+	"unicode/utf8"
 )
 
 // lines splits NDJSON: one document per line, without blank lines. Of an invalid line
-// only that line is rejected. If the first line does not begin with JSON, the whole
-// entry is rejected as one of another format, unless a later line in the buffer
-// begins with an object or an array.
+// only that line is rejected, unless the first line shows that the entry has another
+// format: it contains NUL, or does not begin with JSON and is not UTF-8 or begins with
+// markup. Later lines are no evidence: some lines of a binary file are valid JSON.
 func (s *splitter) lines() error {
 	w := &s.w
 	s.line = 1
-	if i := skipBlank(w.buf, w.pos); i < w.end && !startsValue(w.buf, i) && !anyLineOpens(w.buf[i:w.end]) {
+	if i := skipBlank(w.buf, w.pos); i < w.end && otherFormat(w.buf[i:w.end], startsValue(w.buf, i)) {
 		return s.rejectOtherFormat(i)
 	}
 	for seen := 0; ; {
@@ -44,10 +45,17 @@ func (s *splitter) lines() error {
 	}
 }
 
-// anyLineOpens reports whether a line of b, other than the first, begins with an
-// object or an array.
-func anyLineOpens(b []byte) bool {
-	return bytes.Contains(b, []byte("\n{")) || bytes.Contains(b, []byte("\n["))
+// otherFormat reports whether the first line of b shows that the entry is not NDJSON.
+func otherFormat(b []byte, startsValue bool) bool {
+	line, _, ended := bytes.Cut(b, []byte{'\n'})
+	if bytes.IndexByte(line, 0) >= 0 {
+		return true
+	}
+	valid := utf8.Valid(line)
+	for cut := 1; !valid && !ended && cut < min(utf8.UTFMax, len(line)); cut++ {
+		valid = utf8.Valid(line[:len(line)-cut]) // the last character may be truncated
+	}
+	return !startsValue && (b[0] == '<' || !valid)
 }
 
 // oneLine reads the line buf[pos:end]; last means that the entry ends there, without
@@ -57,7 +65,7 @@ func (s *splitter) oneLine(end int, last bool) error {
 	b := w.buf
 	mark := b[end]
 	b[end] = 0 // ends the scan, because no value continues in the next line
-	start := skipBlank(b, w.pos)
+	start := skipMarkAndBlank(b, w.pos)
 	stop := -1
 	if start < end {
 		if stop = v.value(b, start); stop >= 0 {
@@ -86,7 +94,7 @@ func (s *splitter) oneLine(end int, last bool) error {
 // dropLine rejects a line that is larger than the window.
 func (s *splitter) dropLine() error {
 	w := &s.w
-	if i := skipBlank(w.buf, w.pos); i > w.pos {
+	if i := skipMarkAndBlank(w.buf, w.pos); i > w.pos {
 		w.pos = i
 		return nil
 	}

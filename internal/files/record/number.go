@@ -13,6 +13,9 @@ func (v *validator) number(b []byte, i int) int {
 	case c-'1' < 9:
 		i = digits(b, i)
 	default:
+		if c == 'I' {
+			return v.unexpected(b, i, "a digit (Infinity is not JSON, null is)")
+		}
 		return v.unexpected(b, i, "a digit")
 	}
 	if b[i] == '.' {

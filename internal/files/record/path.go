@@ -7,7 +7,7 @@ import (
 )
 
 // object reads a document whose records are at the path: the elements of an array, or
-// one value. If a document contains the path twice, both are read. Of the other
+// one value that is not null. If a document contains the path twice, both are read. Of the other
 // members, only the brackets and strings of objects and arrays are checked.
 func (d *documents) object() error {
 	w := &d.w
@@ -66,6 +66,9 @@ func (d *documents) members(path []string) (bool, error) {
 		case match && len(path) > 1 && c == '{':
 			d.advance(1)
 			ok, err = d.members(path[1:])
+		case match && len(path) == 1 && c == 'n': // null: no records
+			ok = true
+			err = d.skipMember()
 		case match && len(path) == 1:
 			ok = true
 			d.capturing = false

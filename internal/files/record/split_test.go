@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -130,9 +131,20 @@ func TestNDJSON(t *testing.T) {
 		},
 		{name: "broken last line", in: "{\"a\":1}\n{]", want: []string{`{"a":1}`, `!invalid_json @8 "{]"`}},
 		{
-			name: "another format", in: "name|age\nann|5\n", detail: `line 1, byte 0: found "n" where JSON should begin`,
-			want: []string{`!not_json @0 "name|age\nann|5\n" rest`},
+			name: "another text format", in: "name|age\nann|5\n", detail: `line 1, byte 1: found "a" where null was expected`,
+			want: []string{`!invalid_json @0 "name|age"`, `!invalid_json @9 "ann|5"`},
 		},
+		{name: "markup", in: "<html>\n{}\n", want: []string{`!not_json @0 "<html>\n{}\n" rest`}, detail: `line 1, byte 0: found "<" where JSON should begin`},
+		{name: "binary with JSON in it", in: "\x00\n{\x00\n7\n", want: []string{`!not_json @0 "\x00\n{\x00\n7\n" rest`}},
+		{name: "binary that begins like JSON", in: "{\x00\n7\n", want: []string{`!not_json @0 "{\x00\n7\n" rest`}},
+		{name: "another encoding", in: "caf\xE9\n{}\n", want: []string{`!not_json @0 "caf\xe9\n{}\n" rest`}},
+		{name: "invalid first line and indented objects", in: "# made\n  {}\n\t[1]\n2\n", want: []string{`!invalid_json @0 "# made"`, `{}`, `[1]`, `2`}},
+		{
+			name: "invalid first line that is larger than the buffer", in: "#" + strings.Repeat("é", 150<<10) + "\n{}\n",
+			want: []string{"!invalid_json @0 " + strconv.Quote("#"+strings.Repeat("é", 150<<10)), `{}`},
+		},
+		{name: "byte order marks of concatenated files", in: "\xEF\xBB\xBF{}\n\xEF\xBB\xBF{\"a\":1}\n\n\xEF\xBB\xBF", want: []string{`{}`, `{"a":1}`}},
+		{name: "NaN", in: "{\"a\":NaN}\n{\"a\":-Infinity}\n", want: []string{`!invalid_json @0 "{\"a\":NaN}"`, `!invalid_json @10 "{\"a\":-Infinity}"`}, detail: "NaN and Infinity are not JSON"},
 		{
 			name: "first line is another format", in: "# made by hand\n{\"a\":1}\n",
 			want: []string{`!invalid_json @0 "# made by hand"`, `{"a":1}`},

@@ -246,6 +246,28 @@ func (s *splitter) skipSpace() error {
 	}
 }
 
+// skipSpaceAndMarks is skipSpace that also skips byte order marks, which concatenated
+// files have in the middle.
+func (s *splitter) skipSpaceAndMarks() error {
+	w := &s.w
+	for {
+		if err := s.skipSpace(); err != nil || w.pos == w.end {
+			return err
+		}
+		for w.buf[w.pos] == byteOrderMark[0] && w.end-w.pos < len(byteOrderMark) {
+			if more, err := w.more(); err != nil {
+				return err
+			} else if !more {
+				break
+			}
+		}
+		if !bytes.HasPrefix(w.buf[w.pos:w.end], byteOrderMark) {
+			return nil
+		}
+		s.advance(len(byteOrderMark))
+	}
+}
+
 // startsValue reports whether a JSON value begins at b[i].
 func startsValue(b []byte, i int) bool {
 	if !mayStartValue(b[i]) {

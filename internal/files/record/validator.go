@@ -60,6 +60,9 @@ func (v *validator) any(b []byte, i, depth int, outer int32) int {
 	case c == 'n':
 		return v.literal(b, i, "null")
 	}
+	if c := b[i]; c == 'N' || c == 'I' {
+		return v.unexpected(b, i, "a value (NaN and Infinity are not JSON, null is)")
+	}
 	return v.unexpected(b, i, "a value")
 }
 

@@ -25,6 +25,18 @@ func (v *validator) space(b []byte, i int) int {
 	return i
 }
 
+// skipMarkAndBlank is skipBlank that also skips byte order marks, which concatenated
+// files have in the middle.
+func skipMarkAndBlank(b []byte, i int) int {
+	for {
+		i = skipBlank(b, i)
+		if b[i] != byteOrderMark[0] || b[i+1] != byteOrderMark[1] || b[i+2] != byteOrderMark[2] {
+			return i
+		}
+		i += len(byteOrderMark)
+	}
+}
+
 // skipBlank returns the index of the first byte from b[i] on that is not whitespace.
 func skipBlank(b []byte, i int) int {
 	for {
