@@ -31,8 +31,10 @@ type account struct {
 	db    *fake.DynamoDB
 	s3    fake.S3
 	depth map[string]int // of queues, by name
-	cfg   aws.Config
-	cf    *fake.CloudFormation
+	// messages are those of the failure queues.
+	messages []string
+	cfg      aws.Config
+	cf       *fake.CloudFormation
 }
 
 func newAccount(t *testing.T) *account {
@@ -82,6 +84,22 @@ func (c *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		fmt.Fprintf(w, `{"Attributes":{"ApproximateNumberOfMessages":"%d"}}`, c.depth[in.URL[strings.LastIndexByte(in.URL, '/')+1:]])
+	case target == "AmazonSQS.ReceiveMessage":
+		var out struct {
+			Messages []map[string]any `json:"Messages"`
+		}
+		for i, body := range c.messages {
+			out.Messages = append(out.Messages, map[string]any{
+				"MessageId": strconv.Itoa(i), "ReceiptHandle": strconv.Itoa(i), "Body": body,
+				"Attributes": map[string]string{"SentTimestamp": strconv.FormatInt(at(13, 0).UnixMilli(), 10)},
+			})
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if err := json.NewEncoder(w).Encode(out); err != nil {
+			c.t.Error(err)
+		}
+	case target == "AmazonSQS.ChangeMessageVisibility":
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	case target == "" && r.Method == http.MethodGet:
 		c.s3.ServeHTTP(w, r)
 	default:

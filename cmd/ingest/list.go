@@ -19,7 +19,7 @@ import (
 )
 
 func (c *command) list() *cobra.Command {
-	var cdkOut string
+	var cdkOut, since string
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -28,16 +28,19 @@ func (c *command) list() *cobra.Command {
 
 STATE is the first of these that applies:
   failing   events are in the failure queue: ingest replay retries them
+  waiting   uploads are not done or events are queued, and there was no progress
+            within the last 16 minutes: ingest doctor finds the cause
+  rejecting an upload was rejected since --since: all of its records are in
+            quarantine, and ingest quarantine prints why
   working   uploads are not done, and a function has made progress within the last
             16 minutes or is processing an event
-  waiting   uploads are not done or events are queued, and there was no progress
-            for longer than that: ingest doctor finds the cause
   idle      every upload is done
 
 LAST UPLOAD is the time of the newest source object. WAITING is the number of
 uploads that are not done, QUEUED the number of events and parts in the feed's
-queues, FAILED the number of events in its failure queue, QUARANTINED the number of
-records in quarantine. It reads the ledger's index and the attributes of the queues,
+queues, FAILED the number of events in its failure queue, REJECTED the number of
+uploads since --since without a stored record, QUARANTINED the number of records in
+quarantine. Exit code 1: a feed is failing or rejecting. It reads the ledger's index and the attributes of the queues,
 no records.
 
 In the folder of the CDK app, or with --cdk-out, it also reports feeds that are
@@ -48,6 +51,10 @@ deployed but no longer in the app, according to the last "npx cdk synth".`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			from, err := parseSince(since, time.Now())
+			if err != nil {
+				return c.usage(err)
+			}
 			app, err := readApp(cmd, cdkOut)
 			if err != nil {
 				return err
@@ -61,7 +68,7 @@ deployed but no longer in the app, according to the last "npx cdk synth".`,
 				return err
 			}
 			collector := overview.Collector{
-				Ledgers: dynamodb.NewFromConfig(account.Config), Queues: sqs.NewFromConfig(account.Config), Now: time.Now,
+				Ledgers: dynamodb.NewFromConfig(account.Config), Queues: sqs.NewFromConfig(account.Config), Now: time.Now, Since: from,
 			}
 			feeds, err := collector.All(ctx, found)
 			for i, contained := range operator.InApp(app.stacks, found) {
@@ -70,9 +77,13 @@ deployed but no longer in the app, according to the last "npx cdk synth".`,
 			if printErr := c.print(cmd, feeds, func(t *table) error { return listTable(t, feeds, app) }); printErr != nil {
 				return printErr
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return needAttention(feeds)
 		},
 	}
+	cmd.Flags().StringVar(&since, "since", "7d", "report uploads that were rejected since a date, a time, or a duration ago; \"\" for all")
 	cmd.Flags().StringVar(&cdkOut, "cdk-out", defaultCDKOut, "folder that \"npx cdk synth\" wrote to")
 	return cmd
 }
@@ -104,18 +115,35 @@ func readApp(cmd *cobra.Command, dir string) (app, error) {
 	return app{dir: dir, synthesized: info.ModTime(), stacks: stacks}, nil
 }
 
+// needAttention is an error if feeds are failing or rejecting.
+func needAttention(feeds []overview.Feed) error {
+	var problems []string
+	for _, f := range feeds {
+		switch f.State {
+		case overview.Failing:
+			problems = append(problems, fmt.Sprintf("feed %q is failing: `ingest doctor %[1]s` finds the cause", f.Feed))
+		case overview.Rejecting:
+			problems = append(problems, fmt.Sprintf("feed %q has rejected %s: `ingest status %[1]s --state rejected` lists them", f.Feed, amount(f.Rejected, "upload")))
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return badData("%s", strings.Join(problems, "\n"))
+}
+
 func listTable(t *table, feeds []overview.Feed, app app) error {
 	if len(feeds) == 0 {
 		t.line("No stack of this account and region has a feed: is it the right --profile and --region?")
 		return nil
 	}
-	t.head("FEED", "STACK", "STATE", "LAST UPLOAD", "KEY", "UPLOADS", "WAITING", "QUEUED", "FAILED", "QUARANTINED")
+	t.head("FEED", "STACK", "STATE", "LAST UPLOAD", "KEY", "UPLOADS", "WAITING", "QUEUED", "FAILED", "REJECTED", "QUARANTINED")
 	for _, f := range feeds {
 		last, key := any(nil), any(nil)
 		if f.Last != nil {
 			last, key = f.Last.Time, shortened(f.Last.Key, 50)
 		}
-		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Quarantined))
+		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Rejected), badIfAny(f.Quarantined))
 	}
 	var orphaned []string
 	for _, f := range feeds {
@@ -134,7 +162,7 @@ func listTable(t *table, feeds []overview.Feed, app app) error {
 
 func feedState(s overview.State) any {
 	switch s {
-	case overview.Failing, overview.Unknown:
+	case overview.Failing, overview.Unknown, overview.Rejecting:
 		return bad(string(s))
 	case overview.Waiting:
 		return warning(string(s))

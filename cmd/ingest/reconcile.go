@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,8 @@ the part, the first missing ordinals and the command that fixes it. Objects of t
 source buckets that are not in the ledger are differences too: no notification of
 them has arrived. --deep counts the records in the files again.
 
-What is younger than --grace-period, or waits for a scheduled load, is reported as
+A file of which no record could be stored is a difference for 7 days, or since the time
+of --since. What is younger than --grace-period, or waits for a scheduled load, is reported as
 waiting, not as a difference. A record that was deleted from the table is reported as
 missing.
 
@@ -38,6 +40,7 @@ missing.
   no_event                    ingest backfill <feed> --prefix …
   stuck, not_loaded           ingest replay <feed> --upload …
   missing                     ingest replay <feed> --upload … --part …
+  rejected                    ingest quarantine <feed> --upload … shows the cause
   rows                        ingest query <feed> 'ALTER PIPE … REFRESH', 'EXECUTE TASK …'
   extra, unbalanced, file     no command: investigate
 
@@ -51,6 +54,9 @@ there is a difference.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.times(&r.Since, since, "since"); err != nil {
 				return c.usage(err)
+			}
+			if r.RejectedSince = r.Since; since == "" {
+				r.RejectedSince = time.Now().Add(-rejectedFor)
 			}
 			d, err := c.open(cmd, args[0])
 			if err != nil {
@@ -72,6 +78,9 @@ there is a difference.`,
 	_ = cmd.RegisterFlagCompletionFunc("upload", c.completeUploadFlag)
 	return cmd
 }
+
+// rejectedFor is how long a rejected upload is a difference without --since.
+const rejectedFor = 7 * 24 * time.Hour
 
 // accountFlags are the flags with which a printed command uses the same account.
 func (c *command) accountFlags() (flags []string) {

@@ -26,7 +26,11 @@ func TestShowVerbs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, form := range []string{"table", "json"} {
 				got := ingest(t.Context(), c.connect, append(args, "--output", form)...)
-				if got.code != exitOK || got.errOut != "" {
+				want := result{code: exitOK}
+				if name == "list" {
+					want = result{code: exitFailed, errOut: "feed \"orders\" is failing: `ingest doctor orders` finds the cause\n"}
+				}
+				if got.code != want.code || got.errOut != want.errOut {
 					t.Fatalf("%+v", got)
 				}
 				if form == "json" && !json.Valid([]byte(got.out)) {
@@ -130,7 +134,7 @@ func TestInvalidFlags(t *testing.T) {
 		"output":       {[]string{"list", "--output", "xml"}, `--output "xml": ingest list prints table or json`},
 		"list of one":  {[]string{"list", "orders"}, `unknown command "orders" for "ingest list"`},
 		"since":        {[]string{"status", "orders", "--since", "yesterday"}, `--since "yesterday": it is a date`},
-		"state":        {[]string{"status", "orders", "--state", "load"}, `--state "load": it is one of unpacking, unpacked, loaded, missing`},
+		"state":        {[]string{"status", "orders", "--state", "load"}, `--state "load": it is one of unpacking, unpacked, loaded, partial, rejected, missing`},
 		"three":        {[]string{"status", "a", "b", "c"}, "a feed and at most one upload"},
 		"records":      {[]string{"records", "orders", "--output", "table"}, `--output "table": ingest records prints ndjson, json or csv`},
 		"query":        {[]string{"query", "orders", "-o", "ndjson"}, `--output "ndjson": ingest query prints table, json or csv`},
@@ -164,7 +168,7 @@ func TestCompletionOfArguments(t *testing.T) {
 		"upload flag":   {[]string{"quarantine", "orders", "--upload", "2026/g"}, "2026/gone.json\t2026-03-01 09:00:00\n:4\n"},
 		"without feed":  {[]string{"quarantine", "--upload", ""}, ":4\n"},
 		"output":        {[]string{"list", "--output", ""}, "table\njson\n:4\n"},
-		"state":         {[]string{"status", "orders", "--state", ""}, "unpacking\nunpacked\nloaded\nmissing\n:4\n"},
+		"state":         {[]string{"status", "orders", "--state", ""}, "unpacking\nunpacked\nloaded\npartial\nrejected\nmissing\n:4\n"},
 		"record output": {[]string{"records", "--output", ""}, "ndjson\njson\ncsv\n:4\n"},
 		"feed":          {[]string{"records", ""}, "orders\tstack Orders\nreturns\tstack Returns\n:4\n"},
 		"unknown feed":  {[]string{"status", "none", ""}, ":1\n"},

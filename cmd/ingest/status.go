@@ -12,7 +12,6 @@ import (
 
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/overview"
-	"example.com/ingestion/internal/store/ledger"
 )
 
 func (c *command) status() *cobra.Command {
@@ -30,12 +29,16 @@ An upload is named by its ID, by the key of its file (the newest, where the file
 was put several times) or by the beginning of either. Its states:
   unpacking   unpack has started and not finished
   unpacked    every part is in the landing bucket, not all are loaded
-  loaded      every record is in the table or in quarantine
+  loaded      every record is in the table
+  partial     some records are in the table, the others in quarantine
+  rejected    no record is in the table, all are in quarantine
   missing     the file was deleted before it was read
 
-RECORDS is the number of records in the file, STORED of those in the table. Once the
-upload is loaded, RECORDS is the sum of STORED and QUARANTINED. --watch prints
-changes until ctrl-C: on a terminal the whole table, otherwise a line per change.`,
+RECORDS is the number of records in the file, STORED of those in the table. Once
+loading has ended, RECORDS is the sum of STORED and QUARANTINED. For a file without an
+upload, and for an upload that is not done, the failure queue is searched for the error.
+--watch prints changes until ctrl-C: on a terminal the whole table, otherwise a line
+per change. Exit code 1: a printed upload is rejected, or has a failed event.`,
 		Example: `  ingest status orders
   ingest status orders --since 24h --state unpacked
   ingest status orders 2026/03/orders.json.gz
@@ -51,9 +54,12 @@ changes until ctrl-C: on a terminal the whole table, otherwise a line per change
 			if err != nil {
 				return err
 			}
-			v := view{c: c, cmd: cmd, feed: d, filter: overview.Filter{Since: from, State: ledger.State(state), Limit: limit}}
+			v := view{c: c, cmd: cmd, feed: d, filter: overview.Filter{Since: from, State: overview.UploadState(state), Limit: limit}}
 			if len(args) > 1 {
 				u, err := overview.FindUpload(cmd.Context(), d.Ledger, d.Name, args[1])
+				if errors.Is(err, overview.ErrNoUpload) {
+					return v.notUnpacked(args[1], err)
+				}
 				if err != nil {
 					return err
 				}
@@ -64,12 +70,12 @@ changes until ctrl-C: on a terminal the whole table, otherwise a line per change
 				defer ticker.Stop()
 				return v.watch(ticker.C)
 			}
-			return v.show("")
+			return v.once()
 		},
 		PreRunE: func(*cobra.Command, []string) error {
 			_, err := parseSince(since, time.Now())
-			if state != "" && !slices.Contains(strings.Split(uploadStates, ", "), state) {
-				err = errors.Join(err, fmt.Errorf("--state %q: it is one of %s", state, uploadStates))
+			if state != "" && !slices.Contains(uploadStates, state) {
+				err = errors.Join(err, fmt.Errorf("--state %q: it is one of %s", state, strings.Join(uploadStates, ", ")))
 			}
 			if interval <= 0 {
 				err = errors.Join(err, fmt.Errorf("--interval %s: it is more than 0", interval))
@@ -79,14 +85,20 @@ changes until ctrl-C: on a terminal the whole table, otherwise a line per change
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of uploads; 0 for all")
 	cmd.Flags().StringVar(&since, "since", "", "only files since a date, a time (RFC 3339), or a duration ago, such as 90m, 24h, 7d")
-	cmd.Flags().StringVar(&state, "state", "", "only uploads in this state: "+uploadStates)
+	cmd.Flags().StringVar(&state, "state", "", "only uploads in this state: "+strings.Join(uploadStates, ", "))
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print changes until ctrl-C")
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "how often --watch checks")
-	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(strings.Split(uploadStates, ", "), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(uploadStates, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-const uploadStates = string(ledger.Unpacking + ", " + ledger.Unpacked + ", " + ledger.Loaded + ", " + ledger.Missing)
+// uploadStates are the values of --state.
+var uploadStates = func() (names []string) {
+	for _, s := range overview.UploadStates {
+		names = append(names, string(s))
+	}
+	return names
+}()
 
 // locations returns where the feed's objects are.
 func locations(d *operator.Deployment) overview.Locations {
@@ -107,11 +119,11 @@ func uploadList(t *table, feedName string, uploads []overview.Upload) error {
 	return nil
 }
 
-func uploadState(s ledger.State) any {
+func uploadState(s overview.UploadState) any {
 	switch s {
-	case ledger.Loaded:
+	case overview.Loaded:
 		return good(string(s))
-	case ledger.Missing:
+	case overview.Missing, overview.Rejected:
 		return bad(string(s))
 	}
 	return warning(string(s))
@@ -155,7 +167,7 @@ func uploadDetail(t *table, d overview.Detail) error {
 	if len(d.PartList) > 0 {
 		t.head("PART", "STATE", "RECORDS", "STORED", "REJECTED", "SIZE", "LANDED", "LOADED", "MESSAGE")
 		for _, p := range d.PartList {
-			t.row(p.Part, uploadState(p.State), p.Records, p.Stored, badIfAny(p.Rejected), size(p.Bytes), orHyphen(p.LandedAt), orHyphen(p.LoadedAt), p.Message)
+			t.row(p.Part, uploadState(overview.UploadState(p.State)), p.Records, p.Stored, badIfAny(p.Rejected), size(p.Bytes), orHyphen(p.LandedAt), orHyphen(p.LoadedAt), p.Message)
 		}
 	}
 	return nil

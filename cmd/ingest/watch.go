@@ -24,13 +24,33 @@ type view struct {
 	cmd    *cobra.Command
 	feed   *operator.Deployment
 	filter overview.Filter
-	upload *ledger.Upload // nil for all
+	upload *ledger.Upload    // nil for all
+	shown  []overview.Upload // by the last call of show
+}
+
+// once prints the view. It returns an error if an upload is rejected or an event of the
+// upload has failed.
+func (v *view) once() error {
+	if err := v.show(""); err != nil {
+		return err
+	}
+	rejected := 0
+	for _, u := range v.shown {
+		if u.State == overview.Rejected {
+			rejected++
+		}
+	}
+	if rejected > 0 {
+		return badData("%s rejected: `ingest quarantine %s` prints the records with their reasons", amount(int64(rejected), "upload"), v.feed.Name)
+	}
+	return v.failedEvents()
 }
 
 // show prints the view once, after a text.
 func (v *view) show(before string) error {
 	if v.upload == nil {
 		uploads, err := v.uploads()
+		v.shown = uploads
 		if err == nil {
 			_, err = io.WriteString(v.cmd.OutOrStdout(), before)
 		}
@@ -40,6 +60,7 @@ func (v *view) show(before string) error {
 		return v.c.print(v.cmd, uploads, func(t *table) error { return uploadList(t, v.feed.Name, uploads) })
 	}
 	d, err := v.detail()
+	v.shown = []overview.Upload{d.Upload}
 	if err == nil {
 		_, err = io.WriteString(v.cmd.OutOrStdout(), before)
 	}
@@ -51,6 +72,15 @@ func (v *view) show(before string) error {
 
 func (v *view) uploads() ([]overview.Upload, error) {
 	return overview.Uploads(v.cmd.Context(), v.feed.Ledger, v.feed.Name, v.filter)
+}
+
+// printed returns the uploads of the view.
+func (v *view) printed() ([]overview.Upload, error) {
+	if v.upload == nil {
+		return v.uploads()
+	}
+	d, err := v.detail()
+	return []overview.Upload{d.Upload}, err
 }
 
 // detail reads the current state of the upload.
@@ -95,19 +125,9 @@ func (v *view) watch(ticks <-chan time.Time) error {
 // changes prints a line for each upload that has changed since the last call, oldest
 // first.
 func (v *view) changes(out io.Writer, seen map[string]string) error {
-	var uploads []overview.Upload
-	if v.upload == nil {
-		all, err := v.uploads()
-		if err != nil {
-			return err
-		}
-		uploads = all
-	} else {
-		d, err := v.detail()
-		if err != nil {
-			return err
-		}
-		uploads = []overview.Upload{d.Upload}
+	uploads, err := v.printed()
+	if err != nil {
+		return err
 	}
 	for _, u := range slices.Backward(uploads) {
 		line, err := v.changed(u)

@@ -134,10 +134,12 @@ func loadFails(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.idle(t)
-	w.ingest(t, 0, "list").line(t, "earthquakes", "failing", "2026/fails.json", "3")
+	w.ingest(t, 1, "list").line(t, "earthquakes", "failing", "2026/fails.json", "3")
 	w.ingest(t, 0, "status", "earthquakes", "--state", "unpacked").line(t, "2026/fails.json", "unpacked", "600", "0/3", u.ID)
-	w.ingest(t, 0, "status", "earthquakes", "2026/fails.json").line(t, "0000000-000001", "landed")
-	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events")
+	status := w.ingest(t, 1, "status", "earthquakes", "2026/fails.json")
+	status.line(t, "0000000-000001", "landed")
+	status.line(t, "load has failed on "+u.ID, "this invocation was made to fail")
+	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "this invocation was made to fail")
 	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "FailNext made this invocation fail", "no")
 
 	// Within the time that an upload may take it only waits.
@@ -157,7 +159,7 @@ func throttledTable(t *testing.T, w *world) {
 	if err := w.env.Throttle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.ingest(t, 0, "list").line(t, "earthquakes", "failing", "2026/throttled.json")
+	w.ingest(t, 1, "list").line(t, "earthquakes", "failing", "2026/throttled.json")
 	w.differences(t, w.quakes, reconcile.NotLoaded, 1)
 	w.ingest(t, 0, "replay", "earthquakes").line(t, "load", u.ID, "throttled by the table", "yes")
 	w.idle(t)
@@ -276,7 +278,9 @@ func refusedRecords(t *testing.T, w *world) {
 	body := rows(20, map[int]string{7: "X|Y|Z|?|?|?|?|?|?|?"})
 	body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("longitude"), []byte("longitude|height")), []byte("|-2"), []byte("|-2|430"))
 	w.put(t, w.airports, feedtest.File{Key: "with a height.csv", Body: body})
-	w.ingest(t, 0, "list").line(t, "airports", "idle", "with a height.csv", "1")
+	w.ingest(t, 1, "list").line(t, "airports", "rejecting", "with a height.csv", "1")
+	w.ingest(t, 1, "status", "airports").line(t, "with a height.csv", "rejected")
+	w.ingest(t, 1, "reconcile", "airports").line(t, "rejected", "with a height.csv", "header_mismatch", "ingest quarantine airports --upload")
 	quarantine := w.ingest(t, 0, "quarantine", "airports")
 	quarantine.line(t, "header_mismatch", "1", "1")
 	quarantine.line(t, "header_mismatch", "with a height.csv", `the header row has 8`, `"height"`, `(and the remainder of the entry)`)

@@ -26,12 +26,14 @@ type State string
 const (
 	// Failing: events are in the failure queue.
 	Failing State = "failing"
-	// Working: uploads are not done, and a function has made progress with one of
-	// them within the last StillAfter, or is processing an event.
-	Working State = "working"
 	// Waiting: uploads are not done or events are queued, and there was no progress
-	// for longer than that.
+	// for StillAfter.
 	Waiting State = "waiting"
+	// Rejecting: an upload was rejected since Collector.Since, see Rejected.
+	Rejecting State = "rejecting"
+	// Working: uploads are not done, and a function has made progress with one of
+	// them within StillAfter, or is processing an event.
+	Working State = "working"
 	// Idle: every upload is done.
 	Idle State = "idle"
 	// Unknown: the state could not be read; Error has the reason.
@@ -55,6 +57,10 @@ type Feed struct {
 	// Uploads is the number of uploads, Waiting of those that are not done.
 	Uploads int64 `json:"uploads"`
 	Waiting int64 `json:"waiting"`
+	// Rejected and Partial are the numbers of uploads in these states that were loaded
+	// since Collector.Since.
+	Rejected int64 `json:"rejected_uploads"`
+	Partial  int64 `json:"partial_uploads"`
 	// Queued is the number of events and parts in the queues in front of the functions.
 	Queued int64 `json:"queued"`
 	// Failed is the number of events in the failure queue.
@@ -72,10 +78,10 @@ type Feed struct {
 
 // Last is a summary of an upload.
 type Last struct {
-	Upload string       `json:"upload"`
-	Key    string       `json:"key"`
-	State  ledger.State `json:"state"`
-	Time   time.Time    `json:"time"`
+	Upload string      `json:"upload"`
+	Key    string      `json:"key"`
+	State  UploadState `json:"state"`
+	Time   time.Time   `json:"time"`
 }
 
 // Queues is the part of the SQS client that the package uses.
@@ -89,6 +95,9 @@ type Collector struct {
 	Ledgers ledger.API
 	Queues  Queues
 	Now     func() time.Time
+	// Since excludes uploads that were loaded earlier from Feed.Rejected and
+	// Feed.Partial; zero excludes none.
+	Since time.Time
 }
 
 // All reads the state of feeds, several at a time, in their order. A feed that cannot
@@ -123,12 +132,20 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	var unfinished []ledger.Upload
 	err := uploads.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
 		if o.Last == nil {
-			o.Last = &Last{Upload: u.ID, Key: u.Key, State: u.State, Time: u.Time}
+			o.Last = &Last{Upload: u.ID, Key: u.Key, State: StateOf(u), Time: u.Time}
 		}
 		o.Uploads++
 		o.Records += u.Records
 		o.Stored += u.Stored
 		o.Quarantined += u.Quarantined()
+		if !u.LoadedAt.Before(c.Since) {
+			switch StateOf(u) {
+			case Rejected:
+				o.Rejected++
+			case Partial:
+				o.Partial++
+			}
+		}
 		if !u.State.Done() {
 			o.Waiting++
 			if len(unfinished) < maxUnfinished {
@@ -155,6 +172,9 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 		inFlight += received
 	}
 	o.State, err = c.state(ctx, uploads, o, unfinished, inFlight)
+	if o.Rejected > 0 && (o.State == Idle || o.State == Working) {
+		o.State = Rejecting
+	}
 	return o, err
 }
 

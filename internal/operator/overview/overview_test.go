@@ -166,7 +166,7 @@ func TestUploads(t *testing.T) {
 	}{
 		"all":   {overview.Filter{}, 3},
 		"limit": {overview.Filter{Limit: 2}, 2},
-		"state": {overview.Filter{State: ledger.Loaded}, 0},
+		"state": {overview.Filter{State: overview.Loaded}, 0},
 		"since": {overview.Filter{Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}, 0},
 		"then":  {overview.Filter{Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, 3},
 	} {

@@ -14,11 +14,11 @@ import (
 
 // Upload is one upload as the ledger describes it.
 type Upload struct {
-	Upload  string       `json:"upload"`
-	Key     string       `json:"key"`
-	Source  string       `json:"source"`
-	Version string       `json:"version"`
-	State   ledger.State `json:"state"`
+	Upload  string      `json:"upload"`
+	Key     string      `json:"key"`
+	Source  string      `json:"source"`
+	Version string      `json:"version"`
+	State   UploadState `json:"state"`
 	// Time is when the source object was last modified.
 	Time time.Time `json:"time"`
 	// Bytes is the size of the source object, BytesUnpacked that of its entries,
@@ -54,7 +54,7 @@ func (u Upload) Took() time.Duration {
 
 func newUpload(u ledger.Upload) Upload {
 	return Upload{
-		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: u.State, Time: u.Time,
+		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: StateOf(u), Time: u.Time,
 		Bytes: u.Size, BytesUnpacked: u.BytesUnpacked, BytesLanded: u.BytesLanded, Entries: u.Entries,
 		Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Parts: u.Parts, PartsLoaded: u.PartsLoaded,
 		Reasons: u.Reasons, Message: u.Message, Continuations: u.Checkpoint.Continuations,
@@ -74,7 +74,7 @@ type Filter struct {
 	// Since excludes uploads whose source object is older; zero excludes none.
 	Since time.Time
 	// State selects a state; empty for all.
-	State ledger.State
+	State UploadState
 	// Limit is the maximum number of uploads; 0 for all.
 	Limit int
 }
@@ -86,7 +86,7 @@ func Uploads(ctx context.Context, l *ledger.Ledger, feedName string, f Filter) (
 		if !f.Since.IsZero() && u.Time.Before(f.Since) {
 			return false // the remaining uploads are older
 		}
-		if f.State == "" || f.State == u.State {
+		if f.State == "" || f.State == StateOf(u) {
 			uploads = append(uploads, newUpload(u))
 		}
 		return f.Limit == 0 || len(uploads) < f.Limit

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/files/record"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -55,6 +59,12 @@ func (c *check) all() error {
 	if u.State == ledger.Loaded && !u.Balanced() {
 		c.add(Finding{Kind: Unbalanced, Count: u.Records - u.Stored - u.Quarantined(), Detail: fmt.Sprintf(
 			"the file has %d records, but %d are stored and %d quarantined", u.Records, u.Stored, u.Quarantined())})
+	}
+	if overview.StateOf(u) == overview.Rejected && !u.LoadedAt.Before(c.RejectedSince) {
+		reasons := strings.Join(slices.Sorted(maps.Keys(u.Reasons)), ", ")
+		c.add(Finding{
+			Kind: Rejected, Count: u.Quarantined(), Detail: "no record of the file could be stored: " + reasons, Remedy: c.remedy("quarantine", ""),
+		})
 	}
 	if err := c.table(parts); err != nil {
 		return err

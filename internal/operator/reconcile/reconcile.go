@@ -53,6 +53,9 @@ type Reconcile struct {
 	// objects that were put, at that time or later.
 	Upload *ledger.Upload
 	Since  time.Time
+	// RejectedSince selects the rejected uploads that are reported: those that were
+	// loaded at that time or later.
+	RejectedSince time.Time
 	// Deep counts the records of the files again.
 	Deep bool
 	// GracePeriod is how long the processing of an object, an upload or a part may
@@ -82,6 +85,7 @@ const (
 	Extra      Kind = "extra"       // the table has items that the ledger does not count
 	Unbalanced Kind = "unbalanced"  // the counts of the ledger are inconsistent
 	FileDiffer Kind = "file"        // the file has a different number of records
+	Rejected   Kind = "rejected"    // no record of the file could be stored: quarantine shows why
 	NoRows     Kind = "rows"        // Snowflake has too few or too many rows
 	Unread     Kind = "not_checked" // something could not be compared: no difference
 	Waiting    Kind = "waiting"     // processing has not ended: no difference

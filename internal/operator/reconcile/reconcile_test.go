@@ -159,6 +159,22 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+// A file without a valid record is reported, if it was loaded after a time.
+func TestRejectedUpload(t *testing.T) {
+	w := newFixture(t)
+	w.put("bad", "{tru}\n{fal}\n", true)
+	w.put("partly", "{tru}\n{}\n", true)
+	found := w.reconcile().Findings
+	if len(found) != 1 || found[0].Kind != reconcile.Rejected || !found[0].Difference() || found[0].Count != 2 ||
+		found[0].Detail != "no record of the file could be stored: invalid_json" || found[0].Remedy != "ingest quarantine orders --upload "+found[0].Upload {
+		t.Errorf("%+v", found)
+	}
+	w.r.RejectedSince = time.Now().Add(time.Minute)
+	if found := w.reconcile().Findings; len(found) != 0 {
+		t.Errorf("rejected before that time: %+v", found)
+	}
+}
+
 // Missing records of a deleted part are counted, but not listed.
 func TestDeletedPart(t *testing.T) {
 	w := newFixture(t)

@@ -99,10 +99,7 @@ type Upload struct {
 // Do retries. After an error the result lists what was done until then; another call
 // does the remainder.
 func (r *Replay) Do(ctx context.Context) (Result, error) {
-	if r.now == nil {
-		r.now, r.sleep = time.Now, retry.Wait
-	}
-	r.dispatched, r.started = map[ids.PartRef]bool{}, map[string]bool{}
+	r.reset()
 	result := Result{Feed: r.Feed, DryRun: r.DryRun, Events: []Event{}, Uploads: []Upload{}}
 	if r.Part != "" {
 		u, err := r.reload(ctx)
@@ -134,6 +131,21 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 		}
 	}
 	return result, nil
+}
+
+func (r *Replay) reset() {
+	if r.now == nil {
+		r.now, r.sleep = time.Now, retry.Wait
+	}
+	r.dispatched, r.started = map[ids.PartRef]bool{}, map[string]bool{}
+}
+
+// FailedEvents returns the selected events of the failure queue, which stay in the queue.
+func (r *Replay) FailedEvents(ctx context.Context) ([]Event, error) {
+	list := *r
+	list.DryRun = true
+	list.reset()
+	return list.events(ctx)
 }
 
 // affected returns the uploads to retry.

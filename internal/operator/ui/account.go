@@ -24,6 +24,8 @@ import (
 const (
 	// recent is the number of uploads of a feed on the page.
 	recent = 8
+	// rejectedFor is how long a rejected upload is shown as the state of its feed.
+	rejectedFor = 7 * 24 * time.Hour
 	// rowsInterval is the interval between two queries of Snowflake, loginInterval
 	// between two attempts to log in. Neither needs a warehouse.
 	rowsInterval  = 15 * time.Second
@@ -68,6 +70,7 @@ func (a *AccountSource) Read(ctx context.Context) State {
 		s.Error = err.Error()
 		return s
 	}
+	a.collector.Since = s.At.Add(-rejectedFor)
 	feeds, err := a.collector.All(ctx, found)
 	errs := []error{err}
 	for i, f := range feeds {
@@ -78,10 +81,20 @@ func (a *AccountSource) Read(ctx context.Context) State {
 		shown.Snowflake = a.snowflake(ctx, found[i])
 		s.Feeds = append(s.Feeds, shown)
 	}
+	slices.SortStableFunc(s.Feeds, func(a, b Feed) int { return cmp.Compare(priority(a.State), priority(b.State)) })
 	if err := errors.Join(errs...); err != nil {
 		s.Error = err.Error()
 	}
 	return s
+}
+
+// priority orders feeds on the page: those that need attention first.
+func priority(s overview.State) int {
+	order := []overview.State{overview.Failing, overview.Unknown, overview.Waiting, overview.Rejecting}
+	if i := slices.Index(order, s); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 // advice is the remedy for a feed that needs attention.
@@ -89,6 +102,8 @@ func advice(f overview.Feed) string {
 	switch f.State {
 	case overview.Failing:
 		return fmt.Sprintf("%d failed: `ingest doctor %s` finds the cause; after the fix, `ingest replay %s` retries them.", f.Failed, f.Feed, f.Feed)
+	case overview.Rejecting:
+		return fmt.Sprintf("%d rejected in the last 7 days: `ingest status %[2]s --state rejected` lists the files, `ingest quarantine %[2]s` the records with their reasons.", f.Rejected, f.Feed)
 	case overview.Waiting:
 		return fmt.Sprintf("No progress for %s: `ingest doctor %s` finds the cause.", overview.StillAfter, f.Feed)
 	case overview.Unknown:

@@ -15,7 +15,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"example.com/ingestion/internal/operator/overview"
-	"example.com/ingestion/internal/store/ledger"
 )
 
 // fakeSource is a Source with a state that the test sets.
@@ -41,7 +40,7 @@ func (s *fakeSource) set(state State) {
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func upload(key string, state ledger.State, ago time.Duration, records, stored, quarantined int64) overview.Upload {
+func upload(key string, state overview.UploadState, ago time.Duration, records, stored, quarantined int64) overview.Upload {
 	return overview.Upload{
 		Upload: "2iofe5btnvdhanhrg76i3r2tfc", Key: key, Source: "s3://bucket/" + key, State: state, Time: noon.Add(-ago),
 		Records: records, Stored: stored, Quarantined: quarantined,
@@ -60,9 +59,9 @@ func twoFeeds() State {
 				Records: 4_218_334, Stored: 4_180_112, Quarantined: 0,
 			},
 			Recent: []overview.Upload{
-				upload("2026/03/01/orders-1158.json.gz", ledger.Unpacked, time.Minute, 40_000, 1_778, 0),
-				upload("2026/03/01/orders-1143.json.gz", ledger.Loaded, 16*time.Minute, 38_912, 38_912, 0),
-				upload("2026/03/01/orders-1128.json.gz", ledger.Loaded, 31*time.Minute, 39_407, 39_407, 0),
+				upload("2026/03/01/orders-1158.json.gz", overview.Unpacked, time.Minute, 40_000, 1_778, 0),
+				upload("2026/03/01/orders-1143.json.gz", overview.Loaded, 16*time.Minute, 38_912, 38_912, 0),
+				upload("2026/03/01/orders-1128.json.gz", overview.Loaded, 31*time.Minute, 39_407, 39_407, 0),
 			},
 			Reasons: []overview.Reason{}, Snowflake: rows(4_180_112),
 		},
@@ -73,9 +72,9 @@ func twoFeeds() State {
 			},
 			Advice: "2 failed: `ingest doctor returns` finds the cause; after the fix, `ingest replay returns` retries them.",
 			Recent: []overview.Upload{
-				upload("<b>returns</b> & more.zip", ledger.Unpacking, 40*time.Minute, 0, 0, 0),
-				upload("2026/02/28/returns.csv", ledger.Loaded, 22*time.Hour, 702, 685, 17),
-				upload("2026/02/27/returns.csv", ledger.Loaded, 46*time.Hour, 502, 502, 0),
+				upload("<b>returns</b> & more.zip", overview.Unpacking, 40*time.Minute, 0, 0, 0),
+				upload("2026/02/28/returns.csv", overview.Loaded, 22*time.Hour, 702, 685, 17),
+				upload("2026/02/27/returns.csv", overview.Loaded, 46*time.Hour, 502, 502, 0),
 			},
 			Reasons:   []overview.Reason{{Reason: "csv_too_many_fields", Records: 14, Uploads: 1}, {Reason: "invalid_utf8", Records: 3, Uploads: 1}},
 			Snowflake: &Rows{Table: `"RAW"."PUBLIC"."RETURNS"`, Error: "login failed"},
@@ -88,7 +87,7 @@ func recovered() State {
 	s := twoFeeds()
 	f := &s.Feeds[1]
 	f.State, f.Advice, f.Failed, f.Waiting, f.Records, f.Stored = overview.Idle, "", 0, 0, 1_704, 1_687
-	f.Recent[0] = upload("<b>returns</b> & more.zip", ledger.Loaded, 40*time.Minute, 500, 500, 0)
+	f.Recent[0] = upload("<b>returns</b> & more.zip", overview.Loaded, 40*time.Minute, 500, 500, 0)
 	s.Feeds = append(s.Feeds, Feed{Feed: overview.Feed{Feed: "new", Stack: "New", State: overview.Idle}, Recent: []overview.Upload{}, Reasons: []overview.Reason{}})
 	return s
 }
@@ -267,8 +266,11 @@ func TestContrast(t *testing.T) {
 	state := twoFeeds()
 	waiting := recovered().Feeds[2]
 	waiting.State, waiting.Advice = overview.Waiting, "No progress."
-	waiting.Recent = []overview.Upload{upload("gone.json", ledger.Missing, 0, 0, 0, 0)}
-	state.Feeds = append(state.Feeds, waiting)
+	waiting.Recent = []overview.Upload{upload("gone.json", overview.Missing, 0, 0, 0, 0)}
+	rejecting := recovered().Feeds[2]
+	rejecting.Feed.Feed, rejecting.State, rejecting.Advice = "rejecting", overview.Rejecting, "1 rejected."
+	rejecting.Recent = []overview.Upload{upload("a.csv", overview.Rejected, 0, 1, 0, 1), upload("b.csv", overview.Partial, 0, 2, 1, 1)}
+	state.Feeds = append(state.Feeds, waiting, rejecting)
 	state.Error = "list the stacks: denied"
 	page, err := Serve(t.Context(), &fakeSource{state: state}, 0, time.Hour)
 	if err != nil {

@@ -90,7 +90,7 @@ function show(state) {
   byID("account").textContent = state.account;
   byID("problem").hidden = !state.error;
   byID("problem").textContent = state.error || "";
-  const failing = state.feeds.filter((f) => f.state === "failing" || f.state === "unknown").map((f) => f.feed);
+  const failing = state.feeds.filter((f) => ["failing", "unknown", "rejecting"].includes(f.state)).map((f) => f.feed);
   byID("summary").textContent = summary(state, failing);
   document.title = failing.length ? `(${failing.length}) Feeds` : "Feeds";
   const keys = new Set();
@@ -108,6 +108,12 @@ function show(state) {
       byID("feeds").append(next);
     }
     shown.set(key, { text, card: next });
+  }
+  let position = byID("feeds").firstChild;
+  for (const key of keys) {
+    const { card } = shown.get(key);
+    if (card === position) position = position.nextSibling;
+    else byID("feeds").insertBefore(card, position);
   }
   for (const [key, old] of shown) {
     if (!keys.has(key)) {

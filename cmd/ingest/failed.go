@@ -1,0 +1,80 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/replay"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// queuedEvents returns the events of an upload in the failure queue, all events for nil.
+// An empty queue is not polled, which would take seconds.
+func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload) ([]replay.Event, error) {
+	const visible = types.QueueAttributeNameApproximateNumberOfMessages
+	out, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.FailureQueueURL, AttributeNames: []types.QueueAttributeName{visible}})
+	if err != nil {
+		return nil, fmt.Errorf("attributes of the failure queue: %w", err)
+	}
+	if out.Attributes[string(visible)] == "0" {
+		return nil, nil
+	}
+	r := replay.Replay{Upload: u}
+	fillReplay(&r, d)
+	return r.FailedEvents(ctx)
+}
+
+// failedEvents is an error if events of the upload are in the failure queue.
+func (v *view) failedEvents() error {
+	if v.upload == nil || v.upload.State.Done() {
+		return nil
+	}
+	events, err := queuedEvents(v.cmd.Context(), v.feed, v.upload)
+	if err != nil {
+		return err
+	}
+	return failed(v.feed.Name, events)
+}
+
+// notUnpacked is the error for a file without an upload: that of its event in the
+// failure queue, if there is one, or else missing.
+func (v *view) notUnpacked(name string, missing error) error {
+	events, err := queuedEvents(v.cmd.Context(), v.feed, nil)
+	if err != nil {
+		return errors.Join(missing, err)
+	}
+	events = slices.DeleteFunc(events, func(e replay.Event) bool {
+		return e.Upload != name && !slices.ContainsFunc(e.Objects, func(uri string) bool {
+			_, key, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+			return uri == name || strings.HasPrefix(key, name)
+		})
+	})
+	if len(events) == 0 {
+		return missing
+	}
+	return failed(v.feed.Name, events)
+}
+
+// failed is an error that lists failed events.
+func failed(feedName string, events []replay.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, e := range events {
+		concerns := strings.Join(e.Objects, " ")
+		if concerns == "" {
+			concerns = strings.TrimSpace(e.Upload + " " + e.Part)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s has failed on %s: %s", moment(e.Time), e.Target, printable(concerns), printable(cmp.Or(e.Error, "the event does not contain the error"))))
+	}
+	return badData("%s\nThe failure queue has %s of it; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), amount(int64(len(events)), "event"), feedName)
+}
