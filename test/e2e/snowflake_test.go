@@ -294,7 +294,7 @@ func scriptByHand(t *testing.T, w *world) {
 	}
 	// It can be run again, as a person does while the role is not known everywhere.
 	for err = w.admin(t, statements...); err != nil; err = w.admin(t, statements...) {
-		if !strings.Contains(err.Error(), "propagates") {
+		if !strings.Contains(err.Error(), "propagate") {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
