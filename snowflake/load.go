@@ -108,6 +108,15 @@ func (p Pipe) Refresh(modifiedAfter time.Time) string {
 // https://docs.snowflake.com/en/sql-reference/functions/system_pipe_status
 func (p Pipe) Status() string { return "SELECT SYSTEM$PIPE_STATUS(" + Literal(p.Name()) + ")" }
 
+// Grants lists the privileges on the pipe, which Replace does not keep: columns
+// privilege, granted_to and grantee_name.
+func (p Pipe) Grants() string { return "SHOW GRANTS ON PIPE " + p.Name() }
+
+// Grant grants a privilege on the pipe to a role, whose name is that of the catalog.
+func (p Pipe) Grant(privilege, role string) string {
+	return "GRANT " + privilege + " ON PIPE " + p.Name() + " TO ROLE " + quoted(role)
+}
+
 // Describe lists the pipe. Column notification_channel has the ARN of the queue
 // that receives its notifications.
 func (p Pipe) Describe() string { return p.show(p.Kind()) }

@@ -21,8 +21,11 @@ func stored(name string) string {
 // case first, so that queries may use it without quotes in any case. The name
 // must be valid, as Spec.Validate checks: without NUL, at most 255 characters.
 func Identifier(name string) string {
-	return `"` + strings.ReplaceAll(stored(name), `"`, `""`) + `"`
+	return quoted(stored(name))
 }
+
+// quoted returns a name of the catalog in double quotes.
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // Qualified returns the identifiers of parts, separated by dots.
 func Qualified(parts ...string) string {

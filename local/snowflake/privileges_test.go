@@ -48,6 +48,28 @@ func TestMissingPrivileges(t *testing.T) {
 	}
 }
 
+// A replaced pipe has no grants, unlike a view with COPY GRANTS.
+func TestGrantsOfReplacedPipe(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	if err := f.Exec(t.Context(), "CREATE ROLE ANALYST"); err != nil {
+		t.Fatal(err)
+	}
+	granted := func() bool {
+		return strings.Contains(strings.Join(f.rows(t, plan.Pipe.Grants()), "\n"), "|MONITOR|PIPE|")
+	}
+	f.exec(t, plan.Pipe.Grant("MONITOR", "ANALYST"))
+	if !granted() {
+		t.Error("the privilege was not granted")
+	}
+	f.exec(t, plan.Pipe.Replace())
+	if granted() {
+		t.Error("the replaced pipe has the privilege")
+	}
+}
+
 // Another role only sees what was granted to it.
 func TestGrants(t *testing.T) {
 	f := start(t)

@@ -147,7 +147,11 @@ func createPipe(ctx context.Context, db DB, pipe snowflake.Pipe, replace bool, s
 	unfinishedPipe.Owner += unfinished
 	statements := unfinishedPipe.Create()
 	if replace {
-		statements = []string{unfinishedPipe.Replace()}
+		grants, err := grantsOf(ctx, db, pipe)
+		if err != nil {
+			return err
+		}
+		statements = append([]string{unfinishedPipe.Replace()}, grants...)
 	}
 	if err := retryAccess(ctx, db, append(statements, pipe.Refresh(since))...); err != nil {
 		return err
@@ -156,6 +160,23 @@ func createPipe(ctx context.Context, db DB, pipe snowflake.Pipe, replace bool, s
 		return err
 	}
 	return ensureRunning(ctx, db, pipe)
+}
+
+// grantsOf returns the GRANT statements for the privileges that roles have on a pipe,
+// except for its ownership. CREATE OR REPLACE PIPE has no COPY GRANTS.
+// https://docs.snowflake.com/en/sql-reference/sql/create-pipe
+func grantsOf(ctx context.Context, db DB, pipe snowflake.Pipe) ([]string, error) {
+	rows, err := db.Query(ctx, pipe.Grants())
+	if err != nil {
+		return nil, err
+	}
+	var statements []string
+	for _, row := range rows {
+		if privilege := row.Text("privilege"); privilege != "OWNERSHIP" && row.Text("granted_to") == "ROLE" {
+			statements = append(statements, pipe.Grant(privilege, row.Text("grantee_name")))
+		}
+	}
+	return statements, nil
 }
 
 // replacePipe replaces a pipe by one of another definition. Every file is loaded by

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,6 +37,21 @@ func TestReplacePipe(t *testing.T) {
 		}
 		if _, err := apply(t, a, parts(), otherTopic()); err != nil || len(a.Take()) > 0 {
 			t.Errorf("the second deployment: %v", err)
+		}
+	})
+}
+
+// Privileges on a pipe are granted again after it is replaced.
+func TestReplacePipeKeepsGrants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := deployed(t, parts())
+		want := []string{"MONITOR ANALYST", "OPERATE on call"}
+		a.Object(snowflake.KindPipe, pipe).Grants = slices.Clone(want)
+		if _, err := apply(t, a, parts(), otherTopic()); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Object(snowflake.KindPipe, pipe).Grants; !slices.Equal(got, want) {
+			t.Errorf("grants %q, want %q", got, want)
 		}
 	})
 }

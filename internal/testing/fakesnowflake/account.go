@@ -50,6 +50,8 @@ type Object struct {
 	State string
 	// Columns are the columns of a table.
 	Columns []string
+	// Grants are the privileges on a pipe, as "<privilege> <role>".
+	Grants []string
 	// Text is the statement that created it.
 	Text string
 }
@@ -64,7 +66,9 @@ var (
 	createRE  = regexp.MustCompile(`^CREATE (OR REPLACE |OR ALTER )?` + kinds + ` (IF NOT EXISTS )?` + name)
 	alterRE   = regexp.MustCompile(`^ALTER ` + kinds + ` ` + name + ` (.*)$`)
 	dropRE    = regexp.MustCompile(`^DROP ` + kinds + ` IF EXISTS ` + name)
+	grantRE   = regexp.MustCompile(`^GRANT (\w+) ON PIPE ` + name + ` TO ROLE "(.*)"$`)
 	executeRE = regexp.MustCompile(`^EXECUTE TASK ` + name)
+	grantsRE  = regexp.MustCompile(`^SHOW GRANTS ON PIPE ` + name)
 	showRE    = regexp.MustCompile(`^SHOW ` + kinds + `S LIKE '(.*)' IN SCHEMA ` + name)
 	describe  = regexp.MustCompile(`^DESC (STORAGE INTEGRATION|TABLE) ` + name)
 	statusRE  = regexp.MustCompile(`^SELECT SYSTEM\$PIPE_STATUS\('(.*)'\)`)
@@ -137,6 +141,14 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 		a.objects = slices.DeleteFunc(a.objects, func(o *Object) bool { return o.Kind == m[1] && o.Name == m[2] })
 		return nil
 	}
+	if m := grantRE.FindStringSubmatch(line); m != nil {
+		o := a.Object(snowflake.KindPipe, m[2])
+		if o == nil {
+			return missing("PIPE", m[2])
+		}
+		o.Grants = append(o.Grants, m[1]+" "+m[3])
+		return nil
+	}
 	if executeRE.MatchString(line) {
 		state := a.RunState
 		if state == "" {
@@ -169,7 +181,7 @@ func (a *Account) create(or, kind, name, line string) {
 	}
 	switch kind {
 	case string(snowflake.KindPipe):
-		o.State = "RUNNING"
+		o.State, o.Grants = "RUNNING", nil
 	case string(snowflake.KindTask):
 		o.State = "suspended"
 	case string(snowflake.KindTable):

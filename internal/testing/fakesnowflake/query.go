@@ -26,6 +26,9 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 	if m := showRE.FindStringSubmatch(line); m != nil {
 		return a.show(m[1], m[2], m[3]), nil
 	}
+	if m := grantsRE.FindStringSubmatch(line); m != nil {
+		return a.grants(m[1])
+	}
 	if m := describe.FindStringSubmatch(line); m != nil {
 		return a.describe(m[1], m[2])
 	}
@@ -46,6 +49,19 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 		return append([]client.Row{{"query_id": nil, "state": "SCHEDULED"}}, a.runs...), nil
 	}
 	return nil, fmt.Errorf("the fake account does not support %s", line)
+}
+
+func (a *Account) grants(pipe string) ([]client.Row, error) {
+	o := a.Object(snowflake.KindPipe, pipe)
+	if o == nil {
+		return nil, missing("PIPE", pipe)
+	}
+	rows := []client.Row{{"privilege": "OWNERSHIP", "granted_to": "ROLE", "grantee_name": "LOADER"}}
+	for _, grant := range o.Grants {
+		privilege, role, _ := strings.Cut(grant, " ")
+		rows = append(rows, client.Row{"privilege": privilege, "granted_to": "ROLE", "grantee_name": role})
+	}
+	return rows, nil
 }
 
 // show matches names as LIKE does: case-insensitively, and _ matches any character.
