@@ -84,14 +84,14 @@ func wrap(snippet string) string {
 	before, after := "func use(stack awscdk.Stack) error {\n", "\treturn nil\n}\n"
 	indent := "\t"
 	if strings.HasPrefix(snippet, "{") {
-		before, after = "var feeds = []constructs.FeedStack{\n", "}\n"
+		before, after = "var feeds = []app.Feed{\n", "}\n"
 	}
 	imports := []string{}
 	module := strings.TrimSuffix(reflect.TypeFor[feed.Spec]().PkgPath(), "/feed")
 	for _, group := range [][][2]string{
 		{{"time.", "time"}},
 		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awscloudwatch.", "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
-		{{"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
+		{{"app.Feed", module + "/app"}, {"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
 	} {
 		var lines strings.Builder
 		for _, i := range group {
@@ -159,7 +159,10 @@ func hasHeading(markdown, anchor string) bool {
 	return false
 }
 
-// Paths of the repository in code spans, such as `docs/feeds.md`.
+// nameSpan matches names of sources and documents in code spans, such as `app.go`,
+// and pathSpan paths of the repository, such as `docs/feeds.md`.
+var nameSpan = regexp.MustCompile("`([\\w-]+\\.(?:go|py|md))`")
+
 var pathSpan = regexp.MustCompile("`([a-zA-Z_.][\\w.-]*(?:/[\\w.-]+)+)`")
 
 func TestPathsExist(t *testing.T) {
@@ -171,7 +174,13 @@ func TestPathsExist(t *testing.T) {
 	for _, entry := range top {
 		names[entry.Name()] = true
 	}
+	files := fileNames(t)
 	for _, name := range markdownFiles(t) {
+		for _, match := range nameSpan.FindAllStringSubmatch(readFile(t, name), -1) {
+			if !files[match[1]] {
+				t.Errorf("%s names %s, and no file has that name", name, match[1])
+			}
+		}
 		for _, match := range pathSpan.FindAllStringSubmatch(readFile(t, name), -1) {
 			first, _, _ := strings.Cut(match[1], "/")
 			if !names[first] || first == "bin" || first == "dist" || strings.HasPrefix(match[1], "bench/out/") { // built, or written by a run
@@ -184,28 +193,52 @@ func TestPathsExist(t *testing.T) {
 	}
 }
 
+// fileNames has the names of all files of the repository, without their directories.
+func fileNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	walk(t, func(name string) { names[filepath.Base(name)] = true })
+	return names
+}
+
 // markdownFiles lists the Markdown files of the repository, relative to its root.
 func markdownFiles(t *testing.T) []string {
 	t.Helper()
 	var names []string
+	walk(t, func(name string) {
+		if filepath.Ext(name) == ".md" {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
+// skippedDirs hold what is installed, built or written by runs, and files that
+// imitate others.
+var skippedDirs = map[string]bool{
+	".git": true, ".local": true, ".venv": true, "bin": true, "cdk.out": true, "dist": true, "node_modules": true, "testdata": true,
+}
+
+// walk calls visit with the path of each file of the repository, relative to its root.
+func walk(t *testing.T, visit func(name string)) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "cdk.out" ||
-			strings.HasPrefix(entry.Name(), ".") && name != root && entry.Name() != ".github"):
-			return fs.SkipDir
-		case filepath.Ext(name) != ".md":
+		}
+		if entry.IsDir() {
+			if skippedDirs[entry.Name()] {
+				return fs.SkipDir
+			}
 			return nil
 		}
 		relative, err := filepath.Rel(root, name)
-		names = append(names, relative)
+		visit(relative)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return names
 }
 
 func readFile(t *testing.T, name string) string {
