@@ -176,6 +176,9 @@ func (w *walker) content(at location, in *input, depth int) error {
 		return err
 	}
 	f := formatOf(head)
+	if f == formatPlain && len(head) == headLen && head[0] == 0 && isEmptyTar(in) {
+		f = formatTar
+	}
 	if f == formatAppleDouble && at.fork {
 		return nil
 	}
@@ -203,7 +206,7 @@ func (w *walker) decompress(at location, in *input, f format, depth int) error {
 	c := codecs[f]
 	release, err := w.reserve(c.memory)
 	if err != nil {
-		return w.damaged(at, damagef(LimitDepth, "%s: %v", f.name(), err))
+		return w.damaged(at, damagef(LimitMemory, "%s: %v", f.name(), err))
 	}
 	defer release()
 	dec, done := c.open(in.Reader)

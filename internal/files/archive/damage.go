@@ -23,8 +23,10 @@ const (
 	LimitRatio Reason = "limit_ratio"
 	// LimitEntries: the object has more members than feed.Limits.MaxEntries.
 	LimitEntries Reason = "limit_entries"
-	// LimitDepth: more layers than feed.Limits.MaxDepth, or than fit in memory.
+	// LimitDepth: more layers than feed.Limits.MaxDepth.
 	LimitDepth Reason = "limit_depth"
+	// LimitMemory: the decoders of the layers need more memory than there is.
+	LimitMemory Reason = "limit_memory"
 	// LimitEntryBytes: an entry is larger than feed.Limits.MaxEntryBytes.
 	LimitEntryBytes Reason = "limit_entry_bytes"
 	// LimitNestedZip: a zip inside another archive is too large to copy to a file.
@@ -48,6 +50,8 @@ func (r Reason) remedy() string {
 		return "split the archive, or raise the limit MaxEntries"
 	case LimitDepth:
 		return "send it with fewer layers around it, or raise the limit MaxDepth"
+	case LimitMemory:
+		return "send it with fewer layers around it, or compressed with a smaller window"
 	case LimitEntryBytes:
 		return "split the file, or raise the limit MaxEntryBytes"
 	case LimitNestedZip:

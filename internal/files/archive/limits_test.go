@@ -170,8 +170,21 @@ func TestDepth(t *testing.T) {
 	for range 3 {
 		b = zst(string(b))
 	}
-	if got := walk(t, "a", b, feed.Limits{}); !reflect.DeepEqual(got, deep) {
+	large := []seen{{path: "a", reason: LimitMemory, call: "damaged"}}
+	if got := walk(t, "a", b, feed.Limits{}); !reflect.DeepEqual(got, large) {
 		t.Errorf("three zstd layers: %v", brief(got))
+	}
+
+	// Of nested zips, the default depth fits in memory.
+	nested := "core"
+	for range 4 {
+		nested = string(zipOf(file{"z", nested}))
+	}
+	if got, want := walk(t, "a", []byte(nested), feed.Limits{}), []seen{whole("z!z!z!z", "core")}; !reflect.DeepEqual(got, want) {
+		t.Errorf("four nested zips: %v", brief(got))
+	}
+	if got := walk(t, "a", zipOf(file{"z", nested}), feed.Limits{}); len(got) != 1 || got[0].reason != LimitDepth {
+		t.Errorf("five nested zips: %v", brief(got))
 	}
 }
 

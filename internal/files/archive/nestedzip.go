@@ -19,7 +19,7 @@ const (
 func (w *walker) nestedZip(at location, in *input, depth int) error {
 	release, err := w.reserve(2 * nestedZipInMemory) // a growing buffer may need twice its size
 	if err != nil {
-		return w.damaged(at, damagef(LimitDepth, "zip: %v", err))
+		return w.damaged(at, damagef(LimitMemory, "zip: %v", err))
 	}
 	defer release()
 	src, done, err := w.copyNested(in)

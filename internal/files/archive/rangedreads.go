@@ -54,8 +54,9 @@ func (r *ranged) ReadAt(p []byte, off int64) (int, error) {
 // prefetcher reads the data of members in long ranges. While reads are sequential,
 // it reads the next range in the background.
 type prefetcher struct {
-	r     *ranged
-	limit int64 // where the data ends
+	r       *ranged
+	limit   int64 // where the data ends
+	longest int   // the longest range
 
 	buf []byte // the bytes at off
 	off int64
@@ -65,8 +66,8 @@ type prefetcher struct {
 	next    chan error // nil if no range is being read
 }
 
-func newPrefetcher(r *ranged, limit int64) *prefetcher {
-	return &prefetcher{r: r, limit: limit}
+func newPrefetcher(r *ranged, limit int64, longest int) *prefetcher {
+	return &prefetcher{r: r, limit: limit, longest: longest}
 }
 
 // read reads some bytes at off, which is within limit.
@@ -96,7 +97,7 @@ func (w *prefetcher) load(off int64) error {
 	sequential := len(w.buf) > 0 && off >= end && off < end+minRange
 	length := int64(minRange)
 	if sequential {
-		length = min(2*int64(len(w.buf)), maxRange)
+		length = min(2*int64(len(w.buf)), int64(w.longest))
 	}
 	fetched := false
 	if w.next != nil {
@@ -111,7 +112,7 @@ func (w *prefetcher) load(off int64) error {
 		}
 	}
 	if !fetched {
-		w.buf, w.off = resize(w.buf, min(length, w.limit-off)), off
+		w.buf, w.off = w.resize(w.buf, min(length, w.limit-off)), off
 		if _, err := w.r.ReadAt(w.buf, off); err != nil {
 			w.buf = w.buf[:0]
 			return err
@@ -126,7 +127,7 @@ func (w *prefetcher) load(off int64) error {
 // fetch starts reading the range after the buffer.
 func (w *prefetcher) fetch(length int64) {
 	w.nextOff = w.off + int64(len(w.buf))
-	w.spare = resize(w.spare, min(length, w.limit-w.nextOff))
+	w.spare = w.resize(w.spare, min(length, w.limit-w.nextOff))
 	if len(w.spare) == 0 {
 		return
 	}
@@ -148,14 +149,14 @@ func (w *prefetcher) close() {
 
 // resize returns b with length n. A buffer grows at most twice: to what a small zip
 // needs, and to the longest range.
-func resize(b []byte, n int64) []byte {
+func (w *prefetcher) resize(b []byte, n int64) []byte {
 	if int64(cap(b)) >= n {
 		return b[:n]
 	}
 	if n <= minRange {
 		return make([]byte, n)
 	}
-	return make([]byte, n, maxRange)
+	return make([]byte, n, w.longest)
 }
 
 // section reads the data of one member.

@@ -2,12 +2,31 @@ package archive
 
 import (
 	"archive/tar"
+	"bytes"
 	"io"
 	"strings"
 )
 
 // tarBlock is the block size of tar; two blocks of zeros end an archive.
 const tarBlock = 512
+
+// Types of members that archive/tar has no names for, and which are not files.
+const (
+	typeDumpDir         = 'D' // GNU: a directory of an incremental archive, with its listing
+	typeSolarisExtended = 'X' // Solaris: an extended header
+	typeSolarisACL      = 'A' // Solaris: the access control list of the next member
+)
+
+// emptyTarLen is the size of the empty archive that GNU tar writes: a record of
+// twenty blocks of zeros.
+const emptyTarLen = 20 * tarBlock
+
+// isEmptyTar reports whether all of in is the end of an archive, two to twenty blocks
+// of zeros. More zeros are a damaged file.
+func isEmptyTar(in *input) bool {
+	head, err := in.Peek(emptyTarLen + 1)
+	return isEOF(err) && len(head) >= 2*tarBlock && len(head)%tarBlock == 0 && len(bytes.Trim(head, "\x00")) == 0
+}
 
 // tar reads one or several concatenated tars. Reading to the end of the stream
 // also verifies the checksum of a compression around it.
@@ -69,7 +88,8 @@ func (w *walker) tarMember(at location, in *input, tr *tar.Reader, hdr *tar.Head
 		if ignored(hdr.Name) || hdr.Size == 0 && strings.HasSuffix(hdr.Name, "/") {
 			return true, nil
 		}
-	case tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader:
+	case tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader,
+		typeDumpDir, typeSolarisExtended, typeSolarisACL:
 		return true, nil
 	default:
 		if hdr.Size == 0 {

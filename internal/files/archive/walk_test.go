@@ -149,6 +149,8 @@ func TestSkippedMembers(t *testing.T) {
 		{Name: "link", Linkname: "a.json", Typeflag: tar.TypeSymlink},
 		{Name: "hard", Linkname: "a.json", Typeflag: tar.TypeLink},
 		{Name: "fifo", Typeflag: tar.TypeFifo},
+		{Name: "incremental/", Size: 9, Typeflag: 'D'},
+		{Name: "PaxHeader", Size: 5, Typeflag: 'X'},
 		{Name: ".DS_Store", Size: 1, Typeflag: tar.TypeReg},
 		{Name: "d/._a.json", Size: int64(len(appleDouble)), Typeflag: tar.TypeReg},
 		{Name: "d/._b.json", Size: 2, Typeflag: tar.TypeReg},
@@ -168,6 +170,26 @@ func TestSkippedMembers(t *testing.T) {
 		storedMember(`w\`, ""), storedMember("d/._a", appleDouble), storedMember("a", "1"))
 	if got, want := walk(t, "a.zip", z, feed.Limits{}), []seen{whole("a", "1")}; !reflect.DeepEqual(got, want) {
 		t.Errorf("zip: got %v\nwant %v", brief(got), brief(want))
+	}
+}
+
+// TestEmptyTar reads the end of an archive without members, and zeros that are none.
+func TestEmptyTar(t *testing.T) {
+	for blocks, want := range map[int][]seen{
+		2: nil, 20: nil,
+		1: {whole("a", string(make([]byte, tarBlock)))}, 21: {whole("a", string(make([]byte, 21*tarBlock)))},
+	} {
+		data := make([]byte, blocks*tarBlock)
+		if got := walk(t, "a", data, feed.Limits{}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d blocks: got %v", blocks, brief(got))
+		}
+		if got := walk(t, "a", gz(string(data)), feed.Limits{}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d blocks, compressed: got %v", blocks, brief(got))
+		}
+	}
+	odd := make([]byte, 2*tarBlock+1)
+	if got, want := walk(t, "a", odd, feed.Limits{}), []seen{whole("a", string(odd))}; !reflect.DeepEqual(got, want) {
+		t.Errorf("not whole blocks: got %v", brief(got))
 	}
 }
 

@@ -14,21 +14,30 @@ type zipSource struct {
 	object bool // the source object, not the copy of a nested zip
 }
 
-// zipMemory is about what an open zip allocates, in bytes.
-const zipMemory = 2*maxRange + tailLen + dirBufferLen
+// memory is about what the open zip allocates, in bytes.
+func (s zipSource) memory() int { return 2*s.maxRange() + tailLen + dirBufferLen }
+
+// maxRange is the length of the longest range that is read at once. Only requests to
+// S3 are worth long ones.
+func (s zipSource) maxRange() int {
+	if s.object {
+		return maxRange
+	}
+	return minRange
+}
 
 // zip reads the members of src in the order of its central directory.
 func (w *walker) zip(at location, src zipSource, depth int) error {
-	release, err := w.reserve(zipMemory)
+	release, err := w.reserve(src.memory())
 	if err != nil {
-		return w.damaged(at, damagef(LimitDepth, "zip: %v", err))
+		return w.damaged(at, damagef(LimitMemory, "zip: %v", err))
 	}
 	defer release()
 	dir, err := openDirectory(w.ctx, src)
 	if err != nil {
 		return w.report(at, err)
 	}
-	z := &zipReader{w: w, src: src, dir: dir, depth: depth, data: newPrefetcher(dir.r, dir.start)}
+	z := &zipReader{w: w, src: src, dir: dir, depth: depth, data: newPrefetcher(dir.r, dir.start, src.maxRange())}
 	defer z.data.close()
 	for {
 		h, err := dir.next()
@@ -84,7 +93,7 @@ func (z *zipReader) member(at location, h *zipHeader) error {
 	}
 	release, err := z.w.reserve(c.memory)
 	if err != nil {
-		return z.w.damaged(at, damagef(LimitDepth, "zip: %v", err))
+		return z.w.damaged(at, damagef(LimitMemory, "zip: %v", err))
 	}
 	defer release()
 
