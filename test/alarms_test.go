@@ -21,7 +21,7 @@ func alarmsOf(tpl template) []string {
 		for _, d := range p["Dimensions"].([]any) {
 			dimensions = append(dimensions, d.(map[string]any)["Name"].(string))
 		}
-		all = append(all, fmt.Sprintf("%s: %s of %s by %v, %v x %v s, %s %v, missing is %s, tells %d and %d",
+		all = append(all, fmt.Sprintf("%s: %s of %s by %v, %v x %v s, %s %v, missing is %s, notifies %d topic and %d when OK",
 			id[:len(id)-8], p["Statistic"], p["Namespace"].(string)+"/"+p["MetricName"].(string), dimensions, p["EvaluationPeriods"], p["Period"],
 			p["ComparisonOperator"], p["Threshold"], p["TreatMissingData"], len(p["AlarmActions"].([]any)), len(texts(p["OKActions"]))))
 	}
@@ -42,12 +42,12 @@ func TestAlarms(t *testing.T) {
 	}
 	templates := synth(t, app)
 	usual := []string{
-		"FeedErrors: Sum of Ingestion/Errors by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, tells 1 and 0",
-		"FeedFailedEvents: Maximum of AWS/SQS/ApproximateNumberOfMessagesVisible by [QueueName], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, tells 1 and 1",
-		"FeedQuarantined: Sum of Ingestion/Quarantined by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, tells 1 and 0",
-		"FeedThrottles: Sum of AWS/Lambda/Throttles by [FunctionName], 3 x 300 s, GreaterThanThreshold 0, missing is notBreaching, tells 1 and 1",
+		"FeedErrors: Sum of Ingestion/Errors by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 0 when OK",
+		"FeedFailedEvents: Maximum of AWS/SQS/ApproximateNumberOfMessagesVisible by [QueueName], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 1 when OK",
+		"FeedQuarantined: Sum of Ingestion/Quarantined by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 0 when OK",
+		"FeedThrottles: Sum of AWS/Lambda/Throttles by [FunctionName], 3 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 1 when OK",
 	}
-	eager := slices.Insert(slices.Clone(usual), 2, "FeedNothingArrived: Sum of AWS/Lambda/Invocations by [FunctionName], 36 x 3600 s, LessThanThreshold 1, missing is breaching, tells 1 and 1")
+	eager := slices.Insert(slices.Clone(usual), 2, "FeedNothingArrived: Sum of AWS/Lambda/Invocations by [FunctionName], 36 x 3600 s, LessThanThreshold 1, missing is breaching, notifies 1 topic and 1 when OK")
 	for stack, want := range map[string][]string{"Feed-usual": usual, "Feed-eager": eager, "Feed-off": nil, "Store": nil} {
 		if got := alarmsOf(templates[stack]); !slices.Equal(got, want) {
 			t.Errorf("%s:\n%s\nwant\n%s", stack, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -59,7 +59,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: %q does not say what to do", id, description)
 		}
 		if got := withoutHashes(r.Properties["AlarmActions"].([]any)[0]); !strings.Contains(got, "StoreAlarmTopic") {
-			t.Errorf("%s tells %s", id, got)
+			t.Errorf("%s notifies %s", id, got)
 		}
 	}
 	for stack, want := range map[string]string{"Feed-usual": "Errors,Quarantined", "Feed-off": ""} {
@@ -71,7 +71,7 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// CloudWatch may publish to the topic, for this account, and nobody without TLS.
+// Only CloudWatch may publish to the topic, for this account, and only with TLS.
 func TestAlarmTopicPolicy(t *testing.T) {
 	app := newApp(t)
 	newStoreOf(t, app, constructs.StoreProps{Alarms: &constructs.StoreAlarmProps{Emails: []string{"a@example.com", "b@example.com"}}})
@@ -93,8 +93,8 @@ func TestAlarmTopicPolicy(t *testing.T) {
 	}
 }
 
-// The topic of somebody else is told, and nothing is made or exported.
-func TestAlarmTopicOfSomebodyElse(t *testing.T) {
+// An existing topic is notified, and none is made or exported.
+func TestExistingAlarmTopic(t *testing.T) {
 	app := newApp(t)
 	arn := "arn:aws:sns:us-east-1:123456789012:night-shift"
 	props := minimal("orders")
@@ -103,16 +103,16 @@ func TestAlarmTopicOfSomebodyElse(t *testing.T) {
 	templates := synth(t, app)
 	for id, r := range templates["Feed-orders"].ofType("AWS::CloudWatch::Alarm") {
 		if got := text(r.Properties["AlarmActions"].([]any)[0]); got != arn {
-			t.Errorf("%s tells %s", id, got)
+			t.Errorf("%s notifies %s", id, got)
 		}
 	}
 	if n := len(templates["Store"].ofType("AWS::SNS::Topic")); n != 1 {
-		t.Errorf("the store has %d topics, want that of the parts alone", n)
+		t.Errorf("the store has %d topics, want only that of the parts", n)
 	}
 }
 
-// The look every four hours: what the function is sent is what it reads, and fits.
-func TestWatch(t *testing.T) {
+// The check every four hours: the event has the fields that the function reads, and is not too long.
+func TestPipeCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		load   constructs.SnowflakeLoad
 		byHand bool
@@ -139,7 +139,7 @@ func TestWatch(t *testing.T) {
 				if len(input) > 8192/2 {
 					t.Errorf("an input of %d bytes, the limit is 8192", len(input))
 				}
-				// What is known at deployment only stands in quotes of its own.
+				// A value that is known at deployment only is a JSON string.
 				known := strings.NewReplacer(`"{"Fn::ImportValue"`, `{"Fn::ImportValue"`, `"}",`, `"},`, `"}"}`, `"}}`).Replace(input)
 				var event struct{ Watch map[string]any }
 				if err := json.Unmarshal([]byte(known), &event); err != nil {

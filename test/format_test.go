@@ -9,8 +9,8 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// The functions are told of the format as it was given, and an option of a format
-// leaves alone the one that it was made from.
+// The environment of the functions has the format as it was given, and an option of a
+// format does not change the format that it was called on.
 func TestFormats(t *testing.T) {
 	json := constructs.JSON()
 	for name, test := range map[string]struct {
@@ -41,17 +41,17 @@ func TestFormats(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := 0
+			functions := 0
 			for _, f := range synth(t, app)["Feed-orders"].ofType("AWS::Lambda::Function") {
 				if environment := f.Properties["Environment"]; environment != nil {
-					told++
+					functions++
 					if got := environment.(map[string]any)["Variables"].(map[string]any)[feed.EnvSpec]; got != env {
-						t.Errorf("%s\nis told\n%v\nwant\n%s", f.Properties["Description"], got, env)
+						t.Errorf("%s\nhas the spec\n%v\nwant\n%s", f.Properties["Description"], got, env)
 					}
 				}
 			}
-			if told != 2 || strings.Contains(env, "latin1") != (test.want.Encoding != "") {
-				t.Errorf("%d functions are told %s", told, env)
+			if functions != 2 || strings.Contains(env, "latin1") != (test.want.Encoding != "") {
+				t.Errorf("%d functions have the spec %s", functions, env)
 			}
 		})
 	}

@@ -67,8 +67,8 @@ func dimensionsOf(alarm resource) map[string]string {
 	return dimensions
 }
 
-// What the feed and the store are made of is in their fields, so that an app can
-// grant, monitor or override it.
+// The fields of feed and store have their resources, so that an app can grant,
+// monitor or override them.
 func TestResourcesAreExposed(t *testing.T) {
 	app := newApp(t)
 	props := toSnowflake("orders", constructs.FromTable(), constructs.Continuous())

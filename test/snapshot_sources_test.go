@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	theirKey  = "arn:aws:kms:us-east-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	theirRole = "arn:aws:iam::210987654321:role/reader"
+	externalKey  = "arn:aws:kms:us-east-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	externalRole = "arn:aws:iam::210987654321:role/reader"
 )
 
-// manySources are one of each kind, and of the external ones each way in.
+// manySources are one of each kind, and of the external ones one with each kind of access.
 func manySources() constructs.Source {
 	return constructs.Sources(
 		constructs.NewBucket(constructs.WithSuffixes(".csv")),
-		constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/"), constructs.WithSuffixes(".csv", ".csv.gz"), constructs.WithKey(theirKey)),
-		constructs.ExternalBucket("partner-drop", time.Hour, constructs.WithPrefix("out/"), constructs.WithKey(theirKey)),
+		constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/"), constructs.WithSuffixes(".csv", ".csv.gz"), constructs.WithKey(externalKey)),
+		constructs.ExternalBucket("partner-drop", time.Hour, constructs.WithPrefix("out/"), constructs.WithKey(externalKey)),
 		constructs.ExternalBucket("open-data", 24*time.Hour, constructs.RequesterPays()),
-		constructs.ExternalBucket("partner-archive", time.Minute, constructs.AssumeRole(theirRole, "ingestion")),
+		constructs.ExternalBucket("partner-archive", time.Minute, constructs.AssumeRole(externalRole, "ingestion")),
 	)
 }
 
-// sourceModes are feeds by what they hear of: every kind of source, with and
-// without queues, with and without Snowflake beside unpack.
+// sourceModes are feeds by the kind of their sources, with and without queues, and
+// with and without Snowflake being notified of the source objects.
 func sourceModes() map[string]constructs.IngestionPipelineProps {
 	existing := constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/"), constructs.WithSuffixes(".csv"))
 	external := constructs.ExternalBucket("partner-drop", time.Hour, constructs.WithPrefix("out/"))
@@ -52,7 +52,7 @@ func sourceModes() map[string]constructs.IngestionPipelineProps {
 		"queue-external":            with(external, constructs.Queue),
 		"queue-sources":             with(manySources(), constructs.Queue),
 		"queue-files-continuous":    files(filtered, constructs.Continuous(), constructs.Queue),
-		"existing-files-continuous": files(constructs.ExistingBucket("warehouse-exports", constructs.WithKey(theirKey)), constructs.Continuous(), constructs.Direct),
+		"existing-files-continuous": files(constructs.ExistingBucket("warehouse-exports", constructs.WithKey(externalKey)), constructs.Continuous(), constructs.Direct),
 		"existing-files-external":   files(constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/")), constructs.ExternalTable(), constructs.Queue),
 		"external-files-bulk":       files(external, constructs.Bulk("17 2 * * *"), constructs.Direct),
 	}
@@ -62,7 +62,7 @@ func TestSnapshotsOfSources(t *testing.T) {
 	for name, props := range sourceModes() {
 		t.Run(name, func(t *testing.T) {
 			app := newApp(t)
-			feedOnEveryStore(t, app, props)
+			feedOnFullStore(t, app, props)
 			templates := synth(t, app)
 			delete(templates, "Store")
 			matchSnapshots(t, name, templates)
@@ -70,8 +70,8 @@ func TestSnapshotsOfSources(t *testing.T) {
 	}
 }
 
-// feedOnEveryStore makes a feed on a store that has everything.
-func feedOnEveryStore(t *testing.T, app awscdk.App, props constructs.IngestionPipelineProps) *constructs.IngestionPipeline {
+// feedOnFullStore makes a feed on a store with every capability.
+func feedOnFullStore(t *testing.T, app awscdk.App, props constructs.IngestionPipelineProps) *constructs.IngestionPipeline {
 	t.Helper()
 	props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection(), Changes: true, Alarms: &constructs.StoreAlarmProps{}})
 	return newFeed(t, app, props)

@@ -14,8 +14,7 @@ import (
 )
 
 // matchSnapshots compares each template with test/__snapshots__/<name>.<stack>.
-// A template without a snapshot fails, here as in CI. After a change that is
-// meant: UPDATE_SNAPS=true go test ./test/...
+// A template without a snapshot fails. After an intended change: make snapshots.
 func matchSnapshots(t *testing.T, name string, templates map[string]template) {
 	t.Helper()
 	for stack, tpl := range templates {
@@ -120,8 +119,8 @@ func TestSnapshots(t *testing.T) {
 	})
 }
 
-// disposable is a feed with queues, a store and a key of its own, which go with
-// it in an app whose context says so too.
+// disposable is a feed with queues, a store and a key of its own, which are deleted
+// with it in an app whose context has deleteData=true.
 func disposable() constructs.IngestionPipelineProps {
 	props := toSnowflake("orders", constructs.FromTable(), constructs.Continuous())
 	props.Key, props.DeleteData, props.Buffer = constructs.NewKey(), true, constructs.Queue

@@ -33,7 +33,7 @@ func only(t *testing.T, tpl template, kind, prefix string) (string, resource) {
 	panic("unreachable")
 }
 
-// snowflakeFeed is the template of a feed on a store that has everything.
+// snowflakeFeed is the template of a feed on a store with every capability.
 func snowflakeFeed(t *testing.T, props constructs.IngestionPipelineProps) template {
 	t.Helper()
 	app := newApp(t)
@@ -113,8 +113,8 @@ func TestSnowflakeReadsItsPrefixOnly(t *testing.T) {
 	}
 }
 
-// The integration comes first, then the role, then the rest, which also waits
-// for what announces its objects.
+// The integration is made first, then the role, then the other objects, which also wait
+// for the notifications of their files.
 func TestSnowflakeOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		props constructs.IngestionPipelineProps
@@ -154,7 +154,7 @@ func TestSnowflakeOrder(t *testing.T) {
 			if !strings.Contains(text(role.Properties), integrationID) {
 				t.Error("the role does not wait for the integration")
 			}
-			// What the integration is told is the role that is made.
+			// The integration names the role that is made.
 			name := strings.TrimPrefix(roleARN(integration), `arn:{"Ref":"AWS::Partition"}:iam::{"Ref":"AWS::AccountId"}:role/`)
 			if name != text(role.Properties["RoleName"]) || name != strings.TrimPrefix(roleARN(objects), `arn:{"Ref":"AWS::Partition"}:iam::{"Ref":"AWS::AccountId"}:role/`) {
 				t.Errorf("role %s, the integration has %s", text(role.Properties["RoleName"]), name)
@@ -165,7 +165,7 @@ func TestSnowflakeOrder(t *testing.T) {
 
 func roleARN(r resource) string { return text(r.Properties["Names"].(map[string]any)["roleArn"]) }
 
-func TestSnowflakeTakesOneSecret(t *testing.T) {
+func TestSnowflakeFunctionReadsOneSecret(t *testing.T) {
 	for secret, want := range map[string][]string{
 		"ingestion/snowflake": {`arn:{"Ref":"AWS::Partition"}:secretsmanager:{"Ref":"AWS::Region"}:{"Ref":"AWS::AccountId"}:secret:ingestion/snowflake-??????`},
 		"arn:aws:secretsmanager:us-east-1:123456789012:secret:snowflake":  {"arn:aws:secretsmanager:us-east-1:123456789012:secret:snowflake-??????"},
@@ -232,9 +232,9 @@ func TestNamesAreStable(t *testing.T) {
 	}
 }
 
-// Under another ID the feed is another one to CloudFormation: with the owner of
-// the one before, that one's delete would take what both found in place.
-func TestOwnerIsTheFeed(t *testing.T) {
+// With another ID the feed is another one to CloudFormation. If both had the same owner,
+// deleting the old one would drop the objects of the new one.
+func TestOwnerDependsOnTheConstructID(t *testing.T) {
 	tpl := snowflakeFeed(t, toSnowflake("orders", constructs.FromParts(), constructs.Continuous()))
 	for _, kind := range []string{"Custom::SnowflakeIntegration", "Custom::SnowflakeObjects"} {
 		_, r := only(t, tpl, kind, "Feed")
@@ -284,8 +284,8 @@ func requireSnowflakeOutputs(t *testing.T, tpl template, want ...string) {
 	}
 }
 
-// Several pipelines of one stack are all in its metadata, under what their
-// outputs begin with, and without any token.
+// The metadata of a stack has all its pipelines, by the prefix of their outputs, and no
+// tokens.
 func TestMetadata(t *testing.T) {
 	app := newApp(t)
 	stack := newStack(app, "Stack")

@@ -10,8 +10,8 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// CloudFormation deploys no change of metadata alone. Where no SQL is run, a
-// column is in nothing else, so an output has to change with it.
+// CloudFormation does not deploy a change of metadata alone. Where no SQL is run, a
+// column is in the metadata only, so an output has to change with it.
 func TestDefinitionIsDeployed(t *testing.T) {
 	definition := func(change func(*constructs.IngestionPipelineProps)) (string, template) {
 		props := toSnowflake("orders", constructs.FromFiles(), constructs.Continuous())
@@ -36,7 +36,8 @@ func TestDefinitionIsDeployed(t *testing.T) {
 	}
 }
 
-// What is known at deployment only is taken where nobody reads it from the template.
+// A value that is known at deployment only is allowed where no command reads it from
+// the template.
 func TestSnowflakeTokens(t *testing.T) {
 	token := *awscdk.Fn_ImportValue(jsii.String("Value"))
 	props := toSnowflake("orders", constructs.FromFiles(), constructs.Continuous())

@@ -92,8 +92,8 @@ func TestValidateSnowflake(t *testing.T) {
 	}
 }
 
-// What a feed needs of its store shows before the store is made, and again from
-// a store that was made elsewhere.
+// A capability that the store lacks is reported before the store is made, and for a
+// store that exists.
 func TestStoreForSnowflake(t *testing.T) {
 	feed := func(from constructs.SnowflakeFrom, load constructs.SnowflakeLoad) constructs.IngestionPipelineProps {
 		return toSnowflake("orders", from, load)

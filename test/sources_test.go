@@ -10,8 +10,8 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// Changing Buffer on a deployed feed: what has data, what has logs and the
-// functions stay what they are, and what takes from a queue goes after it is drained.
+// When Buffer changes on a deployed feed, resources with data or logs and functions
+// are kept, and what receives from a queue is deleted after the queue is drained.
 func TestChangingTheBuffer(t *testing.T) {
 	for name, source := range map[string]constructs.Source{"own": constructs.NewBucket(), "every kind": manySources()} {
 		t.Run(name, func(t *testing.T) {
@@ -20,42 +20,42 @@ func TestChangingTheBuffer(t *testing.T) {
 				app := newApp(t)
 				props := minimal("orders")
 				props.Source, props.Buffer = source, buffer
-				feedOnEveryStore(t, app, props)
+				feedOnFullStore(t, app, props)
 				templates[buffer] = synth(t, app)["Feed-orders"]
 			}
 			direct, queue := templates[constructs.Direct], templates[constructs.Queue]
 			for _, kind := range []string{"AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::IAM::Role", "AWS::Lambda::EventInvokeConfig"} {
 				before := direct.ofType(kind)
 				if len(before) == 0 {
-					t.Errorf("no %s was looked at", kind)
+					t.Errorf("no %s was checked", kind)
 				}
 				for id := range before {
 					if _, ok := queue.ofType(kind)[id]; !ok {
-						t.Errorf("with queues %s of type %s is gone", id, kind)
+						t.Errorf("with queues %s of type %s is missing", id, kind)
 					}
 				}
 			}
 			_, unpack := only(t, queue, "AWS::IAM::Role", "FeedUnpackRole")
-			if rights := text(unpack.Properties["Policies"]); strings.Contains(rights, "ReceiveMessage") {
-				t.Errorf("the role itself may take from the queue, and would lose that before it is drained: %s", rights)
+			if policies := text(unpack.Properties["Policies"]); strings.Contains(policies, "ReceiveMessage") {
+				t.Errorf("the role's own policy allows to receive, and would be removed before the queue is drained: %s", policies)
 			}
 
 			_, drain := only(t, queue, "Custom::QueueDrain", "FeedQueueDrain")
 			for id := range queue.ofType("AWS::Lambda::EventSourceMapping") {
 				if !slices.Contains(drain.DependsOn, id) {
-					t.Errorf("the drain does not go before %s: %v", id, drain.DependsOn)
+					t.Errorf("the drain is not deleted before %s: %v", id, drain.DependsOn)
 				}
 			}
 			for id, mapping := range queue.ofType("AWS::Lambda::EventSourceMapping") {
 				if len(mapping.DependsOn) != 1 || queue.Resources[mapping.DependsOn[0]].Type != "AWS::IAM::Policy" {
-					t.Errorf("%s does not go before the right to take: %v", id, mapping.DependsOn)
+					t.Errorf("%s is not deleted before the policy that allows to receive: %v", id, mapping.DependsOn)
 				}
 			}
-			tellers := queue.ofType("AWS::Events::Rule")
-			maps.Copy(tellers, queue.ofType("Custom::S3BucketNotifications"))
-			for id, r := range tellers {
+			notifiers := queue.ofType("AWS::Events::Rule")
+			maps.Copy(notifiers, queue.ofType("Custom::S3BucketNotifications"))
+			for id, r := range notifiers {
 				if !slices.ContainsFunc(r.DependsOn, func(id string) bool { return strings.HasPrefix(id, "FeedQueueDrain") }) {
-					t.Errorf("%s would still tell of objects while the queue is drained: waits for %v", id, r.DependsOn)
+					t.Errorf("%s would still send events while the queue is drained: depends on %v", id, r.DependsOn)
 				}
 			}
 		})
@@ -66,7 +66,7 @@ func TestQueues(t *testing.T) {
 	app := newApp(t)
 	props := minimal("orders")
 	props.Buffer, props.Unpack.MaxConcurrency = constructs.Queue, 7
-	feedOnEveryStore(t, app, props)
+	feedOnFullStore(t, app, props)
 	tpl := synth(t, app)["Feed-orders"]
 	failures, _ := only(t, tpl, "AWS::SQS::Queue", "FeedFailureQueue")
 	for _, name := range []string{"FeedUnpackQueue", "FeedLoadQueue"} {
@@ -89,8 +89,8 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// A source that comes or goes leaves the others' rules as they are.
-func TestRulesAreOfTheirSource(t *testing.T) {
+// Adding or removing a source does not change the rules of the others.
+func TestRulesDependOnTheirSourceOnly(t *testing.T) {
 	rules := func(source constructs.Source) map[string]resource {
 		app := newApp(t)
 		props := minimal("orders")
@@ -115,12 +115,12 @@ func TestRulesAreOfTheirSource(t *testing.T) {
 	}
 }
 
-// What a feed may do with the sources of others: read them, and nothing else.
-func TestRightsOnSources(t *testing.T) {
+// A feed may read existing and external buckets, and nothing else.
+func TestSourcesAreReadOnly(t *testing.T) {
 	app := newApp(t)
 	props := minimal("orders")
 	props.Source = manySources()
-	feedOnEveryStore(t, app, props)
+	feedOnFullStore(t, app, props)
 	policies := identityPolicies(synth(t, app)["Feed-orders"])
 	bucket := regexp.MustCompile(`:s3:::([a-z-]+)(.*)$`)
 	got := map[string][]string{}
@@ -130,7 +130,7 @@ func TestRightsOnSources(t *testing.T) {
 				var what string
 				if m := bucket.FindStringSubmatch(r); m != nil {
 					what = m[1] + m[2]
-				} else if r == theirKey || r == theirRole {
+				} else if r == externalKey || r == externalRole {
 					what = r
 				} else {
 					continue
@@ -148,11 +148,11 @@ func TestRightsOnSources(t *testing.T) {
 		"UnpackRole partner-drop/out/*":         objects,
 		"UnpackRole open-data":                  {"s3:ListBucket"},
 		"UnpackRole open-data/*":                objects,
-		"UnpackRole " + theirKey:                {"kms:Decrypt"},
-		"UnpackRole " + theirRole:               {"sts:AssumeRole"},
+		"UnpackRole " + externalKey:             {"kms:Decrypt"},
+		"UnpackRole " + externalRole:            {"sts:AssumeRole"},
 		"DiscoverRole partner-drop":             {"s3:ListBucket", "s3:ListBucketVersions"},
 		"DiscoverRole open-data":                {"s3:ListBucket", "s3:ListBucketVersions"},
-		"DiscoverRole " + theirRole:             {"sts:AssumeRole"},
+		"DiscoverRole " + externalRole:          {"sts:AssumeRole"},
 	}
 	for what, actions := range got {
 		slices.Sort(actions)
@@ -161,13 +161,13 @@ func TestRightsOnSources(t *testing.T) {
 		}
 	}
 	if len(got) != len(want) {
-		t.Errorf("rights on %v", slices.Sorted(maps.Keys(got)))
+		t.Errorf("statements for %v", slices.Sorted(maps.Keys(got)))
 	}
 }
 
-// With everything that can be had of sources, queues, alarms and Snowflake a
-// feed's stack stays under 40 resources, on a store that Snowflake knows.
-func TestEveryModeIsSmall(t *testing.T) {
+// With every combination of sources, queues, alarms and Snowflake a feed's stack has
+// less than 40 resources, on a store that Snowflake may subscribe to.
+func TestEveryModeIsBelowTheResourceLimit(t *testing.T) {
 	for name, props := range sourceModes() {
 		for _, alarms := range []*constructs.StoreAlarmProps{nil, {}} {
 			app := newApp(t)

@@ -10,7 +10,7 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// Wrong sources and buffers, each with everything that is said about it.
+// Invalid sources and buffers, each with all its errors.
 func TestValidateSources(t *testing.T) {
 	const feed = `feed "orders": `
 	key := `, such as "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"; an alias will not do`
@@ -58,7 +58,7 @@ func TestValidateSources(t *testing.T) {
 			feed + `Source: WithNoncurrentDays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared`,
 		}},
 		{"a key of the feed's own bucket", func(p *constructs.IngestionPipelineProps) {
-			p.Source = constructs.NewBucket(constructs.WithKey(theirKey))
+			p.Source = constructs.NewBucket(constructs.WithKey(externalKey))
 		}, []string{feed + `Source: WithKey is no option of NewBucket, which has WithPrefix, WithSuffixes, WithNoncurrentDays`}},
 		{"a key's alias", existing("theirs", constructs.WithKey("alias/theirs")), []string{feed + `Source: WithKey: "alias/theirs" is not the ARN of a KMS key` + key}},
 		{"too long a pattern", existing("theirs", constructs.WithPrefix("in/"), constructs.WithSuffixes(longSuffixes...)), []string{
@@ -71,7 +71,7 @@ func TestValidateSources(t *testing.T) {
 			feed + `Source: AssumeRole: "reader" is not the ARN of a role, such as "arn:aws:iam::123456789012:role/reader"`,
 			feed + `Source: AssumeRole: external ID "x" is not 2 to 1224 letters, digits and +=,.@:/-_`,
 		}},
-		{"role and key", external(time.Hour, constructs.AssumeRole(theirRole, ""), constructs.WithKey(theirKey)), []string{
+		{"role and key", external(time.Hour, constructs.AssumeRole(externalRole, ""), constructs.WithKey(externalKey)), []string{
 			feed + `Source: WithKey and AssumeRole exclude each other: the role decrypts, and its owner allows it to`,
 		}},
 		{"two of the feed's own", sources(constructs.NewBucket(constructs.WithPrefix("a/")), constructs.NewBucket(constructs.WithPrefix("b/"))), []string{
@@ -93,8 +93,8 @@ func TestValidateSources(t *testing.T) {
 		{"files somebody pays for", files(constructs.ExternalBucket("theirs", time.Hour, constructs.RequesterPays()), bulk), []string{
 			feed + `Snowflake.From: FromFiles has Snowflake read the bucket, which does not agree to pay as RequesterPays wants it: use FromParts()`,
 		}},
-		{"files through a role", files(constructs.ExternalBucket("theirs", time.Hour, constructs.AssumeRole(theirRole, "")), bulk), []string{
-			feed + `Snowflake.From: FromFiles has Snowflake read through the feed's own role, not through ` + theirRole + `: use FromParts(), or an ExistingIntegration with that role`,
+		{"files through a role", files(constructs.ExternalBucket("theirs", time.Hour, constructs.AssumeRole(externalRole, "")), bulk), []string{
+			feed + `Snowflake.From: FromFiles has Snowflake read through the feed's own role, not through ` + externalRole + `: use FromParts(), or an ExistingIntegration with that role`,
 		}},
 		{"no buffer", func(p *constructs.IngestionPipelineProps) { p.Buffer = "kinesis" }, []string{feed + `Buffer: "kinesis" is neither Direct nor Queue`}},
 		{"concurrency of a queue", func(p *constructs.IngestionPipelineProps) {

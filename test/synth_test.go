@@ -16,8 +16,8 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// fakeAssets returns a folder laid out as `make build` leaves dist, with
-// binaries that are none: a template holds only their hash.
+// fakeAssets returns a folder for the prop Assets, with text files for binaries: a
+// template has their hash only.
 func fakeAssets(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -60,13 +60,13 @@ func featureFlags(t *testing.T) map[string]any {
 	return config.Context
 }
 
-// newApp returns an app that writes to a folder of its own.
+// newApp returns an app that writes to a temporary folder.
 func newApp(t *testing.T) awscdk.App {
 	t.Helper()
 	return newAppWith(t, nil)
 }
 
-// newAppWith returns one with more in its context, as `cdk --context` gives it.
+// newAppWith returns one with additional context, as `cdk --context` gives it.
 func newAppWith(t *testing.T, more map[string]any) awscdk.App {
 	t.Helper()
 	context := featureFlags(t)
@@ -101,7 +101,7 @@ func newStoreOf(t *testing.T, app awscdk.App, props constructs.StoreProps) *cons
 	return store
 }
 
-// newFeed makes a feed in a stack of its own, called Feed and the feed's name.
+// newFeed makes a feed in a stack called Feed-<name of the feed>.
 func newFeed(t *testing.T, app awscdk.App, props constructs.IngestionPipelineProps) *constructs.IngestionPipeline {
 	t.Helper()
 	props.Assets = fakeAssets(t)
@@ -112,12 +112,12 @@ func newFeed(t *testing.T, app awscdk.App, props constructs.IngestionPipelinePro
 	return p
 }
 
-// feedStack is a feed in a stack that is called Feed and the feed's name.
+// feedStack is a feed in a stack called Feed-<name of the feed>.
 func feedStack(props constructs.IngestionPipelineProps) constructs.FeedStack {
 	return constructs.FeedStack{Stack: "Feed-" + props.Feed, IngestionPipelineProps: props}
 }
 
-// minimal returns the props that no feed can do without.
+// minimal returns the required props.
 func minimal(feed string) constructs.IngestionPipelineProps {
 	return constructs.IngestionPipelineProps{Feed: feed, Source: constructs.NewBucket(), Format: constructs.JSON()}
 }
@@ -126,7 +126,7 @@ func connection() *constructs.SnowflakeConnection {
 	return &constructs.SnowflakeConnection{Account: "myorg-myaccount", User: "INGESTION", Role: "INGESTION", Secret: "ingestion/snowflake"}
 }
 
-// toSnowflake returns a feed of delimited text that ends in Snowflake.
+// toSnowflake returns a feed of delimited text that is loaded into Snowflake.
 func toSnowflake(feed string, from constructs.SnowflakeFrom, load constructs.SnowflakeLoad) constructs.IngestionPipelineProps {
 	return constructs.IngestionPipelineProps{
 		Feed:   feed,
@@ -138,12 +138,12 @@ func toSnowflake(feed string, from constructs.SnowflakeFrom, load constructs.Sno
 	}
 }
 
-// changesToSnowflake are props with every function that there is.
+// changesToSnowflake are props of a feed that has every function.
 func changesToSnowflake() *constructs.SnowflakeProps {
 	return toSnowflake("orders", constructs.FromTable(), constructs.Continuous()).Snowflake
 }
 
-// byHand takes the connection from p: no SQL is run at deployment.
+// byHand removes the connection from p: no SQL is run at deployment.
 func byHand(p *constructs.SnowflakeProps) {
 	p.Connection = nil
 	p.Principal, p.ExternalID = "arn:aws:iam::111122223333:user/abc1-s-xyz", "orders-4711"

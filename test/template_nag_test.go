@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// snapshotTemplates are those of every example and of every mode, by the name of
-// their file. The tests that go over them all stand in files after
-// snapshot_test.go, so that a run that refreshes the snapshots looks at the new ones.
+// snapshotTemplates are the templates of all snapshots by the name of their file. The
+// tests that read them are in files that are sorted after snapshot_test.go, so that a
+// run that refreshes the snapshots reads the new ones.
 func snapshotTemplates(t *testing.T) map[string]template {
 	t.Helper()
 	files, err := filepath.Glob("__snapshots__/*.json")
@@ -35,7 +35,7 @@ func snapshotTemplates(t *testing.T) map[string]template {
 	return templates
 }
 
-// finding is what cdk-nag has against a resource.
+// finding is a finding of cdk-nag.
 type finding struct{ Rule, Resource, Info string }
 
 func nagFindings(t *testing.T, files []string) map[string][]finding {
@@ -62,9 +62,9 @@ type suppression struct {
 	AppliesTo  []struct{ Regex string } `json:"applies_to"`
 }
 
-// meets reports whether s is for the finding: for all of its rule, or for those
-// in brackets behind the rule that a pattern matches.
-func (s suppression) meets(t *testing.T, f finding) bool {
+// covers reports whether s suppresses the finding: all findings of its rule, or those
+// whose text in brackets after the rule matches a pattern.
+func (s suppression) covers(t *testing.T, f finding) bool {
 	rule, what, _ := strings.Cut(strings.TrimSuffix(f.Rule, "]"), "[")
 	if rule != s.ID {
 		return false
@@ -81,8 +81,8 @@ func (s suppression) meets(t *testing.T, f finding) bool {
 	return len(s.AppliesTo) == 0
 }
 
-// TestNag: no finding of AwsSolutions without a suppression in the code that
-// gives its reason, and no suppression of what is not found.
+// Every finding of AwsSolutions has a suppression with a reason in the code, and every
+// suppression has a finding.
 func TestNag(t *testing.T) {
 	templates := snapshotTemplates(t)
 	var files []string
@@ -90,7 +90,7 @@ func TestNag(t *testing.T) {
 		files = append(files, file)
 	}
 	findings := nagFindings(t, files)
-	met := 0
+	covered := 0
 	for file, tpl := range templates {
 		suppressions := map[string][]suppression{}
 		used := map[string]bool{}
@@ -100,12 +100,12 @@ func TestNag(t *testing.T) {
 		for _, f := range findings[file] {
 			found := false
 			for _, s := range suppressions[f.Resource] {
-				if s.meets(t, f) {
+				if s.covers(t, f) {
 					found, used[f.Resource+s.ID+s.Reason] = true, true
 				}
 			}
 			if found {
-				met++
+				covered++
 			} else {
 				t.Errorf("%s: %s: %s: %s", file, f.Resource, f.Rule, f.Info)
 			}
@@ -113,15 +113,15 @@ func TestNag(t *testing.T) {
 		for id, all := range suppressions {
 			for _, s := range all {
 				if len(s.Reason) < 30 {
-					t.Errorf("%s: %s: %s is suppressed for %q, which is no reason", file, id, s.ID, s.Reason)
+					t.Errorf("%s: %s: %s is suppressed for %q, which is too short for a reason", file, id, s.ID, s.Reason)
 				}
 				if !used[id+s.ID+s.Reason] {
-					t.Errorf("%s: %s: %s %v is suppressed, and not found", file, id, s.ID, s.AppliesTo)
+					t.Errorf("%s: %s: %s %v is suppressed without a finding", file, id, s.ID, s.AppliesTo)
 				}
 			}
 		}
 	}
-	if met == 0 {
+	if covered == 0 {
 		t.Error("cdk-nag found nothing at all, not even what is suppressed")
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// wildcard is one that a policy may have: an action or a resource, and why
-// nothing narrower will do.
+// wildcard is a resource with a wildcard that a policy may have, and why nothing
+// narrower is possible.
 type wildcard struct {
-	// actions are those of the statement, all of them among these.
+	// actions are the actions that the statement may have.
 	actions []string
-	// resource matches the whole of it.
+	// resource is a regular expression for the whole resource.
 	resource, reason string
 	used             bool
 }
@@ -37,7 +37,7 @@ func allowedWildcards() []*wildcard {
 	}
 }
 
-// allowedInKeys: in the policy of a key, "*" is this key.
+// allowedInKeys are wildcards that the policy of a key may have.
 var allowedInKeys = map[string]string{
 	"*":     "this key",
 	"kms:*": "the account, whose identity policies then say who may use the key: without it the key could not be managed at all",
@@ -50,13 +50,13 @@ var deletion = []string{"s3:DeleteObject*", "s3:GetBucket*", "s3:List*", "s3:Put
 // TestWildcards reads every policy of every snapshot.
 func TestWildcards(t *testing.T) {
 	allowed := allowedWildcards()
-	looked := map[string]int{}
+	checked := map[string]int{}
 	for file, tpl := range snapshotTemplates(t) {
 		for id, r := range tpl.Resources {
 			for _, s := range statementsOf(r) {
-				looked[r.Type]++
+				checked[r.Type]++
 				if s.Effect == "Deny" {
-					continue // the wider the better
+					continue // a denial may be wide
 				}
 				where := fmt.Sprintf("%s: %s", file, id)
 				if r.Type == "AWS::KMS::Key" {
@@ -81,8 +81,8 @@ func TestWildcards(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::Role", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::KMS::Key"} {
-		if looked[kind] == 0 {
-			t.Errorf("no policy of type %s was looked at", kind)
+		if checked[kind] == 0 {
+			t.Errorf("no policy of type %s was checked", kind)
 		}
 	}
 	for _, w := range allowed {
@@ -130,14 +130,14 @@ func statementsOf(r resource) []statement {
 	return all
 }
 
-// Everybody may only be refused.
-func TestNobodyIsEverybody(t *testing.T) {
+// A statement for all principals only denies.
+func TestAllPrincipalsAreOnlyDenied(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		for id, r := range tpl.Resources {
 			for _, s := range statementsOf(r) {
 				principal := text(s.Principal)
 				if s.Effect == "Allow" && (principal == "*" || strings.Contains(principal, `"*"`)) {
-					t.Errorf("%s: %s lets everybody do %v", file, id, s.Action)
+					t.Errorf("%s: %s allows all principals %v", file, id, s.Action)
 				}
 			}
 		}
@@ -148,7 +148,7 @@ func TestNobodyIsEverybody(t *testing.T) {
 // which has the account in it.
 var sourceHere = regexp.MustCompile(`"aws:SourceArn":\[?\{"(Fn::GetAtt|Ref)"`)
 
-// What a service of AWS may do with a topic or a key it may do for this account only.
+// A service of AWS may use a topic, a queue or a key for this account only.
 func TestServicesActForThisAccount(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		for id, r := range tpl.Resources {

@@ -13,8 +13,8 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// templatesWithEverything are the comprehensive feed beside a minimal one on a
-// shared store, and feeds with a store of their own.
+// templatesWithEverything are the comprehensive feed and a minimal one on a shared
+// store, and feeds with a store of their own.
 func templatesWithEverything(t *testing.T) map[string]template {
 	t.Helper()
 	app := newApp(t)
@@ -31,7 +31,7 @@ func templatesWithEverything(t *testing.T) map[string]template {
 	return synth(t, app)
 }
 
-func TestStoreIsUntouchedByFeeds(t *testing.T) {
+func TestFeedsDoNotChangeTheStore(t *testing.T) {
 	var without string
 	for n := range 3 {
 		app := newApp(t)
@@ -59,7 +59,7 @@ func TestSecondSynthIsIdentical(t *testing.T) {
 	}
 }
 
-func TestFeedStackIsSmall(t *testing.T) {
+func TestFeedStackIsBelowTheResourceLimit(t *testing.T) {
 	for stack, tpl := range templatesWithEverything(t) {
 		limit := 39
 		if len(tpl.ofType("AWS::DynamoDB::GlobalTable")) > 0 && strings.HasPrefix(stack, "Feed-") {
@@ -71,8 +71,8 @@ func TestFeedStackIsSmall(t *testing.T) {
 	}
 }
 
-// asked are the types that cost while nothing arrives, for those who ask for them.
-var asked = []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::KMS::Key"}
+// billed are the types that cost while nothing arrives, where a prop asks for them.
+var billed = []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::KMS::Key"}
 
 // free are the types that cost nothing while nothing arrives, other than what they store.
 var free = []string{
@@ -91,7 +91,7 @@ func TestNothingCostsWhileIdle(t *testing.T) {
 	for stack, tpl := range templatesWithEverything(t) {
 		for id, r := range tpl.Resources {
 			// The store of the comprehensive feed and the two feeds on it have them.
-			wanted := (stack == "Store" || stack == "Feed-orders" || stack == "Feed-returns") && slices.Contains(asked, r.Type)
+			wanted := (stack == "Store" || stack == "Feed-orders" || stack == "Feed-returns") && slices.Contains(billed, r.Type)
 			if !wanted && !slices.Contains(free, r.Type) {
 				t.Errorf("stack %s: %s is of type %s, which may cost while idle", stack, id, r.Type)
 			}
@@ -104,7 +104,7 @@ func TestNothingCostsWhileIdle(t *testing.T) {
 	}
 }
 
-func TestDataOutlivesItsStack(t *testing.T) {
+func TestDataAreKept(t *testing.T) {
 	for stack, tpl := range templatesWithEverything(t) {
 		for id, r := range tpl.Resources {
 			if (r.Type == "AWS::S3::Bucket" || r.Type == "AWS::DynamoDB::GlobalTable") && r.DeletionPolicy != "Retain" {
@@ -187,7 +187,7 @@ func identityPolicies(tpl template) map[string][]statement {
 }
 
 // A feed's functions reach its own prefixes and its own items, no other feed's.
-func TestFeedKeepsToItself(t *testing.T) {
+func TestFeedReachesItsOwnDataOnly(t *testing.T) {
 	tpl := templatesWithEverything(t)["Feed-orders"]
 	own := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": "orders#*"}}
 	seen := map[string]bool{}
@@ -214,7 +214,7 @@ func TestFeedKeepsToItself(t *testing.T) {
 	}
 	for _, service := range []string{"dynamodb", "lambda", "logs", "s3", "sqs"} {
 		if !seen[service] {
-			t.Errorf("no statement of %s was looked at", service)
+			t.Errorf("no statement of %s was checked", service)
 		}
 	}
 }

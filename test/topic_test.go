@@ -11,8 +11,8 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// Nobody but S3, for the landing bucket and this account, and the subscribers
-// that were named may use the topic; what is open to all is only forbidden.
+// Only S3, for the landing bucket of this account, and the named subscribers may use
+// the topic. Statements for all principals only deny.
 func TestTopicPolicy(t *testing.T) {
 	app := newApp(t)
 	newStoreOf(t, app, comprehensiveStore())
@@ -33,7 +33,7 @@ func TestTopicPolicy(t *testing.T) {
 	}
 }
 
-// Of the objects that Snowflake hears of, unpack hears by the same topic.
+// One topic notifies unpack and Snowflake of the same objects.
 func TestSourceTopic(t *testing.T) {
 	for name, test := range map[string]struct {
 		load   constructs.SnowflakeLoad
@@ -48,14 +48,14 @@ func TestSourceTopic(t *testing.T) {
 			_, notifications := only(t, tpl, "Custom::S3BucketNotifications", "FeedSourceBucket")
 			configuration := notifications.Properties["NotificationConfiguration"].(map[string]any)
 			if len(configuration) != 1 {
-				t.Errorf("notifications %v, want the topic's alone", configuration)
+				t.Errorf("notifications %v, want only that of the topic", configuration)
 			}
 			var events []string
 			for _, c := range configuration["TopicConfigurations"].([]any) {
 				entry := c.(map[string]any)
 				events = append(events, texts(entry["Events"])...)
 				if got := text(entry["TopicArn"]); got != `{"Ref":"`+topic+`"}` {
-					t.Errorf("told to %s", got)
+					t.Errorf("sent to %s", got)
 				}
 				if filter := text(entry["Filter"]); !strings.Contains(filter, `"incoming/"`) || !strings.Contains(filter, `".csv"`) {
 					t.Errorf("filter %s", filter)
@@ -79,8 +79,8 @@ func TestSourceTopic(t *testing.T) {
 	}
 }
 
-// Adding Snowflake and the changes to a store that is there replaces nothing.
-func TestStoreGrowsInPlace(t *testing.T) {
+// Adding Snowflake and Changes to an existing store replaces no resource.
+func TestStoreIsExtendedInPlace(t *testing.T) {
 	store := func(props constructs.StoreProps) template {
 		app := newApp(t)
 		newStoreOf(t, app, props)
@@ -90,7 +90,7 @@ func TestStoreGrowsInPlace(t *testing.T) {
 	for id, r := range before.Resources {
 		now, ok := after.Resources[id]
 		if !ok || now.Type != r.Type {
-			t.Errorf("%s is gone", id)
+			t.Errorf("%s is missing", id)
 		}
 	}
 	for _, kind := range []string{"AWS::S3::Bucket", "AWS::SNS::Topic"} {
@@ -109,7 +109,7 @@ func TestStoreGrowsInPlace(t *testing.T) {
 	}
 }
 
-// What the store's topic tells of: prefixes of one kind of event do not overlap.
+// The store's topic announces prefixes that do not overlap for one kind of event.
 func TestStoreAnnounces(t *testing.T) {
 	app := newApp(t)
 	newStoreOf(t, app, constructs.StoreProps{Changes: true})
@@ -145,7 +145,7 @@ func TestExport(t *testing.T) {
 	if got, want := text(mapping.Properties["DestinationConfig"]), `{"OnFailure":{"Destination":`+arn(bucket, "Arn")+`}}`; got != want {
 		t.Errorf("destination %s, want %s", got, want)
 	}
-	// The stream keeps its records for a day, and what is given up must still be there.
+	// The stream keeps its records for a day, and Lambda must give up before they expire.
 	if age := mapping.Properties["MaximumRecordAgeInSeconds"].(float64); age <= 0 || age >= 24*60*60 {
 		t.Errorf("gives up after %v seconds", age)
 	}

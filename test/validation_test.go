@@ -94,7 +94,7 @@ func TestValidate(t *testing.T) {
 			p, err := constructs.NewIngestionPipeline(stack, "Feed", test.props)
 			requireLines(t, err, test.want)
 			if p != nil {
-				t.Error("a pipeline beside an error")
+				t.Error("a pipeline is returned with an error")
 			}
 			if n := len(*stack.Node().Children()); n != 0 {
 				t.Errorf("%d constructs were made of wrong props", n)

@@ -1,6 +1,6 @@
 // Applies cdk-nag's AwsSolutions rules to the templates given as arguments and
 // prints their findings as JSON: {"<file>": [{"rule", "resource", "info"}]}.
-// Suppressions are none of its business: the test compares.
+// It ignores suppressions: the test compares them with the findings.
 'use strict';
 const path = require('path');
 const { App, Stack } = require('aws-cdk-lib');

@@ -8,10 +8,10 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// EventBridge gives an event up where it is refused. So everything that lets a
-// rule send is there before the rule tells of the first object, also when a feed
-// changes between Direct and Queue; and Snowflake looks for files after that.
-func TestRulesComeLast(t *testing.T) {
+// EventBridge does not retry an event where it is denied. So every policy that lets a
+// rule send is made before the rule, also when a feed changes between Direct and
+// Queue, and Snowflake lists the files after that.
+func TestRulesAreMadeLast(t *testing.T) {
 	for name, props := range sourceModes() {
 		if !strings.Contains(name, "existing") && !strings.Contains(name, "sources") {
 			continue
@@ -23,7 +23,7 @@ func TestRulesComeLast(t *testing.T) {
 		permissions := tpl.ofType("AWS::Lambda::Permission")
 		for id, rule := range tpl.ofType("AWS::Events::Rule") {
 			if rule.Properties["EventPattern"] == nil {
-				continue // a schedule: the next look finds what this one did not
+				continue // a schedule: the next listing finds what this one did not
 			}
 			waits := tpl.before(id)
 			for _, target := range rule.Properties["Targets"].([]any) {
@@ -45,15 +45,15 @@ func TestRulesComeLast(t *testing.T) {
 			}
 			for objects := range tpl.ofType("Custom::SnowflakeObjects") {
 				if strings.Contains(name, "files") && !slices.Contains(tpl.before(objects), id) {
-					t.Errorf("%s: Snowflake looks for files before %s tells of new ones", name, id)
+					t.Errorf("%s: Snowflake lists the files before %s exists", name, id)
 				}
 			}
 		}
 	}
 }
 
-// before are the resources that are made before one, by DependsOn alone: what is
-// referred to comes before too, and is not what a policy is.
+// before are the resources that are made before one because of DependsOn. Those it
+// refers to are made before it too, but a policy is usually not referred to.
 func (tpl template) before(id string) []string {
 	var all []string
 	for next := []string{id}; len(next) > 0; {
@@ -70,7 +70,7 @@ func (tpl template) before(id string) []string {
 	return all
 }
 
-// typeOf is the type of the resource that a Ref or Fn::GetAtt means.
+// typeOf is the type of the resource that a Ref or Fn::GetAtt refers to.
 func (tpl template) typeOf(t *testing.T, reference any) string {
 	t.Helper()
 	m, _ := reference.(map[string]any)
@@ -79,7 +79,7 @@ func (tpl template) typeOf(t *testing.T, reference any) string {
 		id, _ = of[0].(string)
 	}
 	if tpl.Resources[id].Type == "" {
-		t.Fatalf("%v means no resource of the template", reference)
+		t.Fatalf("%v refers to no resource of the template", reference)
 	}
 	return tpl.Resources[id].Type
 }

@@ -7,7 +7,7 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// Data are deleted only if the code and the command both say so.
+// Data are deleted only if both the prop and the context ask for it.
 func TestDeleteData(t *testing.T) {
 	for name, test := range map[string]struct {
 		prop    bool
@@ -56,13 +56,13 @@ func TestDeleteData(t *testing.T) {
 				}
 			}
 			if kept != 4 {
-				t.Errorf("looked at %d resources with data", kept)
+				t.Errorf("%d resources with data were checked", kept)
 			}
 		})
 	}
 }
 
-// With a key, nothing at rest is left to another one, and no feed touches it.
+// With a key, everything at rest is encrypted with it, and no feed changes the key.
 func TestKey(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		if !strings.Contains(file, "/comprehensive.") && !strings.Contains(file, "/disposable.") {
@@ -97,7 +97,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// Who has a log group has it for a time that is set, its own function alone.
+// Every log group has a retention, and every function a log group of its own.
 func TestLogsExpire(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		for id, r := range tpl.ofType("AWS::Logs::LogGroup") {

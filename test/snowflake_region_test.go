@@ -11,10 +11,10 @@ import (
 	"example.com/ingestion/constructs"
 )
 
-// A feed whose account of Snowflake is in another region than its stack is
-// warned of, where both are written down.
-func TestDistantSnowflakeIsWarnedOf(t *testing.T) {
-	const warned = `"xy12345.eu-central-1" is in eu-central-1 and the stack in us-east-1`
+// A feed has a warning if its account of Snowflake is in another region than its
+// stack, where both regions are known at synthesis.
+func TestSnowflakeInAnotherRegionIsWarnedOf(t *testing.T) {
+	const warning = `"xy12345.eu-central-1" is in eu-central-1 and the stack in us-east-1`
 	for _, test := range []struct {
 		account, region string
 		want            bool
@@ -43,7 +43,7 @@ func TestDistantSnowflakeIsWarnedOf(t *testing.T) {
 				warnings = append(warnings, fmt.Sprint(entry.Data))
 			}
 		}
-		if got := strings.Contains(strings.Join(warnings, "\n"), warned); got != test.want {
+		if got := strings.Contains(strings.Join(warnings, "\n"), warning); got != test.want {
 			t.Errorf("account %q, region %q: warned %v, warnings %q", test.account, test.region, got, warnings)
 		}
 	}
