@@ -3,7 +3,6 @@ package constructs
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/aws/jsii-runtime-go"
@@ -96,8 +95,8 @@ func (p IngestionPipelineProps) alarms(store *Store) (AlarmProps, bool) {
 	return a, store.AlarmTopic != nil && !a.Off
 }
 
-// metrics returns the value of feed.EnvMetrics.
-func (p IngestionPipelineProps) metrics(alarms bool) string {
+// metrics are the metrics that the functions emit.
+func (p IngestionPipelineProps) metrics(alarms bool) []string {
 	var names []string
 	if alarms || p.Metrics {
 		names = append(names, feed.MetricErrors, feed.MetricQuarantined)
@@ -105,7 +104,7 @@ func (p IngestionPipelineProps) metrics(alarms bool) string {
 	if p.Metrics {
 		names = append(names, feed.MetricUploads, feed.MetricRecords, feed.MetricStored, feed.MetricBytesIn, feed.MetricSeconds)
 	}
-	return strings.Join(names, ",")
+	return names
 }
 
 // addAlarms makes the feed's alarms.

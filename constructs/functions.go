@@ -3,6 +3,7 @@ package constructs
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/constructs/internal/bucket"
@@ -14,9 +15,8 @@ import (
 )
 
 // addFunctions makes load and unpack, and the queues before them. env is the
-// feed's spec for the environment of the functions, metrics the value of
-// feed.EnvMetrics.
-func (p *IngestionPipeline) addFunctions(props IngestionPipelineProps, env, metrics string) {
+// feed's spec for the environment of the functions.
+func (p *IngestionPipeline) addFunctions(props IngestionPipelineProps, env string) {
 	p.common = function.Config{
 		Settings: p.settings,
 		Of:       "of feed " + p.Spec.Feed,
@@ -26,8 +26,8 @@ func (p *IngestionPipeline) addFunctions(props IngestionPipelineProps, env, metr
 			feed.EnvTable:         p.Store.names.table,
 		},
 	}
-	if metrics != "" {
-		p.common.Environment[feed.EnvMetrics] = metrics
+	if len(p.emitted) > 0 {
+		p.common.Environment[feed.EnvMetrics] = strings.Join(p.emitted, ",")
 	}
 	if props.Buffer == Queue {
 		p.buffer = buffer.New(p.Construct, buffer.Config{

@@ -20,7 +20,7 @@ type StoreNames struct {
 	LandingBucket string
 	Table         string
 	TopicARN      string
-	// Changes says that the store was made with StoreProps.Changes.
+	// Changes is true for a store with StoreProps.Changes.
 	Changes bool
 	// AlarmTopicARN and KeyARN are those of a store with StoreProps.Alarms and Key.
 	AlarmTopicARN, KeyARN string

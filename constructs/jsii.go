@@ -10,7 +10,7 @@ import (
 
 // CatchPanic turns a panic of the CDK, such as a construct ID that is used
 // twice, into *err, unless it holds an error already. It must be deferred
-// directly. A panic of Go itself, such as a nil dereference, is a bug and goes on.
+// directly. A panic of Go itself, such as a nil dereference, is a bug and is not recovered.
 func CatchPanic(err *error) {
 	switch p := recover().(type) {
 	case nil:
@@ -29,8 +29,8 @@ func CatchPanic(err *error) {
 
 // Close ends the Node.js process that the CDK runs in. Call it last.
 //
-// It is jsii.Close, kept silent: jsii waits for that process in two places at
-// once, and the one that loses reports an abnormal exit that was none.
+// It calls jsii.Close without its output: jsii waits for that process in two
+// goroutines, and the second reports an abnormal exit although there was none.
 func Close() {
 	stderr := os.Stderr
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {

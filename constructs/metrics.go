@@ -1,10 +1,14 @@
 package constructs
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 
+	"example.com/ingestion/constructs/internal/stackscope"
 	"example.com/ingestion/feed"
 )
 
@@ -63,8 +67,12 @@ func (p *IngestionPipeline) MetricFailures(options *awscloudwatch.MetricOptions)
 	return p.FailureQueue.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum")}).With(orNone(options))
 }
 
-// metric is a metric that the functions emit.
+// metric is a metric that the functions emit. The construct has a warning where
+// the props do not ask for it: an alarm on it would never have data.
 func (p *IngestionPipeline) metric(name, statistic string, options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
+	if !slices.Contains(p.emitted, name) {
+		stackscope.AddWarning(p.Construct, "ingestion:metric"+name, fmt.Sprintf("feed %q: its functions do not emit the metric %s: set Metrics", p.Spec.Feed, name))
+	}
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace:     jsii.String(feed.MetricNamespace),
 		MetricName:    &name,

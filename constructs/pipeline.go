@@ -80,12 +80,12 @@ type IngestionPipeline struct {
 	Snowflake *snowflake.Spec
 	// Alarms notify Store.AlarmTopic. There are none without a topic.
 	Alarms []awscloudwatch.CfnAlarm
-	// Metrics reports whether the functions emit the metrics of IngestionPipelineProps.Metrics.
-	Metrics bool
 
 	scope    *stackscope.Scope
 	settings stackscope.Settings
 	path     string // of Construct
+	// emitted are the metrics that the functions emit.
+	emitted []string
 	// common is what the functions of the feed have in common.
 	common                 function.Config
 	load, unpack, discover *function.Output
@@ -123,7 +123,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	}
 	defer CatchPanic(&err)
 
-	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, Metrics: props.Metrics, path: path}
+	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, path: path}
 	if p.Store == nil {
 		p.scope = stackscope.New(scope, nil)
 		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore())
@@ -136,7 +136,8 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	p.FailureQueue = p.failures.Queue
 	alarms, alarmed := props.alarms(p.Store)
 
-	p.addFunctions(props, env, props.metrics(alarmed))
+	p.emitted = props.metrics(alarmed)
+	p.addFunctions(props, env)
 	sources := p.addSources(props)
 	if props.Snowflake != nil {
 		p.addSnowflake(id, props, sources.Topic, alarmed)
@@ -187,7 +188,7 @@ func (p *IngestionPipeline) functionName(of string) string {
 	return fmt.Sprintf("%.40s-%s-%s", p.Spec.Feed, of, stackscope.Digest(p.identity(), 4))
 }
 
-// tag tags resources with the feed, so that its cost can be told apart. The first
+// tag tags resources with the feed, so that its cost is separate in cost reports. The first
 // feed of a stack tags the stack itself, and with it what the feeds of a stack
 // share, such as the function that connects to Snowflake; but not where the stack
 // has the store too, whose cost belongs to every feed.

@@ -27,7 +27,7 @@ func isPrincipal(s string) bool { return stackscope.IsToken(s) || principalARN.M
 type storeCapabilities struct {
 	// changes: the changes of the table are written to the landing bucket.
 	changes bool
-	// subscribers: somebody may subscribe to the topic.
+	// subscribers: a principal may subscribe to the topic.
 	subscribers bool
 	// landing is the name of the landing bucket, empty where it is not known.
 	landing string

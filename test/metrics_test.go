@@ -1,6 +1,8 @@
 package test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -55,6 +57,23 @@ func TestMetrics(t *testing.T) {
 		if p := changed.Properties; p["Statistic"] != "Minimum" || p["Period"] != 3600.0 {
 			t.Errorf("%s: with options, statistic %v, period %v", name, p["Statistic"], p["Period"])
 		}
+	}
+}
+
+// A metric that the functions do not emit would never have data.
+func TestMetricsThatAreNotEmittedAreWarnedOf(t *testing.T) {
+	p := newFeed(t, newApp(t), minimal("orders"))
+	p.MetricFailures(nil)
+	p.MetricStored(nil)
+	var warnings []string
+	for _, entry := range *p.Construct.Node().Metadata() {
+		if *entry.Type == "aws:cdk:warning" {
+			warnings = append(warnings, fmt.Sprint(entry.Data))
+		}
+	}
+	want := `feed "orders": its functions do not emit the metric Stored: set Metrics`
+	if len(warnings) != 1 || !strings.Contains(warnings[0], want) {
+		t.Errorf("warnings %q, want %q", warnings, want)
 	}
 }
 

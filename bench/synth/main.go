@@ -64,8 +64,8 @@ func table() error {
 		var one float64
 		for _, n := range []int{1, 10, 100} {
 			cmd := exec.Command(self, "-feeds", strconv.Itoa(n), "-full="+strconv.FormatBool(full))
-			// As the app's line in cdk.json has it, or else the CDK measures every file
-			// and pipe it reads, also those that jsii speaks through.
+			// As in cdk.json. Without it the CDK measures every file and pipe that it reads,
+			// also those of jsii.
 			cmd.Env = append(os.Environ(), "CDK_NO_PERF_BUILTINS=1")
 			cmd.Stderr = os.Stderr
 			out, err := cmd.Output()
