@@ -1,32 +1,33 @@
 package feed
 
-// Environment variables that name a function's surroundings.
+// Environment variables of the functions, besides EnvSpec.
 const (
-	// EnvLandingBucket names the bucket of parts and of quarantine.
+	// EnvLandingBucket is the name of the bucket for parts and quarantine.
 	EnvLandingBucket = "LANDING_BUCKET"
-	// EnvTable names the DynamoDB table of records and ledger.
+	// EnvTable is the name of the DynamoDB table for records and the ledger.
 	EnvTable = "TABLE"
-	// EnvLoadFunction names the function that unpack hands each part to.
+	// EnvLoadFunction is the name of the function that unpack dispatches parts to.
 	EnvLoadFunction = "LOAD_FUNCTION"
-	// EnvLoadQueueURL is, where queues are between the functions, that of load.
+	// EnvLoadQueueURL is the URL of load's queue, set if the functions have queues:
+	// unpack dispatches parts to it instead.
 	EnvLoadQueueURL = "LOAD_QUEUE_URL"
-	// EnvQueueURL is the function's own queue, where it has one: through it the
-	// function hands on to itself.
+	// EnvQueueURL is the URL of the function's own queue, if it has one: continuations
+	// are dispatched to it.
 	EnvQueueURL = "QUEUE_URL"
-	// EnvUnpackFunction and EnvUnpackQueueURL are what discover hands objects to:
-	// one of the two is set.
+	// EnvUnpackFunction and EnvUnpackQueueURL are the function and the queue that discover
+	// dispatches objects to: one of the two is set.
 	EnvUnpackFunction = "UNPACK_FUNCTION"
 	EnvUnpackQueueURL = "UNPACK_QUEUE_URL"
 )
 
-// Names of the table's keys and of its one index. They are a contract: to
-// change one is to replace a user's table.
+// Names of the table's key attributes and of its index. A change of one of them would
+// replace the tables of all users.
 const (
-	// PartitionKey and SortKey are the table's keys, both strings.
+	// PartitionKey and SortKey are the key attributes of the table, both strings.
 	PartitionKey = "pk"
 	SortKey      = "sk"
 	// LedgerIndex lists the uploads of a feed by time. It is sparse: only the
-	// ledger's upload items carry its keys, so records cost it nothing.
+	// ledger's upload items have its keys, so records add no cost to it.
 	LedgerIndex             = "uploads"
 	LedgerIndexPartitionKey = "ledger_feed"
 	LedgerIndexSortKey      = "ledger_time"

@@ -53,7 +53,7 @@ func TestValidate(t *testing.T) {
 		"two characters":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "||"} }, "must be one ASCII character"},
 		"column twice": {func(s *feed.Spec) {
 			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "a"}}
-		}, `"a" is there twice`},
+		}, `"a" is given twice`},
 		"column without name": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", ""}} }, "column 2 has no name"},
 		"depth":               {func(s *feed.Spec) { s.Limits.MaxDepth = 99 }, "Limits.MaxDepth: 99 is outside 1 to 16"},
 	}
@@ -69,7 +69,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestEverythingWrongIsToldAtOnce(t *testing.T) {
+func TestValidateReportsAllErrors(t *testing.T) {
 	s := feed.Spec{Feed: "X", LandingPrefix: "a", PartBytes: 1}
 	err := s.Validate()
 	if err == nil {
@@ -107,7 +107,7 @@ func TestSourcesOfTheEnvironment(t *testing.T) {
 		"EveryMinutes: 1441 is outside": {Kind: feed.ExternalBucket, Bucket: "theirs", EveryMinutes: 1441},
 		`Bucket: is required for kind "existing"`: {Kind: feed.ExistingBucket},
 		`Kind: "other" is none of own, existing`:  {Kind: "other", Bucket: "b"},
-		`Kind: "own" is there twice`:              {Kind: feed.OwnBucket},
+		`Kind: "own" is given twice`:              {Kind: feed.OwnBucket},
 	} {
 		s := valid()
 		s.Sources = []feed.Source{{Kind: feed.OwnBucket}, source}

@@ -1,19 +1,20 @@
 package feed
 
-// EnvMetrics lists the metrics that a function is to emit, by name, separated
-// by commas. A custom metric costs for each month in which it is emitted, so
-// what nobody looks at is not.
+// EnvMetrics is the environment variable with the names of the metrics that a function
+// emits, separated by commas. CloudWatch charges a custom metric for each hour in
+// which it is emitted, so only those that are used are emitted.
 const EnvMetrics = "METRICS"
 
-// MetricNamespace and the two dimensions, both of each metric, say where the
-// metrics are. The feed's name alone would mix those of two environments in one account.
+// MetricNamespace is the namespace of the metrics, and MetricStore and MetricFeed are
+// the dimensions that each has. The feed's name alone would mix the metrics of two
+// environments in one account.
 const (
 	MetricNamespace = "Ingestion"
 	MetricStore     = "Store" // the name of the table, see EnvTable
 	MetricFeed      = "Feed"  // Spec.Feed
 )
 
-// The metrics. The first two are for alarms and are emitted only above zero.
+// Names of the metrics. The first two are for alarms and are emitted only above zero.
 const (
 	MetricErrors      = "Errors"      // invocations of unpack and load that failed
 	MetricQuarantined = "Quarantined" // records

@@ -7,43 +7,47 @@ import (
 	"strings"
 )
 
-// SourceKind says how a feed hears of the objects of a source.
+// SourceKind is how a feed is notified of the objects of a source.
 type SourceKind string
 
 // The kinds of source.
 const (
-	// OwnBucket is made with the feed and tells unpack itself.
+	// OwnBucket is a bucket that is created with the feed: S3 notifies unpack directly.
 	OwnBucket SourceKind = "own"
-	// ExistingBucket is another's bucket in the same account, heard through EventBridge.
+	// ExistingBucket is a bucket of the same account that the feed does not own: its
+	// notifications come through EventBridge.
 	ExistingBucket SourceKind = "existing"
-	// ExternalBucket is someone else's, listed on a schedule by discover.
+	// ExternalBucket is a bucket of which the feed has read access only: discover lists
+	// it on a schedule.
 	ExternalBucket SourceKind = "external"
 )
 
-// Source is one place that the files of a feed come from.
+// Source is a bucket, or a prefix in one, with files of a feed.
 type Source struct {
 	Kind SourceKind `json:"kind"`
-	// Bucket is empty for the feed's own, whose name is known at deployment only.
+	// Bucket is the bucket's name. It is empty for OwnBucket, whose name is known only
+	// after deployment.
 	Bucket string `json:"bucket,omitempty"`
 	// Prefix limits the source to keys that start with it; empty means all.
 	Prefix string `json:"prefix,omitempty"`
 	// Suffixes limits the source to keys that end with one of them; empty means all.
 	Suffixes []string `json:"suffixes,omitempty"`
-	// RequesterPays says that the bucket's owner has whoever reads it pay.
+	// RequesterPays means that the reader pays for the requests and the data transfer.
 	RequesterPays bool `json:"requesterPays,omitempty"`
-	// RoleARN is the role to assume for reading, with ExternalID where its
-	// owner asks for one. Empty: the functions' own.
+	// RoleARN is the role that the functions assume to read the bucket, with ExternalID
+	// if its trust policy requires one. Empty: the functions' own roles.
 	RoleARN    string `json:"roleArn,omitempty"`
 	ExternalID string `json:"externalId,omitempty"`
-	// EveryMinutes is how often an ExternalBucket is listed.
+	// EveryMinutes is the interval between listings of an ExternalBucket, in minutes: 1
+	// to MaxEveryMinutes.
 	EveryMinutes int `json:"everyMinutes,omitempty"`
 }
 
-// MaxEveryMinutes is the longest time between two listings: a day.
+// MaxEveryMinutes is the longest interval between two listings: a day.
 const MaxEveryMinutes = 24 * 60
 
-// checkSources reports what is wrong with the sources as such. The construct
-// says the same in the words of its props, so Validate leaves it out.
+// checkSources reports everything that is wrong with the kinds of the sources. It is
+// not part of Validate: the construct reports the same in terms of its props.
 func (s Spec) checkSources() error {
 	var errs []error
 	own := 0
@@ -66,14 +70,14 @@ func (s Spec) checkSources() error {
 			add("Bucket", "is required for kind %q", source.Kind)
 		}
 		if own > 1 && source.Kind == OwnBucket {
-			add("Kind", "%q is there twice, and a feed makes one bucket: tell the files apart by prefix", OwnBucket)
+			add("Kind", "%q is given twice, but a feed creates one bucket: separate the files by prefix", OwnBucket)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Accepts reports whether the source takes the object of a key. Keys that end
-// in a slash are the folder markers that consoles create.
+// Accepts reports whether an object with a key belongs to the source. Keys that end in
+// a slash, the folder markers that consoles create, do not.
 func (s Source) Accepts(key string) bool {
 	if strings.HasSuffix(key, "/") || !strings.HasPrefix(key, s.Prefix) {
 		return false
@@ -83,8 +87,8 @@ func (s Source) Accepts(key string) bool {
 	})
 }
 
-// SourceOf returns the source that an object is of, or false for none. A bucket
-// that no source names is the feed's own.
+// SourceOf returns the source that an object belongs to, and false if there is none. A
+// bucket that no source names is the feed's own.
 func (s Spec) SourceOf(bucket, key string) (Source, bool) {
 	named := slices.ContainsFunc(s.Sources, func(source Source) bool { return source.Bucket == bucket })
 	for _, source := range s.Sources {

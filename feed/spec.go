@@ -1,6 +1,3 @@
-// Package feed holds the one description of a feed that the construct
-// validates, the functions read from their environment and the SQL is
-// generated from. It is plain Go: it imports neither jsii nor an AWS SDK.
 package feed
 
 import (
@@ -12,49 +9,50 @@ import (
 // EnvSpec is the environment variable that carries a Spec, as JSON, to the functions.
 const EnvSpec = "FEED_SPEC"
 
-// Spec describes one feed: where its records come from, what they look like
-// and where they go. Bucket and table names are not part of it: they reach a
-// function by its environment (see EnvLandingBucket and EnvTable), because they
-// are deploy-time tokens at synthesis.
+// Spec specifies one feed. The names of its landing bucket and table are not part of
+// it: they are unknown at synthesis, and reach a function in environment variables of
+// their own (EnvLandingBucket, EnvTable).
 type Spec struct {
 	// Feed names the feed: 1 to 40 characters of [a-z0-9-], starting with a
 	// letter. It is part of every key and of every record's ID.
 	Feed string `json:"feed"`
-	// Sources are where the feed's files come from: at least one, at most one
-	// of them OwnBucket.
+	// Sources are the places of the feed's files: at least one, and at most one of kind
+	// OwnBucket.
 	Sources []Source `json:"sources"`
-	// LandingPrefix comes before the feed's name in the key of every part,
-	// without a leading slash and with a trailing one.
+	// LandingPrefix precedes the feed's name in the keys of parts. It ends with a slash
+	// and does not start with one.
 	LandingPrefix string `json:"landingPrefix"`
-	// QuarantinePrefix is to quarantine objects what LandingPrefix is to parts.
+	// QuarantinePrefix is the same for the objects of quarantine.
 	QuarantinePrefix string `json:"quarantinePrefix"`
-	// Format says how an entry is split into records.
+	// Format is how an entry is split into records. An entry is a file in an archive, or
+	// a file that is no archive.
 	Format Format `json:"format"`
-	// PartBytes is the size, before compression, at which a part is closed.
+	// PartBytes is the size, in bytes before compression, at which a part is closed: 8
+	// KiB to 512 MiB.
 	PartBytes int64 `json:"partBytes"`
-	// Limits bound what one source object may ask of the functions.
+	// Limits bound the resources that one source object can use.
 	Limits Limits `json:"limits"`
 }
 
-// Kind is the shape of a feed's entries.
-type Kind string
+// FormatKind is the kind of a feed's files, after decompression.
+type FormatKind string
 
 // The kinds of format.
 const (
 	// JSON is a JSON array, an array inside an object (Format.Path), one or
-	// several concatenated documents, or one document a line.
-	JSON Kind = "json"
-	// NDJSON is one JSON document a line. A broken line costs that line alone.
-	NDJSON Kind = "ndjson"
+	// several concatenated documents, or one document per line.
+	JSON FormatKind = "json"
+	// NDJSON is one JSON document per line. An invalid line does not affect the others.
+	NDJSON FormatKind = "ndjson"
 	// CSV is delimited text with a header row.
-	CSV Kind = "csv"
+	CSV FormatKind = "csv"
 )
 
 // Format describes the records of an entry, after decompression.
 type Format struct {
-	Kind Kind `json:"kind"`
-	// Path leads to the array of records inside a JSON document, as object
-	// keys separated by dots ("features", "result.items"). Empty: the document itself.
+	Kind FormatKind `json:"kind"`
+	// Path is the path of the array of records in a JSON document: object keys
+	// separated by dots ("features", "result.items"). Empty: the document itself.
 	Path string `json:"path,omitempty"`
 	// Delimiter separates the fields of delimited text: one ASCII character.
 	Delimiter string `json:"delimiter,omitempty"`
@@ -62,16 +60,17 @@ type Format struct {
 	Columns []string `json:"columns,omitempty"`
 	// Quotes is how the quotes around fields of delimited text are read.
 	Quotes Quotes `json:"quotes,omitempty"`
-	// Encoding of the text. Empty: UTF-8, or UTF-16 where a byte order mark says so.
+	// Encoding of the text. Empty: UTF-8, or UTF-16 with a byte order mark.
 	Encoding Encoding `json:"encoding,omitempty"`
 }
 
-// Quotes is how the quotes around fields of delimited text are read.
+// Quotes is how quotes around the fields of delimited text are read. By default a
+// field that begins with a quote ends with one, but a row of several lines each of
+// which has the delimiters of a whole row is quarantined: its quotes probably join
+// rows by mistake.
 type Quotes string
 
-// Unset, a field that begins with a quote ends with one, but a row whose quotes were
-// probably not meant so is quarantined: each of its lines has as many delimiters as a
-// row has.
+// The ways to read quotes.
 const (
 	// NoQuotes reads a quote as an ordinary character.
 	NoQuotes Quotes = "none"
@@ -79,33 +78,35 @@ const (
 	TrustQuotes Quotes = "trust"
 )
 
-// Encoding is how text is written in bytes, where the bytes do not tell.
+// Encoding is the character encoding of text that is not Unicode.
 type Encoding string
 
 // Latin1 is Windows-1252, as browsers decode Latin-1: ISO 8859-1 with quotes, dashes
 // and the euro sign instead of the control characters 0x80 to 0x9F.
 const Latin1 Encoding = "latin1"
 
-// Limits bound what one source object may make a function do. A zero field
-// means its default.
+// Limits bound the resources that one source object can use, so that a malicious or
+// damaged file cannot stop a feed. What exceeds them is quarantined. A zero field
+// means the default.
 type Limits struct {
-	// MaxEntries is how many files one archive may hold (default 100,000).
+	// MaxEntries is the greatest number of files in one archive (default 100,000).
 	MaxEntries int `json:"maxEntries,omitempty"`
-	// MaxEntryBytes is how large one entry may become, decompressed (default 5 TiB).
+	// MaxEntryBytes is the greatest size of a decompressed entry, in bytes (default 5 TiB).
 	MaxEntryBytes int64 `json:"maxEntryBytes,omitempty"`
-	// MaxRatio is how many bytes one compressed byte may become (default 1,100;
-	// DEFLATE cannot exceed 1,032), counted after the first 64 MiB.
+	// MaxRatio is the greatest compression ratio (default 1,100; DEFLATE cannot exceed
+	// 1,032). It is not checked in the first 64 MiB of an entry.
 	MaxRatio int64 `json:"maxRatio,omitempty"`
-	// MaxRecordBytes is how large one record may be (default 16 MiB, Snowflake's VARIANT).
+	// MaxRecordBytes is the greatest size of a record, in bytes (default 16 MiB, that of
+	// Snowflake's VARIANT).
 	MaxRecordBytes int `json:"maxRecordBytes,omitempty"`
-	// MaxDepth is how deep archives and compressions may nest (default 4).
+	// MaxDepth is the greatest depth of nested archives and compressed files (default 4).
 	MaxDepth int `json:"maxDepth,omitempty"`
 }
 
 // Defaults of a Spec.
 const (
 	DefaultLandingPrefix    = "landing/"
-	DefaultChangesPrefix    = "changes/" // see package export; it is no field of the Spec
+	DefaultChangesPrefix    = "changes/" // of the table's changes; not a field of Spec
 	DefaultQuarantinePrefix = "quarantine/"
 	DefaultPartBytes        = 32 << 20
 	DefaultMaxEntries       = 100_000
@@ -144,7 +145,7 @@ func (s Spec) Env() (string, error) {
 	return string(b), nil
 }
 
-// FromEnv reads the Spec that a function was deployed with, through getenv.
+// FromEnv reads, completes and validates the Spec in EnvSpec through getenv.
 func FromEnv(getenv func(string) string) (Spec, error) {
 	var s Spec
 	v := getenv(EnvSpec)

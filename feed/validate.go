@@ -13,8 +13,8 @@ const MaxNameLength = 40
 
 var nameRE = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
-// Validate reports everything that is wrong with s at once, each error naming
-// the feed, the field, the value given and the limit that it broke.
+// Validate reports everything that is wrong with s at once, as errors joined by
+// errors.Join. Each names the feed, the field, the given value and what is allowed.
 func (s Spec) Validate() error {
 	var errs []error
 	add := func(field, format string, args ...any) {
@@ -59,7 +59,7 @@ func checkPrefix(add func(string, string, ...any), field, p string) {
 	case strings.HasPrefix(p, "/"):
 		add(field, "%q starts with a slash: keys of S3 objects do not", p)
 	case !strings.HasSuffix(p, "/"):
-		add(field, "%q must end with a slash: without it the prefix also matches its neighbours", p)
+		add(field, "%q must end with a slash: without it the prefix would match other keys, too", p)
 	case len(p) > 200:
 		add(field, "has %d bytes, the limit is 200", len(p))
 	}
@@ -71,7 +71,7 @@ func overlap(a, b string) bool {
 
 func (f Format) validate(add func(string, string, ...any)) {
 	if f.Encoding != "" && f.Encoding != Latin1 {
-		add("Format.Encoding", "%q is not %q; UTF-8 and UTF-16 are recognised and need no mention", f.Encoding, Latin1)
+		add("Format.Encoding", "%q is not %q; UTF-8 and UTF-16 are detected and not given", f.Encoding, Latin1)
 	}
 	switch f.Kind {
 	case JSON, NDJSON:
@@ -116,7 +116,7 @@ func (f Format) validateCSV(add func(string, string, ...any)) {
 		if c == "" {
 			add("Format.Columns", "column %d has no name", i+1)
 		} else if seen[c] {
-			add("Format.Columns", "%q is there twice", c)
+			add("Format.Columns", "%q is given twice", c)
 		}
 		seen[c] = true
 	}

@@ -49,7 +49,7 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": Format.Path: "items" belongs to JSON, this is csv`,
 			`feed "Orders!": Format.Delimiter: "é" must be one ASCII character other than a quote, a line break and NUL`,
 			`feed "Orders!": Format.Columns: column 2 has no name`,
-			`feed "Orders!": Format.Columns: "id" is there twice`,
+			`feed "Orders!": Format.Columns: "id" is given twice`,
 			`feed "Orders!": Limits.MaxEntries: -1 is outside 1 to 10000000`,
 			`feed "Orders!": Limits.MaxEntryBytes: -1 is outside 1 to 109951162777600`,
 			`feed "Orders!": Limits.MaxRatio: -1 is outside 1 to 1000000`,

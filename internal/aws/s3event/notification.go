@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// notification is what S3 sends ("Event message structure"), as far as Parse
-// reads it and S3's own consumers tell its versions apart.
+// notification has the members of S3's notification ("Event message structure") that
+// Parse reads, and those that identify its version. events.S3Event would write all
+// members, with zero values, and make each payload several times larger.
 type notification struct {
-	Records []notified `json:"Records"`
+	Records []notificationRecord `json:"Records"`
 }
 
-type notified struct {
+type notificationRecord struct {
 	EventVersion string `json:"eventVersion"`
 	EventSource  string `json:"eventSource"`
 	EventName    string `json:"eventName"`
@@ -29,15 +30,15 @@ type notified struct {
 	} `json:"s3"`
 }
 
-// Notification returns what S3 would send of the objects being put: Parse
-// reads it back. Each object takes at most 4 KB; SQS takes 256 KB, an
-// asynchronous invocation 1 MB.
+// Notification returns the notification that S3 would send for put objects, which
+// Parse reads. It has at most 4 KB per object; the limits are 256 KB for a message of
+// SQS and 1 MB for an asynchronous invocation.
 func Notification(objects ...Object) []byte {
-	n := notification{Records: []notified{}}
+	n := notification{Records: []notificationRecord{}}
 	for _, o := range objects {
-		r := notified{EventVersion: "2.1", EventSource: "aws:s3", EventName: "ObjectCreated:Put"}
+		r := notificationRecord{EventVersion: "2.1", EventSource: "aws:s3", EventName: "ObjectCreated:Put"}
 		r.S3.Bucket.Name = o.Bucket
-		// S3 escapes as forms do, but for slashes.
+		// S3 encodes keys like form values, except for slashes.
 		r.S3.Object.Key = strings.ReplaceAll(url.QueryEscape(o.Key), "%2F", "/")
 		r.S3.Object.Size = o.Size
 		r.S3.Object.ETag = strings.Trim(o.ETag, `"`)
@@ -46,6 +47,6 @@ func Notification(objects ...Object) []byte {
 		}
 		n.Records = append(n.Records, r)
 	}
-	payload, _ := json.Marshal(n) // it has only strings and numbers, which always encode
+	payload, _ := json.Marshal(n) // strings and numbers always encode
 	return payload
 }

@@ -250,7 +250,7 @@ func (s failingSink) Reject(Rejection) error     { return s.err }
 func TestSinkErrors(t *testing.T) {
 	want := errors.New("disk full")
 	for _, in := range []string{"{}\n", "{\n", "x"} {
-		for _, kind := range []feed.Kind{feed.JSON, feed.NDJSON} {
+		for _, kind := range []feed.FormatKind{feed.JSON, feed.NDJSON} {
 			//nolint:errorlint // it must be the very error
 			if _, err := Split(strings.NewReader(in), feed.Format{Kind: kind}, feed.Limits{}, failingSink{want}); err != want {
 				t.Errorf("%s %q: got %v, want %v", kind, in, err, want)

@@ -1,6 +1,7 @@
-// Package metrics tells CloudWatch of a feed's metrics through its log, in the
-// embedded metric format ("Specification: Embedded metric format"): a line costs
-// its place in the log, no call and no waiting.
+// Package metrics emits the metrics of a feed to CloudWatch as log lines in the
+// embedded metric format ("Specification: Embedded metric format"), which takes no
+// request. Metrics are not deduplicated: an invocation that is retried counts its
+// errors each time, and records only when they are stored.
 package metrics
 
 import (
@@ -13,13 +14,13 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// units of the metrics; what is not here is a count.
+// units has the units of the metrics that are not counts.
 var units = map[string]string{feed.MetricBytesIn: "Bytes", feed.MetricSeconds: "Seconds"}
 
-// onlyProblems are not emitted at zero: a metric costs for the months in which it is.
+// onlyProblems are not emitted at zero: a custom metric costs while it is emitted.
 var onlyProblems = []string{feed.MetricErrors, feed.MetricQuarantined}
 
-// Emitter writes the metrics that somebody wants. A nil Emitter writes none.
+// Emitter writes the metrics that are enabled. A nil Emitter writes none.
 type Emitter struct {
 	out         io.Writer
 	names       []string
@@ -57,7 +58,7 @@ type (
 	}
 )
 
-// Emit writes one line with those of the values that somebody wants, or none.
+// Emit writes one line with the values of enabled metrics, if there are any.
 func (e *Emitter) Emit(values Values) {
 	if e == nil {
 		return
@@ -83,8 +84,9 @@ func (e *Emitter) Emit(values Values) {
 	line[feed.MetricStore], line[feed.MetricFeed] = e.store, e.feed
 	text, err := json.Marshal(line)
 	if err != nil {
-		return // infinite, or not a number: nothing that a count or a duration can be
+		return // infinite or not a number, which counts and durations are not
 	}
-	// In one piece: lines of the log come from elsewhere too.
-	_, _ = e.out.Write(append(text, '\n')) // as with the log, there is nowhere to complain
+	// One write, because the log has other writers. As for the log, there is no place
+	// to report an error to.
+	_, _ = e.out.Write(append(text, '\n'))
 }

@@ -1,5 +1,10 @@
-// Package event reads the forms in which S3 tells of a new object, and writes
-// the one that S3 itself sends.
+// Package s3event reads S3 event notifications of new objects in every form in which
+// they reach a function (Parse), and writes S3's own form (Notification).
+//
+// It has structs of its own instead of those of aws-lambda-go/events: the records of
+// one payload may be S3's, SNS's or SQS's; a key that is not URL-encoded must not make
+// the other records unreadable, as it does with events.S3Object; and events.S3Event
+// rejects an eventTime without a zone, which S3-compatible stores send.
 package s3event
 
 import (
@@ -10,18 +15,18 @@ import (
 	"strings"
 )
 
-// Object is a source object as an event names it. VersionID and ETag may be
-// empty: not every form carries them.
+// Object is a source object as an event names it. VersionID and ETag may be empty:
+// not every form has them.
 type Object struct {
 	Bucket    string
 	Key       string // decoded
-	VersionID string // empty, too, in a bucket without versions
+	VersionID string // empty also in a bucket without versioning
 	ETag      string // without quotes
 	Size      int64  // in bytes
 }
 
-// ErrUnknownForm is returned for a payload that is none of the forms that
-// Parse reads. Retrying does not help: the caller sends it to the failure queue.
+// ErrUnknownForm means that a payload has none of the forms that Parse reads. It is
+// not transient: after Lambda's retries the payload is in the failure queue.
 var ErrUnknownForm = errors.New("not an S3 event")
 
 type s3Object struct {
@@ -32,7 +37,7 @@ type s3Object struct {
 }
 
 type message struct {
-	// S3's own notification, also inside SNS and SQS messages.
+	// A notification of S3, or messages of SNS or SQS with one inside.
 	Records []struct {
 		EventName string `json:"eventName"`
 		S3        *struct {
@@ -48,7 +53,7 @@ type message struct {
 	} `json:"Records"`
 	// s3:TestEvent, sent when a notification is configured.
 	Event string `json:"Event"`
-	// SNS's envelope, as it stands in the body of an SQS message.
+	// SNS's envelope in the body of an SQS message.
 	Type    string `json:"Type"`
 	Message string `json:"Message"`
 	// EventBridge.
@@ -64,15 +69,15 @@ type message struct {
 			VersionID string `json:"version-id"`
 		} `json:"object"`
 	} `json:"detail"`
-	// What an on-failure destination receives: the event is inside.
+	// The record of a failed invocation, from an on-failure destination.
 	RequestPayload json.RawMessage `json:"requestPayload"`
 }
 
-// Parse returns the objects that payload tells were created: S3's native
-// notification, the same inside SNS or SQS messages, an EventBridge event, or a
-// failed invocation's record from the failure queue. Keys are URL-encoded in
-// native notifications (a plus sign is a space there) and plain in EventBridge
-// events. Events other than creation, and S3's test event, yield nothing.
+// Parse returns the created objects in payload: S3's own notification, the same inside
+// messages of SNS or SQS, an EventBridge event, or the record of a failed invocation
+// from the failure queue. Keys are URL-encoded in S3's notifications (a plus sign is a
+// space) and not encoded in EventBridge events. Other events than creation, and S3's
+// test event, have no objects.
 func Parse(payload []byte) ([]Object, error) { return parse(payload, 0) }
 
 func parse(payload []byte, depth int) ([]Object, error) {

@@ -1,0 +1,57 @@
+package feed_test
+
+import (
+	"fmt"
+
+	"example.com/ingestion/feed"
+)
+
+// Validate reports all errors at once.
+func ExampleSpec_Validate() {
+	spec := feed.Spec{
+		Feed:    "Orders",
+		Sources: []feed.Source{{Kind: feed.OwnBucket, Prefix: "/incoming/"}},
+		Format:  feed.Format{Kind: feed.CSV},
+	}.WithDefaults()
+	fmt.Println(spec.Validate())
+	// Output:
+	// feed "Orders": Feed: may have lower-case letters, digits and hyphens only, and starts with a letter
+	// feed "Orders": Source.Prefix: "/incoming/" starts with a slash: keys of S3 objects do not
+	// feed "Orders": Format.Delimiter: is required for CSV
+}
+
+// A function gets its Spec from an environment variable.
+func ExampleSpec_Env() {
+	spec := feed.Spec{
+		Feed:    "orders",
+		Sources: []feed.Source{{Kind: feed.OwnBucket, Suffixes: []string{".json", ".json.gz"}}},
+		Format:  feed.Format{Kind: feed.JSON, Path: "result.items"},
+	}.WithDefaults()
+	value, err := spec.Env()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	environment := map[string]string{feed.EnvSpec: value}
+
+	read, err := feed.FromEnv(func(name string) string { return environment[name] })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(read.Feed, read.Format.Path, read.LandingPrefix, read.Limits.MaxRecordBytes>>20, "MiB")
+	// Output: orders result.items landing/ 16 MiB
+}
+
+// Accepts applies the prefix and the suffixes of a source.
+func ExampleSource_Accepts() {
+	source := feed.Source{Kind: feed.ExistingBucket, Bucket: "shared", Prefix: "orders/", Suffixes: []string{".csv"}}
+	for _, key := range []string{"orders/2026/03/01.csv", "orders/readme.txt", "invoices/1.csv", "orders/"} {
+		fmt.Println(key, source.Accepts(key))
+	}
+	// Output:
+	// orders/2026/03/01.csv true
+	// orders/readme.txt false
+	// invoices/1.csv false
+	// orders/ false
+}
