@@ -91,7 +91,7 @@ func operations(o snowflake.Object, plan snowflake.Plan) []struct {
 	case snowflake.External:
 		all = append(all, operation{"replace", []string{o.Replace()}}, operation{"refresh", []string{o.Refresh()}})
 	case snowflake.Pipe:
-		all = append(all, operation{"replace", []string{o.Pause(), o.Status(), o.Grants(), o.Replace(), o.Resume(), o.Refresh(at)}},
+		all = append(all, operation{"replace", []string{o.Pause(), o.Status(), o.Grants(), o.Replace(), o.Resume(), o.ForceResume(), o.Refresh(at)}},
 			operation{"refresh", []string{o.Refresh(time.Time{})}})
 	case snowflake.Task:
 		all = append(all, operation{"suspend", []string{o.Suspend()}}, operation{"execute", []string{o.Execute(), o.History()}})

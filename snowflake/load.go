@@ -94,6 +94,13 @@ func (p Pipe) Resume() string {
 	return "ALTER PIPE " + p.Name() + " SET PIPE_EXECUTION_PAUSED=FALSE"
 }
 
+// ForceResume resumes a pipe that was paused for more than 14 days, which Resume does not.
+// Snowflake may have dropped notifications meanwhile, so that Refresh has to follow.
+// https://docs.snowflake.com/en/sql-reference/functions/system_pipe_force_resume
+func (p Pipe) ForceResume() string {
+	return "SELECT SYSTEM$PIPE_FORCE_RESUME(" + Literal(p.Name()) + ",'staleness_check_override')"
+}
+
 // Refresh loads existing files of at most the last seven days that were modified
 // after modifiedAfter. The zero time sets no such limit.
 func (p Pipe) Refresh(modifiedAfter time.Time) string {

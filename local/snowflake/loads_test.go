@@ -137,6 +137,28 @@ func TestRefreshOfPausedPipe(t *testing.T) {
 	f.wantRows(t, "1")
 }
 
+// A pipe that was paused for more than 14 days is only resumed with force.
+func TestStalePipe(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.exec(t, plan.Pipe.Pause())
+	f.engine.mu.Lock()
+	for _, o := range f.engine.catalog.objects {
+		if d, ok := o.detail.(*pipe); ok {
+			d.pausedAt = time.Now().Add(-15 * 24 * time.Hour)
+		}
+	}
+	f.engine.mu.Unlock()
+	f.wantError(t, plan.Pipe.Resume(), 1008, "stale")
+	f.wantError(t, `SELECT SYSTEM$PIPE_FORCE_RESUME('RAW.PUBLIC.ORDERS_PIPE')`, 1008, "STALENESS_CHECK_OVERRIDE")
+	f.want(t, plan.Pipe.ForceResume(), "Pipe resumed.")
+	if s := f.status(t, plan); s.ExecutionState != "RUNNING" {
+		t.Errorf("got %+v", s)
+	}
+}
+
 // A refresh skips files that a COPY has loaded into the table.
 func TestRefreshAfterCopy(t *testing.T) {
 	f := start(t)

@@ -25,6 +25,7 @@ type pipe struct {
 	url        string  // of the stage, at the creation of the pipe
 	table      *object
 	paused     bool
+	pausedAt   time.Time
 	pending    []awsaccess.Event
 	loaded     map[string]*fileLoad // by bucket and key
 	failure    error                // the error of the last attempt to load
@@ -135,11 +136,24 @@ func (st *statement) alterPipe(ctx context.Context, o *object) (*result, error) 
 		o.comment = options.Text("COMMENT")
 	}
 	if options.Has("PIPE_EXECUTION_PAUSED") {
-		d.paused = options.True("PIPE_EXECUTION_PAUSED")
+		paused := options.True("PIPE_EXECUTION_PAUSED")
+		switch {
+		case !paused && d.stale():
+			return nil, errInvalid("Pipe %s is stale: it was paused for more than 14 days. Resume it with SYSTEM$PIPE_FORCE_RESUME and staleness_check_override.", o.label())
+		case paused && !d.paused:
+			d.pausedAt = time.Now()
+		}
+		d.paused = paused
 		st.ingest(ctx, o)
 	}
 	return done("Statement executed successfully."), nil
 }
+
+// staleAfter is how long a pipe with notifications may be paused before it is stale.
+// https://docs.snowflake.com/en/sql-reference/functions/system_pipe_force_resume
+const staleAfter = 14 * 24 * time.Hour
+
+func (d *pipe) stale() bool { return d.paused && d.topic != "" && time.Since(d.pausedAt) > staleAfter }
 
 // refreshPipe adds the stage's files of the last seven days to the pending files, which
 // are loaded in the background.

@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"encoding/json"
+	"strings"
 
 	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
@@ -74,7 +75,11 @@ func init() {
 			if err != nil {
 				return "", err
 			}
-			o.detail.(*pipe).paused = false
+			d := o.detail.(*pipe)
+			if d.stale() && (len(args) < 2 || !strings.Contains(strings.ToUpper(args[1]), "STALENESS_CHECK_OVERRIDE")) {
+				return "", errInvalid("Pipe %s is stale: STALENESS_CHECK_OVERRIDE is required.", o.label())
+			}
+			d.paused = false
 			t.st.ingest(t.ctx, o)
 			return "Pipe resumed.", nil
 		}},

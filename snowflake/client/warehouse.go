@@ -12,7 +12,7 @@ import (
 var (
 	// withoutWarehouseRE matches statements that Snowflake runs without a warehouse.
 	withoutWarehouseRE = regexp.MustCompile(`(?i)^\s*(?:SHOW|DESC|DESCRIBE|USE|GRANT|REVOKE|CREATE|ALTER|DROP|EXECUTE\s+TASK|` +
-		`SELECT\s+SYSTEM\$(?:PIPE_STATUS|VALIDATE_STORAGE_INTEGRATION|GET_AWS_SNS_IAM_POLICY)\()`)
+		`SELECT\s+SYSTEM\$(?:PIPE_STATUS|PIPE_FORCE_RESUME|VALIDATE_STORAGE_INTEGRATION|GET_AWS_SNS_IAM_POLICY)\()`)
 	// createTableAsRE matches a CREATE TABLE that runs a query.
 	createTableAsRE = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+)?TABLE\s.*\sAS\s+(?:SELECT|WITH|\()`)
 	useWarehouseRE  = regexp.MustCompile(`(?i)^\s*USE\s+WAREHOUSE\s`)

@@ -93,7 +93,7 @@ func drain(ctx context.Context, db DB, pipe snowflake.Pipe, since time.Time) (er
 		return nil
 	}
 	if s.State == "PAUSED" {
-		if err := db.Exec(ctx, pipe.Resume()); err != nil {
+		if err := resume(ctx, db, pipe); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func ensureRunning(ctx context.Context, db DB, pipe snowflake.Pipe) error {
 		s = now // for the error, if the next query fails
 		if s.State == "PAUSED" && !resumed {
 			resumed = true
-			return false, db.Exec(ctx, pipe.Resume())
+			return false, resume(ctx, db, pipe)
 		}
 		return s.State == "RUNNING", nil
 	})
@@ -225,6 +225,20 @@ func ensureRunning(ctx context.Context, db DB, pipe snowflake.Pipe) error {
 		return fmt.Errorf("pipe %s is %s instead of RUNNING: %s; see %s", pipe.Name(), s.State, strings.TrimSpace(s.Error+" "+text(s.Fault)), pipe.Status())
 	}
 	return err
+}
+
+// resume resumes a paused pipe, also one that was paused for more than 14 days. Snowflake
+// may have dropped notifications of the latter, so that it is refreshed.
+func resume(ctx context.Context, db DB, pipe snowflake.Pipe) error {
+	err := db.Exec(ctx, pipe.Resume())
+	if err == nil || permanent(err) || ctx.Err() != nil {
+		return err
+	}
+	if _, forced := db.Query(ctx, pipe.ForceResume()); forced != nil {
+		return errors.Join(err, forced)
+	}
+	slog.WarnContext(ctx, "pipe was paused for more than 14 days: only files of the last 7 days are refreshed", "pipe", pipe.Name())
+	return db.Exec(ctx, pipe.Refresh(time.Time{}))
 }
 
 func text(v any) string {

@@ -41,6 +41,22 @@ func TestReplacePipe(t *testing.T) {
 	})
 }
 
+// A pipe that was paused for more than 14 days is resumed with force, and refreshed.
+func TestStalePipe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := deployed(t, parts())
+		o := a.Object(snowflake.KindPipe, pipe)
+		o.State, o.Stale = "PAUSED", true
+		if _, err := apply(t, a, parts(), names()); err != nil {
+			t.Fatal(err)
+		}
+		if o.State != "RUNNING" {
+			t.Errorf("the pipe is %s", o.State)
+		}
+		inOrder(t, a.Take(), "ALTER PIPE "+pipe+" REFRESH")
+	})
+}
+
 // Privileges on a pipe are granted again after it is replaced.
 func TestReplacePipeKeepsGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

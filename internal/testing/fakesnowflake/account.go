@@ -48,6 +48,8 @@ type Object struct {
 	URL, Type string
 	// State is a pipe's executionState or a task's state.
 	State string
+	// Stale is set for a pipe that was paused for more than 14 days.
+	Stale bool
 	// Columns are the columns of a table.
 	Columns []string
 	// Grants are the privileges on a pipe, as "<privilege> <role>".
@@ -71,6 +73,7 @@ var (
 	grantsRE  = regexp.MustCompile(`^SHOW GRANTS ON PIPE ` + name)
 	showRE    = regexp.MustCompile(`^SHOW ` + kinds + `S LIKE '(.*)' IN SCHEMA ` + name)
 	describe  = regexp.MustCompile(`^DESC (STORAGE INTEGRATION|TABLE) ` + name)
+	forceRE   = regexp.MustCompile(`^SELECT SYSTEM\$PIPE_FORCE_RESUME\('(.*)','staleness_check_override'\)`)
 	statusRE  = regexp.MustCompile(`^SELECT SYSTEM\$PIPE_STATUS\('(.*)'\)`)
 	commentRE = regexp.MustCompile(`COMMENT='([^']*)'`)
 	urlRE     = regexp.MustCompile(`URL='([^']*)'`)
@@ -133,6 +136,9 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 		o := a.Object(snowflake.Kind(m[1]), m[2])
 		if o == nil {
 			return missing(m[1], m[2])
+		}
+		if o.Stale && m[3] == "SET PIPE_EXECUTION_PAUSED=FALSE" {
+			return fmt.Errorf("pipe %s is stale", m[2])
 		}
 		o.alter(m[3], line)
 		return nil

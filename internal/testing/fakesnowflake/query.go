@@ -26,6 +26,14 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 	if m := showRE.FindStringSubmatch(line); m != nil {
 		return a.show(m[1], m[2], m[3]), nil
 	}
+	if m := forceRE.FindStringSubmatch(line); m != nil {
+		o := a.Object(snowflake.KindPipe, m[1])
+		if o == nil {
+			return nil, missing("PIPE", m[1])
+		}
+		o.State, o.Stale = "RUNNING", false
+		return []client.Row{{"r": "Pipe resumed."}}, nil
+	}
 	if m := grantsRE.FindStringSubmatch(line); m != nil {
 		return a.grants(m[1])
 	}
