@@ -48,6 +48,9 @@ const listening = `{
 	"ReceivedPolicy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Received"}], "PolicyDocument": {"Statement": [{
 		"Action": ["sqs:SendMessage", "sqs:GetQueueUrl"], "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
 		"Resource": {"Fn::GetAtt": ["Received", "Arn"]}, "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ToQueue", "Arn"]}}}
+	}, {
+		"Action": "sqs:SendMessage", "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+		"Resource": {"Fn::GetAtt": ["Received", "Arn"]}, "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "Topic"}}}
 	}]}}},
 	"ToFunction": {"Type": "AWS::Events::Rule", "Properties": {
 		"EventPattern": {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {
@@ -67,6 +70,11 @@ const listening = `{
 		"Targets": [{"Id": "Target0", "Arn": {"Fn::GetAtt": ["Closed", "Arn"]}, "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Dead", "Arn"]}}}]}}
 }`
 
+// fromS3 has the policy of a queue that S3 may send to.
+var fromS3 = map[string]string{
+	"Policy": `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"}}`,
+}
+
 // createElsewhere creates a bucket outside of all stacks that sends its events to
 // EventBridge and to a queue. The bucket "silent" does not use EventBridge.
 func (f *fixture) createElsewhere() {
@@ -76,7 +84,7 @@ func (f *fixture) createElsewhere() {
 			f.Fatal(err)
 		}
 	}
-	if _, err := f.sqs.CreateQueue(f.Context(), &sqs.CreateQueueInput{QueueName: aws.String("others")}); err != nil {
+	if _, err := f.sqs.CreateQueue(f.Context(), &sqs.CreateQueueInput{QueueName: aws.String("others"), Attributes: fromS3}); err != nil {
 		f.Fatal(err)
 	}
 	others := s3types.QueueConfiguration{

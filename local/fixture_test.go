@@ -50,7 +50,7 @@ func startWith(t *testing.T, o Options) *Env {
 }
 
 func testOptions(dir string, log io.Writer) Options {
-	return Options{Dir: dir, Repo: "..", Log: log, Host: lambdahost.Options{RetryDelay: 20 * time.Millisecond}}
+	return Options{Dir: dir, Repo: "..", Log: log, IAM: IAMEnforced, Host: lambdahost.Options{RetryDelay: 20 * time.Millisecond}}
 }
 
 // shared is the local AWS of sharedFixture; TestMain closes it.

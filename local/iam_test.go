@@ -61,9 +61,7 @@ func errorCode(err error) string {
 }
 
 func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
-	options := testOptions(t.TempDir(), t.Output())
-	options.IAM = IAMEnforced
-	f := fixtureOf(t, startWith(t, options))
+	f := newFixture(t)
 	f.create("Permissions", withPermissions)
 	f.wantStatus("Permissions", cfntypes.StackStatusCreateComplete)
 	cfg, err := f.env.AWSConfig(t.Context())

@@ -85,7 +85,9 @@ func TestOneEventPerObject(t *testing.T) {
 	f := sharedFixture(t)
 	f.create("Q", `{"Resources": {
 		"Queue": {"Type": "AWS::SQS::Queue"},
-		"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "announcing", "NotificationConfiguration": {
+		"Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+			{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}}]}}},
+		"Bucket": {"Type": "AWS::S3::Bucket", "DependsOn": "Policy", "Properties": {"BucketName": "announcing", "NotificationConfiguration": {
 			"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["Queue", "Arn"]}}]}}}},
 		"Outputs": {"Queue": {"Value": {"Ref": "Queue"}}}}`)
 	f.wantStatus("Q", cfntypes.StackStatusCreateComplete)
