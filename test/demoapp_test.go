@@ -113,7 +113,7 @@ func execApp(t *testing.T, dir, binary string, context map[string]any) (outdir, 
 	outdir = t.TempDir()
 	app := exec.CommandContext(t.Context(), binary)
 	app.Dir = dir
-	app.Env = append(os.Environ(), "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(contextJSON))
+	app.Env = append(os.Environ(), "AWS_ENDPOINT_URL=", "CDK_OUTDIR="+outdir, "CDK_CONTEXT_JSON="+string(contextJSON))
 	out, err := app.CombinedOutput()
 	return outdir, string(out), err
 }

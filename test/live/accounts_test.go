@@ -41,6 +41,7 @@ func inSandbox(t *testing.T, environment string) target {
 	t.Helper()
 	schema := strings.ToUpper(environment)
 	s, err := sandbox.Start(t.Context(), local.Options{
+		App: demoApp,
 		Dir: t.TempDir(), Repo: repo, Log: t.Output(),
 		Context: map[string]string{"environment": environment, "snowflakeSchema": schema},
 	})
@@ -71,6 +72,9 @@ func inSandbox(t *testing.T, environment string) target {
 		cdk: func(ctx context.Context, args ...string) error { return s.CDK(ctx, io.Discard, args...) },
 	}
 }
+
+// demoApp is the command that synthesizes the demo's app.
+const demoApp = "go run ./examples/demo"
 
 // inAccounts uses the ordinary credentials of AWS, and these variables for Snowflake.
 func inAccounts(t *testing.T, environment string) target {
@@ -131,7 +135,7 @@ func inAccounts(t *testing.T, environment string) target {
 		} {
 			args = append(args, "--context", name+"="+value)
 		}
-		cmd := exec.CommandContext(ctx, filepath.Join("node_modules", ".bin", "cdk"), args...)
+		cmd := exec.CommandContext(ctx, filepath.Join("node_modules", ".bin", "cdk"), append(args, "--app", demoApp)...)
 		cmd.Dir = repo
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("cdk %s: %w\n%s", args[0], err, out)

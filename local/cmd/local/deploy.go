@@ -24,7 +24,7 @@ func runDeploy(ctx context.Context, repo, app string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, "Deploying the app to the local AWS at", running.Endpoint)
-	if err := env.Deploy(ctx, out); err != nil {
+	if err := env.Deploy(ctx, io.Discard); err != nil {
 		return err
 	}
 	cfg, err := env.AWSConfig(ctx)
