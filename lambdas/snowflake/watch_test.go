@@ -10,39 +10,23 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
 )
 
-// oneItem is a table with at most one item, and a topic.
-type oneItem struct {
-	item     map[string]types.AttributeValue
+// services are the table and the topic.
+type services struct {
+	db       *fake.DynamoDB
 	refuse   error
 	messages []string
 }
 
-func (o *oneItem) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	if *in.TableName != "records" {
-		return nil, fmt.Errorf("no table %s", *in.TableName)
-	}
-	for name, v := range in.Key {
-		if o.item != nil && o.item[name].(*types.AttributeValueMemberS).Value != v.(*types.AttributeValueMemberS).Value {
-			return nil, fmt.Errorf("asked for another %s", name)
-		}
-	}
-	return &dynamodb.GetItemOutput{Item: o.item}, nil
-}
+func newServices(t *testing.T) *services { return &services{db: fake.NewDynamoDB(t)} }
 
-func (o *oneItem) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	o.item = in.Item
-	return &dynamodb.PutItemOutput{}, nil
-}
-
-func (o *oneItem) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+func (o *services) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
 	if o.refuse != nil {
 		return nil, o.refuse
 	}
@@ -77,7 +61,7 @@ func TestNotifications(t *testing.T) {
 		"failing, then no check": {{status: paused, state: failing, message: "PAUSED"}, {err: refused, state: failing}, {status: paused, state: failing}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			aws := &oneItem{}
+			aws := newServices(t)
 			for i, s := range steps {
 				before := len(aws.messages)
 				check(t, aws, s)
@@ -98,7 +82,8 @@ func TestNotifications(t *testing.T) {
 
 // A notification that fails is repeated by the next check.
 func TestFailedNotification(t *testing.T) {
-	aws := &oneItem{refuse: errors.New("throttled")}
+	aws := newServices(t)
+	aws.refuse = errors.New("throttled")
 	if err := watcherOn(aws, step{status: paused}).check(t.Context(), orders()); err == nil || !strings.Contains(err.Error(), `feed "orders": notify arn:aws:sns:us-east-1:1:alarms: throttled`) {
 		t.Errorf("error %v", err)
 	}
@@ -110,7 +95,7 @@ func TestFailedNotification(t *testing.T) {
 }
 
 func TestRoute(t *testing.T) {
-	aws := &oneItem{}
+	aws := newServices(t)
 	var custom []cfn.Event
 	handle := route(watcherOn(aws, step{status: paused}), func(_ context.Context, event cfn.Event) (string, error) {
 		custom = append(custom, event)
@@ -138,29 +123,30 @@ func orders() watch {
 	}
 }
 
-func watcherOn(aws *oneItem, s step) watcher {
+func watcherOn(aws *services, s step) watcher {
 	account := &fakesnowflake.Account{Status: func() string { return s.status }}
 	account.Add(fakesnowflake.Object{Kind: string(snowflake.KindPipe), Name: snowflake.Pipe{ObjectName: orders().Spec.PipeName()}.Name()})
 	return watcher{
 		open:  func(context.Context, snowflake.Connection) (session, error) { return account, s.err },
-		table: aws, topic: aws,
+		table: aws.db.Client(), topic: aws,
 		now: func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) },
 	}
 }
 
-func check(t *testing.T, aws *oneItem, s step) {
+func check(t *testing.T, aws *services, s step) {
 	t.Helper()
 	if err := watcherOn(aws, s).check(t.Context(), orders()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func storedState(aws *oneItem) string {
-	if aws.item == nil {
+func storedState(aws *services) string {
+	items := aws.db.Items()
+	if len(items) == 0 {
 		return ""
 	}
-	if pk := aws.item["pk"].(*types.AttributeValueMemberS).Value; pk != "orders#watch" {
-		return "stored under " + pk
+	if pk := items[0].Str("pk"); pk != "orders#watch" || len(items) > 1 {
+		return fmt.Sprintf("%d items, the first with the key %s", len(items), pk)
 	}
-	return aws.item["state"].(*types.AttributeValueMemberS).Value
+	return items[0].Str("state")
 }

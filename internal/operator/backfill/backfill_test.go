@@ -9,15 +9,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -26,10 +23,12 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator/backfill"
+	"example.com/ingestion/internal/testing/fake"
 )
 
-// bucket is a bucket with that number of generated objects.
+// bucket is a bucket with that number of generated objects, which take no memory.
 type bucket int
 
 func key(i int) string { return fmt.Sprintf("in/%07d.json", i) }
@@ -78,76 +77,28 @@ func (b bucket) ListObjectVersions(context.Context, *s3.ListObjectVersionsInput,
 	}}
 }
 
-// table is a table with a cursor and the IDs of uploads.
-type table struct {
-	mu      sync.Mutex
-	known   map[string]bool
-	cursor  map[string]ddb.AttributeValue
-	failPut error
-	puts    int
-}
-
-func (b *table) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]ddb.AttributeValue{}}
-	for _, k := range in.RequestItems["table"].Keys {
-		id := strings.TrimPrefix(k["pk"].(*ddb.AttributeValueMemberS).Value, "orders#")
-		if b.known[id] {
-			out.Responses["table"] = append(out.Responses["table"], map[string]ddb.AttributeValue{
-				"upload": &ddb.AttributeValueMemberS{Value: id}, "state": &ddb.AttributeValueMemberS{Value: "loaded"},
-			})
-		}
-	}
-	return out, nil
-}
-
-func (b *table) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.cursor == nil || b.cursor["sk"].(*ddb.AttributeValueMemberS).Value != in.Key["sk"].(*ddb.AttributeValueMemberS).Value {
-		return &dynamodb.GetItemOutput{}, nil
-	}
-	return &dynamodb.GetItemOutput{Item: b.cursor}, nil
-}
-
-func (b *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if pk := in.Item["pk"].(*ddb.AttributeValueMemberS).Value; pk != "orders#backfill" {
-		return nil, fmt.Errorf("item %s", pk)
-	}
-	if b.failPut != nil {
-		return nil, b.failPut
-	}
-	b.puts++
-	b.cursor = in.Item
-	return &dynamodb.PutItemOutput{}, nil
-}
-
 // addUpload adds the upload of an object to the ledger.
-func addUpload(b *table, i int) {
+func addUpload(table *fake.DynamoDB, i int) {
 	o := listed(i)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.known[backfill.ID("orders", "src", s3source.ListedObject{Key: *o.Key, ETag: *o.ETag})] = true
+	id := backfill.ID("orders", "src", s3source.ListedObject{Key: *o.Key, ETag: *o.ETag})
+	table.Put(map[string]string{"pk": ids.LedgerKey("orders", id), "sk": "upload", "upload": id, "state": "loaded"})
 }
 
 // fixture is a backfill of a generated bucket.
 type fixture struct {
 	t     *testing.T
 	n     int
-	table *table
+	table *fake.DynamoDB
 	sent  []atomic.Int32
 	total atomic.Int64
 	b     *backfill.Backfill
 }
 
 func newFixture(t *testing.T, n int) *fixture {
-	w := &fixture{t: t, n: n, table: &table{known: make(map[string]bool, n)}, sent: make([]atomic.Int32, n)}
+	w := &fixture{t: t, n: n, table: fake.NewDynamoDB(t), sent: make([]atomic.Int32, n)}
 	w.b = &backfill.Backfill{
 		Feed: "orders", Sources: []backfill.Source{{Source: feed.Source{Kind: feed.ExistingBucket, Bucket: "src", Prefix: "in/"}, API: bucket(n)}},
-		Rate: 1e6, DynamoDB: w.table, Table: "table", Send: w.send,
+		Rate: 1e6, DynamoDB: w.table.Client(), Table: "table", Send: w.send,
 	}
 	return w
 }
@@ -238,7 +189,12 @@ func TestRunInterruptedTwice(t *testing.T) {
 // Without a cursor, after a crash, objects in the ledger are skipped.
 func TestRunAfterACrash(t *testing.T) {
 	w := newFixture(t, 2000)
-	w.table.failPut = errors.New("killed")
+	w.table.Before = func(operation string, _ []byte) (int, string) {
+		if operation == "PutItem" {
+			return http.StatusBadRequest, "AccessDeniedException"
+		}
+		return 0, ""
+	}
 	send := w.b.Send
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -255,10 +211,10 @@ func TestRunAfterACrash(t *testing.T) {
 		}
 		return send(ctx, payload)
 	}
-	if _, err := w.b.Run(ctx); !errors.Is(err, w.table.failPut) || !errors.Is(err, context.Canceled) {
+	if _, err := w.b.Run(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "AccessDeniedException") {
 		t.Fatalf("error %v", err)
 	}
-	w.table.failPut = nil
+	w.table.Before = nil
 	if _, err := w.b.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,18 @@ func (f *DynamoDB) Items() []Item {
 	return all
 }
 
+// Put puts an item of strings.
+func (f *DynamoDB) Put(attributes map[string]string) {
+	it := Item{}
+	for name, value := range attributes {
+		text, _ := json.Marshal(map[string]string{"S": value}) // strings can be encoded
+		it[name] = text
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items[it.id()] = it
+}
+
 // Str returns the value of a string or number attribute, empty if the item does not have it.
 func (i Item) Str(name string) string { return text(i[name]) }
 
