@@ -33,8 +33,10 @@ type account struct {
 	depth map[string]int // of queues, by name
 	// messages are those of the failure queues.
 	messages []string
-	cfg      aws.Config
-	cf       *fake.CloudFormation
+	// logs are the lines of the log group of the function unpack.
+	logs []string
+	cfg  aws.Config
+	cf   *fake.CloudFormation
 }
 
 func newAccount(t *testing.T) *account {
@@ -100,10 +102,44 @@ func (c *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case target == "AmazonSQS.ChangeMessageVisibility":
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	case target == "Logs_20140328.FilterLogEvents":
+		c.filterLogs(w, r)
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
+		name := strings.Split(r.URL.Path, "/")[3]
+		fmt.Fprintf(w, `{"FunctionName":%q,"LoggingConfig":{"LogGroup":%q}}`, name, name+"-logs")
 	case target == "" && r.Method == http.MethodGet:
 		c.s3.ServeHTTP(w, r)
 	default:
 		http.Error(w, "the fake does not implement "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
+	}
+}
+
+// filterLogs implements FilterLogEvents for a filter pattern of one quoted text.
+func (c *account) filterLogs(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Group   string `json:"logGroupName"`
+		Pattern string `json:"filterPattern"`
+		Start   int64  `json:"startTime"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	type event struct {
+		ID        string `json:"eventId"`
+		Timestamp int64  `json:"timestamp"`
+		Message   string `json:"message"`
+	}
+	events := []event{}
+	for i, message := range c.logs {
+		e := event{strconv.Itoa(i), at(13, i).UnixMilli(), message}
+		if in.Group == "orders-unpack-logs" && e.Timestamp >= in.Start && strings.Contains(message, strings.Trim(in.Pattern, `"`)) {
+			events = append(events, e)
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	if err := json.NewEncoder(w).Encode(map[string]any{"events": events}); err != nil {
+		c.t.Error(err)
 	}
 }
 

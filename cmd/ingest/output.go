@@ -56,7 +56,7 @@ func formsOf(cmd *cobra.Command) []string {
 
 // outputFlag adds --output for all verbs.
 func (c *command) outputFlag(root *cobra.Command) {
-	root.PersistentFlags().StringVarP(&c.output, "output", "o", "", "form of the result: table (default) or json; records: ndjson (default), json, csv; query: also csv")
+	root.PersistentFlags().StringVarP(&c.output, "output", "o", "", "form of the result: table (default) or json; records: ndjson (default), json, csv; query: also csv; logs: text (default), ndjson")
 	// It fails only for a flag that does not exist.
 	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return formsOf(cmd), cobra.ShellCompDirectiveNoFileComp

@@ -94,7 +94,7 @@ Exit codes: 0 success, 1 failure or a problem with the data, 2 invalid arguments
 	root.PersistentFlags().StringVar(&c.region, "region", "", "AWS region (default that of the profile, or $AWS_REGION)")
 	root.PersistentFlags().BoolVar(&c.debug, "debug", false, "log every request to AWS on standard error")
 	c.outputFlag(root)
-	addGroup(root, "Show", c.list(), c.status(), c.quarantine(), c.records(), c.query(), c.ui())
+	addGroup(root, "Show", c.list(), c.status(), c.quarantine(), c.records(), c.query(), c.logs(), c.ui())
 	addGroup(root, "Check", c.doctor(), c.reconcile())
 	addGroup(root, "Retry", c.backfill(), c.replay())
 	addGroup(root, "Before and after deployment", c.estimate(), c.sql())

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -163,6 +164,9 @@ func (d *doctor) partition() string {
 
 // logs is the command that prints the logs of a function.
 func (d *doctor) logs(name string) string {
+	if slices.Contains([]string{d.Feed.UnpackFunction, d.Feed.LoadFunction, d.Feed.DiscoverFunction}, name) {
+		return "see the cause: ingest logs " + d.Feed.Name
+	}
 	group := "/aws/lambda/" + name
 	if f := d.functions[name]; f != nil && f.LoggingConfig != nil && f.LoggingConfig.LogGroup != nil {
 		group = *f.LoggingConfig.LogGroup
