@@ -59,7 +59,7 @@ func TestDemoApp(t *testing.T) {
 	})
 
 	// Reported before the CDK starts, whose message would name neither the context key nor the allowed values.
-	t.Run("no environment's name", func(t *testing.T) {
+	t.Run("invalid environment name", func(t *testing.T) {
 		for _, name := range []string{"1st", "a_b", "-", "my staging", "é", strings.Repeat("a", 31), "a\n"} {
 			outdir, out, err := execApp(t, dir, binary, map[string]any{"environment": name})
 			want := fmt.Sprintf("context of the app: environment: %q cannot be the prefix of stack names: give up to 30 letters, digits and hyphens, beginning with a letter, such as \"staging\"\n", name)
@@ -90,7 +90,7 @@ func TestDemoApp(t *testing.T) {
 	})
 }
 
-// runApp returns what the app makes in dir, with context beside that of cdk.json.
+// runApp returns what the app makes in dir, with context in addition to that of cdk.json.
 func runApp(t *testing.T, dir, binary string, context map[string]any) map[string]template {
 	t.Helper()
 	outdir, out, err := execApp(t, dir, binary, context)
