@@ -1,6 +1,6 @@
-// Package upload names things: one version of one source object, its entries,
-// its records and its parts. Every name is a function of its origin alone, so
-// that an event that comes twice, or a retry, names the same things again.
+// Package ids has the IDs and keys of uploads, entries, records and parts. Each is
+// derived from its origin alone, which makes the functions idempotent: a duplicate
+// event or a retry has the same IDs and writes the same keys.
 package ids
 
 import (
@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Widths of the zero-padded numbers in names, chosen so that names sort as the
-// records stood in the file.
+// Widths of the zero-padded numbers in names, so that names sort in the order of
+// the records in the file.
 const (
 	EntryDigits   = 7  // up to 9,999,999 entries in an upload
 	OrdinalDigits = 12 // up to 999,999,999,999 records in an entry
@@ -72,17 +72,17 @@ func (u Upload) Version() string {
 // Source is the URI of the source object, s3://bucket/key.
 func (u Upload) Source() string { return "s3://" + u.Bucket + "/" + u.Key }
 
-// RecordID names one record: upload, entry and ordinal, separated by slashes.
+// RecordID is the ID of a record: upload, entry and ordinal, separated by slashes.
 func RecordID(id string, entry int, ordinal int64) string {
 	return fmt.Sprintf("%s/%0*d/%0*d", id, EntryDigits, entry, OrdinalDigits, ordinal)
 }
 
-// PartName names one part of an upload: entry and part, separated by a hyphen.
+// PartName is the name of a part of an upload: entry and part, separated by a hyphen.
 func PartName(entry, part int) string {
 	return fmt.Sprintf("%0*d-%0*d", EntryDigits, entry, PartDigits, part)
 }
 
-// Folder is where an upload's objects are, under prefix:
+// Folder is the key prefix of an upload's objects under prefix:
 // <prefix><feed>/<yyyy>/<mm>/<dd>/<upload>/, by the date of the source object.
 func (u Upload) Folder(prefix string) string {
 	return prefix + u.Feed + u.Time.Format("/2006/01/02/") + u.ID + "/"
@@ -93,25 +93,25 @@ func (u Upload) PartKey(landingPrefix string, entry, part int) string {
 	return u.Folder(landingPrefix) + PartName(entry, part) + ".ndjson.gz"
 }
 
-// Shards is how many partition keys the records of an upload are spread over.
-// One DynamoDB partition takes 1,000 writes a second, and one partition key
-// never gets more than that, so large objects need several.
+// Shards is the number of partition keys for the records of an upload, by the size of
+// its object in bytes. DynamoDB limits a partition, and so a partition key, to 1,000
+// write units a second, so large objects need several.
 func Shards(sourceBytes int64) int {
 	const bytesPerShard = 2 << 20
 	return int(min(max(sourceBytes/bytesPerShard+1, 1), MaxShards))
 }
 
-// MaxShards bounds the partition keys of one upload: 64 of them take more than
-// the 40,000 writes a second that a table is allowed by default.
+// MaxShards bounds the partition keys of one upload: 64 of them take more than the
+// default quota of a table, 40,000 write units a second.
 const MaxShards = 64
 
-// Shard is the shard of a record, of n. It spreads neighbours, so that a batch
-// of consecutive records touches many partitions.
+// Shard is the shard of a record, from 0 to n-1. Consecutive records have different
+// shards, so that a batch of them uses many partitions.
 func Shard(ordinal int64, n int) int {
 	if n <= 1 {
 		return 0
 	}
-	// The finalizer of MurmurHash3: every bit of the ordinal moves every bit of the result.
+	// The finalizer of MurmurHash3: every bit of the ordinal affects every bit of the result.
 	h := uint64(ordinal)
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
@@ -129,22 +129,22 @@ func PartitionKey(feed, id string, shard int) string {
 // LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.
 func LedgerKey(feed, id string) string { return feed + "#" + id }
 
-// PartRef is how unpack hands a part to load, and load to its next invocation:
-// the payload of load's invocation.
+// PartRef is the payload of load: unpack dispatches it for each part, and load for a
+// continuation.
 type PartRef struct {
 	Feed   string `json:"feed"`
 	Upload string `json:"upload"`
 	Part   string `json:"part"` // see PartName
-	// Continuation counts the invocations that handed the part on for want of time.
+	// Continuation is the number of earlier invocations for the part.
 	Continuation int `json:"continuation,omitempty"`
 }
 
-// Resume is how unpack hands an upload to its next invocation.
+// Resume is the payload of a continuation of unpack.
 type Resume struct {
 	Resume Ref `json:"resume"`
 }
 
-// Ref names an upload.
+// Ref identifies an upload.
 type Ref struct {
 	Feed   string `json:"feed"`
 	Upload string `json:"upload"`

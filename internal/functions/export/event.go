@@ -12,9 +12,9 @@ import (
 	"example.com/ingestion/internal/ids"
 )
 
-// Event is a batch of a DynamoDB stream as Lambda hands it over: that part of
-// it which is exported. Images stay as they came, and are transcoded straight
-// into lines; events.DynamoDBEvent makes a value of each attribute first.
+// Event is a batch of a DynamoDB stream, with the members that are exported. It is not
+// events.DynamoDBEvent, which decodes each attribute into a value: images stay in wire
+// form here and are transcoded directly into lines.
 type Event struct {
 	Records []Record `json:"Records"`
 }
@@ -28,7 +28,7 @@ type Record struct {
 
 // Change is what happened to the item.
 type Change struct {
-	// Created is in seconds since 1970, as a number with or without a fraction.
+	// Created is the time in seconds since 1970, with or without a fraction.
 	Created float64 `json:"ApproximateCreationDateTime"`
 	Keys    Keys    `json:"Keys"`
 	// NewImage is the item after the change, in DynamoDB's wire form. A removal has none.
@@ -55,21 +55,20 @@ const (
 	eventRemove = "REMOVE"
 )
 
-// kind says whose an item is.
+// kind is the kind of an item of the table.
 type kind int
 
 const (
 	// kindRecord is a record of a feed.
 	kindRecord kind = iota
-	// kindLedger is an item of the ledger: an upload or a part, or what a function
-	// keeps of its own work.
+	// kindLedger is an item of the ledger (an upload, a part), or the state of a function.
 	kindLedger
-	// kindForeign is none of the store's: somebody put it there for a purpose of
-	// their own, and there is no feed to export it to. It is counted and left out.
+	// kindForeign is an item that the project has not written. It belongs to no feed; it
+	// is counted and not exported.
 	kindForeign
 )
 
-// change is a Record whose fields were read.
+// change is a Record with decoded fields.
 type change struct {
 	*Record
 	feed, upload string
@@ -77,16 +76,16 @@ type change struct {
 	time         time.Time
 }
 
-// sequenceDigits is the greatest length of a sequence number, from the API's
-// StreamRecord. Padded to it, numbers sort as text.
+// sequenceDigits is the greatest length of a sequence number ("StreamRecord").
+// Sequence numbers padded to it sort as text.
 const sequenceDigits = 40
 
 // maxSeconds is in the year 6325.
 const maxSeconds = 1 << 37
 
-// read checks a record and tells whose it is. Whatever makes a change
-// unreadable is an error, which fails the batch: the stream then halves it
-// until the change stands alone, and hands it to the on-failure destination.
+// read validates a record and returns its kind. A change that cannot be read is an
+// error and fails the batch: Lambda bisects the batch until the change is alone in
+// it, and then sends it to the on-failure destination.
 func (r *Record) read() (change, kind, error) {
 	c := change{Record: r}
 	n := r.Change.SequenceNumber
@@ -94,14 +93,14 @@ func (r *Record) read() (change, kind, error) {
 		return c, 0, fmt.Errorf("the sequence number is not one of 1 to %d digits", sequenceDigits)
 	}
 	c.sequence = strings.Repeat("0", sequenceDigits-len(n)) + n
-	// Milliseconds, as Kinesis has them, would pass for the year 50,000.
+	// A time in milliseconds, as in a Kinesis stream, would be in the year 50,000.
 	if r.Change.Created < 1 || r.Change.Created >= maxSeconds {
-		return c, 0, fmt.Errorf("ApproximateCreationDateTime %v is no time in seconds since 1970", r.Change.Created)
+		return c, 0, fmt.Errorf("ApproximateCreationDateTime %v is not a time in seconds since 1970", r.Change.Created)
 	}
 	c.time = time.Unix(int64(r.Change.Created), 0).UTC()
 	pk, sk := r.Change.Keys.Partition.S, r.Change.Keys.Sort.S
 	if pk == "" || sk == "" {
-		return c, 0, fmt.Errorf("it has no keys %s and %s, both strings: is this the stream of the store's table?", feed.PartitionKey, feed.SortKey)
+		return c, 0, fmt.Errorf("no string keys %s and %s: is this the stream of the store's table?", feed.PartitionKey, feed.SortKey)
 	}
 	var k kind
 	c.feed, c.upload, k = classify(pk, sk)
@@ -111,7 +110,7 @@ func (r *Record) read() (change, kind, error) {
 	switch r.EventName {
 	case eventInsert, eventModify:
 		if len(r.Change.NewImage) == 0 {
-			return c, 0, errors.New("it has no NewImage: the stream's view type must be NEW_IMAGE or NEW_AND_OLD_IMAGES")
+			return c, 0, errors.New("no NewImage: the stream's view type must be NEW_IMAGE or NEW_AND_OLD_IMAGES")
 		}
 	case eventRemove:
 	default:
@@ -120,8 +119,8 @@ func (r *Record) read() (change, kind, error) {
 	return c, kindRecord, nil
 }
 
-// classify takes keys apart. An item that somebody put under the keys of a
-// record counts as one: it is exported with what it has of a record's attributes.
+// classify derives feed, upload and kind from an item's keys. A foreign item with the
+// keys of a record is exported as one, with the attributes of a record that it has.
 func classify(pk, sk string) (feedName, id string, k kind) {
 	feedName, rest, _ := strings.Cut(pk, "#")
 	id, shard, sharded := strings.Cut(rest, "#")
@@ -138,13 +137,13 @@ func classify(pk, sk string) (feedName, id string, k kind) {
 	return "", "", kindForeign
 }
 
-// bookkeeping is what stands in the place of an upload's ID, and is none by its
-// length, in the keys of what discover has seen and of how far it, a backfill
-// and the watch over a pipe are.
+// bookkeeping are the names that the keys of other state have in place of an upload's
+// ID, which is longer: discover's seen objects and cursor, a backfill's checkpoint,
+// and the watch of a pipe.
 var bookkeeping = []string{"seen", "discover", "backfill", "watch"}
 
-// isFeedName is the rule of feed.Spec.Validate. What passes needs no escapes in
-// JSON nor in an object's key, which holds for the rest of a record's keys too.
+// isFeedName is the rule of feed.Spec.Validate. Such a name needs no escaping in JSON
+// or an object's key, like the other components of a record's keys.
 func isFeedName(s string) bool {
 	if s == "" || len(s) > feed.MaxNameLength || s[0] < 'a' || s[0] > 'z' {
 		return false

@@ -1,11 +1,3 @@
-// Package export writes the changes of the table to the landing bucket, as
-// gzipped NDJSON objects that Snowflake loads: it is the export function, apart
-// from its wiring.
-//
-// A change is exported at least once. A batch that comes again makes the same
-// objects, which are there already; but a batch that failed after some of its
-// objects were written may come again in halves, and these have names of their
-// own. Whoever reads the changes takes each sequence number once.
 package export
 
 import (
@@ -25,18 +17,18 @@ import (
 	"example.com/ingestion/internal/functions/handler"
 )
 
-// ContentType is that of change objects; as with parts there is no Content-Encoding.
+// ContentType is the content type of change objects. Like parts they have no Content-Encoding.
 const ContentType = "application/gzip"
 
-// Handler exports batches of the table's stream, those of all feeds.
+// Handler exports batches of the table's stream, with the changes of all feeds.
 type Handler struct {
 	Bucket string // of landing
 	S3     s3source.API
 	Log    *slog.Logger
 }
 
-// Handle is the function. An error fails the batch, which Lambda then repeats
-// or halves: a change is never left out because it could not be read.
+// Handle is the function's handler. An error fails the batch, which Lambda then
+// retries or bisects: no change is skipped because it cannot be read.
 func (h *Handler) Handle(ctx context.Context, event Event) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
@@ -59,8 +51,8 @@ func (h *Handler) Handle(ctx context.Context, event Event) error {
 	return nil
 }
 
-// batch is what a batch of the stream comes to. It holds all lines, which are
-// hardly longer than the 6 MB of JSON that Lambda passes at a time.
+// batch is the output of a batch of the stream. All lines are in memory: they are not
+// much longer than the 6 MB of JSON that Lambda passes in one invocation.
 type batch struct {
 	objects  []*object // in the order of their first change
 	exported int
@@ -106,7 +98,7 @@ func read(event Event) (batch, error) {
 	return b, nil
 }
 
-// write writes the objects, one after the other: most batches have one.
+// write writes the objects sequentially: most batches have one.
 func (h *Handler) write(ctx context.Context, objects []*object) (written int, err error) {
 	if len(objects) == 0 {
 		return 0, nil
@@ -133,10 +125,10 @@ func (h *Handler) write(ctx context.Context, objects []*object) (written int, er
 	return written, nil
 }
 
-// key names an object by its content: by the date of its first change, the
-// range of its sequence numbers and, as two shards may know the same numbers, a
-// hash of its lines. The lines and not the compressed bytes are hashed, so that
-// another version of the compressor finds the object that is there.
+// key is derived from the object's content: the date of its first change, the range of
+// its sequence numbers and, because two shards may have the same numbers, a hash of
+// its lines. The hash is that of the uncompressed lines, so that another version of
+// the compressor makes the same key.
 func (o *object) key() string {
 	sum := sha256.Sum256(o.lines)
 	return feed.DefaultChangesPrefix + o.feed + o.time.Format("/2006/01/02/") +

@@ -238,20 +238,20 @@ func TestSeveralFeedsInOneBatch(t *testing.T) {
 
 // A change that cannot be read fails its batch, is named, and writes nothing:
 // the stream halves the batch until it stands alone.
-func TestAnUnreadableChangeFailsTheBatch(t *testing.T) {
+func TestUnreadableChangeFailsTheBatch(t *testing.T) {
 	pk, sk := "orders#"+uploadID+"#1", sortKey(7)
 	tests := map[string]struct{ change, want string }{
-		"unknown type":     {change("INSERT", 7, pk, sk, `{"data":{"X":"1"}}`), `attribute "data": not an attribute of DynamoDB: type "X"`},
+		"unknown type":     {change("INSERT", 7, pk, sk, `{"data":{"X":"1"}}`), `attribute "data": not an attribute value of DynamoDB: type "X"`},
 		"bad number":       {change("INSERT", 7, pk, sk, `{"other":{"N":"NaN"}}`), `"NaN" at byte`},
 		"image no object":  {change("INSERT", 7, pk, sk, `["a"]`), `new image: not an attribute`},
 		"no image":         {change("MODIFY", 7, pk, sk, ""), `the stream's view type must be NEW_IMAGE or NEW_AND_OLD_IMAGES`},
 		"unknown event":    {change("TRUNCATE", 7, pk, sk, `{}`), `event "TRUNCATE" is none of INSERT, MODIFY, REMOVE`},
-		"no keys":          {strings.Replace(change("REMOVE", 7, pk, sk, ""), `"pk"`, `"key"`, 1), `it has no keys pk and sk`},
+		"no keys":          {strings.Replace(change("REMOVE", 7, pk, sk, ""), `"pk"`, `"key"`, 1), `no string keys pk and sk`},
 		"no sequence":      {strings.Replace(change("REMOVE", 7, pk, sk, ""), `"SequenceNumber":"7"`, `"SequenceNumber":""`, 1), `not one of 1 to 40 digits`},
 		"long sequence":    {strings.Replace(change("REMOVE", 7, pk, sk, ""), `"SequenceNumber":"7"`, `"SequenceNumber":"`+strings.Repeat("7", 41)+`"`, 1), `not one of 1 to 40 digits`},
 		"foreign sequence": {strings.Replace(change("REMOVE", 7, pk, sk, ""), `"SequenceNumber":"7"`, `"SequenceNumber":"0x7"`, 1), `not one of 1 to 40 digits`},
-		"milliseconds":     {strings.Replace(change("REMOVE", 7, pk, sk, ""), ".0,", "000,", 1), `no time in seconds`},
-		"no time":          {strings.Replace(change("REMOVE", 7, pk, sk, ""), "ApproximateCreationDateTime", "Other", 1), `no time in seconds`},
+		"milliseconds":     {strings.Replace(change("REMOVE", 7, pk, sk, ""), ".0,", "000,", 1), `is not a time in seconds`},
+		"no time":          {strings.Replace(change("REMOVE", 7, pk, sk, ""), "ApproximateCreationDateTime", "Other", 1), `is not a time in seconds`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -11,17 +11,17 @@ import (
 //	{"event":…,"sequence":…,"event_id":…,"changed_at":…,"pk":…,"sk":…,"id":…,"feed":…,"upload":…,
 //	 "source":…,"version":…,"entry":…,"ordinal":…,"data":…}
 //
-// A removal ends after "upload". Its members are a contract: Snowflake's
-// statements find them by their names.
+// A removal ends after "upload". The members are a contract: Snowflake's statements
+// select them by name.
 
-// imageNames are the attributes that a line has from the item's image, in the
-// line's order. The others are either in the keys already, or not the store's:
-// an attribute that somebody added to a record beside "data" is not exported.
+// imageNames are the attributes that a line takes from the item's image, in the
+// line's order. The others are derived from the keys. Foreign attributes of a record
+// are not exported.
 var imageNames = [...]string{"source", "version", "entry", "ordinal", "data"}
 
-// liner makes lines.
+// liner encodes lines.
 type liner struct {
-	image decoder // its dst is used again for each image
+	image decoder // its dst is reused for each image
 }
 
 // append appends the line of a change to dst, with its line break.
@@ -31,7 +31,7 @@ func (l *liner) append(dst []byte, c change) ([]byte, error) {
 		return dst, fmt.Errorf("event ID %q: %w", c.EventID, err)
 	}
 	pk, sk := c.Change.Keys.Partition.S, c.Change.Keys.Sort.S
-	// Nothing in a record's keys needs an escape, see classify.
+	// A record's keys need no escaping, see classify.
 	dst = append(dst, `{"event":"`...)
 	dst = append(dst, c.EventName...)
 	dst = append(dst, `","sequence":"`...)
@@ -61,8 +61,8 @@ func (l *liner) append(dst []byte, c change) ([]byte, error) {
 	return append(dst, '}', '\n'), nil
 }
 
-// appendImage appends what a line has from the image. What the item does not
-// have is null, so that every line has the same members.
+// appendImage appends the members from the image. A missing attribute is null, so that
+// every line has the same members.
 func (l *liner) appendImage(dst, image []byte) ([]byte, error) {
 	l.image = decoder{src: image, dst: l.image.dst[:0]}
 	var found [len(imageNames)]span

@@ -1,7 +1,7 @@
 // Package metrics emits the metrics of a feed to CloudWatch as log lines in the
 // embedded metric format ("Specification: Embedded metric format"), which takes no
-// request. Metrics are not deduplicated: an invocation that is retried counts its
-// errors each time, and records only when they are stored.
+// request. It is not idempotent: every failed attempt counts as an error, while
+// records are counted when an upload or part is finished, which a retry does once.
 package metrics
 
 import (

@@ -7,20 +7,19 @@ import (
 	"fmt"
 )
 
-// errImage says that an image is not in DynamoDB's wire form.
-var errImage = errors.New("not an attribute of DynamoDB")
+// errImage means that an image is not in DynamoDB's wire form.
+var errImage = errors.New("not an attribute value of DynamoDB")
 
-// decoder turns DynamoDB's wire form, {"S":"x"}, into plain JSON, "x". Strings
-// and numbers are copied as they stand: no digit of a number is lost, and an
-// escape stays the escape that it was.
+// decoder transcodes DynamoDB's wire form, {"S":"x"}, to plain JSON, "x". Strings and
+// numbers are copied unchanged: no digit of a number is lost, and escapes are kept.
 type decoder struct {
 	src, dst []byte
 	pos      int
 }
 
-// attributes transcodes the attributes of the item at pos and calls each with
-// an attribute's name and where its value is in dst. Names are as they are
-// written, without regard to escapes: those of the store have none.
+// attributes transcodes the attributes of the item at pos and calls each with an
+// attribute's name and the span of its value in dst. Names are not unescaped: those of
+// the store have no escapes.
 func (d *decoder) attributes(each func(name []byte, value span)) error {
 	return d.object(func() error {
 		name, err := d.name()
@@ -36,7 +35,7 @@ func (d *decoder) attributes(each func(name []byte, value span)) error {
 	})
 }
 
-// span is a piece of a buffer, from its first byte to the one after its last.
+// span is a range of a buffer, from (inclusive) to (exclusive).
 type span struct{ from, to int }
 
 // value transcodes the attribute value at pos: sets become arrays, binary
@@ -68,7 +67,7 @@ func (d *decoder) value() error {
 	case `"NS"`:
 		err = d.array(d.number)
 	default:
-		return fmt.Errorf("%w: type %s at byte %d is none that this version knows", errImage, kind, d.pos)
+		return fmt.Errorf("%w: type %s at byte %d is unknown", errImage, kind, d.pos)
 	}
 	if err != nil {
 		return err
@@ -143,7 +142,7 @@ func (d *decoder) separate(first *bool) {
 	*first = false
 }
 
-// name passes over a member's name and the colon after it.
+// name reads a member's name and the colon after it.
 func (d *decoder) name() ([]byte, error) {
 	name, err := d.text()
 	if err != nil {
@@ -157,8 +156,8 @@ func (d *decoder) name() ([]byte, error) {
 	return name, nil
 }
 
-// text passes over the string at pos and returns it with its quotes.
-// encoding/json has seen it: what is between them is well formed.
+// text reads the string at pos and returns it with its quotes. encoding/json has
+// validated it.
 func (d *decoder) text() ([]byte, error) {
 	d.space()
 	start := d.pos
@@ -193,15 +192,15 @@ func (d *decoder) copyString() error {
 	return err
 }
 
-// number copies a number without its quotes. DynamoDB returns numbers in a
-// form that is JSON's too; anything else would break the whole line.
+// number copies a number without its quotes. DynamoDB returns numbers that are valid
+// JSON; anything else would make the whole line invalid.
 func (d *decoder) number() error {
 	s, err := d.text()
 	if err != nil {
 		return err
 	}
 	n := s[1 : len(s)-1]
-	// Of JSON's values only a number begins like this, and none ends in white space then.
+	// Only a number starts with these characters in JSON; then no white space is at its end.
 	if len(n) == 0 || n[0] != '-' && !isDigit(n[0]) || !isDigit(n[len(n)-1]) || !json.Valid(n) {
 		return fmt.Errorf("%w: %.60s at byte %d is no number", errImage, s, d.pos)
 	}
