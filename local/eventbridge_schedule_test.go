@@ -78,18 +78,18 @@ func TestSchedulesFire(t *testing.T) {
 	}
 }
 
-// waitFor asks until what is due by the clock has come about.
+// waitFor polls until a condition is true, for up to 20 seconds.
 func (f *fixture) waitFor(what string, done func() bool) {
 	f.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			f.Fatalf("waited in vain for %s", what)
+			f.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
 
-// TestScheduleExpressions evaluates schedule expressions in local/aws/eventbridge, which by the clock
-// would take hours.
+// TestScheduleExpressions evaluates schedule expressions at given times: to wait until
+// they are due would take hours.
 func TestScheduleExpressions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Python")

@@ -29,14 +29,14 @@ import (
 // start starts a local AWS that is closed at the end of the test.
 func start(t *testing.T) *Env {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts moto_server")
-	}
 	return startWith(t, testOptions(t.TempDir(), t.Output()))
 }
 
 func startWith(t *testing.T, o Options) *Env {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts moto_server")
+	}
 	env, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

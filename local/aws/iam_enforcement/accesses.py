@@ -75,7 +75,7 @@ def _dynamodb(request):
             _table(request, operation, name, [_item_of(one) for one in requests]) for name, requests in body["RequestItems"].items()
         ]
     if operation == "BatchGetItem":
-        return [_table(request, operation, name, asked["Keys"]) for name, asked in body["RequestItems"].items()]
+        return [_table(request, operation, name, keys["Keys"]) for name, keys in body["RequestItems"].items()]
     if operation in ("TransactWriteItems", "TransactGetItems"):
         # A transaction needs the permissions of its parts.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html

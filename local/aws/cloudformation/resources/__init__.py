@@ -13,7 +13,7 @@ To add a resource type:
 4. A new module is imported below. Add a stack with the type to a test in local/
    (cloudformation_resources_test.go has one of most types).
 
-What moto does differently from AWS goes into moto_patches, not into a handler.
+Corrections of moto belong in moto_patches, not in a handler.
 """
 
 from . import (  # noqa: F401 importing a module registers its handlers
