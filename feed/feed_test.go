@@ -122,6 +122,14 @@ func TestSourcesOfTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestIsFolderMarker(t *testing.T) {
+	for key, sizes := range map[string][2]bool{"a/": {true, false}, "a": {false, false}} {
+		if got := [2]bool{feed.IsFolderMarker(key, 0), feed.IsFolderMarker(key, 1)}; got != sizes {
+			t.Errorf("%q: %v", key, got)
+		}
+	}
+}
+
 func TestSourceOf(t *testing.T) {
 	s := feed.Spec{Sources: []feed.Source{
 		{Kind: feed.OwnBucket, Prefix: "in/", Suffixes: []string{".json", ".gz"}},
@@ -129,8 +137,8 @@ func TestSourceOf(t *testing.T) {
 		{Kind: feed.ExternalBucket, Bucket: "theirs", Prefix: "b/"},
 	}}
 	for object, want := range map[[2]string]int{
-		{"mine", "in/a.json"}: 0, {"mine", "in/a.gz"}: 0, {"mine", "in/a.csv"}: -1, {"mine", "out/a.json"}: -1, {"mine", "in/"}: -1,
-		{"theirs", "a/x"}: 1, {"theirs", "b/x"}: 2, {"theirs", "a/"}: -1,
+		{"mine", "in/a.json"}: 0, {"mine", "in/a.gz"}: 0, {"mine", "in/a.csv"}: -1, {"mine", "out/a.json"}: -1, {"mine", "in/"}: -1, // because of its suffix
+		{"theirs", "a/x"}: 1, {"theirs", "b/x"}: 2, {"theirs", "a/b/"}: 1,
 		// A bucket that a source names is not the feed's own.
 		{"theirs", "in/a.json"}: -1,
 	} {

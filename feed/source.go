@@ -76,10 +76,14 @@ func (s Spec) checkSources() error {
 	return errors.Join(errs...)
 }
 
-// Accepts reports whether an object with a key belongs to the source. Keys that end in
-// a slash, the folder markers that consoles create, do not.
+// IsFolderMarker reports whether an object is a folder marker, which consoles create: an
+// empty object whose key ends in a slash. One with content is a file like any other.
+func IsFolderMarker(key string, size int64) bool { return size == 0 && strings.HasSuffix(key, "/") }
+
+// Accepts reports whether an object with a key belongs to the source, unless it is a
+// folder marker (see IsFolderMarker).
 func (s Source) Accepts(key string) bool {
-	if strings.HasSuffix(key, "/") || !strings.HasPrefix(key, s.Prefix) {
+	if !strings.HasPrefix(key, s.Prefix) {
 		return false
 	}
 	return len(s.Suffixes) == 0 || slices.ContainsFunc(s.Suffixes, func(suffix string) bool {

@@ -120,10 +120,11 @@ func (w *fixture) wantScan(want ...string) {
 func TestNewAndChangedObjects(t *testing.T) {
 	w := newFixture(t)
 	w.wantScan()
-	for _, key := range []string{"b", "a b/é+😀.json", "folder/", "\uffee", "😀", "~"} {
+	for _, key := range []string{"b", "a b/é+😀.json", "\uffee", "file/", "😀", "~"} {
 		w.put("theirs", key, key)
 	}
-	w.wantScan("theirs/a b/é+😀.json", "theirs/b", "theirs/~", "theirs/\uffee", "theirs/😀")
+	w.put("theirs", "folder/", "")
+	w.wantScan("theirs/a b/é+😀.json", "theirs/b", "theirs/file/", "theirs/~", "theirs/\uffee", "theirs/😀")
 	w.wantScan()
 	w.put("theirs", "b", "other")
 	w.put("theirs", "a", "late, with an earlier key")

@@ -105,7 +105,7 @@ func (s *scan) merge(ctx context.Context, api s3source.ListAPI, yield func(o s3s
 		if listed++; listed > 1 && (ctx.Err() != nil || listed%chunkSize == 0 && s.nearDeadline()) {
 			return false, ctx.Err()
 		}
-		if !s.source.Accepts(o.Key) {
+		if !s.source.Accepts(o.Key) || feed.IsFolderMarker(o.Key, o.Size) {
 			yield(o, false)
 			continue
 		}

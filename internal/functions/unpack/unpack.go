@@ -102,6 +102,9 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 		Feed: h.Spec.Feed, Bucket: o.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size, Time: time.Now(),
 	}
 	source, err := h.open(ctx, named)
+	if errors.Is(err, s3source.ErrNotFound) && feed.IsFolderMarker(o.Key, o.Size) {
+		return nil
+	}
 	if errors.Is(err, s3source.ErrNotFound) {
 		return h.missing(ctx, ids.New(named), err)
 	}
@@ -109,6 +112,10 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 		return err
 	}
 	named.VersionID, named.ETag, named.Size, named.Time = source.VersionID(), source.ETag(), source.Size(), source.Modified()
+	if feed.IsFolderMarker(named.Key, named.Size) {
+		h.Log.Info("folder marker", "bucket", named.Bucket, "key", named.Key)
+		return nil
+	}
 	u := ids.New(named)
 
 	known, ok, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)

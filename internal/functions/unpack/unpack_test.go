@@ -259,7 +259,14 @@ func TestDeletedObjects(t *testing.T) {
 	}
 	before := w.db.Items()
 	if err := w.unpack.Handle(t.Context(), notification("folder/", "e")); err != nil || len(w.db.Items()) != len(before) {
+		t.Errorf("a deleted folder marker made %d items, error %v", len(w.db.Items())-len(before), err)
+	}
+	etag := w.s3.Set("src", "folder/", nil)
+	if err := w.unpack.Handle(t.Context(), notification("folder/", etag)); err != nil || len(w.db.Items()) != len(before) {
 		t.Errorf("a folder marker made %d items, error %v", len(w.db.Items())-len(before), err)
+	}
+	if u := w.run("folder/", []byte("[1]"), 1); u.State != ledger.Loaded || u.Records != 1 {
+		t.Errorf("a file whose key ends in a slash: %+v", u)
 	}
 }
 

@@ -197,7 +197,7 @@ func (b *Backfill) each(ctx context.Context, s Source, after string, yield func(
 		if err != nil {
 			return err
 		}
-		if !s.Accepts(o.Key) || o.Modified.Before(b.Since) || !b.Until.IsZero() && !o.Modified.Before(b.Until) {
+		if !s.Accepts(o.Key) || feed.IsFolderMarker(o.Key, o.Size) || o.Modified.Before(b.Since) || !b.Until.IsZero() && !o.Modified.Before(b.Until) {
 			continue
 		}
 		if batch = append(batch, found{ListedObject: o}); len(batch) == ledger.MaxStates {

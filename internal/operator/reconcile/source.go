@@ -76,7 +76,7 @@ func (r *Reconcile) objects(ctx context.Context, result *Result) error {
 			if err != nil {
 				return err
 			}
-			if !s.Accepts(o.Key) || o.Modified.Before(r.Since) {
+			if !s.Accepts(o.Key) || feed.IsFolderMarker(o.Key, o.Size) || o.Modified.Before(r.Since) {
 				continue
 			}
 			if batch = append(batch, o); len(batch) == ledger.MaxStates {
