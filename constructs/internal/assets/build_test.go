@@ -15,11 +15,13 @@ import (
 )
 
 // newApp returns the folder of an app in a module of its own, which requires a
-// copy of this module by a replace directive, and the folder of that copy.
+// copy of this module by a replace directive, and the folder of that copy. The
+// directive has a relative path, because Go writes the path into the binary.
 func newApp(t *testing.T) (app, library string) {
 	t.Helper()
 	const root = "../../.."
-	library = filepath.Join(t.TempDir(), "library")
+	parent := t.TempDir()
+	app, library = filepath.Join(parent, "app"), filepath.Join(parent, "library")
 	for _, folder := range []string{"feed", "internal", "lambdas", "records", "snowflake"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
@@ -38,10 +40,9 @@ func newApp(t *testing.T) (app, library string) {
 	}
 	mod := read(t, filepath.Join(root, "go.mod"))
 	write(t, filepath.Join(library, "go.mod"), mod)
-	app = t.TempDir()
 	path := regexp.MustCompile(`(?m)^module (\S+)$`).FindSubmatch(mod)[1]
 	mod = bytes.Replace(mod, path, []byte("example.org/app"), 1)
-	mod = append(mod, "\nrequire "+string(path)+" v0.0.0\n\nreplace "+string(path)+" => "+library+"\n"...)
+	mod = append(mod, "\nrequire "+string(path)+" v0.0.0\n\nreplace "+string(path)+" => ../library\n"...)
 	write(t, filepath.Join(app, "go.mod"), mod)
 	write(t, filepath.Join(app, "go.sum"), read(t, filepath.Join(root, "go.sum")))
 	return app, library
