@@ -20,15 +20,16 @@ import (
 // flowTimeout bounds the flow of the files; deploying has its own bounds.
 const flowTimeout = 3 * time.Minute
 
-// runDemo deploys the demo's app to a local cloud of its own, puts real files into
+// demo deploys the demo's app to a local cloud of its own, puts real files into
 // its feeds and compares every count: in the files, in the ledger, in the table and
 // in Snowflake.
-func runDemo(ctx context.Context, repo string, out io.Writer) (err error) {
-	samples, err := feedtest.Samples(repo)
+func (c command) demo(ctx context.Context) (err error) {
+	c.app = "go run ./examples/demo"
+	samples, err := feedtest.Samples(c.repo)
 	if err != nil {
 		return err
 	}
-	env, closeEnv, err := startCloud(ctx, repo, "demo-", "go run ./examples/demo", out, sandbox.Start)
+	env, closeEnv, err := c.startCloud(ctx, "demo-", sandbox.Start)
 	if err != nil {
 		return err
 	}
@@ -39,11 +40,11 @@ func runDemo(ctx context.Context, repo string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	fmt.Fprintln(out, "Deploying Store,", strings.Join(stacks, ", "), "with the cdk CLI")
+	fmt.Fprintln(c.out, "Deploying Store,", strings.Join(stacks, ", "), "with the cdk CLI")
 	if err := env.Deploy(ctx, io.Discard); err != nil {
 		return err
 	}
-	d := demo{env: env, db: db, out: out}
+	d := demo{env: env, db: db, out: c.out}
 	for _, stack := range stacks {
 		if err := d.put(ctx, stack, samples[stack]); err != nil {
 			return err

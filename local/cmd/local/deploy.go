@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,21 +10,19 @@ import (
 	"example.com/ingestion/local"
 )
 
-// runDeploy deploys the app to the local cloud that `local up` runs, and prints
+// deploy deploys the app to the local cloud that `local up` runs, and prints
 // how to use its feeds. Without an app of its own it takes that of `local up`.
-func runDeploy(ctx context.Context, repo, app string, out io.Writer) error {
-	running, err := findInstance(repo)
+func (c command) deploy(ctx context.Context) error {
+	running, err := c.findInstance()
 	if err != nil {
 		return err
 	}
-	if app == "" {
-		app = running.App
-	}
-	env, err := local.Attach(ctx, running.Endpoint, local.Options{Dir: running.Dir, Repo: repo, App: app, Log: out})
+	app := cmp.Or(c.app, running.App)
+	env, err := local.Attach(ctx, running.Endpoint, local.Options{Dir: running.Dir, Repo: c.repo, App: app, Log: c.out})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Deploying the app to the local AWS at", running.Endpoint)
+	fmt.Fprintln(c.out, "Deploying the app to the local AWS at", running.Endpoint)
 	if err := env.Deploy(ctx, io.Discard); err != nil {
 		return err
 	}
@@ -31,5 +30,5 @@ func runDeploy(ctx context.Context, repo, app string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return running.describe(ctx, out, repo, operator.NewAccount(cfg))
+	return c.describe(ctx, running, operator.NewAccount(cfg))
 }

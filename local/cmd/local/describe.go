@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +14,8 @@ import (
 )
 
 // describe prints what to put where, and how to look at what came of it.
-func (i instance) describe(ctx context.Context, out io.Writer, repo string, account operator.Account) error {
+func (c command) describe(ctx context.Context, i instance, account operator.Account) error {
+	out := c.out
 	feeds, err := operator.Feeds(ctx, account.Stacks)
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ The feeds are shown at %[3]s. In another terminal:
 		fmt.Fprint(out, "\nThe app has no feed. Add one to app.go and run `make local-deploy`.\n")
 		return nil
 	}
-	samples, err := i.writeSamples(repo)
+	samples, err := c.writeSamples(i.Dir)
 	if err != nil {
 		return err
 	}
@@ -76,14 +76,14 @@ func putCommand(s feed.Source, sample string) string {
 
 // writeSamples writes a sample file for each feed of the demo, and returns the
 // paths by feed.
-func (i instance) writeSamples(repo string) (map[string]string, error) {
-	all, err := feedtest.Samples(repo)
+func (c command) writeSamples(dir string) (map[string]string, error) {
+	all, err := feedtest.Samples(c.repo)
 	if err != nil {
 		return nil, err
 	}
 	paths := map[string]string{}
 	for stack, files := range all {
-		path := filepath.Join(i.Dir, "samples", filepath.Base(files[0].Key))
+		path := filepath.Join(dir, "samples", filepath.Base(files[0].Key))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
 		}

@@ -22,13 +22,13 @@ type instance struct {
 	App string
 }
 
-func instanceFile(repo string) string { return filepath.Join(repo, stateFolder, "running.json") }
+func (c command) instanceFile() string { return filepath.Join(c.state, "running.json") }
 
 // claim reserves the repository for one local cloud. It fails while another one of
 // the same repository runs, because `make local-deploy` could not know which of
 // them is meant.
-func claim(repo string) (release func() error, err error) {
-	running, err := findInstance(repo)
+func (c command) claim() (release func() error, err error) {
+	running, err := c.findInstance()
 	if err == nil {
 		return nil, fmt.Errorf("a local cloud of this repository runs already, at %s (process %d): stop it, or use it with `make local-deploy`", running.Endpoint, running.PID)
 	}
@@ -37,10 +37,10 @@ func claim(repo string) (release func() error, err error) {
 	}
 	own := os.Getpid()
 	return func() error {
-		if running, err := findInstance(repo); err != nil || running.PID != own {
+		if running, err := c.findInstance(); err != nil || running.PID != own {
 			return nil // never saved, or another one's
 		}
-		return os.Remove(instanceFile(repo))
+		return os.Remove(c.instanceFile())
 	}, nil
 }
 
@@ -48,9 +48,9 @@ var errNotRunning = errors.New("no local cloud of this repository is running: st
 
 // findInstance returns the local cloud that runs. The error wraps errNotRunning if
 // there is none; a file that a killed process has left does not count.
-func findInstance(repo string) (instance, error) {
+func (c command) findInstance() (instance, error) {
 	var i instance
-	content, err := os.ReadFile(instanceFile(repo))
+	content, err := os.ReadFile(c.instanceFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return i, errNotRunning
 	}
@@ -58,7 +58,7 @@ func findInstance(repo string) (instance, error) {
 		return i, err
 	}
 	if err := json.Unmarshal(content, &i); err != nil {
-		return i, fmt.Errorf("%s: %w: remove the file", instanceFile(repo), err)
+		return i, fmt.Errorf("%s: %w: remove the file", c.instanceFile(), err)
 	}
 	if err := syscall.Kill(i.PID, 0); errors.Is(err, syscall.ESRCH) {
 		return i, errNotRunning
@@ -66,10 +66,10 @@ func findInstance(repo string) (instance, error) {
 	return i, nil
 }
 
-func (i instance) save(repo string) error {
+func (c command) save(i instance) error {
 	content, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(instanceFile(repo), append(content, '\n'), 0o600)
+	return os.WriteFile(c.instanceFile(), append(content, '\n'), 0o600)
 }

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -38,6 +39,16 @@ func exitCode(args []string, out, errOut io.Writer) int {
 	return 1
 }
 
+// command is one call of this program.
+type command struct {
+	// repo is the root of the repository. state takes the state and the logs of each
+	// run, and the file by which `local deploy` finds `local up`.
+	repo, state string
+	// app is the command that synthesizes the app, empty for that of cdk.json.
+	app string
+	out io.Writer
+}
+
 var errUsage = errors.New("usage: local demo | local up [--app COMMAND] | local deploy [--app COMMAND]")
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -45,19 +56,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	app := ""
+	c := command{repo: repo, state: filepath.Join(repo, ".local"), out: out}
 	if len(args) == 3 && args[1] == "--app" && args[0] != "demo" {
-		app = args[2]
+		c.app = args[2]
 	} else if len(args) != 1 {
 		return errUsage
 	}
 	switch args[0] {
 	case "demo":
-		return runDemo(ctx, repo, out)
+		return c.demo(ctx)
 	case "up":
-		return runUp(ctx, repo, app, out)
+		return c.up(ctx)
 	case "deploy":
-		return runDeploy(ctx, repo, app, out)
+		return c.deploy(ctx)
 	}
 	return errUsage
 }

@@ -14,16 +14,16 @@ import (
 	"example.com/ingestion/snowflake/client"
 )
 
-// runUp starts a local cloud, deploys the app to it, prints how to use its feeds
+// up starts a local cloud, deploys the app to it, prints how to use its feeds
 // and stays up until ctx ends. An app that cannot be deployed does not end it:
 // `make local-deploy` deploys the corrected one.
-func runUp(ctx context.Context, repo, app string, out io.Writer) (err error) {
-	release, err := claim(repo)
+func (c command) up(ctx context.Context) (err error) {
+	release, err := c.claim()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	env, closeEnv, err := startCloud(ctx, repo, "up-", app, out, sandbox.StartInteractive)
+	env, closeEnv, err := c.startCloud(ctx, "up-", sandbox.StartInteractive)
 	if err != nil {
 		return err
 	}
@@ -43,20 +43,20 @@ func runUp(ctx context.Context, repo, app string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	running := instance{PID: os.Getpid(), Endpoint: env.Endpoint(), Snowflake: env.Snowflake.URL(), Page: page.URL, Dir: env.Dir(), App: app}
-	if err := running.save(repo); err != nil {
+	running := instance{PID: os.Getpid(), Endpoint: env.Endpoint(), Snowflake: env.Snowflake.URL(), Page: page.URL, Dir: env.Dir(), App: c.app}
+	if err := c.save(running); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Deploying the app with the cdk CLI")
+	fmt.Fprintln(c.out, "Deploying the app with the cdk CLI")
 	if err := env.Deploy(ctx, io.Discard); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		fmt.Fprintf(out, "\nThe app was not deployed: %v\n\nThe local cloud stays up: correct app.go and run `make local-deploy` in a second terminal.\n", err)
-	} else if err := running.describe(ctx, out, repo, account); err != nil {
+		fmt.Fprintf(c.out, "\nThe app was not deployed: %v\n\nThe local cloud stays up: correct app.go and run `make local-deploy` in a second terminal.\n", err)
+	} else if err := c.describe(ctx, running, account); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	fmt.Fprintln(out, "\nStopping.")
+	fmt.Fprintln(c.out, "\nStopping.")
 	return page.Wait()
 }
