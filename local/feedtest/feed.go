@@ -1,5 +1,6 @@
-// Package flow puts files into deployed feeds, waits until they have gone
-// through, and counts what came out: for the demo and the end-to-end test.
+// Package feedtest puts files into deployed feeds, waits until they are loaded, and
+// compares the counts of files, ledger, table and Snowflake: for the demo and the
+// end-to-end tests.
 package feedtest
 
 import (
@@ -21,14 +22,14 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// Feed is a deployed feed, as its stack tells of it.
+// Feed is a deployed feed, as the outputs of its stack describe it.
 type Feed struct {
 	Name, Stack string
 	// SourceBucket is that of the feed's first source.
 	SourceBucket, LandingBucket, Table string
 	QuarantinePrefix, FailureQueueURL  string
 	Unpack, Load                       string
-	// Warehouse is what the feed has in Snowflake, nil for nothing.
+	// Warehouse has the feed's objects in Snowflake, nil without any.
 	Warehouse *snowflake.Plan
 
 	S3     *s3.Client
@@ -70,7 +71,7 @@ type File struct {
 	Records int64
 }
 
-// Put puts a file into the source bucket and returns the upload that it makes.
+// Put puts a file into the source bucket and returns its upload.
 func (f *Feed) Put(ctx context.Context, file File) (ids.Upload, error) {
 	out, err := f.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &f.SourceBucket, Key: &file.Key, Body: bytes.NewReader(file.Body)})
 	if err != nil {
@@ -82,9 +83,9 @@ func (f *Feed) Put(ctx context.Context, file File) (ids.Upload, error) {
 	}), nil
 }
 
-// Wait waits until the ledger has n uploads of the feed and all are done, and
-// returns them, newest first. It calls progress, if not nil, at each look. When
-// ctx ends first, the error names what is not done.
+// Wait waits until the ledger has n uploads of the feed and all are in a final state,
+// and returns them, newest first. It calls progress, if not nil, for each poll. If ctx
+// ends before, the error names the other uploads.
 func (f *Feed) Wait(ctx context.Context, n int, progress func([]ledger.Upload)) ([]ledger.Upload, error) {
 	for {
 		uploads, err := f.Uploads(ctx)
@@ -122,8 +123,8 @@ func (f *Feed) Uploads(ctx context.Context) ([]ledger.Upload, error) {
 	return all, err
 }
 
-// CountItems counts the records of an upload that are in the table, by its
-// keys: not what the ledger says of them.
+// CountItems counts the records of an upload in the table by a query of their keys,
+// not by the ledger.
 func (f *Feed) CountItems(ctx context.Context, u ledger.Upload) (int64, error) {
 	var n int64
 	for shard := range max(u.Shards, 1) {

@@ -11,7 +11,7 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// Report is what came of the files that were put into one feed.
+// Report has the counts of the files that were put into one feed.
 type Report struct {
 	Feed                              string
 	Files, Expected                   int64
@@ -24,7 +24,7 @@ type Report struct {
 	problems                          []error
 }
 
-// Check counts what came of the files: by the ledger, and in the table.
+// Check counts the records of the files in the ledger and in the table.
 func (f *Feed) Check(ctx context.Context, files []File, uploads []ledger.Upload) (Report, error) {
 	r := Report{Feed: f.Name, Files: int64(len(files))}
 	expected := map[string]int64{}
@@ -77,11 +77,10 @@ func (r *Report) problem(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf(format, args...))
 }
 
-// Err tells everything that does not add up.
+// Err returns every difference between the counts, joined.
 func (r *Report) Err() error { return errors.Join(r.problems...) }
 
-// Print writes the reports as one table: first the records on their way, then
-// the bytes.
+// Print writes the reports as one table: records first, then bytes.
 func Print(w io.Writer, reports []Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "feed\tfiles\trecords in files\tin ledger\tquarantined\tin table\tin Snowflake\tbytes of files\tunpacked\tin parts\tin Snowflake\tseconds\t")

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 )
 
-// Samples are real files, from the npm package vega-datasets that is installed
-// in the repo, by the stacks of the example feeds, in the forms that these take.
-// Their records are counted with the standard library.
+// Samples returns real files for the demo's feeds, by stack, in the formats of these
+// feeds. They are made from the npm package vega-datasets that is installed in the
+// repository; their records are counted with the standard library.
 func Samples(repo string) (map[string][]File, error) {
 	samples := map[string][]File{}
 	for stack, sample := range map[string]struct {
@@ -36,8 +36,8 @@ func Samples(repo string) (map[string][]File, error) {
 	return samples, nil
 }
 
-// arrayFiles makes of a JSON array a gzipped file, and one of its first hundred
-// elements as NDJSON.
+// arrayFiles makes two files of a JSON array: a gzipped one, and one with the first
+// hundred elements as NDJSON.
 func arrayFiles(name string) func([]byte) ([]File, error) {
 	return func(array []byte) ([]File, error) {
 		var all []json.RawMessage

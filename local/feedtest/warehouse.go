@@ -12,8 +12,7 @@ import (
 	"example.com/ingestion/snowflake"
 )
 
-// RunTask has Snowflake load now what it would load on schedule. It does
-// nothing for a feed that loads otherwise.
+// RunTask executes the feed's scheduled task now. It does nothing for a feed without one.
 func (f *Feed) RunTask(ctx context.Context, db *sql.DB) error {
 	if f.Warehouse == nil || f.Warehouse.Task == nil {
 		return nil
@@ -52,7 +51,7 @@ func (f *Feed) WaitRows(ctx context.Context, db *sql.DB, n int64) error {
 	}
 }
 
-// CheckSnowflake enters into r what Snowflake has of the feed.
+// CheckSnowflake adds the feed's counts in Snowflake to r.
 func (f *Feed) CheckSnowflake(ctx context.Context, db *sql.DB, r *Report) error {
 	var err error
 	if r.InSnowflake, err = f.Rows(ctx, db); err != nil {

@@ -1,6 +1,6 @@
-// Package sandbox is everything that the app is deployed to, on this machine:
-// the local AWS and beside it the local Snowflake, with a user, its key in
-// Secrets Manager, and a database. For the demo and the end-to-end test.
+// Package sandbox is the local cloud: the local AWS and the local Snowflake, with a
+// user, the user's key in Secrets Manager, and a database. It is for the demo, `make
+// local` and the end-to-end tests.
 package sandbox
 
 import (
@@ -32,12 +32,12 @@ const (
 	Account = "local-sandbox"
 	User    = "INGESTION"
 	Role    = "INGESTION"
-	// Database has the schema PUBLIC; CreateSchema makes more.
+	// Database has the schema PUBLIC; CreateSchema creates others.
 	Database = "RAW"
 	Secret   = "ingestion/snowflake" //nolint:gosec // the name of a secret
 )
 
-// propagation is how long a new role cannot be assumed yet: on AWS it takes seconds.
+// propagation is the time before a new role can be assumed: seconds on AWS.
 const propagation = 2 * time.Second
 
 // Sandbox is a running local AWS and Snowflake.
@@ -48,9 +48,8 @@ type Sandbox struct {
 	Key *rsa.PrivateKey
 }
 
-// Start starts both. The app that is deployed to it loads into the local
-// Snowflake. They end with Close, and with this process; not with ctx, because
-// Snowflake takes its subscriptions away from AWS before it ends.
+// Start starts both. They end with Close and with this process, not with ctx, because
+// the local Snowflake deletes its subscriptions from AWS before it ends.
 func Start(ctx context.Context, o local.Options) (*Sandbox, error) { return start(ctx, o, false) }
 
 // StartInteractive is Start for trying an app out: a database or schema that a
@@ -136,7 +135,7 @@ func (s *Sandbox) PutKey(ctx context.Context, key *rsa.PrivateKey) error {
 	return nil
 }
 
-// Query returns connections to the local Snowflake by the real driver.
+// Query returns connections to the local Snowflake by the official driver.
 func (s *Sandbox) Query() (*sql.DB, error) {
 	u, err := url.Parse(s.Snowflake.URL())
 	if err != nil {
@@ -153,8 +152,8 @@ func (s *Sandbox) Query() (*sql.DB, error) {
 	})), nil
 }
 
-// Idle waits until no function runs or waits, and Snowflake has loaded all that
-// was announced to it.
+// Idle waits until no event is pending, and Snowflake has loaded every object of which
+// it was notified.
 func (s *Sandbox) Idle(ctx context.Context) error {
 	if err := s.Host().Idle(ctx); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// features makes a GeoJSON document of n records, of which some are other texts.
+// features returns a GeoJSON document of n records, some of them replaced by other texts.
 func features(n int, instead map[int]string) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"type":"FeatureCollection","features":[`)
@@ -57,7 +57,7 @@ func gzipped(t *testing.T, b []byte) []byte {
 	return buf.Bytes()
 }
 
-// brokenZip has three entries, of which the second's bytes are damaged.
+// brokenZip returns a zip file of three entries; the second one is corrupt.
 func brokenZip(t *testing.T) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -90,9 +90,9 @@ func brokenZip(t *testing.T) []byte {
 	return b
 }
 
-// badFiles puts each kind of broken file through a feed. What can be read is
-// stored, what cannot is in quarantine with its place and the reason.
-func badFiles(t *testing.T, w *world) {
+// badFiles puts each kind of invalid file into a feed. Valid records are stored, the
+// others are in quarantine with their position and the reason.
+func badFiles(t *testing.T, w *fixture) {
 	truncated := gzipped(t, features(2000, nil))
 	truncated = truncated[:len(truncated)*2/3]
 	tests := []struct {
@@ -101,8 +101,8 @@ func badFiles(t *testing.T, w *world) {
 		key     string
 		body    []byte
 		records int64  // 0: only the balance is known
-		stored  int64  // -1: more than none, but not known
-		reasons string // empty: whatever the damage turns out to be
+		stored  int64  // -1: more than 0, the number is not known
+		reasons string // empty: any
 		message string // part of the ledger's message
 	}{
 		{"truncated gzip", w.quakes, "bad/truncated.json.gz", truncated, 0, -1, "truncated", "truncated"},
@@ -166,8 +166,8 @@ func badFiles(t *testing.T, w *world) {
 	wholeInQuarantine(t, w, "bad/large.json", 7, `{"x":"`+strings.Repeat("y", 500<<10)+`"}`)
 }
 
-// wholeInQuarantine checks that a refused record is kept as it came.
-func wholeInQuarantine(t *testing.T, w *world, key string, ordinal int64, want string) {
+// wholeInQuarantine checks that a quarantined record has the original bytes.
+func wholeInQuarantine(t *testing.T, w *fixture, key string, ordinal int64, want string) {
 	t.Helper()
 	for _, r := range w.quarantined(t, w.quakes, w.ledgerOf(t, w.quakes, key)) {
 		if r.Ordinal == ordinal && r.Raw == want {
@@ -177,7 +177,8 @@ func wholeInQuarantine(t *testing.T, w *world, key string, ordinal int64, want s
 	t.Errorf("%s: record %d is not whole in quarantine", key, ordinal)
 }
 
-// plain makes of an attribute what encoding/json would, with numbers as they are written.
+// plain converts an attribute value to the value that encoding/json decodes, with
+// numbers as they were written.
 func plain(v types.AttributeValue) any {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:

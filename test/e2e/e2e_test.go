@@ -28,7 +28,7 @@ func TestEndToEnd(t *testing.T) {
 	w := start(t)
 	steps := []struct {
 		name string
-		run  func(*testing.T, *world)
+		run  func(*testing.T, *fixture)
 	}{
 		{"diff prints nothing after a deploy", diffIsEmpty},
 		{"bad files", badFiles},
@@ -41,7 +41,7 @@ func TestEndToEnd(t *testing.T) {
 		{"changes of the Snowflake props", changedProps},
 		{"what Snowflake refuses", refusedDeploys},
 		{"a script by hand", scriptByHand},
-		{"a part that takes several invocations", handOn},
+		{"a part that takes several invocations", continuations},
 		{"destroy one feed", destroyOneFeed},
 		{"destroy one with rows in Snowflake", destroyMovies},
 	}
@@ -52,7 +52,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
-func diffIsEmpty(t *testing.T, w *world) {
+func diffIsEmpty(t *testing.T, w *fixture) {
 	var out bytes.Buffer
 	changed, err := w.env.Diff(t.Context(), &out, allStacks...)
 	if err != nil || changed {
@@ -60,7 +60,7 @@ func diffIsEmpty(t *testing.T, w *world) {
 	}
 }
 
-func realFiles(t *testing.T, w *world) {
+func realFiles(t *testing.T, w *fixture) {
 	samples, err := feedtest.Samples(w.repo)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func realFiles(t *testing.T, w *world) {
 			t.Errorf("report: %+v", report)
 		}
 	}
-	// What is in the table is what is in the file.
+	// The items equal the records of the file.
 	var document struct{ Features []json.RawMessage }
 	if err := json.Unmarshal(samples["Earthquakes"][0].Body, &document); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func realFiles(t *testing.T, w *world) {
 	}
 }
 
-func everythingTwice(t *testing.T, w *world) {
+func everythingTwice(t *testing.T, w *fixture) {
 	w.idle(t)
 	before := w.dump(t, w.quakes)
 	for _, f := range []*feedtest.Feed{w.quakes, w.airports} {
@@ -134,9 +134,9 @@ func everythingTwice(t *testing.T, w *world) {
 	sameTable(t, before, w.dump(t, w.quakes))
 }
 
-// failingFunctions breaks load: an invocation that fails is repeated, and one
-// that keeps failing goes to the failure queue, from where it can be sent again.
-func failingFunctions(t *testing.T, w *world) {
+// failingFunctions lets load fail: a failed invocation is retried, and the event of
+// one that keeps failing goes to the failure queue, from which it can be replayed.
+func failingFunctions(t *testing.T, w *fixture) {
 	w.env.Host().FailNext(w.quakes.Load, 1)
 	w.put(t, w.quakes, feedtest.File{Key: "fails once.json", Body: features(10, nil)})
 	if u := w.ledgerOf(t, w.quakes, "fails once.json"); u.Stored != 10 {
@@ -184,7 +184,7 @@ func failingFunctions(t *testing.T, w *world) {
 	}
 }
 
-func editOneProp(t *testing.T, w *world) {
+func editOneProp(t *testing.T, w *fixture) {
 	w.context["landingExpirationDays"] = "30"
 	var out bytes.Buffer
 	// The CLI's exit code is 1 where there are differences.
@@ -199,7 +199,7 @@ func editOneProp(t *testing.T, w *world) {
 		}
 	}
 	if n := strings.Count(diff, "[~]") + strings.Count(diff, "[+]") + strings.Count(diff, "[-]"); n > 7 || strings.Contains(diff, "Lambda") || strings.Contains(diff, "IAM") {
-		t.Errorf("cdk diff tells more than the one prop:\n%s", diff)
+		t.Errorf("cdk diff reports more than the one prop:\n%s", diff)
 	}
 
 	w.deploy(t, "Store", "Earthquakes")
@@ -217,8 +217,8 @@ func editOneProp(t *testing.T, w *world) {
 	w.put(t, w.quakes, feedtest.File{Key: "after the update.json", Body: features(3, nil)})
 }
 
-// handOn gives load a timeout that is too short for the part.
-func handOn(t *testing.T, w *world) {
+// continuations gives load a timeout that is too short for the part.
+func continuations(t *testing.T, w *fixture) {
 	app := w.editedApp(t, `Format: constructs.JSON().At("features"),`, `Format: constructs.JSON().At("features"), Load: constructs.FunctionProps{Timeout: 6e9},`)
 	if err := w.deployEdited(t, app, "Earthquakes"); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func handOn(t *testing.T, w *world) {
 	}
 }
 
-// counts tells how many items of each of the feed's uploads are in the table.
+// counts returns the number of items in the table by upload.
 func counts(t *testing.T, f *feedtest.Feed) map[string]int64 {
 	t.Helper()
 	uploads, err := f.Uploads(t.Context())
@@ -254,8 +254,8 @@ func counts(t *testing.T, f *feedtest.Feed) map[string]int64 {
 	return n
 }
 
-// destroyOneFeed takes Airports away: its data stay, and Earthquakes goes on.
-func destroyOneFeed(t *testing.T, w *world) {
+// destroyOneFeed destroys Airports: its data are retained, and Earthquakes still works.
+func destroyOneFeed(t *testing.T, w *fixture) {
 	before, gone := counts(t, w.quakes), counts(t, w.airports)
 	var out bytes.Buffer
 	if err := w.env.Destroy(t.Context(), &out, "Airports"); err != nil {

@@ -20,9 +20,9 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// Feeds of the environment "staging": one with queues and metrics, one of which
-// Snowflake reads somebody's files, and one of which it reads the parts. The
-// first is there in several forms.
+// Feeds of the environment "staging": Heavy, in several variants with queues and
+// metrics; Files, whose files in another team's bucket Snowflake reads itself; and
+// Parts, of which Snowflake reads the parts.
 const (
 	plainHeavy  = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket()}},` + "\n"
 	queuedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(), Buffer: constructs.Queue,
@@ -37,23 +37,24 @@ const (
 
 var stagingStacks = []string{"staging-Store", "staging-Heavy", "staging-Files", "staging-Parts"}
 
-// modes is an environment that is changed again and again, and what was put into it.
+// modes is an environment that is deployed with one change after another, and the
+// files that were put into it.
 type modes struct {
-	*world
+	*fixture
 	context             map[string]string
 	heavy, files, parts *feedtest.Feed
 	sent                map[*feedtest.Feed][]feedtest.File
 	broken              map[*feedtest.Feed]int64 // records, among those sent
 }
 
-// TestModes takes an environment through what its user may turn on and off while
-// it is deployed, and then deletes it with its data.
+// TestModes turns on and off, in a deployed environment, what its user can, and then
+// deletes it with its data.
 func TestModes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("deploys to a local AWS")
 	}
 	m := &modes{context: map[string]string{"environment": "staging"}, sent: map[*feedtest.Feed][]feedtest.File{}, broken: map[*feedtest.Feed]int64{}}
-	m.world = startWith(t, m.context)
+	m.fixture = startWith(t, m.context)
 	m.makeBucket(t)
 	m.deployOf(t, plainHeavy+fileFeed+partFeed, stagingStacks...)
 	m.heavy, m.files, m.parts = m.feed(t, "staging-Heavy"), m.feed(t, "staging-Files"), m.feed(t, "staging-Parts")
@@ -74,8 +75,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// send puts n files of a feed into a bucket below a prefix.
-func (m *modes) send(t *testing.T, f *feedtest.Feed, bucket, prefix string, n int) {
+// putFiles puts n files of a feed into a bucket under a prefix.
+func (m *modes) putFiles(t *testing.T, f *feedtest.Feed, bucket, prefix string, n int) {
 	t.Helper()
 	for range n {
 		i := int64(len(m.sent[f]))
@@ -87,8 +88,8 @@ func (m *modes) send(t *testing.T, f *feedtest.Feed, bucket, prefix string, n in
 	}
 }
 
-// settle waits until the feeds have everything, and holds all counts against each other.
-func (m *modes) settle(t *testing.T) {
+// checkCounts waits until the feeds have loaded everything, and compares all counts.
+func (m *modes) checkCounts(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
@@ -112,14 +113,14 @@ func (m *modes) settle(t *testing.T) {
 	}
 }
 
-// everythingOn adds alarms, dashboard, key and queues to what is deployed and
-// holds data. Nothing that holds any is replaced by it, nothing is left to tell
-// by cdk diff, and all of it works.
+// everythingOn adds alarms, dashboard, key and queues to a deployment with data. No
+// resource with data is replaced, cdk diff reports nothing afterwards, and everything
+// works.
 func everythingOn(t *testing.T, m *modes) {
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
-	m.send(t, m.files, "team-files", "in/", 2)
-	m.send(t, m.parts, m.parts.SourceBucket, "", 2)
-	m.settle(t)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.putFiles(t, m.files, "team-files", "in/", 2)
+	m.putFiles(t, m.parts, m.parts.SourceBucket, "", 2)
+	m.checkCounts(t)
 	before := m.physical(t)
 	maps.Copy(m.context, map[string]string{"alarmEmail": "data@example.com", "dashboard": "true", "key": "new"})
 	m.deployOf(t, queuedHeavy+fileFeed+partFeed, stagingStacks...)
@@ -133,13 +134,13 @@ func everythingOn(t *testing.T, m *modes) {
 	if err := m.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", m.appOf(t, queuedHeavy+fileFeed+partFeed)}, stagingStacks...)...); err != nil {
 		t.Errorf("cdk diff after the deployment: %v\n%s", err, out.String())
 	}
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 3)
-	m.send(t, m.files, "team-files", "in/", 3)
-	m.send(t, m.parts, m.parts.SourceBucket, "", 3)
-	m.settle(t)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 3)
+	m.putFiles(t, m.files, "team-files", "in/", 3)
+	m.putFiles(t, m.parts, m.parts.SourceBucket, "", 3)
+	m.checkCounts(t)
 }
 
-// alarmsTagsAndMetrics looks at what the deployment has left in AWS.
+// alarmsTagsAndMetrics checks the alarms, tags and metrics of the deployment.
 func alarmsTagsAndMetrics(t *testing.T, m *modes) {
 	topic := m.output(t, "staging-Heavy", "HeavyAlarmTopic")
 	want := map[string]int{"staging-Store": 0, "staging-Heavy": 5, "staging-Files": 4, "staging-Parts": 4}
@@ -166,8 +167,8 @@ func alarmsTagsAndMetrics(t *testing.T, m *modes) {
 	m.checkMetrics(t)
 }
 
-// pipeThatStops has the schedule of a feed's watch fire, before its pipe is
-// paused, after, and when it runs again. The topic tells the two changes.
+// pipeThatStops runs the scheduled check of a feed's pipe before the pipe is paused,
+// while it is, and when it runs again. The topic is notified of the two changes.
 func pipeThatStops(t *testing.T, m *modes) {
 	queues := sqs.NewFromConfig(m.cfg)
 	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("on-call"), Attributes: map[string]string{
@@ -188,10 +189,10 @@ func pipeThatStops(t *testing.T, m *modes) {
 		t.Fatal(err)
 	}
 	pipe := m.parts.Warehouse.Pipe
-	for _, look := range []struct{ statement, told string }{
+	for _, look := range []struct{ statement, change string }{
 		{"", ""},
 		{pipe.Pause(), "does not work"},
-		{"", ""}, // it is told once
+		{"", ""}, // the topic is notified once
 		{pipe.Resume(), "works again"},
 	} {
 		if look.statement != "" {
@@ -214,22 +215,22 @@ func pipeThatStops(t *testing.T, m *modes) {
 				t.Fatal(err)
 			}
 		}
-		if look.told == "" && len(bodies) > 0 || look.told != "" && (len(bodies) != 1 || !strings.Contains(bodies[0], "Snowpipe of feed parts "+look.told)) {
-			t.Errorf("after %q the topic told %q, want %q", look.statement, bodies, look.told)
+		if look.change == "" && len(bodies) > 0 || look.change != "" && (len(bodies) != 1 || !strings.Contains(bodies[0], "Snowpipe of feed parts "+look.change)) {
+			t.Errorf("after %q the topic was notified of %q, want %q", look.statement, bodies, look.change)
 		}
 	}
 }
 
-// queuesNotEmpty goes back to Direct while functions are paused and messages wait
-// in the queues. The deployment waits until they are done.
+// queuesNotEmpty changes back to Direct while the functions are paused and messages
+// wait in the queues. The deployment waits until they are processed.
 func queuesNotEmpty(t *testing.T, m *modes) {
 	queueURL := m.output(t, "staging-Heavy", "HeavyUnpackQueueUrl")
 	m.env.Host().Pause()
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 4)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 4)
 	app := m.appOf(t, plainHeavy+fileFeed+partFeed)
 	deployed := make(chan error, 1)
 	go func() { deployed <- m.deployEdited(t, app, "staging-Heavy") }()
-	// The bucket tells unpack itself from now on, which waits too.
+	// From now on the bucket invokes unpack itself, which is paused too.
 	client := cloudformation.NewFromConfig(m.cfg)
 	for draining := false; !draining; {
 		select {
@@ -245,7 +246,7 @@ func queuesNotEmpty(t *testing.T, m *modes) {
 			draining = draining || *event.ResourceType == "Custom::QueueDrain" && event.ResourceStatus == "DELETE_IN_PROGRESS"
 		}
 	}
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 4)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 4)
 	attributes, err := sqs.NewFromConfig(m.cfg).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
 		QueueUrl: &queueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
 	})
@@ -256,24 +257,24 @@ func queuesNotEmpty(t *testing.T, m *modes) {
 	if err := <-deployed; err != nil {
 		t.Fatal(err)
 	}
-	m.settle(t)
+	m.checkCounts(t)
 	if left := m.resources(t, "staging-Heavy", "AWS::SQS::Queue"); len(left) != 1 {
 		t.Errorf("queues of the feed: %v", left)
 	}
 }
 
-// secondSource adds a source before the one that is there, and takes it away again.
+// secondSource adds a source before the existing one, and removes it again.
 func secondSource(t *testing.T, m *modes) {
 	m.deployOf(t, twoSources+fileFeed+partFeed, "staging-Heavy")
-	m.send(t, m.heavy, "team-files", "second/", 3)
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
-	m.settle(t)
+	m.putFiles(t, m.heavy, "team-files", "second/", 3)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.checkCounts(t)
 	m.deployOf(t, plainHeavy+fileFeed+partFeed, "staging-Heavy")
-	m.send(t, m.heavy, m.heavy.SourceBucket, "", 2)
-	m.settle(t)
+	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 2)
+	m.checkCounts(t)
 }
 
-// deletion destroys feeds with one of the two that delete data, and then
+// deletion destroys feeds with one of the two settings that delete data, and then
 // everything with both.
 func deletion(t *testing.T, m *modes) {
 	app := plainHeavy + fileFeed + partFeed
@@ -306,7 +307,7 @@ func deletion(t *testing.T, m *modes) {
 		t.Error("the table is still there")
 	}
 	if _, err := m.heavy.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("team-files"), Key: &m.sent[m.files][0].Key}); err != nil {
-		t.Errorf("somebody's file: %v", err)
+		t.Errorf("the other team's file: %v", err)
 	}
 }
 

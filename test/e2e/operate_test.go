@@ -20,9 +20,8 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// TestOperate breaks two feeds on purpose, in one way after the other, and mends
-// them with the commands of bin/ingest alone: most of them as reconcile or
-// doctor has printed them.
+// TestOperate causes one failure after another in two feeds, and fixes each with
+// bin/ingest alone: mostly by the commands that reconcile or doctor prints.
 func TestOperate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("deploys to a local AWS")
@@ -40,7 +39,7 @@ func TestOperate(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name string
-		run  func(*testing.T, *world)
+		run  func(*testing.T, *fixture)
 	}{
 		{"nothing is wrong", nothingWrong},
 		{"load fails", loadFails},
@@ -48,7 +47,7 @@ func TestOperate(t *testing.T) {
 		{"an event never arrives", lostEvent},
 		{"records are deleted", deletedRecords},
 		{"the pipe is paused", pausedPipe},
-		{"somebody's bucket", othersBucket},
+		{"a bucket of another team", othersBucket},
 		{"records are refused", refusedRecords},
 		{"nothing is wrong any more", nothingWrong},
 	} {
@@ -58,18 +57,18 @@ func TestOperate(t *testing.T) {
 	}
 }
 
-// operated cuts the parts of a feed and the time of its load: a file of some
-// hundred records has several parts, and load gives up on a table that takes
-// nothing after three times three seconds. It adds a feed of a part of somebody's
-// bucket, with queues.
+// operated reduces the part size of a feed and the timeout of its load: a file of some
+// hundred records has several parts, and load fails on a throttled table after three
+// invocations of three seconds. It adds a feed with queues, of a prefix of another
+// team's bucket.
 var operated = []string{
 	`Format: constructs.JSON().At("features"),`,
 	`Format: constructs.JSON().At("features"), PartBytes: 8 << 10, Load: constructs.FunctionProps{Timeout: 3e9},`,
 	`{Stack: "Movies",`, lateFeed + `{Stack: "Movies",`,
 }
 
-// nothingWrong expects all to be well, with every record where it belongs.
-func nothingWrong(t *testing.T, w *world) {
+// nothingWrong expects that no check fails and every record is where it belongs.
+func nothingWrong(t *testing.T, w *fixture) {
 	w.idle(t)
 	list := w.ingest(t, 0, "list")
 	for _, f := range []*feedtest.Feed{w.quakes, w.airports} {
@@ -89,8 +88,8 @@ func nothingWrong(t *testing.T, w *world) {
 	}
 }
 
-// differences has reconcile name what differs, and returns it.
-func (w *world) differences(t *testing.T, f *feedtest.Feed, kind reconcile.Kind, n int) []reconcile.Finding {
+// differences returns what reconcile reports.
+func (w *fixture) differences(t *testing.T, f *feedtest.Feed, kind reconcile.Kind, n int) []reconcile.Finding {
 	t.Helper()
 	var r reconcile.Result
 	w.ingest(t, 1, "reconcile", f.Name, "--grace-period", "0s", "--output", "json").read(t, &r)
@@ -104,9 +103,9 @@ func (w *world) differences(t *testing.T, f *feedtest.Feed, kind reconcile.Kind,
 	return r.Findings
 }
 
-// mend runs the commands that reconcile has printed, each once, after which it
-// finds nothing.
-func (w *world) mend(t *testing.T, f *feedtest.Feed, findings []reconcile.Finding) {
+// fix runs the remedies that reconcile has printed, each once; reconcile then reports
+// nothing.
+func (w *fixture) fix(t *testing.T, f *feedtest.Feed, findings []reconcile.Finding) {
 	t.Helper()
 	done := map[string]bool{}
 	for _, finding := range findings {
@@ -120,14 +119,14 @@ func (w *world) mend(t *testing.T, f *feedtest.Feed, findings []reconcile.Findin
 }
 
 // failed are the checks of a feed that do not pass.
-func (w *world) failed(t *testing.T, f *feedtest.Feed) []doctor.Finding {
+func (w *fixture) failed(t *testing.T, f *feedtest.Feed) []doctor.Finding {
 	t.Helper()
 	var r doctor.Report
 	w.ingest(t, 1, "doctor", f.Name, "--output", "json").read(t, &r)
 	return slices.DeleteFunc(r.Findings, func(f doctor.Finding) bool { return f.State == doctor.Pass })
 }
 
-func loadFails(t *testing.T, w *world) {
+func loadFails(t *testing.T, w *fixture) {
 	w.env.Host().FailNext(w.quakes.Load, 9) // three parts, three times each
 	u, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/fails.json", Body: features(600, nil)})
 	if err != nil {
@@ -142,12 +141,12 @@ func loadFails(t *testing.T, w *world) {
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "this invocation was made to fail")
 	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "FailNext made this invocation fail", "no")
 
-	// Within the time that an upload may take it only waits.
+	// Before the upload is overdue, reconcile reports it as waiting.
 	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/fails.json", "0000000-000000")
-	w.mend(t, w.quakes, w.differences(t, w.quakes, reconcile.NotLoaded, 3))
+	w.fix(t, w.quakes, w.differences(t, w.quakes, reconcile.NotLoaded, 3))
 }
 
-func throttledTable(t *testing.T, w *world) {
+func throttledTable(t *testing.T, w *fixture) {
 	if err := w.env.Throttle(t.Context(), "BatchWriteItem"); err != nil {
 		t.Fatal(err)
 	}
@@ -166,9 +165,9 @@ func throttledTable(t *testing.T, w *world) {
 	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
 }
 
-// lostEvent takes the bucket's notifications away, as somebody would who sets
-// others by hand, while an object is put.
-func lostEvent(t *testing.T, w *world) {
+// lostEvent puts an object while the bucket has no notifications, as after a user
+// has replaced them by hand.
+func lostEvent(t *testing.T, w *fixture) {
 	notify := func(c types.NotificationConfiguration) {
 		t.Helper()
 		if _, err := w.quakes.S3.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
@@ -192,12 +191,12 @@ func lostEvent(t *testing.T, w *world) {
 	notify(c)
 
 	w.ingest(t, 0, "backfill", "earthquakes", "--dry-run").line(t, w.quakes.SourceBucket, " 1 ", fmt.Sprintf("%d B", len(body)), " 3 ")
-	w.mend(t, w.quakes, w.differences(t, w.quakes, reconcile.NoEvent, 1))
+	w.fix(t, w.quakes, w.differences(t, w.quakes, reconcile.NoEvent, 1))
 	w.put(t, w.quakes, feedtest.File{Key: "2026/heard again.json", Body: features(10, nil)})
 }
 
-// deletedRecords takes two items out of the table.
-func deletedRecords(t *testing.T, w *world) {
+// deletedRecords deletes two items from the table.
+func deletedRecords(t *testing.T, w *fixture) {
 	u := w.ledgerOf(t, w.quakes, "2026/good.json")
 	items, err := w.quakes.FirstItems(t.Context(), u, 2)
 	if err != nil || len(items) != 2 {
@@ -214,12 +213,12 @@ func deletedRecords(t *testing.T, w *world) {
 	if found[0].Part != "0000000-000000" || found[0].Count != 2 || len(found[0].Ordinals) != 2 {
 		t.Errorf("%+v", found[0])
 	}
-	w.mend(t, w.quakes, found)
+	w.fix(t, w.quakes, found)
 }
 
-// othersBucket has a bucket stop telling of its objects, a backlog, and an object
-// that is overwritten before it is read, in a bucket without versions.
-func othersBucket(t *testing.T, w *world) {
+// othersBucket covers a bucket without EventBridge notifications, a backlog, and an
+// object that is overwritten before it is read, in a bucket without versions.
+func othersBucket(t *testing.T, w *fixture) {
 	late := w.feed(t, "Late")
 	put := func(key string, n int64) {
 		t.Helper()
@@ -239,7 +238,7 @@ func othersBucket(t *testing.T, w *world) {
 	put("unheard.ndjson", 5)
 	w.ingest(t, 1, "doctor", "late").line(t, "fail", "existing bucket", "team-files sends no events to EventBridge")
 	notify(types.NotificationConfiguration{EventBridgeConfiguration: &types.EventBridgeConfiguration{}})
-	w.mend(t, late, w.differences(t, late, reconcile.NoEvent, 1))
+	w.fix(t, late, w.differences(t, late, reconcile.NoEvent, 1))
 
 	w.env.Host().Pause()
 	put("1.ndjson", 3)
@@ -255,26 +254,26 @@ func othersBucket(t *testing.T, w *world) {
 	w.ingest(t, 0, "records", "late").count(t, 5+3+4+6)
 }
 
-func pausedPipe(t *testing.T, w *world) {
+func pausedPipe(t *testing.T, w *fixture) {
 	w.idle(t)
 	if _, err := w.db.ExecContext(t.Context(), w.quakes.Warehouse.Pipe.Pause()); err != nil {
 		t.Fatal(err)
 	}
 	w.put(t, w.quakes, feedtest.File{Key: "2026/paused.json", Body: features(20, nil)})
 	w.idle(t)
-	w.ingest(t, 0, "list").line(t, "earthquakes", " idle ") // of Snowflake it tells nothing
+	w.ingest(t, 0, "list").line(t, "earthquakes", " idle ") // list does not look at Snowflake
 	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/paused.json", "Snowflake has 0 rows of the upload's 20")
 	found := w.differences(t, w.quakes, reconcile.NoRows, 1)
 	if want := "ingest query earthquakes '" + w.quakes.Warehouse.Pipe.Resume() + "'"; found[0].Remedy != want || !strings.HasSuffix(found[0].Detail, "the pipe is PAUSED") {
 		t.Errorf("%+v, want %q", found[0], want)
 	}
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "Snowflake, pipe: status: "+found[0].Remedy)
-	w.mend(t, w.quakes, found)
+	w.fix(t, w.quakes, found)
 }
 
-// refusedRecords puts a file with a column that the feed does not declare yet,
-// and with a row that no header fits.
-func refusedRecords(t *testing.T, w *world) {
+// refusedRecords puts a file with a column that the feed does not declare yet, and
+// with a row that has more fields than the header.
+func refusedRecords(t *testing.T, w *fixture) {
 	body := rows(20, map[int]string{7: "X|Y|Z|?|?|?|?|?|?|?"})
 	body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("longitude"), []byte("longitude|height")), []byte("|-2"), []byte("|-2|430"))
 	w.put(t, w.airports, feedtest.File{Key: "with a height.csv", Body: body})
@@ -290,7 +289,7 @@ func refusedRecords(t *testing.T, w *world) {
 	if err := w.deployEdited(t, w.editedApp(t, edits...), "Airports"); err != nil {
 		t.Fatal(err)
 	}
-	// What is wrong with the row itself stays, with the reason that it has now.
+	// The invalid row stays in quarantine, with its new reason.
 	w.ingest(t, 1, "replay", "airports", "--reason", "header_mismatch").line(t, "with a height.csv", "loaded", " 1 ", " 19 ", " 1 ", "too_many_fields")
 	w.ingest(t, 0, "quarantine", "airports").line(t, "too_many_fields", "with a height.csv", " 7 ", "the row has 10 fields, the header 8", "X|Y|Z|?|?|?|?|?|?|?")
 	if u := w.ledgerOf(t, w.airports, "with a height.csv"); u.Records != 20 || u.Stored != 19 || !u.Balanced() {
@@ -299,7 +298,7 @@ func refusedRecords(t *testing.T, w *world) {
 	w.ingest(t, 1, "replay", "airports")
 	w.ingest(t, 0, "records", "airports", "--upload", "with a height.csv", "--where", `.data.height == "430"`).count(t, 19)
 
-	// Snowflake reads the file at night, and takes the row for one without a height.
+	// Snowflake reads the file at night, and loads the row with height NULL.
 	w.ingest(t, 0, "reconcile", "airports", "--grace-period", "0s").line(t, "waiting", "with a height.csv", "the task runs on a schedule")
 	w.ingest(t, 0, "query", "airports", w.airports.Warehouse.Task.Execute())
 	w.idle(t)

@@ -11,19 +11,18 @@ import (
 	"testing"
 )
 
-// said is what a command has printed.
-type said struct {
+// result is the output of a command.
+type result struct {
 	command, out, err string
 }
 
-// ingest runs the command that `make build` makes, as a user of the local AWS
-// would, and checks its exit code.
-func (w *world) ingest(t *testing.T, code int, args ...string) said {
+// ingest runs bin/ingest, as a user of the local AWS would, and checks its exit code.
+func (w *fixture) ingest(t *testing.T, code int, args ...string) result {
 	t.Helper()
 	return w.shell(t, code, "ingest "+quoted(args))
 }
 
-// quoted writes arguments as a shell reads them.
+// quoted quotes arguments for a shell.
 func quoted(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {
@@ -34,8 +33,8 @@ func quoted(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// shell runs a line as it would be typed, or copied from what a command has printed.
-func (w *world) shell(t *testing.T, code int, line string) said {
+// shell runs a command line, such as one that a command has printed.
+func (w *fixture) shell(t *testing.T, code int, line string) result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 	cmd.Dir = w.dir
@@ -55,11 +54,11 @@ func (w *world) shell(t *testing.T, code int, line string) said {
 	if got != code {
 		t.Fatalf("%s: exit code %d, want %d\n%s%s", line, got, code, out.String(), errOut.String())
 	}
-	return said{line, out.String(), errOut.String()}
+	return result{line, out.String(), errOut.String()}
 }
 
-// line checks that one line of the results holds all of the texts, in their order.
-func (s said) line(t *testing.T, texts ...string) {
+// line checks that one line of the output contains all texts, in their order.
+func (s result) line(t *testing.T, texts ...string) {
 	t.Helper()
 	for line := range strings.Lines(s.out + s.err) {
 		rest, found := line, true
@@ -75,16 +74,16 @@ func (s said) line(t *testing.T, texts ...string) {
 	t.Errorf("%s: no line has %q:\n%s%s", s.command, texts, s.out, s.err)
 }
 
-// read decodes what was printed with --output json.
-func (s said) read(t *testing.T, v any) {
+// read decodes the output of --output json.
+func (s result) read(t *testing.T, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(s.out), v); err != nil {
 		t.Fatalf("%s: %v\n%s", s.command, err, s.out)
 	}
 }
 
-// count checks how many lines of results were printed.
-func (s said) count(t *testing.T, n int64) {
+// count checks the number of output lines.
+func (s result) count(t *testing.T, n int64) {
 	t.Helper()
 	if got := int64(strings.Count(s.out, "\n")); got != n {
 		t.Errorf("%s: %d lines, want %d", s.command, got, n)

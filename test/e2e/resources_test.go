@@ -18,7 +18,7 @@ import (
 // kept are the types of resources that a change of props must not replace.
 var kept = []string{"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::Lambda::Function", "AWS::IAM::Role"}
 
-// physical are the names of what is kept, by stack and logical ID.
+// physical returns the physical IDs of the resources of these types, by stack and logical ID.
 func (m *modes) physical(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -30,8 +30,8 @@ func (m *modes) physical(t *testing.T) map[string]string {
 	return all
 }
 
-// resources are the names of a stack's resources of a type, by stack and logical ID.
-func (w *world) resources(t *testing.T, stack, kind string) map[string]string {
+// resources returns the physical IDs of a stack's resources of a type, by stack and logical ID.
+func (w *fixture) resources(t *testing.T, stack, kind string) map[string]string {
 	t.Helper()
 	out, err := cloudformation.NewFromConfig(w.cfg).DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: &stack})
 	if err != nil {
@@ -46,7 +46,7 @@ func (w *world) resources(t *testing.T, stack, kind string) map[string]string {
 	return found
 }
 
-func (w *world) output(t *testing.T, stack, name string) string {
+func (w *fixture) output(t *testing.T, stack, name string) string {
 	t.Helper()
 	outputs, err := w.env.Outputs(t.Context(), stack)
 	if err != nil {
@@ -58,9 +58,9 @@ func (w *world) output(t *testing.T, stack, name string) string {
 	return outputs[name]
 }
 
-// cloudwatch reads an answer of CloudWatch by its Query protocol: that of Go's
-// client is not moto's.
-func (w *world) cloudwatch(t *testing.T, answer any, action, parameter, value string) {
+// cloudwatch sends a request by CloudWatch's Query protocol: moto does not have the
+// protocol of the Go SDK's client.
+func (w *fixture) cloudwatch(t *testing.T, answer any, action, parameter, value string) {
 	t.Helper()
 	form := url.Values{"Action": {action}, "Version": {"2010-08-01"}, parameter: {value}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.env.Endpoint(), strings.NewReader(form.Encode()))

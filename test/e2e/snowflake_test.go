@@ -22,8 +22,8 @@ import (
 	"example.com/ingestion/local/snowflake"
 )
 
-// count returns the number that a query answers with.
-func (w *world) count(t *testing.T, query string) int64 {
+// count returns the result of a query for a number.
+func (w *fixture) count(t *testing.T, query string) int64 {
 	t.Helper()
 	var n int64
 	if err := w.db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
@@ -33,7 +33,7 @@ func (w *world) count(t *testing.T, query string) int64 {
 }
 
 // rows counts a feed's records in the view, and its rows in the raw table.
-func (w *world) rows(t *testing.T, f *feedtest.Feed) (view, table int64) {
+func (w *fixture) rows(t *testing.T, f *feedtest.Feed) (view, table int64) {
 	t.Helper()
 	w.idle(t)
 	view = w.count(t, "SELECT COUNT(*) FROM "+f.Warehouse.View.Name())
@@ -43,9 +43,9 @@ func (w *world) rows(t *testing.T, f *feedtest.Feed) (view, table int64) {
 	return view, table
 }
 
-// rowsInSnowflake compares Snowflake with the ledger, after all that went
-// through before, bad files included.
-func rowsInSnowflake(t *testing.T, w *world) {
+// rowsInSnowflake compares Snowflake with the ledger after the steps before, invalid
+// files included.
+func rowsInSnowflake(t *testing.T, w *fixture) {
 	for _, f := range []*feedtest.Feed{w.quakes, w.movies, w.flights} {
 		uploads, err := f.Uploads(t.Context())
 		if err != nil {
@@ -62,7 +62,7 @@ func rowsInSnowflake(t *testing.T, w *world) {
 			t.Errorf("%s: %d records are due in Snowflake, it has %d", f.Name, due, view)
 		}
 	}
-	// Snowflake reads this feed's files by itself, also what unpack refuses.
+	// Snowflake reads this feed's files itself, also records that unpack quarantines.
 	if view, _ := w.rows(t, w.airports); view != 0 {
 		t.Errorf("%d rows before the task has run", view)
 	}
@@ -84,7 +84,7 @@ func rowsInSnowflake(t *testing.T, w *world) {
 	if err := w.db.QueryRowContext(t.Context(), "SELECT CITY FROM "+w.airports.Warehouse.View.Name()+" WHERE IATA = 'ZRH' OR IATA = 'SFO' LIMIT 1").Scan(&city); err != nil || city != "San Francisco" {
 		t.Errorf("SFO is in %q, error %v", city, err)
 	}
-	// What is in a VARIANT is what is in the file.
+	// The VARIANT equals the record of the file.
 	n := w.count(t, "SELECT COUNT(*) FROM "+w.quakes.Warehouse.View.Name()+" WHERE MAGNITUDE > 5 AND PLACE IS NOT NULL")
 	if n == 0 {
 		t.Error("no strong earthquake: are the view's columns right?")
@@ -92,7 +92,7 @@ func rowsInSnowflake(t *testing.T, w *world) {
 }
 
 // changesOfTheTable changes and deletes records through DynamoDB's API.
-func changesOfTheTable(t *testing.T, w *world) {
+func changesOfTheTable(t *testing.T, w *fixture) {
 	f := w.movies
 	before, _ := w.rows(t, f)
 	items, err := f.FirstItems(t.Context(), w.ledgerOf(t, f, "new/movies.ndjson"), 2)
@@ -122,7 +122,7 @@ func changesOfTheTable(t *testing.T, w *world) {
 }
 
 // changedProps deploys changes one after the other, with files before and after.
-func changedProps(t *testing.T, w *world) {
+func changedProps(t *testing.T, w *fixture) {
 	put := func(f *feedtest.Feed, key string, body []byte, n int64) {
 		t.Helper()
 		before, tableBefore := w.rows(t, f)
@@ -173,8 +173,8 @@ func changedProps(t *testing.T, w *world) {
 		t.Errorf("%d rows have a height", n)
 	}
 
-	// From the task to a pipe: COPY and pipes remember their files apart, so
-	// the table may have rows twice then; the view has not.
+	// From the task to a pipe: COPY and pipes have separate load histories, so the
+	// table may then have rows twice; the view does not.
 	view, _ := w.rows(t, w.airports)
 	pipe := append([]string{`constructs.Bulk("17 2 * * *")`, "constructs.Continuous()"}, column[2:]...)
 	deploy("Airports", pipe...)
@@ -190,17 +190,17 @@ func changedProps(t *testing.T, w *world) {
 
 	var out bytes.Buffer
 	if err := w.env.CDK(t.Context(), &out, "diff", "--fail", "--method=template", "--app", w.editedApp(t, prefix...), "Airports"); err != nil {
-		t.Errorf("cdk diff tells of differences: %v\n%s", err, out.String())
+		t.Errorf("cdk diff reports differences: %v\n%s", err, out.String())
 	}
 }
 
-// refusedDeploys has Snowflake refuse a deployment for one reason after the
-// other: each fails, says why, and leaves nothing behind.
-func refusedDeploys(t *testing.T, w *world) {
+// refusedDeploys lets Snowflake refuse a deployment for one reason after another: each
+// fails, reports the reason, and leaves nothing in Snowflake.
+func refusedDeploys(t *testing.T, w *fixture) {
 	if err := w.env.Destroy(t.Context(), &bytes.Buffer{}, "Flights"); err != nil {
 		t.Fatal(err)
 	}
-	// The store's topic: Flights' own role is gone, that of Earthquakes serves.
+	// The role of Flights is deleted by now; that of Earthquakes serves.
 	grant := "GRANT CREATE STAGE ON SCHEMA RAW.PUBLIC TO ROLE " + sandbox.Role
 	role := w.quakes.Warehouse.Integration.RoleARN
 	for _, test := range []struct {
@@ -236,7 +236,7 @@ func refusedDeploys(t *testing.T, w *world) {
 					t.Fatal(err)
 				}
 			}
-			// An edit is needed for the app to be another; a comment will do.
+			// Each build needs another source; a comment is enough.
 			edits := test.edits
 			if edits == nil {
 				edits = []string{"// The data stay in S3; queries read them there.", "// As before."}
@@ -250,7 +250,7 @@ func refusedDeploys(t *testing.T, w *world) {
 			if err == nil {
 				t.Fatal("the deployment did not fail")
 			}
-			// The CLI breaks long lines.
+			// The CLI wraps long lines.
 			said := strings.Join(strings.Fields(err.Error()), " ")
 			t.Logf("%.1500s", said)
 			for _, want := range test.want {
@@ -258,7 +258,7 @@ func refusedDeploys(t *testing.T, w *world) {
 					t.Errorf("the reason does not say %q", want)
 				}
 			}
-			w.gone(t, "FLIGHTS")
+			w.missing(t, "FLIGHTS")
 			if out, err := w.env.Outputs(t.Context(), "Flights"); err == nil && len(out) > 0 {
 				t.Errorf("the stack is not rolled back: %v", out)
 			}
@@ -272,14 +272,14 @@ func flightsWith(props string) []string {
 	return []string{table, table + " " + props}
 }
 
-// scriptByHand deploys a feed without any SQL, and then runs the script of
-// `ingest sql` as a person would.
-func scriptByHand(t *testing.T, w *world) {
+// scriptByHand deploys a feed without a connection to Snowflake, and then runs the
+// script of `ingest sql`.
+func scriptByHand(t *testing.T, w *fixture) {
 	app := w.editedApp(t, flightsWith(`Principal: "`+snowflake.IAMUserARN+`", ExternalID: "flights-by-hand",`)...)
 	if err := w.deployEdited(t, app, "Flights"); err != nil {
 		t.Fatal(err)
 	}
-	w.gone(t, "FLIGHTS")
+	w.missing(t, "FLIGHTS")
 	cmd := exec.CommandContext(t.Context(), filepath.Join(w.repo, "bin", "ingest"), "sql", "flights")
 	cmd.Env = w.env.Environ()
 	var problems bytes.Buffer
@@ -292,7 +292,7 @@ func scriptByHand(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It can be run again, as a person does while the role is not known everywhere.
+	// The script is repeatable, which a user needs until the new role has propagated.
 	for err = w.admin(t, statements...); err != nil; err = w.admin(t, statements...) {
 		if !strings.Contains(err.Error(), "propagate") {
 			t.Fatal(err)
@@ -319,8 +319,8 @@ func scriptByHand(t *testing.T, w *world) {
 	}
 }
 
-// gone checks that nothing of a table, and no integration for it, is in Snowflake.
-func (w *world) gone(t *testing.T, table string, left ...string) {
+// missing checks that Snowflake has neither objects of a table nor an integration for it.
+func (w *fixture) missing(t *testing.T, table string, left ...string) {
 	t.Helper()
 	for _, kind := range []string{"TABLES", "EXTERNAL TABLES", "VIEWS", "PIPES", "TASKS", "STREAMS", "STAGES", "FILE FORMATS"} {
 		w.none(t, kind, "SHOW "+kind+" LIKE '"+table+"%' IN SCHEMA RAW.PUBLIC", left)
@@ -328,7 +328,7 @@ func (w *world) gone(t *testing.T, table string, left ...string) {
 	w.none(t, "INTEGRATIONS", "SHOW STORAGE INTEGRATIONS LIKE '"+table+"%'", left)
 }
 
-func (w *world) none(t *testing.T, kind, show string, left []string) {
+func (w *fixture) none(t *testing.T, kind, show string, left []string) {
 	t.Helper()
 	names, err := feedtest.Listed(t.Context(), w.db, show)
 	if err != nil {
@@ -341,13 +341,13 @@ func (w *world) none(t *testing.T, kind, show string, left []string) {
 	}
 }
 
-func (w *world) admin(t *testing.T, statements ...string) error {
+func (w *fixture) admin(t *testing.T, statements ...string) error {
 	t.Helper()
 	return w.env.Snowflake.Exec(t.Context(), statements...)
 }
 
 // putOtherKey puts a key into the secret that Snowflake does not know.
-func (w *world) putOtherKey(t *testing.T) error {
+func (w *fixture) putOtherKey(t *testing.T) error {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -356,13 +356,13 @@ func (w *world) putOtherKey(t *testing.T) error {
 	return w.env.PutKey(t.Context(), key)
 }
 
-// destroyMovies destroys a feed whose table is kept.
-func destroyMovies(t *testing.T, w *world) {
+// destroyMovies destroys a feed; its Snowflake table is retained.
+func destroyMovies(t *testing.T, w *fixture) {
 	_, before := w.rows(t, w.movies)
 	if err := w.env.Destroy(t.Context(), &bytes.Buffer{}, "Movies"); err != nil {
 		t.Fatal(err)
 	}
-	w.gone(t, "MOVIES", "TABLES MOVIES")
+	w.missing(t, "MOVIES", "TABLES MOVIES")
 	if n := w.count(t, "SELECT COUNT(*) FROM "+w.movies.Warehouse.Table.Name()); n != before {
 		t.Errorf("the table had %d rows and has %d", before, n)
 	}

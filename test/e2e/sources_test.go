@@ -19,8 +19,8 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// Feeds of a bucket of their own, of a part of somebody's, of another part of
-// the same with queues between its functions, and of a bucket that is listed.
+// Feeds with an own bucket, with a prefix of another team's bucket, with another prefix
+// of it and queues, and with external buckets.
 const (
 	ownFeed      = `{Stack: "Own", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "own", Format: constructs.NDJSON(), Source: constructs.NewBucket()}},` + "\n"
 	ownQueued    = `{Stack: "Own", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "own", Format: constructs.NDJSON(), Source: constructs.NewBucket(), Buffer: constructs.Queue}},` + "\n"
@@ -31,20 +31,19 @@ const (
 		constructs.ExternalBucket("paid-files", 60e9, constructs.WithPrefix("shared/"), constructs.RequesterPays()))}},` + "\n"
 )
 
-// TestSources runs own, existing and external source side by side on a shared
-// table. While data flows, a fourth feed is deployed, one is destroyed, and one
+// TestSources runs own, existing and external sources on a shared table. While data flows, a fourth feed is deployed, one is destroyed, and one
 // changes to queues and back.
 func TestSources(t *testing.T) {
 	if testing.Short() {
 		t.Skip("deploys to a local AWS")
 	}
 	w := startEmpty(t)
-	w.makeStrangers(t)
+	w.makeExternalBuckets(t)
 	before := w.makeBucket(t)
 	w.deployOf(t, ownFeed+existingFeed+externalFeed, "Store", "Own", "Existing", "External")
 	own, existing, external := w.feed(t, "Own"), w.feed(t, "Existing"), w.feed(t, "External")
-	theirs := s3.NewFromConfig(w.env.AWSConfigOf(stranger))
-	s := newStream(t)
+	theirs := s3.NewFromConfig(w.env.AWSConfigOf(otherAccount))
+	s := newWriter(t)
 	s.add("own", target{"own", own.S3, own.SourceBucket, ""})
 	s.add("existing", target{"existing", own.S3, "team-files", "in/"})
 	s.add("by role", target{"external", theirs, "role-files", ""})
@@ -55,7 +54,7 @@ func TestSources(t *testing.T) {
 	s.add("late", target{"late", own.S3, "team-files", "late/"})
 
 	s.remove("existing")
-	w.addUp(t, s, existing)
+	w.compareCounts(t, s, existing)
 	if err := w.env.Destroy(t.Context(), &bytes.Buffer{}, "Existing"); err != nil {
 		t.Fatal(err)
 	}
@@ -66,18 +65,18 @@ func TestSources(t *testing.T) {
 	s.stop(t)
 
 	for _, f := range []*feedtest.Feed{own, existing, external, late} {
-		w.addUp(t, s, f)
+		w.compareCounts(t, s, f)
 	}
 	w.changedObjects(t, s, external, theirs)
-	// Nothing was added to or taken from the notifications of somebody's bucket.
+	// The notifications of the other team's bucket are unchanged.
 	if after := w.notifications(t, own.S3, "team-files"); !reflect.DeepEqual(before, after) {
 		t.Errorf("notifications were\n%+v\nand are\n%+v", before, after)
 	}
 }
 
-// makeBucket makes a bucket of the account that is not the app's. It has a
-// notification already, and EventBridge turned on.
-func (w *world) makeBucket(t *testing.T) *s3.GetBucketNotificationConfigurationOutput {
+// makeBucket creates a bucket of another team in the account. It has a notification
+// already, and sends its events to EventBridge.
+func (w *fixture) makeBucket(t *testing.T) *s3.GetBucketNotificationConfigurationOutput {
 	t.Helper()
 	client := s3.NewFromConfig(w.cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("team-files")}); err != nil {
@@ -110,7 +109,7 @@ func (w *world) makeBucket(t *testing.T) *s3.GetBucketNotificationConfigurationO
 	return w.notifications(t, client, "team-files")
 }
 
-func (w *world) notifications(t *testing.T, client *s3.Client, bucket string) *s3.GetBucketNotificationConfigurationOutput {
+func (w *fixture) notifications(t *testing.T, client *s3.Client, bucket string) *s3.GetBucketNotificationConfigurationOutput {
 	t.Helper()
 	out, err := client.GetBucketNotificationConfiguration(t.Context(), &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
 	if err != nil {
@@ -121,16 +120,16 @@ func (w *world) notifications(t *testing.T, client *s3.Client, bucket string) *s
 }
 
 // deployOf deploys stacks of an app with these feeds.
-func (w *world) deployOf(t *testing.T, feeds string, stacks ...string) {
+func (w *fixture) deployOf(t *testing.T, feeds string, stacks ...string) {
 	t.Helper()
 	if err := w.deployEdited(t, w.appOf(t, feeds), stacks...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// addUp waits until a feed has everything that the stream has put, and holds
-// files, ledger and table against each other.
-func (w *world) addUp(t *testing.T, s *stream, f *feedtest.Feed) {
+// compareCounts waits until a feed has loaded everything that the writer has put, and
+// compares files, ledger and table.
+func (w *fixture) compareCounts(t *testing.T, s *writer, f *feedtest.Feed) {
 	t.Helper()
 	files := s.files(f.Name)
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
@@ -154,7 +153,7 @@ func (w *world) addUp(t *testing.T, s *stream, f *feedtest.Feed) {
 
 // changedObjects overwrites an object of a listed bucket, and puts one that
 // sorts before all others and one that the feed does not take.
-func (w *world) changedObjects(t *testing.T, s *stream, f *feedtest.Feed, theirs *s3.Client) {
+func (w *fixture) changedObjects(t *testing.T, s *writer, f *feedtest.Feed, theirs *s3.Client) {
 	t.Helper()
 	n := len(s.files(f.Name))
 	want := map[string]int64{s.filesOf("by role")[0].Key: 3, "0 + ü\n.ndjson": 4, "readme.txt": 0}
@@ -186,7 +185,7 @@ func (w *world) changedObjects(t *testing.T, s *stream, f *feedtest.Feed, theirs
 	}
 }
 
-// lines are n records that tell where they are from.
+// lines returns n records with the key of their file.
 func lines(key string, n int64) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -195,28 +194,28 @@ func lines(key string, n int64) []byte {
 	return b.Bytes()
 }
 
-// stream puts files into buckets, one after another into each, until it is stopped.
-type stream struct {
+// writer puts files into buckets, one after another into each, until it is stopped.
+type writer struct {
 	end  chan struct{}
 	done sync.WaitGroup
 
 	mu      sync.Mutex
 	targets map[string]target
 	put     map[string][]feedtest.File // by target
-	feeds   map[string]string          // of targets, also of those that are gone
+	feeds   map[string]string          // of targets, removed ones included
 	err     error
 }
 
-// target is where files go that are a feed's.
+// target is a prefix of a bucket from which a feed takes its files.
 type target struct {
 	feed           string
 	client         *s3.Client
 	bucket, prefix string
 }
 
-func newStream(t *testing.T) *stream {
+func newWriter(t *testing.T) *writer {
 	t.Helper()
-	s := &stream{end: make(chan struct{}), targets: map[string]target{}, put: map[string][]feedtest.File{}, feeds: map[string]string{}}
+	s := &writer{end: make(chan struct{}), targets: map[string]target{}, put: map[string][]feedtest.File{}, feeds: map[string]string{}}
 	s.done.Go(func() {
 		tick := time.NewTicker(400 * time.Millisecond)
 		defer tick.Stop()
@@ -235,7 +234,7 @@ func newStream(t *testing.T) *stream {
 }
 
 // round puts a file into each bucket.
-func (s *stream) round(ctx context.Context, i int64) {
+func (s *writer) round(ctx context.Context, i int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, to := range s.targets {
@@ -249,27 +248,27 @@ func (s *stream) round(ctx context.Context, i int64) {
 	}
 }
 
-func (s *stream) add(name string, to target) {
+func (s *writer) add(name string, to target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.targets[name], s.feeds[name] = to, to.feed
 }
 
-func (s *stream) remove(name string) {
+func (s *writer) remove(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.targets, name)
 }
 
 // filesOf are those that were put to a target.
-func (s *stream) filesOf(name string) []feedtest.File {
+func (s *writer) filesOf(name string) []feedtest.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.put[name]
 }
 
 // files are those of a feed.
-func (s *stream) files(feed string) []feedtest.File {
+func (s *writer) files(feed string) []feedtest.File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []feedtest.File
@@ -282,7 +281,7 @@ func (s *stream) files(feed string) []feedtest.File {
 }
 
 // wait waits until n more files were put to a target.
-func (s *stream) wait(t *testing.T, name string, n int) {
+func (s *writer) wait(t *testing.T, name string, n int) {
 	t.Helper()
 	for n += len(s.filesOf(name)); len(s.filesOf(name)) < n; {
 		select {
@@ -293,7 +292,7 @@ func (s *stream) wait(t *testing.T, name string, n int) {
 	}
 }
 
-func (s *stream) stop(t *testing.T) {
+func (s *writer) stop(t *testing.T) {
 	t.Helper()
 	close(s.end)
 	s.done.Wait()

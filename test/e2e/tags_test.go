@@ -21,7 +21,7 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// checkTags looks at the tags that AWS has, of every resource that takes some.
+// checkTags checks the tags of every resource that supports them.
 func (m *modes) checkTags(t *testing.T) {
 	t.Helper()
 	arn := func(service, resource string) *string {
@@ -113,11 +113,11 @@ func (m *modes) checkTags(t *testing.T) {
 	}
 }
 
-// checkMetrics holds the metrics in the functions' logs against what was put,
-// and sees that a problem is emitted when there is one, and only then.
+// checkMetrics compares the metrics in the functions' logs with the files, and checks
+// that MetricQuarantined is emitted for quarantined records only.
 func (m *modes) checkMetrics(t *testing.T) {
 	t.Helper()
-	// All but the first two files, which came before there were metrics.
+	// The first two files were loaded before the feed had metrics.
 	var files, records float64
 	for _, file := range m.sent[m.heavy][2:] {
 		files, records = files+1, records+float64(file.Records)
@@ -140,8 +140,8 @@ func (m *modes) checkMetrics(t *testing.T) {
 	}
 }
 
-// emitted are the sums of a function's metrics, as CloudWatch would make them of
-// its log.
+// emitted returns the sums of a function's metrics, as CloudWatch extracts them from its
+// log.
 func (m *modes) emitted(t *testing.T, f *feedtest.Feed, function string) map[string]float64 {
 	t.Helper()
 	log, err := os.Open(m.env.Host().LogFile(function))

@@ -24,7 +24,7 @@ import (
 
 const repo = "../.."
 
-// accounts opens the accounts that the mode names.
+// accounts returns the accounts of a mode.
 func accounts(t *testing.T, mode, environment string) target {
 	t.Helper()
 	switch mode {

@@ -16,12 +16,12 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// cleanUp destroys the stacks that are left and then what they retain: buckets
-// with their data, and the table.
+// cleanUp destroys the remaining stacks, and deletes what they retain: buckets with
+// their data, and the table.
 func cleanUp(t *testing.T, to target, environment string, stacks []string) {
 	t.Helper()
 	// The test's own context has ended.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	buckets, tables, err := retained(ctx, to, environment)
 	if err != nil {
@@ -45,9 +45,8 @@ func cleanUp(t *testing.T, to target, environment string, stacks []string) {
 	}
 }
 
-// retained lists the buckets and tables of the environment's stacks, also of
-// those that are destroyed: a deleted stack is found by its ID only, hence by
-// the listing.
+// retained lists the buckets and tables of the environment's stacks, also of deleted
+// ones, which CloudFormation describes by their IDs only.
 func retained(ctx context.Context, to target, environment string) (buckets, tables []string, err error) {
 	client := cloudformation.NewFromConfig(to.aws)
 	pages := cloudformation.NewListStacksPaginator(client, &cloudformation.ListStacksInput{})
@@ -57,7 +56,7 @@ func retained(ctx context.Context, to target, environment string) (buckets, tabl
 			return nil, nil, err
 		}
 		for _, s := range page.StackSummaries {
-			// The environment's name is this run's own.
+			// The environment's name is unique to this run.
 			if !strings.HasPrefix(aws.ToString(s.StackName), environment+"-") {
 				continue
 			}

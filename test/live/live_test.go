@@ -1,6 +1,6 @@
-// Package live checks the app in real accounts of AWS and Snowflake, end to end,
-// and takes everything away again: `make live`, see docs/snowflake.md. With
-// INGESTION_LIVE=sandbox it runs the very same check on this machine.
+// Package live checks the demo's app in real accounts of AWS and Snowflake, end to end,
+// and deletes everything afterwards: `make live`, see docs/snowflake.md. With
+// INGESTION_LIVE=sandbox the same check runs on this machine.
 package live
 
 import (
@@ -23,14 +23,14 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// patience bounds each wait: Snowpipe takes about a minute, a subscription of
-// its queue may take several.
-const patience = 20 * time.Minute
+// timeout bounds each wait: Snowpipe takes about a minute, a subscription of its queue
+// may take several.
+const timeout = 20 * time.Minute
 
-// stacks are those of the example feeds, without the environment's name.
+// stacks are those of the demo's feeds, without the environment's name.
 var stacks = []string{"Earthquakes", "Airports", "Movies", "Flights"}
 
-// target is where the check runs.
+// target has the accounts in which the check runs.
 type target struct {
 	aws    aws.Config
 	db     *sql.DB
@@ -43,7 +43,7 @@ func TestLive(t *testing.T) {
 	if mode == "" {
 		t.Skip("needs accounts of AWS and Snowflake: make live")
 	}
-	// A name of this run's own: nothing that exists is touched.
+	// The name is unique to this run, so that no existing resource is changed.
 	var suffix [3]byte
 	if _, err := rand.Read(suffix[:]); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestLive(t *testing.T) {
 	}
 	var reports []feedtest.Report
 	for _, stack := range stacks {
-		reports = append(reports, through(t, to, feeds[stack], samples[stack]))
+		reports = append(reports, checkFeed(t, to, feeds[stack], samples[stack]))
 	}
 	var table strings.Builder
 	if err := feedtest.Print(&table, reports); err != nil {
@@ -91,18 +91,18 @@ func TestLive(t *testing.T) {
 	}
 	t.Log("\n" + table.String())
 
-	tombstone(t, to, feeds["Movies"])
+	checkDeletion(t, to, feeds["Movies"])
 
 	if err := to.cdk(t.Context(), append([]string{"destroy", "--force"}, all[1:]...)...); err != nil {
 		t.Fatal(err)
 	}
-	left(t, to)
+	checkRemains(t, to)
 }
 
-// through waits until the files are in the table and in Snowflake, and counts.
-func through(t *testing.T, to target, f *feedtest.Feed, files []feedtest.File) feedtest.Report {
+// checkFeed waits until the files are in the table and in Snowflake, and compares the counts.
+func checkFeed(t *testing.T, to target, f *feedtest.Feed, files []feedtest.File) feedtest.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("not done after %v", timeout))
 	defer cancel()
 	uploads, err := f.Wait(ctx, len(files), nil)
 	if err != nil {
@@ -127,11 +127,11 @@ func through(t *testing.T, to target, f *feedtest.Feed, files []feedtest.File) f
 	return r
 }
 
-// tombstone deletes a record through DynamoDB's API, which takes its row away
-// from a view of the table's latest state.
-func tombstone(t *testing.T, to target, f *feedtest.Feed) {
+// checkDeletion deletes a record through DynamoDB's API, which removes its row from
+// the view.
+func checkDeletion(t *testing.T, to target, f *feedtest.Feed) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, fmt.Errorf("not done after %v", patience))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("not done after %v", timeout))
 	defer cancel()
 	before, err := f.Rows(ctx, to.db)
 	if err != nil {
@@ -155,8 +155,8 @@ func tombstone(t *testing.T, to target, f *feedtest.Feed) {
 	}
 }
 
-// left checks that the tables are all that destroyed feeds leave in Snowflake.
-func left(t *testing.T, to target) {
+// checkRemains checks that destroyed feeds leave only their tables in Snowflake.
+func checkRemains(t *testing.T, to target) {
 	t.Helper()
 	want := map[string][]string{"TABLES": {"AIRPORTS", "EARTHQUAKES", "MOVIES"}}
 	for _, kind := range []string{"TABLES", "PIPES", "TASKS", "STAGES", "FILE FORMATS", "VIEWS"} {

@@ -11,15 +11,15 @@ import (
 	"example.com/ingestion/local"
 )
 
-// stranger is an account that is not ours: its buckets are closed to us but for
-// what its policies allow.
-const stranger = "999988887777"
+// otherAccount is an account to whose buckets the app has access only as far as their
+// policies allow.
+const otherAccount = "999988887777"
 
-// makeStrangers makes two buckets of somebody else's: one that a role may read
-// which we may assume, and one that we may read if we pay.
-func (w *world) makeStrangers(t *testing.T) {
+// makeExternalBuckets creates two buckets in the other account: one is read through a
+// role that the app may assume, the other one is requester-pays.
+func (w *fixture) makeExternalBuckets(t *testing.T) {
 	t.Helper()
-	cfg := w.env.AWSConfigOf(stranger)
+	cfg := w.env.AWSConfigOf(otherAccount)
 	buckets, roles := s3.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 	steps := []func() error{
 		func() error {

@@ -1,5 +1,6 @@
-// Package e2e deploys the app with the real cdk CLI to a local AWS and puts
-// real and broken files through it. Its tests run in order, on one deployment.
+// Package e2e deploys the demo's app, and variants of it, with the real cdk CLI to the
+// local AWS and Snowflake, and puts real and invalid files into its feeds. The steps of
+// a test run in order, on one deployment.
 package e2e
 
 import (
@@ -38,10 +39,10 @@ const (
 	flowTime   = 3 * time.Minute
 )
 
-type world struct {
+type fixture struct {
 	env  *sandbox.Sandbox
 	cfg  aws.Config
-	db   *sql.DB // in Snowflake, by the real driver
+	db   *sql.DB // the local Snowflake, by the official driver
 	repo string
 	dir  string // of the whole test
 	// context is the CDK's for every cdk command; it may be changed between two.
@@ -50,12 +51,12 @@ type world struct {
 	lambda  *lambda.Client
 
 	quakes, airports, movies, flights *feedtest.Feed
-	// expected is what each feed was given, as the test goes on.
+	// expected is the number of files that each feed was given so far.
 	expected map[*feedtest.Feed]int
 }
 
-// start deploys the demo's app as it is.
-func start(t *testing.T) *world {
+// start starts the local cloud and deploys the demo's app.
+func start(t *testing.T) *fixture {
 	t.Helper()
 	w := startEmpty(t)
 	w.deploy(t, allStacks...)
@@ -64,15 +65,15 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// startEmpty starts the local AWS and Snowflake, in which nothing is deployed.
-func startEmpty(t *testing.T) *world {
+// startEmpty starts the local cloud without a deployment.
+func startEmpty(t *testing.T) *fixture {
 	t.Helper()
 	return startWith(t, map[string]string{})
 }
 
 // startWith is startEmpty with more of the CDK's context, which the caller may
 // change between two deployments.
-func startWith(t *testing.T, cdkContext map[string]string) *world {
+func startWith(t *testing.T, cdkContext map[string]string) *fixture {
 	t.Helper()
 	repo, err := filepath.Abs("../..")
 	if err != nil {
@@ -87,7 +88,7 @@ func startWith(t *testing.T, cdkContext map[string]string) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{env: env, context: cdkContext, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*feedtest.Feed]int{}}
+	w := &fixture{env: env, context: cdkContext, repo: repo, dir: t.TempDir(), apps: map[string]string{}, expected: map[*feedtest.Feed]int{}}
 	if w.cfg, err = env.AWSConfig(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (w *world) deploy(t *testing.T, stacks ...string) {
+func (w *fixture) deploy(t *testing.T, stacks ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deployTime)
 	defer cancel()
@@ -125,7 +126,7 @@ func (w *world) deploy(t *testing.T, stacks ...string) {
 	}
 }
 
-func (w *world) feed(t *testing.T, stack string) *feedtest.Feed {
+func (w *fixture) feed(t *testing.T, stack string) *feedtest.Feed {
 	t.Helper()
 	f, err := feedtest.New(t.Context(), w.cfg, stack)
 	if err != nil {
@@ -134,8 +135,8 @@ func (w *world) feed(t *testing.T, stack string) *feedtest.Feed {
 	return f
 }
 
-// put puts the files into a feed and waits until all it ever got is done.
-func (w *world) put(t *testing.T, f *feedtest.Feed, files ...feedtest.File) []ids.Upload {
+// put puts the files into a feed and waits until all of its files are loaded.
+func (w *fixture) put(t *testing.T, f *feedtest.Feed, files ...feedtest.File) []ids.Upload {
 	t.Helper()
 	var puts []ids.Upload
 	for _, file := range files {
@@ -150,7 +151,7 @@ func (w *world) put(t *testing.T, f *feedtest.Feed, files ...feedtest.File) []id
 	return puts
 }
 
-func (w *world) wait(t *testing.T, f *feedtest.Feed) []ledger.Upload {
+func (w *fixture) wait(t *testing.T, f *feedtest.Feed) []ledger.Upload {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
@@ -162,7 +163,7 @@ func (w *world) wait(t *testing.T, f *feedtest.Feed) []ledger.Upload {
 }
 
 // ledgerOf returns the ledger's item of the one upload of a key.
-func (w *world) ledgerOf(t *testing.T, f *feedtest.Feed, key string) ledger.Upload {
+func (w *fixture) ledgerOf(t *testing.T, f *feedtest.Feed, key string) ledger.Upload {
 	t.Helper()
 	uploads, err := f.Uploads(t.Context())
 	if err != nil {
@@ -177,7 +178,7 @@ func (w *world) ledgerOf(t *testing.T, f *feedtest.Feed, key string) ledger.Uplo
 	return ledger.Upload{}
 }
 
-func (w *world) idle(t *testing.T) {
+func (w *fixture) idle(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
 	defer cancel()
@@ -186,7 +187,7 @@ func (w *world) idle(t *testing.T) {
 	}
 }
 
-func (w *world) invoke(t *testing.T, function string, payload any) {
+func (w *fixture) invoke(t *testing.T, function string, payload any) {
 	t.Helper()
 	body, err := json.Marshal(payload)
 	if err != nil {
@@ -199,7 +200,7 @@ func (w *world) invoke(t *testing.T, function string, payload any) {
 	}
 }
 
-// s3Event is S3's native notification of an upload.
+// s3Event returns the event notification that S3 sends for an upload.
 func s3Event(u ids.Upload) any {
 	object := map[string]any{"key": strings.ReplaceAll(urlEncode(u.Key), "%20", "+"), "size": u.Size, "eTag": u.ETag}
 	if u.VersionID != "" {
@@ -224,8 +225,8 @@ func urlEncode(key string) string {
 	return b.String()
 }
 
-// dump returns every item of the table, by its keys.
-func (w *world) dump(t *testing.T, f *feedtest.Feed) map[string]map[string]types.AttributeValue {
+// dump returns every item of the table by its keys.
+func (w *fixture) dump(t *testing.T, f *feedtest.Feed) map[string]map[string]types.AttributeValue {
 	t.Helper()
 	all := map[string]map[string]types.AttributeValue{}
 	pages := dynamodb.NewScanPaginator(f.DB, &dynamodb.ScanInput{TableName: &f.Table, ConsistentRead: aws.Bool(true)})
@@ -260,8 +261,8 @@ func sameTable(t *testing.T, before, after map[string]map[string]types.Attribute
 	}
 }
 
-// quarantined reads what an upload has in quarantine.
-func (w *world) quarantined(t *testing.T, f *feedtest.Feed, u ledger.Upload) []quarantine.Record {
+// quarantined returns the quarantined records of an upload.
+func (w *fixture) quarantined(t *testing.T, f *feedtest.Feed, u ledger.Upload) []quarantine.Record {
 	t.Helper()
 	var all []quarantine.Record
 	folder := u.Folder(strings.TrimSuffix(f.QuarantinePrefix, f.Name+"/"))
@@ -287,7 +288,7 @@ func (w *world) quarantined(t *testing.T, f *feedtest.Feed, u ledger.Upload) []q
 }
 
 // get reads an object of the landing bucket.
-func (w *world) get(t *testing.T, f *feedtest.Feed, key string) []byte {
+func (w *fixture) get(t *testing.T, f *feedtest.Feed, key string) []byte {
 	t.Helper()
 	out, err := f.S3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.LandingBucket, Key: &key})
 	if err != nil {
@@ -306,7 +307,7 @@ func (w *world) get(t *testing.T, f *feedtest.Feed, key string) []byte {
 }
 
 // deployEdited deploys stacks of an app that editedApp built.
-func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
+func (w *fixture) deployEdited(t *testing.T, app string, stacks ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deployTime)
 	defer cancel()
@@ -316,7 +317,7 @@ func (w *world) deployEdited(t *testing.T, app string, stacks ...string) error {
 
 // editedApp builds the demo's app with changes in its source, which stays as it is:
 // each text and its replacement.
-func (w *world) editedApp(t *testing.T, edits ...string) string {
+func (w *fixture) editedApp(t *testing.T, edits ...string) string {
 	t.Helper()
 	source := w.appSource(t)
 	for i := 0; i < len(edits); i += 2 {
@@ -328,7 +329,7 @@ func (w *world) editedApp(t *testing.T, edits ...string) string {
 }
 
 // appOf builds the demo's app with other feeds: those that a Go expression lists.
-func (w *world) appOf(t *testing.T, feeds string) string {
+func (w *fixture) appOf(t *testing.T, feeds string) string {
 	t.Helper()
 	const begin, end = "func feeds() []app.Feed {\n", "\n}\n"
 	before, rest, found := strings.Cut(w.appSource(t), begin)
@@ -339,7 +340,7 @@ func (w *world) appOf(t *testing.T, feeds string) string {
 	return w.buildApp(t, before+begin+"return []app.Feed{\n"+feeds+"}"+end+after)
 }
 
-func (w *world) appSource(t *testing.T) string {
+func (w *fixture) appSource(t *testing.T) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(w.repo, "examples", "demo", "main.go"))
 	if err != nil {
@@ -349,7 +350,7 @@ func (w *world) appSource(t *testing.T) string {
 }
 
 // buildApp builds the demo's app from another source.
-func (w *world) buildApp(t *testing.T, source string) string {
+func (w *fixture) buildApp(t *testing.T, source string) string {
 	t.Helper()
 	if app, built := w.apps[source]; built {
 		return app
