@@ -14,7 +14,7 @@ func example() ids.Upload {
 	})
 }
 
-// The names are a contract: what is in users' buckets and tables has them.
+// The names are a contract: objects and items of users have them.
 func TestNames(t *testing.T) {
 	u := example()
 	const id = "emt58ev0g6dp5s6huellb4b6vs"
@@ -33,7 +33,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestIDTellsOriginsApart(t *testing.T) {
+func TestDifferentOriginsHaveDifferentIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, change := range []func(*ids.Upload){
 		func(*ids.Upload) {},

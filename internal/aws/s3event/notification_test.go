@@ -24,7 +24,7 @@ func TestNotificationIsReadBack(t *testing.T) {
 	}
 }
 
-func TestNotificationNamesThingsAsUploadsDo(t *testing.T) {
+func TestNotificationMakesTheSameUpload(t *testing.T) {
 	got := string(s3event.Notification(s3event.Object{Bucket: "b", Key: "a/b c", ETag: `"e"`, VersionID: "null"}))
 	const want = `{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put",` +
 		`"s3":{"bucket":{"name":"b"},"object":{"key":"a/b+c","size":0,"eTag":"e"}}}]}`

@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for name, in := range map[string]string{
 		"not JSON":    `hello`,
 		"other JSON":  `{"hello":1}`,
@@ -61,8 +61,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// What is right in a payload is returned beside the error for what is wrong.
-func TestParseKeepsWhatIsRight(t *testing.T) {
+// The valid objects of a payload are returned together with the error for the others.
+func TestParseReturnsValidObjects(t *testing.T) {
 	got, err := s3event.Parse([]byte(`{"Records":[{"x":1},` + native[len(`{"Records":[`):]))
 	if len(got) != 1 || err == nil {
 		t.Errorf("Parse = %v, %v", got, err)

@@ -31,7 +31,7 @@ func newHandler(log io.Writer) (*export.Handler, *fake.S3) {
 	return &export.Handler{Bucket: bucket, S3: s3, Log: slog.New(slog.NewJSONHandler(log, nil))}, s3
 }
 
-// change is one record of an event, as Lambda writes it.
+// change is one record of an event in Lambda's form.
 func change(name string, sequence int, pk, sk, image string) string {
 	if image != "" {
 		image = `,"NewImage":` + image
@@ -46,7 +46,7 @@ func sortKey(n int) string {
 	return fmt.Sprintf("%0*d/%0*d", ids.EntryDigits, 0, ids.OrdinalDigits, n)
 }
 
-// put is a change that load makes.
+// put is the change of a record that load writes.
 func put(feedName string, n int, data string) string {
 	pk := ids.PartitionKey(feedName, uploadID, n%5)
 	wire, _, err := batchwrite.Attributes(nil, fmt.Appendf(nil,
@@ -67,7 +67,7 @@ func event(t testing.TB, changes ...string) export.Event {
 	return e
 }
 
-// lines are those of the one object under changes/<feed>/.
+// lines are the lines of the only object under changes/<feed>/.
 func lines(t *testing.T, s3 *fake.S3, feedName string) (key string, lines []string) {
 	t.Helper()
 	keys := s3.Keys(bucket, feed.DefaultChangesPrefix+feedName+"/")
@@ -104,7 +104,7 @@ func TestLine(t *testing.T) {
 	want := []string{
 		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `2","event_id":"e2","changed_at":"2026-03-04T06:00:01Z",` + keys +
 			`,"source":"s3://src/ké.json","version":"v\"1","entry":"a/b.json","ordinal":2,"data":{"price":1.50,"big":12345678901234567890123456789,"tags":["é",null,true]}}`,
-		// A user's own write through DynamoDB's API: what the item does not have is null.
+		// A foreign write through DynamoDB's API: a missing attribute is null.
 		`{"event":"MODIFY","sequence":"` + strings.Repeat("0", 39) + `3","event_id":"e3","changed_at":"2026-03-04T06:00:02Z",` + keys +
 			`,"source":null,"version":null,"entry":null,"ordinal":2,"data":["a","b"]}`,
 		`{"event":"REMOVE","sequence":"` + strings.Repeat("0", 39) + `4","event_id":"e4","changed_at":"2026-03-04T06:00:03Z",` + keys + `}`,
@@ -123,7 +123,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestARepeatedBatchChangesNothing(t *testing.T) {
+func TestRepeatedBatchIsIdempotent(t *testing.T) {
 	h, s3 := newHandler(io.Discard)
 	var changes []string
 	for i := range 500 {
@@ -143,7 +143,7 @@ func TestARepeatedBatchChangesNothing(t *testing.T) {
 			t.Fatalf("line %d is %s", i, line)
 		}
 	}
-	// The same bytes also where nothing is there yet.
+	// The same bytes in an empty bucket.
 	again, other := newHandler(io.Discard)
 	if err := again.Handle(t.Context(), event(t, changes...)); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestARepeatedBatchChangesNothing(t *testing.T) {
 	if b, _ := other.Get(bucket, key); !bytes.Equal(a, b) {
 		t.Error("the same batch made another object")
 	}
-	// The same numbers with other content, as another shard may have them, are another object.
+	// The same sequence numbers with other content, from another shard, make another object.
 	changes[7] = put("orders", 8, `{"n":"other"}`)
 	if err := h.Handle(t.Context(), event(t, changes...)); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestARepeatedBatchChangesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRecordIsLeftOut(t *testing.T) {
+func TestOnlyRecordsAreExported(t *testing.T) {
 	var log bytes.Buffer
 	h, s3 := newHandler(&log)
 	id := uploadID
@@ -236,8 +236,8 @@ func TestSeveralFeedsInOneBatch(t *testing.T) {
 	}
 }
 
-// A change that cannot be read fails its batch, is named, and writes nothing:
-// the stream halves the batch until it stands alone.
+// A change that cannot be read fails its batch, with an error that identifies it, and
+// writes nothing: Lambda bisects the batch until the change is alone in it.
 func TestUnreadableChangeFailsTheBatch(t *testing.T) {
 	pk, sk := "orders#"+uploadID+"#1", sortKey(7)
 	tests := map[string]struct{ change, want string }{
@@ -267,9 +267,9 @@ func TestUnreadableChangeFailsTheBatch(t *testing.T) {
 	}
 }
 
-// Whatever PUT fails, before or after it took effect: once the batch comes
-// again, each change is there once.
-func TestAFailedWriteIsRepeated(t *testing.T) {
+// Whichever PUT fails, before or after it took effect: after a retry of the batch each
+// change is exported once.
+func TestFailedWriteIsRetried(t *testing.T) {
 	for name, stored := range map[string]bool{"before the effect": false, "after the effect": true} {
 		for _, at := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, call %d", name, at), func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestAFailedWriteIsRepeated(t *testing.T) {
 	}
 }
 
-// What is taken for a feed's name here is what a spec may have.
+// The names that are accepted here are those that feed.Spec accepts.
 func TestFeedNames(t *testing.T) {
 	for _, name := range []string{"a", "my-orders-2", strings.Repeat("z", 40), "", "A", "1a", "-a", "a_b", "é", "a b", strings.Repeat("z", 41)} {
 		h, s3 := newHandler(io.Discard)
@@ -346,9 +346,9 @@ func BenchmarkHandle(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode and BenchmarkDecodeLambdaGo are the first step alone: ours,
-// which leaves the images as they are, and that of events.DynamoDBEvent, which
-// would still have to be encoded.
+// BenchmarkDecode and BenchmarkDecodeLambdaGo measure decoding alone: into Event, which
+// keeps the images in wire form, and into events.DynamoDBEvent, whose images would
+// still have to be encoded.
 func BenchmarkDecode(b *testing.B)         { benchmarkDecode[export.Event](b) }
 func BenchmarkDecodeLambdaGo(b *testing.B) { benchmarkDecode[events.DynamoDBEvent](b) }
 

@@ -46,7 +46,7 @@ func TestValue(t *testing.T) {
 	}
 }
 
-func TestValueRefuses(t *testing.T) {
+func TestInvalidValue(t *testing.T) {
 	for _, in := range []string{
 		``, `"a"`, `{}`, `{"S":1}`, `{"X":"a"}`, `{"S":"a","N":"1"}`, `{"S":"a"`, `{"S":"a\"}`, `{"S"`, `{"S":`,
 		`{"N":1}`, `{"N":""}`, `{"N":"NaN"}`, `{"N":"1 "}`, `{"N":" 1"}`, `{"N":"01"}`, `{"N":"1,2"}`, `{"N":"+1"}`, `{"N":".5"}`, `{"N":"true"}`,
@@ -59,8 +59,8 @@ func TestValueRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRoundTrip holds the decoder against its inverse, which load runs: what
-// becomes of a record on the way through the table is the record, byte for byte.
+// FuzzRoundTrip compares the decoder with its inverse, which load uses: after both, a
+// record has the same bytes.
 func FuzzRoundTrip(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":"b","c":[1,-0,1.5e-7,true,null,{"d":{}}]}`, `{"a":"\ud83d\ude00\u0000\\\""}`, ` {"a" : [ ] } `,
@@ -83,9 +83,8 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzValue holds the decoder against aws-lambda-go's: whatever valid JSON
-// comes, it does not panic, and what it takes is one line of valid JSON that
-// says the same.
+// FuzzValue compares the decoder with that of aws-lambda-go: for any valid JSON it does
+// not panic, and what it accepts becomes one line of valid JSON with the same value.
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{
 		`{"S":"a\"\\"}`, `{"N":"1.50"}`, `{"B":"AAEC"}`, `{"BOOL":false}`, `{"NULL":true}`, `{"SS":["a","b"]}`, `{"NS":["1","-2E+3"]}`,
@@ -134,7 +133,7 @@ func decode(t *testing.T, b []byte) any {
 	return v
 }
 
-// generic is a value of aws-lambda-go as encoding/json would decode it.
+// generic converts a value of aws-lambda-go to what encoding/json would decode.
 func generic(v events.DynamoDBAttributeValue) any {
 	switch v.DataType() {
 	case events.DataTypeString:
