@@ -93,6 +93,18 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 	})
 }
 
+// TestCSVSeparatorLine reads the line that declares the delimiter for Excel.
+func TestCSVSeparatorLine(t *testing.T) {
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{}, []splitCase{
+		{name: "same", in: "\xEF\xBB\xBFsep=|\r\na|b\r\n1|2\r\n", want: []string{`{"a":"1","b":"2"}`}},
+		{name: "other", in: "sep=;\na;b\n", want: []string{`!suspicious_header @0 "sep=;\na;b\n" rest`}, detail: `the first line declares the delimiter ';', the feed's is '|'`},
+		{name: "name", in: "sep=ab\n1\n", want: []string{`{"sep=ab":"1"}`}},
+	})
+	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: ";", Columns: []string{"a", "b"}}, feed.Limits{}, []splitCase{
+		{name: "declared columns", in: "sep=;\na;b\n1;2\n", want: []string{`{"a":"1","b":"2"}`}},
+	})
+}
+
 // TestCSVQuotes reads quotes that are ordinary characters, such as inch marks.
 func TestCSVQuotes(t *testing.T) {
 	const inches = "id|item|qty\n1|\"5 in pipe|10\n2|bolt|20\n3|nut|30\n4|6 in pipe\"|40\n5|end|50\n"

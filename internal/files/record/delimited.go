@@ -16,7 +16,7 @@ import (
 // row becomes an object of strings in the order of the header.
 //
 // A row that is equal to the header row is skipped, because concatenated files have
-// one each.
+// one each, and so is the line sep=<delimiter> before the header row, which Excel reads.
 //
 // Rows end with LF or CRLF, or with CR alone if the header row does. Empty lines are
 // skipped.
@@ -33,8 +33,12 @@ func (s *splitter) delimited(f feed.Format) error {
 			return err
 		}
 		if t.prefix == nil {
-			if err := s.header(t, f.Columns, next); err != nil {
-				return err
+			if other, ok := separatorLine(w.buf[start:next]); ok && other != t.delim {
+				return s.rejectRest(SuspiciousHeader, fmt.Sprintf("%s: the first line declares the delimiter %q, the feed's is %q", s.place(start), other, t.delim))
+			} else if !ok {
+				if err := s.header(t, f.Columns, next); err != nil {
+					return err
+				}
 			}
 		} else if err := s.row(t, start, next); err != nil {
 			return err

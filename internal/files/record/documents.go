@@ -26,16 +26,15 @@ func (s *splitter) documents(path string) error {
 		if w.pos == w.end {
 			return s.finish()
 		}
-		for more := first; more && w.end-w.pos < len("false"); {
-			var err error
-			if more, err = w.more(); err != nil {
+		if first {
+			if err := s.fill(8); err != nil {
 				return err
 			}
 		}
 		c := w.buf[w.pos]
 		var err error
 		switch {
-		case first && !startsValue(w.buf, w.pos):
+		case first && (!startsValue(w.buf, w.pos) || bytes.IndexByte(w.buf[w.pos:min(w.end, w.pos+4)], 0) >= 0):
 			err = s.rejectOtherFormat(w.pos)
 		case d.path != nil && c == '{':
 			err = d.object()

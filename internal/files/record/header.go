@@ -58,6 +58,15 @@ var (
 	year = regexp.MustCompile(`^\s*(19|20)[0-9]{2}\s*$`)
 )
 
+// separatorLine returns the delimiter that a line such as sep=; declares for Excel.
+func separatorLine(row []byte) (delimiter byte, ok bool) {
+	row = row[:len(row)-lineBreak(row)]
+	if len(row) != len("sep=;") || !bytes.EqualFold(row[:4], []byte("sep=")) {
+		return 0, false
+	}
+	return row[4], true
+}
+
 // byteOrderMark is that of UTF-8.
 var byteOrderMark = []byte("\xEF\xBB\xBF")
 

@@ -66,6 +66,10 @@ func TestJSON(t *testing.T) {
 		{name: "cut document", in: "{\"a\":1}\n{\"a\":2", want: []string{`{"a":1}`, `!truncated @8 "{\"a\":2" rest`}},
 		{name: "cut number", in: "-", want: []string{`!truncated @0 "-" rest`}},
 		{name: "byte order marks of concatenated files", in: "{\"a\":1}\xEF\xBB\xBF{\"a\":2}\n\xEF\xBB\xBF [3]\xEF\xBB\xBF", want: []string{`{"a":1}`, `{"a":2}`, `3`}},
+		{
+			name: "UTF-16 without a byte order mark", in: "[\x00{\x00\"\x00a\x00\"\x00:\x001\x00}\x00]\x00", detail: "byte 0: every second byte is NUL: is this UTF-16 without a byte order mark?",
+			want: []string{"!not_json @0 " + strconv.Quote("[\x00{\x00\"\x00a\x00\"\x00:\x001\x00}\x00]\x00") + " rest"},
+		},
 		{name: "another format", in: "\n<xml/>", want: []string{`!not_json @1 "<xml/>" rest`}, detail: `byte 1: found "<" where JSON should begin`},
 		{name: "binary", in: "\x00\x01", want: []string{`!not_json @0 "\x00\x01" rest`}, detail: "found byte 0x00"},
 		{name: "a word that begins like a value", in: "name,age\nann,5\n", want: []string{`!not_json @0 "name,age\nann,5\n" rest`}},

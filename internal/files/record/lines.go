@@ -12,7 +12,10 @@ import (
 func (s *splitter) lines() error {
 	w := &s.w
 	s.line = 1
-	if i := skipBlank(w.buf, w.pos); i < w.end && otherFormat(w.buf[i:w.end], startsValue(w.buf, i)) {
+	if err := s.fill(judged); err != nil {
+		return err
+	}
+	if i := skipBlank(w.buf, w.pos); i < w.end && otherFormat(w.buf[i:min(w.end, w.pos+judged)], startsValue(w.buf, i)) {
 		return s.rejectOtherFormat(i)
 	}
 	for seen := 0; ; {
@@ -44,6 +47,10 @@ func (s *splitter) lines() error {
 		}
 	}
 }
+
+// judged is how many bytes are read before otherFormat decides, whatever the size of
+// the buffer.
+const judged = 4 << 10
 
 // otherFormat reports whether the first line of b shows that the entry is not NDJSON.
 func otherFormat(b []byte, startsValue bool) bool {

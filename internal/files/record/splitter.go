@@ -286,7 +286,30 @@ func mayStartValue(c byte) bool {
 	return c-'0' < 10 || bytes.IndexByte([]byte(`{["-tfn`), c) >= 0
 }
 
+// fill reads until n bytes are in the window, or all that there are.
+func (s *splitter) fill(n int) error {
+	for s.w.end-s.w.pos < n {
+		if more, err := s.w.more(); !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// likeUTF16 reports whether every second byte of b, and no other one, is NUL.
+func likeUTF16(b []byte) bool {
+	for i, c := range b {
+		if (c == 0) != ((i%2 == 0) == (b[0] == 0)) {
+			return false
+		}
+	}
+	return len(b) > 3
+}
+
 // rejectOtherFormat rejects an entry that does not begin with JSON.
 func (s *splitter) rejectOtherFormat(i int) error {
+	if s.w.unit == 0 && likeUTF16(s.w.buf[i:min(s.w.end, i+8)]) {
+		return s.rejectRest(NotJSON, s.place(i)+": every second byte is NUL: is this UTF-16 without a byte order mark?")
+	}
 	return s.rejectRest(NotJSON, fmt.Sprintf("%s: found %s where JSON should begin: does this file belong to this feed?", s.place(i), show(s.w.buf[i])))
 }
