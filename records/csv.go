@@ -134,7 +134,7 @@ func (c *CSV) writeHeader() error {
 	return c.w.Write(titles)
 }
 
-// cell is a result of an expression as text: a string as it is, null as the empty
+// cell is a result of an expression as text: a string unchanged, null as the empty
 // text, anything else as JSON.
 func cell(v any) (string, error) {
 	switch v := v.(type) {
@@ -171,7 +171,7 @@ func members(raw json.RawMessage) map[string]json.RawMessage {
 }
 
 // remaining is the last column: the members that have no column, as a JSON object,
-// empty if there are none, and a payload that is no object as it is.
+// empty if there are none, and a payload that is no object unchanged.
 func remaining(raw json.RawMessage, payload map[string]json.RawMessage) string {
 	switch {
 	case payload == nil:

@@ -162,6 +162,7 @@ func fillReconcile(ctx context.Context, r *reconcile.Reconcile, d *operator.Depl
 func reconcileTable(t *table, r reconcile.Result) error {
 	if len(r.Uploads) == 0 && len(r.Findings) == 0 {
 		t.line("Feed %s has no uploads to compare.", r.Feed)
+		ignoredObjects(t, r)
 		return nil
 	}
 	if len(r.Uploads) > 0 {
@@ -184,6 +185,7 @@ func reconcileTable(t *table, r reconcile.Result) error {
 			same += ", " + amount(r.Objects, "object") + " in the source"
 		}
 		t.line("%s.", same)
+		ignoredObjects(t, r)
 		return nil
 	}
 	t.head("DIFFERENCE", "FILE", "PART", "COUNT", "DETAIL", "REMEDY")
@@ -201,7 +203,18 @@ func reconcileTable(t *table, r reconcile.Result) error {
 		}
 		t.row(kind, f.Source, orNone(f.Part), f.Count, detail, orNone(f.Remedy))
 	}
+	if len(r.Ignored) > 0 {
+		t.gap()
+	}
+	ignoredObjects(t, r)
 	return nil
+}
+
+// ignoredObjects prints how many objects have neither prefix nor suffix of a source.
+func ignoredObjects(t *table, r reconcile.Result) {
+	for _, i := range r.Ignored {
+		t.line("Ignored in s3://%s: %s without prefix or suffix of a source of the feed, such as %s.", i.Bucket, amount(i.Count, "object"), i.Example)
+	}
 }
 
 // count is a number, nil if it was not counted.

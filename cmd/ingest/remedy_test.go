@@ -25,7 +25,7 @@ const (
 
 func reconciled() reconcile.Result {
 	return reconcile.Result{
-		Feed: "orders", Objects: 3,
+		Feed: "orders", Objects: 3, Ignored: []reconcile.Ignored{{Bucket: "src", Count: 2, Example: "readme.txt"}},
 		Uploads: []reconcile.Upload{
 			{ID: goodUpload, Source: "s3://src/a.json", State: ledger.Loaded, Records: 12000, Stored: 11990, Quarantined: 10, InFile: ptr(int64(12000)), InTable: ptr(int64(11990)), InSnowflake: ptr(int64(11990))},
 			{ID: badUpload, Source: "s3://src/b.json", State: ledger.Unpacked, Records: 30, Stored: 20, InTable: ptr(int64(18)), InSnowflake: ptr(int64(0)), Waiting: true, Differs: true},
@@ -50,7 +50,7 @@ func TestRemedyOutputs(t *testing.T) {
 	replayed := replay.Result{
 		Feed: "orders",
 		Events: []replay.Event{
-			{Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Target: replay.Load, Upload: badUpload, Part: "0000000-000001", Error: "feed orders: table is gone", Dispatched: true},
+			{Time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Target: replay.Load, Upload: badUpload, Part: "0000000-000001", Error: "feed orders: the table does not exist", Dispatched: true},
 			{Time: time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC), Target: replay.Unpack, Objects: []string{"s3://src/a.json"}, Dispatched: true},
 			{Time: time.Date(2026, 3, 1, 12, 2, 0, 0, time.UTC)},
 		},

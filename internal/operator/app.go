@@ -13,7 +13,7 @@ const (
 )
 
 // InApp reports for each deployed feed, in their order, whether the synthesized
-// stacks of an app contain its stack. It is nil where that cannot be told: for a
+// stacks of an app contain its stack. It is nil if that is unknown: for a
 // feed of another app, environment, account or region. Feeds are of the same app if
 // the tags app and environment of their stacks are those of a synthesized stack and,
 // where feeds of synthesized stacks are deployed, they use the table of one of them.

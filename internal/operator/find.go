@@ -79,7 +79,7 @@ func names(feeds []Feed) string {
 	return strings.Join(all, ", ")
 }
 
-// Static is what the metadata of a stack's template says of a feed.
+// Static is the metadata of a feed in the template of its stack.
 type Static struct {
 	Spec feed.Spec
 	// Snowflake is nil for a feed that is not loaded into Snowflake.

@@ -42,7 +42,7 @@ func deployed() *fake.CloudFormation {
 
 func TestFind(t *testing.T) {
 	tests := map[string]struct {
-		want string // a feed, or else what the error says
+		want string // a feed, or else a part of the error
 		err  error
 	}{
 		"Orders":                {want: "Orders/orders"},

@@ -141,7 +141,7 @@ func (d *doctor) unknown(name string, err error, action string) {
 }
 
 // moment formats a time from a service like all times of the command; any other text
-// is returned as it is.
+// is returned unchanged.
 func moment(text string) string {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999-0700"} { // the second is that of Lambda
 		if t, err := time.Parse(layout, text); err == nil {

@@ -131,6 +131,17 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 	// Objects is the number of source objects that were looked up in the ledger.
 	Objects int64 `json:"objects"`
+	// Ignored are objects of the buckets that no source of the feed accepts.
+	Ignored []Ignored `json:"ignored,omitempty"`
+}
+
+// Ignored counts objects that are not processed, because their keys have neither prefix
+// nor suffix of a source.
+type Ignored struct {
+	Bucket string `json:"bucket"`
+	Count  int64  `json:"count"`
+	// Example is the key of one of them.
+	Example string `json:"example"`
 }
 
 // Differences counts the findings that are differences.

@@ -159,6 +159,24 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+// Objects that no source accepts are counted: in the feed's own bucket all, in any other
+// those with the prefix of the source.
+func TestIgnoredObjects(t *testing.T) {
+	for kind, want := range map[feed.SourceKind]int64{feed.OwnBucket: 2, feed.ExistingBucket: 1} {
+		w := newFixture(t)
+		source := feed.Source{Kind: kind, Bucket: "src", Prefix: "in/", Suffixes: []string{".json"}}
+		w.r.Spec.Sources = []feed.Source{source}
+		w.r.Sources = []reconcile.Source{{Source: source, API: w.s3}}
+		for _, key := range []string{"in/a.json", "in/b.txt", "out/c.json"} {
+			w.s3.Set("src", key, []byte("{}"))
+		}
+		result := w.reconcile()
+		if len(result.Ignored) != 1 || result.Ignored[0].Count != want || result.Ignored[0].Bucket != "src" || len(result.Findings) != 1 || result.Objects != 1 {
+			t.Errorf("%s: %+v", kind, result)
+		}
+	}
+}
+
 // A file without a valid record is reported, if it was loaded after a time.
 func TestRejectedUpload(t *testing.T) {
 	w := newFixture(t)

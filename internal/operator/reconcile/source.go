@@ -18,6 +18,15 @@ type Source struct {
 	API s3source.ListAPI
 }
 
+// listPrefix is the prefix of the keys to list. A bucket of the feed is listed completely,
+// to count the objects outside the prefix. Other buckets have objects for other readers.
+func (s Source) listPrefix() string {
+	if s.Kind == feed.OwnBucket {
+		return ""
+	}
+	return s.Prefix
+}
+
 // maxReported is the number of objects of a source that are reported one by one.
 const maxReported = 1000
 
@@ -72,11 +81,19 @@ func (r *Reconcile) objects(ctx context.Context, result *Result) error {
 			batch = batch[:0]
 			return nil
 		}
-		for o, err := range s3source.List(ctx, s.API, s3source.ListInput{Bucket: s.Bucket, Prefix: s.Prefix, RequesterPays: s.RequesterPays}) {
+		ignored := Ignored{Bucket: s.Bucket}
+		for o, err := range s3source.List(ctx, s.API, s3source.ListInput{Bucket: s.Bucket, Prefix: s.listPrefix(), RequesterPays: s.RequesterPays}) {
 			if err != nil {
 				return err
 			}
-			if !s.Accepts(o.Key) || feed.IsFolderMarker(o.Key, o.Size) || o.Modified.Before(r.Since) {
+			if o.Modified.Before(r.Since) || feed.IsFolderMarker(o.Key, o.Size) {
+				continue
+			}
+			if !s.Accepts(o.Key) {
+				if _, accepted := r.Spec.SourceOf(s.Bucket, o.Key); !accepted {
+					ignored.Count++
+					ignored.Example = o.Key
+				}
 				continue
 			}
 			if batch = append(batch, o); len(batch) == ledger.MaxStates {
@@ -87,6 +104,9 @@ func (r *Reconcile) objects(ctx context.Context, result *Result) error {
 		}
 		if err := check(); err != nil {
 			return err
+		}
+		if ignored.Count > 0 {
+			result.Ignored = append(result.Ignored, ignored)
 		}
 		if others.Count > 0 {
 			others.Detail = fmt.Sprintf("%d more objects are not in the ledger", others.Count)
