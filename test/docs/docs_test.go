@@ -1,5 +1,6 @@
-// Package docs checks the Markdown files of the repository: the Go in them
-// compiles and is formatted, and their links lead to files.
+// Package docs checks the documents of the repository: the Go in them compiles and is
+// formatted, their links and paths lead to files, and they use standard terms, as the
+// sources do.
 package docs
 
 import (
