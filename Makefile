@@ -136,4 +136,4 @@ node_modules/.package-lock.json: package.json package-lock.json | npm
 
 .PHONY: clean
 clean: ## remove what was built and what local runs left behind
-	rm -rf bin dist cdk.out .local
+	rm -rf bin cdk.out .local
