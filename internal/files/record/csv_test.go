@@ -72,11 +72,11 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 		{name: "JSON lines", in: "{\"id\":1}\n{\"id\":2}\n", detail: "like JSON", want: []string{`!not_delimited_text @0 "{\"id\":1}\n{\"id\":2}\n" rest`}},
 		{name: "PDF", in: "%PDF-1.7\n1 0 obj\n", want: []string{`!not_delimited_text @0 "%PDF-1.7\n1 0 obj\n" rest`}},
 		{
-			name: "another delimiter", in: "id,name\n1,Ann\n", detail: `one column, with "," in its name: does the file have another delimiter than '|'?`,
+			name: "another delimiter", in: "id,name\n1,Ann\n", detail: `one column, with "," in its name: the file probably has another delimiter than '|'; to read its first row`,
 			want: []string{`!suspicious_header @0 "id,name\n1,Ann\n" rest`},
 		},
 		{
-			name: "no header", in: "Ann|5\nBob|6\n", detail: `the name "5", which looks like a value: does the file have no header row?`,
+			name: "no header", in: "Ann|5\nBob|6\n", detail: `the name "5", which looks like a value: the file probably has no header row`,
 			want: []string{`!suspicious_header @0 "Ann|5\nBob|6\n" rest`},
 		},
 		{name: "no header, date", in: "a|2026-01-31\n", want: []string{`!suspicious_header @0 "a|2026-01-31\n" rest`}},
@@ -117,6 +117,10 @@ func TestCSVQuotes(t *testing.T) {
 		{name: "text with delimiters", in: "id|note\n1|\"a|b\nc|d\"\n2|\"x\ny|z\"\n", want: []string{`{"id":"1","note":"a|b\nc|d"}`, `{"id":"2","note":"x\ny|z"}`}},
 		{name: "two columns", in: "id|note\n1|\"a\n2|b\n3|c\"\n", want: []string{`!suspicious_quote @8 "1|\"a\n2|b\n3|c\""`}},
 		{name: "address", in: "id|address|zip\n1|\"Street 1\nCity\"|5\n", want: []string{`{"id":"1","address":"Street 1\nCity","zip":"5"}`}},
+		{
+			name: "backslash escapes", in: "id|a|b\n1|\"x\\\"|y\"\n2|\"C:\\\"|z\n", detail: "line 2, byte 7: a quoted field ends with a backslash, and another field contains a quote",
+			want: []string{`!suspicious_quote @7 "1|\"x\\\"|y\""`, `{"id":"2","a":"C:\\","b":"z"}`},
+		},
 		{name: "one column", in: "note\n\"a\nb\"\n", want: []string{`{"note":"a\nb"}`}},
 	})
 	csv.Quotes = feed.TrustQuotes

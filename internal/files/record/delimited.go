@@ -120,6 +120,8 @@ func (s *splitter) row(t *rows, start, next int) error {
 		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case t.breaks > 0 && t.quotes != feed.TrustQuotes && t.linesLikeRows(b):
 		f = fault{at: start, reason: SuspiciousQuote, text: fmt.Sprintf("the row has %d lines with %d delimiters each, as rows have: are its quotes ordinary characters? If so, the feed's format is CSV(…).NoQuotes(), if not, CSV(…).TrustQuotes()", t.breaks+1, names-1)}
+	case t.backslash && t.stray && t.quotes == "":
+		f = fault{at: start, reason: SuspiciousQuote, text: "a quoted field ends with a backslash, and another field contains a quote: quotes in a quoted field are doubled, not escaped with a backslash. If the row is right, the feed's format is CSV(…).TrustQuotes()"}
 	case len(b) > s.limit && len(b)-lineBreak(b) > s.limit:
 		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(len(b) - lineBreak(b)))}
 	case t.over || t.size+2 > s.limit:
@@ -205,7 +207,7 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 	}
 	if len(columns) == 0 {
 		if reason, problem := headerProblem(s.w.buf[s.w.pos:next], names, t.delim); reason != "" {
-			return s.rejectRest(reason, s.place(s.w.pos)+": "+problem+"; if its first row is a header row, declare the feed's columns")
+			return s.rejectRest(reason, s.place(s.w.pos)+": "+problem+"; to read its first row as a header row, declare the feed's columns")
 		}
 	}
 	row := s.w.buf[s.w.pos:next]

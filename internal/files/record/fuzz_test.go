@@ -249,7 +249,7 @@ func FuzzCSV(f *testing.F) {
 			case strings.HasPrefix(g, "!"+Truncated), strings.HasPrefix(g, "!"+InvalidQuote):
 				return // where encoding/csv guesses on
 			case strings.HasPrefix(g, "!"+SuspiciousQuote):
-				if !strings.Contains(strings.Join(row, ""), "\n") {
+				if !strings.Contains(strings.Join(row, ""), "\n") && !strings.Contains(string(in), `\"`) {
 					t.Fatalf("%q: row %d: got %q for %q", in, i, g, row)
 				}
 				continue

@@ -19,13 +19,13 @@ func headerProblem(first []byte, names []string, delimiter byte) (reason, proble
 	if len(names) == 1 {
 		for _, other := range []string{",", ";", "\t", "|"} {
 			if other[0] != delimiter && strings.Contains(names[0], other) {
-				return SuspiciousHeader, fmt.Sprintf("the header row has one column, with %q in its name: does the file have another delimiter than %q?", other, delimiter)
+				return SuspiciousHeader, fmt.Sprintf("the header row has one column, with %q in its name: the file probably has another delimiter than %q", other, delimiter)
 			}
 		}
 	}
 	for _, name := range names {
 		if value.MatchString(name) && !year.MatchString(name) {
-			return SuspiciousHeader, fmt.Sprintf("the header row has the name %q, which looks like a value: does the file have no header row?", clip([]byte(name)))
+			return SuspiciousHeader, fmt.Sprintf("the header row has the name %q, which looks like a value: the file probably has no header row", clip([]byte(name)))
 		}
 	}
 	return "", ""

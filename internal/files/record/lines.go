@@ -77,7 +77,11 @@ func (s *splitter) oneLine(end int, last bool) error {
 	if start < end {
 		if stop = v.value(b, start); stop >= 0 {
 			if after := skipBlank(b, stop); after != end {
-				stop = v.unexpected(b, after, "the end of the line")
+				want := "the end of the line"
+				if b[after] == '{' || b[after] == '[' {
+					want += " (the format JSON() reads documents without line breaks between them)"
+				}
+				stop = v.unexpected(b, after, want)
 			}
 		}
 	}

@@ -20,6 +20,8 @@ type rows struct {
 	size      int  // length of the row in out
 	over      bool // the row is larger than limit, and not in out
 	fields    int
+	backslash bool  // a quoted field ends with a backslash
+	stray     bool  // a field without quotes contains one
 	breaks    int   // line breaks inside quotes
 	fault     fault // the first one; none if its reason is empty
 	escaped   [6]byte
@@ -35,7 +37,7 @@ var fieldEnd = []byte(`","`)
 // A field that begins with a quote ends with one, and a quote in it is doubled. In any
 // other field, a quote is an ordinary character.
 func (t *rows) read(b []byte, i, end int, last bool) int {
-	t.fields, t.breaks, t.over = 0, 0, false
+	t.fields, t.breaks, t.over, t.backslash, t.stray = 0, 0, false, false, false
 	if t.fault.reason != "" {
 		t.fault = fault{}
 	}
@@ -105,6 +107,7 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 				if i == end && !last {
 					return -1
 				}
+				t.backslash = t.backslash || b[i-2] == '\\'
 				if b[i] == t.delim {
 					i++
 					break field
@@ -151,8 +154,11 @@ func (t *rows) read(b []byte, i, end int, last bool) int {
 				i = next
 				continue
 			}
-			if c == '\n' {
+			switch c {
+			case '\n':
 				t.breaks++
+			case '"':
+				t.stray = true
 			}
 			o += copy(out[o:], t.escape(c))
 			i++

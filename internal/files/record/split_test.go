@@ -122,7 +122,7 @@ func TestNDJSON(t *testing.T) {
 			want: []string{`!invalid_json @0 "{\"a\":"`, `!invalid_json @6 "1}"`, `{"a":3}`},
 		},
 		{
-			name: "two on a line", in: "{\"a\":1}{\"a\":2}\n{}\n", detail: "the end of the line",
+			name: "two on a line", in: "{\"a\":1}{\"a\":2}\n{}\n", detail: "the end of the line (the format JSON() reads documents",
 			want: []string{`!invalid_json @0 "{\"a\":1}{\"a\":2}"`, `{}`},
 		},
 		{
