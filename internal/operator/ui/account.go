@@ -38,6 +38,8 @@ type AccountSource struct {
 	getenv    func(string) string
 	collector overview.Collector
 	dynamo    *dynamodb.Client
+	// last is the last state without an error of the list of stacks.
+	last State
 
 	// Other goroutines query Snowflake; Read does not wait for them.
 	mu   sync.Mutex
@@ -67,9 +69,14 @@ func (a *AccountSource) Read(ctx context.Context) State {
 	}
 	found, err := operator.Feeds(ctx, a.account.Stacks)
 	if err != nil {
-		s.Error = err.Error()
+		s.Error = operator.Explain(err)
+		if a.last.Feeds != nil {
+			s.Feeds = a.last.Feeds
+		}
+		s.Figures = a.last.Figures
 		return s
 	}
+	s.Figures = s.At
 	a.collector.Since = s.At.Add(-rejectedFor)
 	feeds, err := a.collector.All(ctx, found)
 	errs := []error{err}
@@ -83,8 +90,9 @@ func (a *AccountSource) Read(ctx context.Context) State {
 	}
 	slices.SortStableFunc(s.Feeds, func(a, b Feed) int { return cmp.Compare(priority(a.State), priority(b.State)) })
 	if err := errors.Join(errs...); err != nil {
-		s.Error = err.Error()
+		s.Error = operator.Explain(err)
 	}
+	a.last = s
 	return s
 }
 

@@ -80,7 +80,7 @@ func (h *hub) publish(s State) {
 	if err != nil {
 		panic(err) // State can be encoded
 	}
-	s.At = time.Time{}
+	s.At, s.Figures = time.Time{}, time.Time{}
 	compared, err := json.Marshal(s)
 	if err != nil {
 		panic(err)

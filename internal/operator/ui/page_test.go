@@ -52,7 +52,7 @@ func rows(n int64) *Rows { return &Rows{Table: `"RAW"."PUBLIC"."ORDERS"`, Rows: 
 // twoFeeds is a state with a working and a failing feed. The name of a file contains
 // HTML.
 func twoFeeds() State {
-	return State{Account: "AWS region eu-central-1", At: noon, Feeds: []Feed{
+	return State{Account: "AWS region eu-central-1", At: noon, Figures: noon, Feeds: []Feed{
 		{
 			Feed: overview.Feed{
 				Feed: "orders", Stack: "Orders", State: overview.Working, Uploads: 1284, Waiting: 1,
@@ -205,6 +205,17 @@ func TestPageInBrowser(t *testing.T) {
 	b.screenshot("narrow.png")
 	if all := problems(); len(all) > 0 {
 		t.Errorf("the browser reports: %q", all)
+	}
+
+	// While AWS cannot be reached, the page keeps the figures and shows their time.
+	stale := recovered()
+	stale.At, stale.Error = noon.Add(time.Minute), "list the stacks: cannot reach AWS"
+	source.set(stale)
+	if got := b.text("#link.lost"); got != "AWS cannot be read, figures of 2026-03-01 12:00:00 UTC" {
+		t.Errorf("AWS cannot be reached: %q", got)
+	}
+	if got := b.text("#problem"); got != stale.Error || len(b.text(".feed.working .flow")) == 0 {
+		t.Errorf("AWS cannot be reached: %q", got)
 	}
 
 	// The page shows that the server has stopped.

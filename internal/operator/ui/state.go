@@ -14,9 +14,11 @@ import (
 type State struct {
 	// Account describes the account and region.
 	Account string `json:"account"`
-	// At is when the state was read.
-	At    time.Time `json:"at"`
-	Feeds []Feed    `json:"feeds"`
+	// At is when the state was read. Figures is when Feeds were read: earlier than At if
+	// AWS cannot be reached.
+	At      time.Time `json:"at"`
+	Figures time.Time `json:"figures"`
+	Feeds   []Feed    `json:"feeds"`
 	// Error is why part of the state could not be read; empty if all could.
 	Error string `json:"error,omitempty"`
 }

@@ -138,6 +138,8 @@ const events = new EventSource("events");
 events.onmessage = (e) => {
   const state = JSON.parse(e.data);
   show(state);
-  link("live", `Live, last change ${time(state.at).slice(11)} UTC`);
+  const figures = time(state.figures);
+  if (figures === time(state.at)) link("live", `Live, last change ${figures.slice(11)} UTC`);
+  else link("lost", figures.startsWith("0001") ? "AWS cannot be read" : `AWS cannot be read, figures of ${figures} UTC`);
 };
 events.onerror = () => link("lost", "Not connected: is `ingest ui` still running? Retrying …");
