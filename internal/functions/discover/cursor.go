@@ -3,8 +3,6 @@ package discover
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/store/scancursor"
 )
 
 const (
@@ -24,79 +23,16 @@ const (
 	continueTime = 10 * time.Minute
 )
 
-// cursor is the item with the checkpoint of a source's scan and its lease. Every
-// write renews the lease on the condition that it is unchanged, so of two
-// invocations only one acquires it.
-type cursor struct {
-	PK     string `dynamodbav:"pk"`
-	SK     string `dynamodbav:"sk"`
-	Item   string `dynamodbav:"item"`
-	Bucket string `dynamodbav:"bucket"`
-	Prefix string `dynamodbav:"prefix"`
-	// Lease is a random name, and Until when it expires, in milliseconds since 1970;
-	// 0 when no invocation holds it.
-	Lease string `dynamodbav:"lease"`
-	Until int64  `dynamodbav:"until"`
-	// After is the key after which the scan resumes; empty for a new scan.
-	After string `dynamodbav:"after"`
-}
-
-const itemCursor = "discover"
-
-// CursorKey is the partition key of the cursors of a feed.
-func CursorKey(feedName string) string { return feedName + "#discover" }
-
-func cursorKey(feedName, bucket, prefix string) item {
-	sum := sha256.Sum256([]byte(bucket + "/" + prefix))
-	return item{feed.PartitionKey: str(CursorKey(feedName)), feed.SortKey: str(hex.EncodeToString(sum[:16]))}
-}
-
-// Progress is how far the scan of a source is.
-type Progress struct {
-	// After is the last key that was scanned; empty before the first and after the
-	// end of a scan.
-	After string
-	// LeasedUntil is when the lease of the invocation that scans expires; zero when
-	// none does.
-	LeasedUntil time.Time
-}
-
-// ReadProgress reads how far the scan of a source is, and returns false if none
-// has started yet.
-func ReadProgress(ctx context.Context, api interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-}, table, feedName, bucket, prefix string,
-) (Progress, bool, error) {
-	c, ok, err := readCursor(ctx, api, table, feedName, bucket, prefix)
-	if err != nil || !ok {
-		return Progress{}, false, err
-	}
-	p := Progress{After: c.After}
-	if c.Until > 0 {
-		p.LeasedUntil = time.UnixMilli(c.Until).UTC()
-	}
-	return p, true, nil
-}
-
-func readCursor(ctx context.Context, api interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-}, table, feedName, bucket, prefix string,
-) (c cursor, ok bool, err error) {
-	out, err := api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, ConsistentRead: aws.Bool(true), Key: cursorKey(feedName, bucket, prefix)})
-	if err == nil {
-		err = attributevalue.UnmarshalMap(out.Item, &c)
-	}
-	if err != nil {
-		return c, false, fmt.Errorf("read the cursor of the scan: %w", err)
-	}
-	return c, len(out.Item) > 0, nil
-}
+// cursor is the checkpoint of a source's scan and its lease. Every write renews the
+// lease on the condition that it is unchanged, so of two invocations only one acquires
+// it.
+type cursor = scancursor.Cursor
 
 // acquire takes the lease of a source's scan: of the scan that the request
 // continues, or where no other invocation holds it. An interrupted scan resumes
 // at its checkpoint.
 func (h *Handler) acquire(ctx context.Context, r Request) (cursor, bool, error) {
-	c, _, err := readCursor(ctx, h.DynamoDB, h.Table, h.Spec.Feed, r.Bucket, r.Prefix)
+	c, _, err := scancursor.Read(ctx, h.DynamoDB, h.Table, h.Spec.Feed, r.Bucket, r.Prefix)
 	if err != nil {
 		return c, false, err
 	}
@@ -134,7 +70,7 @@ func (h *Handler) put(ctx context.Context, c cursor, after string, until time.Ti
 		in.ExpressionAttributeNames = map[string]string{"#l": "lease"}
 		in.ExpressionAttributeValues = item{":l": str(c.Lease)}
 	}
-	c.Item, c.Lease, c.After, c.Until = itemCursor, rand.Text(), after, 0
+	c.Item, c.Lease, c.After, c.Until = scancursor.ItemType, rand.Text(), after, 0
 	if !until.IsZero() {
 		c.Until = until.UnixMilli()
 	}
@@ -142,7 +78,7 @@ func (h *Handler) put(ctx context.Context, c cursor, after string, until time.Ti
 	if err != nil {
 		return c, fmt.Errorf("encode the cursor of the scan: %w", err)
 	}
-	for name, value := range cursorKey(h.Spec.Feed, c.Bucket, c.Prefix) {
+	for name, value := range scancursor.Key(h.Spec.Feed, c.Bucket, c.Prefix) {
 		it[name] = value
 	}
 	in.Item = it

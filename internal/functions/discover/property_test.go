@@ -15,6 +15,7 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/functions/discover"
+	"example.com/ingestion/internal/store/scancursor"
 )
 
 // After any sequence of puts, overwrites, deletions and scans that fail or are
@@ -185,7 +186,7 @@ func (p *simulation) run() {
 // cursor is an attribute of the cursor of the scan.
 func (p *simulation) cursor(attribute string) string {
 	for _, it := range p.db.Items() {
-		if it.Str("pk") == discover.CursorKey("orders") {
+		if it.Str("pk") == scancursor.PartitionKey("orders") {
 			return it.Str(attribute)
 		}
 	}

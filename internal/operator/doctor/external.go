@@ -15,7 +15,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/functions/discover"
+	"example.com/ingestion/internal/store/scancursor"
 )
 
 // assumed returns an S3 client with a role, or with the own credentials if the ARN is
@@ -92,18 +92,18 @@ func (d *doctor) discovered(ctx context.Context, name string, s feed.Source) {
 // continues there; new objects with smaller keys are found by the run after it.
 func (d *doctor) listing(ctx context.Context, name string, s feed.Source) {
 	name += ": listing"
-	w, begun, err := discover.ReadProgress(ctx, d.dynamo, d.Feed.Table, d.Feed.Name, s.Bucket, s.Prefix)
+	c, started, err := scancursor.Read(ctx, d.dynamo, d.Feed.Table, d.Feed.Name, s.Bucket, s.Prefix)
 	switch {
 	case err != nil:
 		d.unknown(name, err, "dynamodb:GetItem on the table")
-	case !begun:
+	case !started:
 		d.warn(name, "see its last run", "the bucket was not listed yet")
-	case w.LeasedUntil.After(time.Now()):
-		d.pass(name, "running, after key %q", w.After)
-	case w.After == "" && w.LeasedUntil.IsZero():
+	case c.LeasedUntil().After(time.Now()):
+		d.pass(name, "running, after key %q", c.After)
+	case c.After == "" && c.LeasedUntil().IsZero():
 		d.pass(name, "the last listing is complete")
 	default:
-		d.warn(name, d.logs(d.Feed.DiscoverFunction), "the last listing stopped after key %q: the next run continues there", w.After)
+		d.warn(name, d.logs(d.Feed.DiscoverFunction), "the last listing stopped after key %q: the next run continues there", c.After)
 	}
 }
 
