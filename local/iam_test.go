@@ -45,6 +45,7 @@ const withPermissions = `{"Resources": {
 			{"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:BatchWriteItem", "dynamodb:Query"], "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
 				"Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "movies#*"}}},
 			{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
+			{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::999988887777:role/reader"},
 			{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Secret"}}]}}]}}
 }}`
 
@@ -62,6 +63,7 @@ func errorCode(err error) string {
 
 func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
 	f := newFixture(t)
+	f.createOtherAccount()
 	f.create("Permissions", withPermissions)
 	f.wantStatus("Permissions", cfntypes.StackStatusCreateComplete)
 	cfg, err := f.env.AWSConfig(t.Context())
@@ -99,6 +101,12 @@ func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
 		_, err := table.Query(t.Context(), &dynamodb.QueryInput{
 			TableName: aws.String("permitted"), KeyConditionExpression: aws.String("#k = :k"), ExpressionAttributeNames: map[string]string{"#k": "pk"},
 			ExpressionAttributeValues: map[string]types.AttributeValue{":k": text(pk)},
+		})
+		return err
+	}
+	assume := func(role, externalID string) error {
+		_, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::" + otherAccount + ":role/" + role), RoleSessionName: aws.String("test"), ExternalId: &externalID,
 		})
 		return err
 	}
@@ -151,6 +159,9 @@ func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
 			_, err := objects.GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: aws.String("permitted")})
 			return err
 		}(), "AccessDenied"},
+		"assume a role of another account": {assume("reader", "our secret"), ""},
+		"assume a role without its ID":     {assume("reader", "a guess"), "AccessDenied"},
+		"assume another role":              {assume("writer", "our secret"), "AccessDenied"},
 		"caller identity": {func() error {
 			_, err := sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 			return err

@@ -61,7 +61,7 @@ def authorize(session, role, access):
     body = {
         "principal": role_session(session),
         "action": access.action,
-        "resource": "" if access.is_trust_policy else access.resource,
+        "resource": access.resource,
         "context": {key: value if isinstance(value, list) else [value] for key, value in access.context.items()}
         | {
             "aws:SecureTransport": ["true"],  # the local AWS has no TLS; the clients would use it
