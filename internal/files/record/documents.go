@@ -2,6 +2,8 @@ package record
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -12,7 +14,8 @@ import (
 // (see object).
 //
 // Of an invalid document only that document is rejected if its brackets show where it
-// ends, or its line if each document before it was on a separate line.
+// ends, or what precedes the next line with a document if each document before it was
+// on a separate line.
 func (s *splitter) documents(path string) error {
 	w := &s.w
 	d := documents{splitter: s}
@@ -32,21 +35,26 @@ func (s *splitter) documents(path string) error {
 			}
 		}
 		c := w.buf[w.pos]
+		d.breaks = false
 		var err error
 		switch {
 		case first && (!startsValue(w.buf, w.pos) || bytes.IndexByte(w.buf[w.pos:min(w.end, w.pos+4)], 0) >= 0):
 			err = s.rejectOtherFormat(w.pos)
 		case d.path != nil && c == '{':
-			err = d.object()
+			if err = d.object(); err == nil {
+				d.complete()
+			}
 		case d.path != nil:
 			err = s.rejectRest(PathNotFound, fmt.Sprintf("%s: found %s where an object that leads to %q should begin", s.place(w.pos), show(c), path))
 		case c == '[':
 			w.pos++
-			err = d.array()
+			if err = d.array(); err == nil {
+				d.complete()
+			}
 		default:
 			err = d.document()
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errNextLine) {
 			return err
 		}
 	}
@@ -56,13 +64,50 @@ func (s *splitter) documents(path string) error {
 type documents struct {
 	*splitter
 	path      []string
-	whole     int64 // number of documents that were records
+	whole     int64 // number of complete documents
 	multiline bool  // one of them had more than one line
 	// unclosed means that the end of an invalid document could not be found by its
 	// brackets. That is tried once, because many such documents would make the work
 	// quadratic.
 	unclosed bool
 	reread   int64 // bytes that were read as a part of an invalid document and then again
+}
+
+// complete counts a document, before which breaks was reset.
+func (d *documents) complete() {
+	d.whole++
+	d.multiline = d.multiline || d.breaks
+}
+
+// errNextLine continues with the document on the next line after an invalid one.
+var errNextLine = errors.New("the document was rejected")
+
+// rejectDocumentFrom rejects an invalid document from captured bytes or w.pos on: up to
+// the next line that begins with an object or an array if each document before it was
+// on a separate line, and otherwise the rest of the entry, to whose detail why is added.
+func (d *documents) rejectDocumentFrom(reason, detail, why string) error {
+	if !d.capturing {
+		d.startCapture()
+	}
+	if d.onePerLine() {
+		c := d.w.buf[d.w.pos]
+		ok := d.lineStart && (c == '{' || c == '[') // the next document is where the end of this one was expected
+		var err error
+		if !ok {
+			ok, err = d.skip(&nextLine{})
+		}
+		if err != nil {
+			return err
+		}
+		if ok {
+			raw := bytes.TrimRight(d.captured, " \t\r\n")
+			err = d.rejected(Rejection{
+				Offset: d.capturedAt, Reason: reason, Detail: detail, Raw: raw, RawCut: d.capturedSize > int64(len(d.captured)),
+			})
+			return cmp.Or(err, errNextLine)
+		}
+	}
+	return d.rejectRest(reason, detail+why)
 }
 
 // array reads the elements of an array, after its opening bracket.
@@ -74,6 +119,7 @@ func (d *documents) array() error {
 				return err
 			}
 		}
+		d.lineStart = false
 		if !first || w.buf[w.pos] != ']' {
 			if err := d.element(']'); err != nil {
 				return err
@@ -96,6 +142,9 @@ func (d *documents) element(outer byte) error {
 			if c := w.buf[next]; c == ',' || c == outer {
 				if end-start > d.limit {
 					return d.reject(fault{at: start, reason: TooLarge, text: d.tooLarge(int64(end - start))}, next-start)
+				}
+				if v.spaced || next > end {
+					d.noteBreaks(w.buf[start:next])
 				}
 				w.pos = next
 				return d.record(v.compact(w.buf, start, end))
@@ -129,7 +178,7 @@ func (d *documents) rejectElement(outer byte) error {
 		return err
 	}
 	if !ok {
-		return d.rejectRest(f.reason, detail+"; the start of the next record cannot be found")
+		return d.rejectDocumentFrom(f.reason, detail, "; the start of the next record cannot be found")
 	}
 	f.at += d.w.pos
 	return d.reject(f, size)

@@ -67,6 +67,14 @@ func TestJSON(t *testing.T) {
 		{name: "cut number", in: "-", want: []string{`!truncated @0 "-" rest`}},
 		{name: "byte order marks of concatenated files", in: "{\"a\":1}\xEF\xBB\xBF{\"a\":2}\n\xEF\xBB\xBF [3]\xEF\xBB\xBF", want: []string{`{"a":1}`, `{"a":2}`, `3`}},
 		{
+			name: "arrays on lines", in: "[1]\n[2\n[3]\n[4,{\n[5", detail: `byte 7: found "[" where ',' or ']' was expected`,
+			want: []string{`1`, `!invalid_json @5 "2"`, `3`, `4`, `!invalid_json @14 "{"`, `!truncated @17 "5" rest`},
+		},
+		{
+			name: "arrays on several lines", in: "[\n1]\n[2\n[3]\n", detail: "the start of the next record cannot be found",
+			want: []string{`1`, `!invalid_json @6 "2\n[3]\n" rest`},
+		},
+		{
 			name: "UTF-16 without a byte order mark", in: "[\x00{\x00\"\x00a\x00\"\x00:\x001\x00}\x00]\x00", detail: "byte 0: every second byte is NUL: is this UTF-16 without a byte order mark?",
 			want: []string{"!not_json @0 " + strconv.Quote("[\x00{\x00\"\x00a\x00\"\x00:\x001\x00}\x00]\x00") + " rest"},
 		},
@@ -106,6 +114,13 @@ func TestJSONPath(t *testing.T) {
 		{name: "broken key", in: `{"\x":1}`, want: []string{`!invalid_json @0 "{\"\\x\":1}" rest`}, detail: `byte 3: found "x"`},
 		{name: "no colon", in: `{"result"}`, want: []string{`!invalid_json @0 "{\"result\"}" rest`}, detail: `':' after a key`},
 		{name: "broken scalar", in: `{"a":1.,"result":{}}`, want: []string{`!invalid_json @0 "{\"a\":1.,\"result\":{}}" rest`}, detail: `byte 7: found "," where a digit`},
+		{
+			name: "documents on lines", in: "{\"result\":{\"items\":[1]}}\n{\"x\":tru,\"result\":{\"items\":[2]}}\n{\"result\":{\"items\":[3,4}]}\n{\"result\":{\"items\":[5]}}\n{\"a\" 1}\n{\"result\":{\"items\":[6]}}", detail: `where true was expected`,
+			want: []string{
+				`1`, `!invalid_json @25 "{\"x\":tru,\"result\":{\"items\":[2]}}"`, `3`, `!invalid_json @80 "4}"`,
+				`!invalid_json @85 ""`, `5`, `!invalid_json @110 "{\"a\" 1}"`, `6`,
+			},
+		},
 		{name: "empty object", in: `{}`, want: []string{`!path_not_found @0 "{}" rest`}},
 		{name: "cut after", in: `{"result":{"items":[1]`, want: []string{`1`, `!truncated @22 "" rest`}},
 	})

@@ -100,6 +100,7 @@ func (d *documents) members(path []string) (bool, error) {
 
 // next advances to the next byte that is not whitespace and returns it.
 func (d *documents) next() (byte, error) {
+	d.lineStart = false
 	if err := d.skipSpace(); err != nil {
 		return 0, err
 	}
@@ -135,7 +136,7 @@ func (d *documents) scalar() ([]byte, error) {
 	for {
 		end := v.value(w.buf, w.pos)
 		if end < 0 && v.fault.at < w.end {
-			return nil, d.rejectRest(v.fault.reason, d.locate(v.fault))
+			return nil, d.rejectDocumentFrom(v.fault.reason, d.locate(v.fault), "")
 		}
 		if end >= 0 && end < w.end {
 			text := w.buf[w.pos:end]
@@ -177,5 +178,5 @@ func (d *documents) skipMember() error {
 
 func (d *documents) invalid(want string) error {
 	d.v.unexpected(d.w.buf, d.w.pos, want)
-	return d.rejectRest(InvalidJSON, d.locate(d.v.fault))
+	return d.rejectDocumentFrom(InvalidJSON, d.locate(d.v.fault), "")
 }

@@ -16,13 +16,17 @@ var errRest = errors.New("the rest of the entry was rejected")
 // splitter is common to all formats: the position in the entry, and the calls of
 // the sink.
 type splitter struct {
-	w       window
-	v       *validator
-	sink    Sink
-	limit   int   // Limits.MaxRecordBytes
-	line    int64 // the line of w.pos, from 1; 0 where lines are not counted
-	ordinal int64
-	result  Result
+	w     window
+	v     *validator
+	sink  Sink
+	limit int   // Limits.MaxRecordBytes
+	line  int64 // the line of w.pos, from 1; 0 where lines are not counted
+	// breaks means that a line break was passed since it was reset.
+	breaks bool
+	// lineStart means that the whitespace that skipSpace skipped last ends a line.
+	lineStart bool
+	ordinal   int64
+	result    Result
 
 	// The bytes that advance has passed since startCapture, of a record that is
 	// larger than the window: the first MaxRaw, where they begin, and their number.
@@ -197,6 +201,10 @@ func (s *splitter) advance(n int) {
 	s.w.pos += n
 }
 
+func (s *splitter) noteBreaks(b []byte) {
+	s.breaks = s.breaks || bytes.IndexByte(b, '\n') >= 0
+}
+
 // endFinder finds the end of a record, which is given in pieces: it is after n bytes
 // of b, or not in b.
 type endFinder interface {
@@ -207,6 +215,7 @@ type endFinder interface {
 func (s *splitter) skip(e endFinder) (bool, error) {
 	for {
 		n, ok := e.scan(s.w.buf[s.w.pos:s.w.end])
+		s.noteBreaks(s.w.buf[s.w.pos : s.w.pos+n])
 		s.advance(n)
 		if ok {
 			return true, nil
@@ -236,7 +245,11 @@ func (s *splitter) find(e endFinder) (int, bool, error) {
 // entry, the window is empty afterwards.
 func (s *splitter) skipSpace() error {
 	for {
-		s.advance(skipBlank(s.w.buf, s.w.pos) - s.w.pos)
+		if n := skipBlank(s.w.buf, s.w.pos) - s.w.pos; n > 0 {
+			s.lineStart = s.w.buf[s.w.pos+n-1] == '\n'
+			s.noteBreaks(s.w.buf[s.w.pos : s.w.pos+n])
+			s.advance(n)
+		}
 		if s.w.pos < s.w.end {
 			return nil
 		}
