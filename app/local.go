@@ -1,12 +1,6 @@
 package app
 
-import (
-	"net"
-	"net/url"
-	"runtime"
-
-	"example.com/ingestion/constructs"
-)
+import "example.com/ingestion/constructs"
 
 // The account of the local Snowflake of `make local`, and the defaults of an
 // environment, which the local Snowflake comes with.
@@ -19,30 +13,12 @@ const (
 	defaultSchema         = "PUBLIC"
 )
 
-// localEndpoint returns AWS_ENDPOINT_URL if it is an address of this machine, and
-// an empty string otherwise.
-func localEndpoint(getenv func(string) string) string {
-	endpoint := getenv("AWS_ENDPOINT_URL")
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	host := u.Hostname()
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return endpoint
-	}
-	return ""
-}
-
 // local returns e as far as it applies to the local cloud: names and switches
 // stay, accounts, keys and the processor are those of this machine.
 func (e environment) local() environment {
 	e.isLocal = true
 	e.Account, e.Region = "", ""
-	e.Architecture = constructs.ARM64
-	if runtime.GOARCH == "amd64" {
-		e.Architecture = constructs.X86
-	}
+	e.Architecture = constructs.HostArchitecture()
 	if e.Key != "" {
 		e.Key = "new" // the key of an ARN does not exist here
 	}

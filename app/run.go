@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs"
+	"example.com/ingestion/internal/localcloud"
 )
 
 // Feed is one feed and the name of its stack.
@@ -34,7 +35,7 @@ func Run(getenv func(string) string, warnings io.Writer, feeds []Feed) (err erro
 	if err != nil {
 		return err
 	}
-	if local := localEndpoint(getenv); local != "" {
+	if localcloud.Endpoint(getenv) != "" {
 		e = e.local()
 	}
 	storeProps := e.store()

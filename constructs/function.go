@@ -1,6 +1,8 @@
 package constructs
 
 import (
+	"os"
+	"runtime"
 	"time"
 
 	core "github.com/aws/constructs-go/constructs/v10"
@@ -10,6 +12,7 @@ import (
 	"example.com/ingestion/constructs/internal/buffer"
 	"example.com/ingestion/constructs/internal/function"
 	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/internal/localcloud"
 )
 
 // Architecture is the processor that the functions run on.
@@ -39,14 +42,28 @@ func (a Architecture) validate(report report) {
 }
 
 // orContext returns a or, if it is unset, the architecture that the context of
-// the CDK has under "architecture". Empty if neither is set.
+// the CDK has under "architecture" or, for a deployment to an AWS on this machine,
+// that of this machine. Empty if none is set.
 func (a Architecture) orContext(scope core.Construct) Architecture {
-	if a == "" {
-		if text, ok := scope.Node().TryGetContext(jsii.String("architecture")).(string); ok {
-			return Architecture(text)
-		}
+	if a != "" {
+		return a
 	}
-	return a
+	if text, ok := scope.Node().TryGetContext(jsii.String("architecture")).(string); ok {
+		return Architecture(text)
+	}
+	if localcloud.Endpoint(os.Getenv) != "" {
+		return HostArchitecture()
+	}
+	return ""
+}
+
+// HostArchitecture is the architecture of this machine: functions that run on it,
+// in a local AWS, must be built for it.
+func HostArchitecture() Architecture {
+	if runtime.GOARCH == "amd64" {
+		return X86
+	}
+	return ARM64
 }
 
 // FunctionProps size one of the functions. A zero field means its default.

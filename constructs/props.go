@@ -56,7 +56,8 @@ type IngestionPipelineProps struct {
 	Buffer Buffer
 
 	// Architecture of the functions: ARM64 or X86. Default: "architecture" in the
-	// context of the CDK, and ARM64 without it.
+	// context of the CDK; without it ARM64, or HostArchitecture where AWS_ENDPOINT_URL
+	// is an address of this machine.
 	Architecture Architecture
 	// Unpack and Load size the two functions.
 	Unpack, Load FunctionProps

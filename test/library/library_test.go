@@ -19,7 +19,6 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/local"
 	"example.com/ingestion/local/feedtest"
-	"example.com/ingestion/local/lambdahost"
 )
 
 // The app and a copy of this module are each in a directory of their own, and
@@ -48,8 +47,7 @@ func TestDeployToLocalAWS(t *testing.T) {
 	if err := env.Bootstrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	app.cdk(t, env.Environ(), "deploy", "--require-approval", "never", "--method=direct",
-		"--context", "architecture="+lambdahost.Architecture())
+	app.cdk(t, env.Environ(), "deploy", "--require-approval", "never", "--method=direct")
 
 	cfg, err := env.AWSConfig(t.Context())
 	if err != nil {
