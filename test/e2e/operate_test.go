@@ -137,8 +137,8 @@ func loadFails(t *testing.T, w *fixture) {
 	w.ingest(t, 0, "status", "earthquakes", "--state", "unpacked").line(t, "2026/fails.json", "unpacked", "600", "0/3", u.ID)
 	status := w.ingest(t, 1, "status", "earthquakes", "2026/fails.json")
 	status.line(t, "0000000-000001", "landed")
-	status.line(t, "load has failed on "+u.ID, "this invocation was made to fail")
-	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "this invocation was made to fail")
+	status.line(t, "load has failed on "+u.ID, "FailNext made this invocation fail")
+	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "FailNext made this invocation fail")
 	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "FailNext made this invocation fail", "no")
 
 	// Before the upload is overdue, reconcile reports it as waiting.
