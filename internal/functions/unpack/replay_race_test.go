@@ -13,7 +13,7 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-var errCut = errors.New("cut off")
+var errCut = errors.New("interrupted")
 
 // ask is the payload of a replay of all that is in quarantine by now.
 func (w *fixture) ask(u ledger.Upload) []byte {

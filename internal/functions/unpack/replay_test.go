@@ -172,7 +172,7 @@ func TestReplayKeepsANestedArchiveInTheMiddle(t *testing.T) {
 
 // Whichever request of a replay fails, the next replay finishes it and counts once.
 func TestReplayFailsAnywhere(t *testing.T) {
-	boom := errors.New("cut off")
+	boom := errors.New("interrupted")
 	for at := range 60 {
 		w := newReplayWorld(t, feed.Format{Kind: feed.NDJSON})
 		w.unpack.Spec.Limits.MaxRecordBytes = 20
