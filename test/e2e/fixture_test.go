@@ -147,8 +147,32 @@ func (w *fixture) put(t *testing.T, f *feedtest.Feed, files ...feedtest.File) []
 		puts = append(puts, u)
 	}
 	w.expected[f] += len(files)
+	for _, u := range puts {
+		w.waitForEntry(t, f, u.ID)
+	}
 	w.wait(t, f)
 	return puts
+}
+
+// waitForEntry waits until the ledger has an upload.
+func (w *fixture) waitForEntry(t *testing.T, f *feedtest.Feed, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), flowTime)
+	defer cancel()
+	for {
+		_, found, err := f.Ledger.GetUpload(ctx, f.Name, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the ledger of feed %s has no upload %s", f.Name, id)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func (w *fixture) wait(t *testing.T, f *feedtest.Feed) []ledger.Upload {
