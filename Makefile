@@ -84,7 +84,7 @@ rename: ## give the module another path: make rename MODULE=github.com/acme/inge
 	go run ./scripts/rename $(MODULE)
 
 .PHONY: snapshots
-snapshots: ## refresh snapshots of templates, SQL and help; review the diff
+snapshots: deps ## refresh snapshots of templates, SQL and help; review the diff
 	UPDATE_SNAPS=true go test -count=1 . ./test ./snowflake ./cmd/... ./internal/operator/review
 
 .PHONY: bench
