@@ -13,7 +13,7 @@ import (
 )
 
 // public are the packages that other modules may import.
-var public = []string{"constructs", "feed", "records", "snowflake", "snowflake/client", "snowflake/deploy"}
+var public = []string{"app", "constructs", "feed", "records", "snowflake", "snowflake/client", "snowflake/deploy"}
 
 func TestNoInternalTypesInTheAPI(t *testing.T) {
 	var patterns []string
