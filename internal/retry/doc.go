@@ -11,6 +11,9 @@
 // writes, a response body that breaks off. Such an error is marked by Transient
 // where it is recognized; Do returns every other error at once.
 //
+// A function waits out throttling: no number of throttled attempts fails an
+// invocation (ledger.WaitOutThrottling, batchwrite).
+//
 // # How long
 //
 // A Policy bounds the waits and the number of attempts. All of them end earlier

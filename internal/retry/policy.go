@@ -19,10 +19,10 @@ type Policy struct {
 
 // The policies of the project.
 var (
-	// Throttled is for a table that left items of a request unprocessed, the
-	// signal of BatchWriteItem and BatchGetItem for throttling: about half a
-	// minute at most, a quarter on average.
-	Throttled = Policy{First: 25 * time.Millisecond, Max: 5 * time.Second, Attempts: 12}
+	// Throttled is for a table that throttles requests, or leaves items of a batch
+	// unprocessed, which is the signal of BatchWriteItem and BatchGetItem for
+	// throttling. It has no bound on the attempts: the context ends them.
+	Throttled = Policy{First: 25 * time.Millisecond, Max: 5 * time.Second}
 	// Conflict is for a write that lost to a concurrent one on the same item or
 	// object: half a minute at most.
 	Conflict = Policy{First: 40 * time.Millisecond, Max: 2 * time.Second, Attempts: 25}

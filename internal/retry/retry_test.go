@@ -93,7 +93,6 @@ func TestPoliciesEndInTime(t *testing.T) {
 		policy retry.Policy
 		limit  time.Duration
 	}{
-		"throttled":  {retry.Throttled, 30 * time.Second},
 		"conflict":   {retry.Conflict, 45 * time.Second},
 		"connection": {retry.Connection, 8 * time.Second},
 	} {
@@ -107,6 +106,20 @@ func TestPoliciesEndInTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Throttling is waited out for as long as the context allows.
+func TestThrottledEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		start, calls := time.Now(), 0
+		err := retry.Do(ctx, retry.Throttled, func() error { calls++; return retry.Transient(errBroken) })
+		// On average every wait is half of the longest one.
+		if took := time.Since(start); !errors.Is(err, errBroken) || !errors.Is(err, context.DeadlineExceeded) || took != 10*time.Minute || calls < 150 {
+			t.Errorf("error %v after %d calls and %v", err, calls, took)
+		}
+	})
 }
 
 func TestContextEnds(t *testing.T) {

@@ -40,7 +40,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	}
 	h := &load.Handler{
 		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Table: cfg.Table, Log: cfg.Log,
-		S3: s3.NewFromConfig(cfg.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, cfg.Table),
+		S3: s3.NewFromConfig(cfg.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, cfg.Table).WaitOutThrottling(),
 		Continue:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),
 		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
 	}

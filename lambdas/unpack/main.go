@@ -36,7 +36,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	objects := s3.NewFromConfig(cfg.AWS, s3source.ClientOptions)
 	h := &unpack.Handler{
 		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Log: cfg.Log,
-		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table),
+		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table).WaitOutThrottling(),
 		SourceBucket: s3source.NewClients(cfg.AWS).Bucket,
 		Dispatch:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
 		Continue:     dispatch.JSON[ids.Resume](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),

@@ -194,7 +194,9 @@ func (w *Writer) write(b *batch) error {
 
 // retry sends a request until DynamoDB has processed all of its items.
 func (w *Writer) retry(r request) error {
-	backoff := retries.Start()
+	// A throttled table is written to until the function's time is up. Partial
+	// progress does not reset the backoff: the table is as busy as before.
+	backoff, failures := retry.Throttled.Start(), 0
 	for {
 		w.mu.Lock()
 		w.requests++
@@ -208,9 +210,6 @@ func (w *Writer) retry(r request) error {
 		case err == nil:
 			// Items are left unprocessed for the same reason that requests are throttled.
 			w.limiter.throttled(time.Now())
-			if len(next) < len(r) {
-				backoff.Reset()
-			}
 			r = next
 		case w.ctx.Err() != nil:
 			return context.Cause(w.ctx)
@@ -221,15 +220,13 @@ func (w *Writer) retry(r request) error {
 			w.mu.Lock()
 			w.throttled = err
 			w.mu.Unlock()
-		case backoff.Attempts()+1 >= maxAttempts:
-			return fmt.Errorf("after %d attempts: %w", backoff.Attempts()+1, err)
+		default:
+			if failures++; failures >= maxAttempts {
+				return fmt.Errorf("after %d attempts: %w", failures, err)
+			}
 		}
 		if err := backoff.Wait(w.ctx); err != nil {
 			return err
 		}
 	}
 }
-
-// retries has no bound on the attempts: a throttled table is written to until the
-// function's time is up. See maxAttempts for other errors.
-var retries = retry.Policy{First: retry.Throttled.First, Max: retry.Throttled.Max}

@@ -88,6 +88,26 @@ func TestWriterStoresEverything(t *testing.T) {
 	}
 }
 
+// Throttled attempts are not attempts of a request that fails for another reason.
+func TestThrottledAttemptsAreNotFailures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits some seconds")
+	}
+	db, calls := fake.NewDynamoDB(t), 0
+	db.Before = func(string, []byte) (int, string) {
+		switch calls++; {
+		case calls <= 9:
+			return http.StatusBadRequest, "ProvisionedThroughputExceededException"
+		case calls <= 11:
+			return http.StatusInternalServerError, "InternalServerError"
+		}
+		return 0, ""
+	}
+	if stored, _, err := write(t, db, 1, "x"); err != nil || stored != 1 || calls != 12 {
+		t.Errorf("stored %d in %d requests, error %v", stored, calls, err)
+	}
+}
+
 func TestWriterFindsInvalidItems(t *testing.T) {
 	db := fake.NewDynamoDB(t)
 	db.Refuse = func(it fake.Item) bool { return strings.HasSuffix(it.Str("sk"), "3") }

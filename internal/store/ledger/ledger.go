@@ -47,12 +47,12 @@ type API interface {
 
 // Ledger is the ledger of one table.
 type Ledger struct {
-	api   API
+	api   retryingAPI
 	table string
 	now   func() time.Time
 }
 
 // New returns the ledger that is kept in table.
 func New(api API, table string) *Ledger {
-	return &Ledger{api: retryingAPI{api}, table: table, now: time.Now}
+	return &Ledger{api: retryingAPI{api, onlyByClient}, table: table, now: time.Now}
 }

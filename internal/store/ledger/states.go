@@ -38,7 +38,7 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 	for _, id := range ids {
 		request.Keys = append(request.Keys, key(feedName, id, uploadSortKey))
 	}
-	for backoff := unprocessed.Start(); ; {
+	for backoff := retry.Throttled.Start(); ; {
 		out, err := api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: request}})
 		if err != nil {
 			return nil, fmt.Errorf("ledger: read %d uploads of feed %s: %w", len(ids), feedName, err)
@@ -58,6 +58,3 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 		}
 	}
 }
-
-// unprocessed has no bound on the attempts: the caller's context ends them.
-var unprocessed = retry.Policy{First: retry.Throttled.First, Max: retry.Throttled.Max}
