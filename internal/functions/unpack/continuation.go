@@ -39,7 +39,7 @@ func (h *Handler) resume(ctx context.Context, ref ids.Ref) error {
 		return fmt.Errorf("the upload is not in the ledger of feed %q", h.Spec.Feed)
 	}
 	if u.State != ledger.Unpacking {
-		return nil
+		return h.settle(ctx, u)
 	}
 	source, err := h.open(ctx, u.Upload)
 	if errors.Is(err, s3source.ErrNotFound) {

@@ -28,8 +28,11 @@ func (h *Handler) missing(ctx context.Context, u ids.Upload, cause error) error 
 		return nil
 	}
 	begun, _, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
-	if err != nil || begun.State != ledger.Unpacking {
+	if err != nil {
 		return err
+	}
+	if begun.State != ledger.Unpacking {
+		return h.settle(ctx, begun)
 	}
 	return h.unpack(ctx, begun, nil, cause)
 }

@@ -130,7 +130,7 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 	}
 	if ok && known.State != ledger.Unpacking {
 		h.Log.Info("unpacked already", "upload", u.ID, "source", u.Source(), "state", known.State)
-		return nil
+		return h.settle(ctx, known)
 	}
 	begun, err := h.Ledger.Begin(ctx, entered)
 	if err != nil {
@@ -234,4 +234,14 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) e
 		return fmt.Errorf("dispatch part %s of upload %s to load: %w", name, u.ID, err)
 	}
 	return nil
+}
+
+// settle completes an upload whose parts are all loaded: an earlier invocation may
+// have ended between its last two steps, and no part may be left whose load would do it.
+func (h *Handler) settle(ctx context.Context, u ledger.Upload) error {
+	if u.State != ledger.Unpacked {
+		return nil
+	}
+	_, err := h.Ledger.Settle(ctx, u.Feed, u.ID)
+	return err
 }
