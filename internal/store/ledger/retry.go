@@ -28,9 +28,9 @@ type retryingAPI struct {
 // throttled table is busy with loading, and an invocation that fails for that does
 // its work again.
 func (l *Ledger) WaitOutThrottling() *Ledger {
-	patient := *l
-	patient.api = retryingAPI{l.api.API, retry.Throttled}
-	return &patient
+	waiting := *l
+	waiting.api = retryingAPI{l.api.API, retry.Throttled}
+	return &waiting
 }
 
 // onlyByClient is the policy for throttled requests that the client's own attempts
