@@ -4,6 +4,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# A cache per checkout: golangci-lint finds cached results by content alone, and
+# results of another checkout name files of that checkout, where no nolint
+# comment and no exclusion is found once it is gone.
+export GOLANGCI_LINT_CACHE ?= $(CURDIR)/.cache/golangci-lint
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
