@@ -41,6 +41,9 @@ func (h *Handler) resume(ctx context.Context, ref ids.Ref) error {
 	if u.State != ledger.Unpacking {
 		return h.settle(ctx, u)
 	}
+	if u, ok, err = h.take(ctx, u); err != nil || !ok {
+		return err
+	}
 	source, err := h.open(ctx, u.Upload)
 	if errors.Is(err, s3source.ErrNotFound) {
 		return h.unpack(ctx, u, nil, err)

@@ -34,6 +34,10 @@ func (h *Handler) missing(ctx context.Context, u ids.Upload, cause error) error 
 	if begun.State != ledger.Unpacking {
 		return h.settle(ctx, begun)
 	}
+	begun, ok, err := h.take(ctx, begun)
+	if err != nil || !ok {
+		return err
+	}
 	return h.unpack(ctx, begun, nil, cause)
 }
 

@@ -38,12 +38,12 @@ func TestObjectIsPutAgain(t *testing.T) {
 	t.Error("more than 20 places to cut")
 }
 
-// One invocation reads the object to its end while it is deleted; a second, of
-// the same event, finds it deleted and finishes the upload. The counts still add up.
+// While one invocation reads an object, it is deleted. A second invocation, of the
+// same event, finds it deleted, and leaves the upload to the first one, which has the
+// whole object.
 func TestDeletedForOneOfTwoInvocations(t *testing.T) {
 	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
 	etag := w.s3.Set("src", "k", []byte(strings.Repeat(fmt.Sprintf("{\"pad\":%q}\n", strings.Repeat("x", 100)), 2000)))
-	second := *w.unpack
 	var once sync.Once
 	ended := make(chan struct{})
 	w.s3.FailPut = func(key string) (bool, error) {
@@ -57,7 +57,7 @@ func TestDeletedForOneOfTwoInvocations(t *testing.T) {
 		if ref.Part == ids.PartName(0, 2) {
 			once.Do(func() {
 				w.s3.Delete("src", "k")
-				err = errors.Join(err, second.Handle(ctx, notification("k", etag)))
+				err = errors.Join(err, w.unpack.Handle(t.Context(), notification("k", etag)))
 				close(ended)
 			})
 		}
@@ -68,7 +68,7 @@ func TestDeletedForOneOfTwoInvocations(t *testing.T) {
 	}
 	w.loadAll()
 	u := w.upload("k", etag)
-	if u.State != ledger.Loaded || !u.Balanced() || u.Stored != 2000 || u.Records != 2001 || u.Reasons["source_deleted"] != 1 || u.Parts != u.PartsLoaded {
+	if u.State != ledger.Loaded || !u.Balanced() || u.Stored != 2000 || u.Records != 2000 || len(u.Reasons) > 0 || u.Parts != u.PartsLoaded {
 		t.Errorf("ledger %+v", u)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"example.com/ingestion/feed"
@@ -39,8 +40,12 @@ type Handler struct {
 	Continue func(context.Context, ids.Resume) error
 	// NearDeadline is handler.NearDeadline, except in tests.
 	NearDeadline func(context.Context) func() bool
-	Metrics      *metrics.Emitter
-	Log          *slog.Logger
+	// Lease is how long a lease of an upload holds without renewal; 0 means 30 seconds.
+	Lease   time.Duration
+	Metrics *metrics.Emitter
+	Log     *slog.Logger
+
+	readingKept atomic.Bool
 }
 
 // Handle is the function's handler: payload is an event that s3event.Parse reads, a
@@ -49,6 +54,7 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
+	ctx = handler.WithOwner(ctx)
 	if ref, ok := parseResume(payload); ok {
 		err := h.resume(ctx, ref)
 		if err != nil {
@@ -122,19 +128,29 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 	if err != nil {
 		return err
 	}
-	entered := ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes}
+	lease := h.newLease(ctx)
+	entered := ledger.Upload{
+		Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reader: lease.Owner, ReaderUntil: lease.Until,
+	}
+	if entered.Reading, err = h.reading(ctx); err != nil {
+		return err
+	}
 	if ok && known.State == ledger.Missing {
-		if known, err = h.Ledger.Found(ctx, entered); err != nil {
+		if err := h.Ledger.Found(ctx, entered); err != nil {
 			return err
 		}
-	}
-	if ok && known.State != ledger.Unpacking {
+	} else if ok && known.State != ledger.Unpacking {
 		h.Log.Info("unpacked already", "upload", u.ID, "source", u.Source(), "state", known.State)
 		return h.settle(ctx, known)
 	}
 	begun, err := h.Ledger.Begin(ctx, entered)
 	if err != nil {
 		return err
+	}
+	if begun.Reader != lease.Owner {
+		if begun, ok, err = h.take(ctx, begun); err != nil || !ok {
+			return err
+		}
 	}
 	return h.unpack(ctx, begun, source, nil)
 }
@@ -143,17 +159,23 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 // since, deleted is the error of opening it, and source is nil.
 func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.Object, deleted error) error {
 	start := time.Now()
+	spec, err := h.specOf(ctx, u)
+	if err != nil {
+		return err
+	}
+	ctx, release := h.hold(ctx, u)
+	defer release()
 	writer, err := landing.NewWriter(ctx, landing.Config{
-		API: h.S3, Bucket: h.Bucket, Prefix: h.Spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes,
+		API: h.S3, Bucket: h.Bucket, Prefix: spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes, FirstPart: u.Checkpoint.Part,
 		Landed: func(ctx context.Context, p landing.Part) error { return h.landed(ctx, u, p) },
 	})
 	if err != nil {
 		return err
 	}
-	v := newVisitor(h, u, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
+	v := newVisitor(h, u, spec, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
 	walkErr := deleted
 	if deleted == nil {
-		walkErr = archive.Walk(ctx, u.Key, source, h.Spec.Limits, v)
+		walkErr = archive.Walk(ctx, u.Key, source, spec.Limits, v)
 	}
 	continued := errors.Is(walkErr, errContinue)
 	switch {
@@ -163,6 +185,9 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		walkErr = v.unreadable(reasonArchived, walkErr)
 	case continued, errors.Is(walkErr, errGiveUp):
 		walkErr = nil
+	}
+	if walkErr == nil && !continued {
+		walkErr = writer.Finish()
 	}
 	parts, landed, landErr := writer.Close()
 	rejected, reasons, quarantineErr := v.quarantine.Close()

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/klauspost/compress/gzip"
 
 	"example.com/ingestion/feed"
@@ -53,7 +54,7 @@ func newFixture(t *testing.T, format feed.Format) *fixture {
 		t.Fatal(err)
 	}
 	book, log := ledger.New(w.db.Client(), "table"), slog.New(slog.DiscardHandler)
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, Dispatch: w.dispatch, Continue: w.continueUpload, NearDeadline: handler.NearDeadline}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Ledger: book, Log: log, Dispatch: w.dispatch, Continue: w.continueUpload, NearDeadline: handler.NearDeadline, Lease: 300 * time.Millisecond}
 	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
 	if err != nil {
 		t.Fatal(err)
@@ -83,14 +84,14 @@ func notification(key, etag string) []byte {
 func (w *fixture) run(key string, body []byte, tries int) ledger.Upload {
 	w.t.Helper()
 	etag := w.s3.Set("src", key, body)
-	w.again(func() error { return w.unpack.Handle(w.t.Context(), notification(key, etag)) }, tries)
+	w.again(func() error { return w.unpack.Handle(w.sameEvent(), notification(key, etag)) }, tries)
 	for len(w.resume) > 0 {
 		payload, err := json.Marshal(w.resume[0])
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		w.resume = w.resume[1:]
-		w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
+		w.again(func() error { return w.unpack.Handle(w.sameEvent(), payload) }, tries)
 	}
 	for len(w.dispatched) > 0 {
 		ref := w.dispatched[0]
@@ -102,6 +103,12 @@ func (w *fixture) run(key string, body []byte, tries int) ledger.Upload {
 		w.again(func() error { return w.load.Handle(w.t.Context(), payload) }, tries)
 	}
 	return w.upload(key, etag)
+}
+
+// sameEvent is the context of an invocation and of its retries, which Lambda gives
+// the same request ID.
+func (w *fixture) sameEvent() context.Context {
+	return lambdacontext.NewContext(w.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "event"})
 }
 
 func (w *fixture) again(what func() error, tries int) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/ids"
@@ -29,6 +30,7 @@ var errContinue = errors.New("the deadline is near")
 type visitor struct {
 	h            *Handler
 	u            ids.Upload
+	spec         feed.Spec // with the format and limits that the upload was begun with
 	writer       *landing.Writer
 	quarantine   *quarantine.Writer
 	nearDeadline func() bool
@@ -44,8 +46,8 @@ type visitor struct {
 	deletedRecorded bool
 }
 
-func newVisitor(h *Handler, u ledger.Upload, w *landing.Writer, q *quarantine.Writer, nearDeadline func() bool) *visitor {
-	return &visitor{h: h, u: u.Upload, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
+func newVisitor(h *Handler, u ledger.Upload, spec feed.Spec, w *landing.Writer, q *quarantine.Writer, nearDeadline func() bool) *visitor {
+	return &visitor{h: h, u: u.Upload, spec: spec, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
 }
 
 // total is the checkpoint at the end of this invocation.
@@ -72,14 +74,10 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 		return nil
 	}
 	v.entry = e
-	firstPart := 0
-	if e.Index == v.from.Entry {
-		firstPart = v.from.Part
-	}
-	if err := v.writer.StartEntry(e.Index, e.Path, firstPart); err != nil {
+	if err := v.writer.StartEntry(e.Index, e.Path); err != nil {
 		return err
 	}
-	result, err := record.Split(deletedReader{v, r}, v.h.Spec.Format, v.h.Spec.Limits, v)
+	result, err := record.Split(deletedReader{v, r}, v.spec.Format, v.spec.Limits, v)
 	switch {
 	case errors.Is(err, errGiveUp):
 		return v.giveUp()
@@ -88,14 +86,8 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 	case err != nil:
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
 	}
-	if err := v.writer.EndEntry(); err != nil {
-		return err
-	}
 	v.ended(e.Index, result.Records+result.Rejected, result.Bytes)
-	if v.nearDeadline() {
-		return errContinue
-	}
-	return nil
+	return v.checkpoint()
 }
 
 // ended counts a complete entry.
@@ -103,7 +95,7 @@ func (v *visitor) ended(index int, records, bytes int64) {
 	v.at.Entries++
 	v.at.Records += records
 	v.at.BytesUnpacked += bytes
-	v.at.Entry, v.at.Ordinal, v.at.Part = index+1, 0, 0
+	v.at.Entry, v.at.Ordinal = index+1, 0
 }
 
 // errGiveUp ends an entry that no number of continuations would finish.
@@ -144,16 +136,26 @@ func (v *visitor) Record(ordinal int64, data []byte) error {
 	if err := v.writer.Record(ordinal, data); err != nil {
 		return err
 	}
-	return v.checkpoint(ordinal + 1)
+	return v.checkpointAt(ordinal + 1)
 }
 
-// checkpoint ends the walk at the end of a part near the deadline.
-func (v *visitor) checkpoint(next int64) error {
+// checkpointAt is checkpoint before the record with that ordinal of the open entry.
+func (v *visitor) checkpointAt(next int64) error {
+	if err := v.checkpoint(); err != nil {
+		v.at.Entry, v.at.Ordinal = v.entry.Index, next
+		return err
+	}
+	return nil
+}
+
+// checkpoint ends the walk at the end of a part near the deadline. A part is never
+// closed for the deadline, because its content must depend on the source only.
+func (v *visitor) checkpoint() error {
 	part, empty := v.writer.NextPart()
 	if !empty || !v.nearDeadline() {
 		return nil
 	}
-	v.at.Entry, v.at.Ordinal, v.at.Part = v.entry.Index, next, part
+	v.at.Part = part
 	return errContinue
 }
 
@@ -173,7 +175,10 @@ func (v *visitor) Reject(r record.Rejection) error {
 	if err := v.add(v.entry.Index, position, q, r.RawCut || r.Rest); err != nil || r.Rest {
 		return err
 	}
-	return v.checkpoint(r.Ordinal + 1)
+	if err := v.writer.Skipped(int64(len(r.Raw))); err != nil {
+		return err
+	}
+	return v.checkpointAt(r.Ordinal + 1)
 }
 
 // Damaged implements archive.Visitor: an entry that cannot be opened counts as one record.

@@ -54,7 +54,7 @@ func newFixture(t *testing.T) *fixture {
 		w.parts = append(w.parts, ref)
 		return nil
 	}
-	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, Dispatch: dispatch, NearDeadline: handler.NearDeadline}
+	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, Dispatch: dispatch, NearDeadline: handler.NearDeadline, Lease: 300 * time.Millisecond}
 	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, Continue: dispatch, NearDeadline: handler.NearDeadline}
 	own.Bucket = "src"
 	w.r = &reconcile.Reconcile{

@@ -28,10 +28,11 @@ const (
 
 // Part is a part that was closed.
 type Part struct {
-	Entry, Number int
-	Key           string
-	Records       int64
-	Bytes         int64 // compressed
+	Entry   int // of its first record
+	Number  int // among the parts of the upload
+	Key     string
+	Records int64
+	Bytes   int64 // compressed
 }
 
 // Config is the configuration of a Writer.
@@ -43,6 +44,9 @@ type Config struct {
 	Upload ids.Upload
 	// PartBytes is the uncompressed size of the payloads at which a part is closed.
 	PartBytes int64
+	// FirstPart is the number of the first part: how many parts earlier invocations
+	// have closed.
+	FirstPart int
 	// Landed is called, concurrently and in no order, for each part once it is in the bucket.
 	Landed func(context.Context, Part) error
 }
@@ -59,8 +63,9 @@ type Writer struct {
 	wg     sync.WaitGroup
 
 	env     envelope
+	entry   int
 	part    Part
-	payload int64 // bytes of payload in the open part
+	payload int64 // bytes of payload, and what Skipped counts, in the open part
 	line    []byte
 	buf     *partBuffer
 	gz      *gzip.Writer
@@ -74,6 +79,7 @@ func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 	w := &Writer{
 		c: c, slots: semaphore.NewWeighted(maxPartsInFlight), bytes: semaphore.NewWeighted(maxBytesInFlight),
 		line: make([]byte, 0, lineBuffer+lineBuffer/4),
+		part: Part{Number: c.FirstPart},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	var err error
@@ -86,20 +92,36 @@ func NewWriter(ctx context.Context, c Config) (*Writer, error) {
 // lineBuffer is how many bytes are given to the compressor at a time.
 const lineBuffer = 64 << 10
 
-// StartEntry begins an entry. Its parts are numbered from firstPart, which is not 0
-// where an earlier invocation landed the parts before.
-func (w *Writer) StartEntry(entry int, path string, firstPart int) error {
+// StartEntry begins an entry. The open part continues with its records.
+func (w *Writer) StartEntry(entry int, path string) error {
 	env, err := newEnvelope(w.c.Upload, entry, path)
 	if err != nil {
 		return err
 	}
-	w.env = env
-	w.part = Part{Entry: entry, Number: firstPart}
+	w.env, w.entry = env, entry
+	if w.buf != nil {
+		return w.Skipped(entryBytes)
+	}
 	return nil
 }
 
-// NextPart returns the number of the entry's open or next part, and whether it has
-// no record yet: then all records so far are in closed parts.
+// entryBytes is what an entry adds to the size of the open part, so that a part ends
+// too in an archive of many entries with hardly any records.
+const entryBytes = 64
+
+// Skipped adds the bytes of a rejected record to the size of the open part. With it a
+// part is closed, and the upload can be continued after it, in a file of which hardly
+// any record can be read too.
+func (w *Writer) Skipped(bytes int64) error {
+	if w.buf == nil {
+		return nil
+	}
+	w.payload += bytes
+	return w.closeFull()
+}
+
+// NextPart returns the number of the open or next part, and whether it has no record
+// yet: then all records so far are in closed parts.
 func (w *Writer) NextPart() (number int, empty bool) { return w.part.Number, w.buf == nil }
 
 // Record adds one record to the entry. It copies data.
@@ -110,7 +132,7 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 		}
 		w.buf = &partBuffer{pool: &w.chunks}
 		w.gz.Reset(w.buf)
-		w.payload = 0
+		w.payload, w.part.Entry = 0, w.entry
 	}
 	w.line = w.env.appendHead(w.line, ordinal)
 	w.line = append(w.line, data...)
@@ -123,10 +145,14 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 		}
 	}
 	// The envelope is not counted, so that the parts depend on the source only.
-	if w.payload >= w.c.PartBytes {
-		return w.closePart()
+	return w.closeFull()
+}
+
+func (w *Writer) closeFull() error {
+	if w.payload < w.c.PartBytes {
+		return nil
 	}
-	return nil
+	return w.closePart()
 }
 
 func (w *Writer) flush() error {
@@ -138,8 +164,8 @@ func (w *Writer) flush() error {
 	return nil
 }
 
-// EndEntry closes the entry's last part, because no part has records of two entries.
-func (w *Writer) EndEntry() error {
+// Finish closes the last part, after the last record of the upload.
+func (w *Writer) Finish() error {
 	if w.buf == nil {
 		return nil
 	}
@@ -157,7 +183,7 @@ func (w *Writer) closePart() error {
 	part.Key = w.c.Upload.PartKey(w.c.Prefix, part.Entry, part.Number)
 	part.Bytes = buf.total
 	w.buf = nil
-	w.part = Part{Entry: part.Entry, Number: part.Number + 1}
+	w.part = Part{Number: part.Number + 1}
 	w.parts++
 	w.landed += part.Bytes
 
@@ -183,7 +209,7 @@ func (w *Writer) closePart() error {
 }
 
 // Close waits for the uploads and returns the number of parts and their compressed
-// size in bytes, or the first error. EndEntry must have been called for the last entry.
+// size in bytes, or the first error. Without Finish the open part is not landed.
 func (w *Writer) Close() (parts, landedBytes int64, err error) {
 	w.wg.Wait()
 	err = context.Cause(w.ctx)

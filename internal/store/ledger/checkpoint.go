@@ -25,8 +25,9 @@ type Checkpoint struct {
 	Continuations int `dynamodbav:"continuations"`
 }
 
-// SetCheckpoint stores how far unpack has come. It has no effect on an upload
-// that another invocation has unpacked meanwhile.
+// SetCheckpoint stores how far unpack has come, and ends the lease, because the next
+// invocation continues. It has no effect on an upload that another invocation has
+// unpacked meanwhile. The error wraps ErrLeaseLost where another one reads it.
 func (l *Ledger) SetCheckpoint(ctx context.Context, u Upload, c Checkpoint) error {
 	update := change{key: key(u.Feed, u.ID, uploadSortKey)}
 	update.set("checkpoint", c)

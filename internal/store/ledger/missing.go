@@ -25,26 +25,22 @@ func (l *Ledger) Missing(ctx context.Context, u Upload, message string) (entered
 	return entered, nil
 }
 
-// Found moves an upload from Missing to Unpacking, as if Begin had entered it:
-// in a bucket without versions, the same content may be put again. It returns
-// what the ledger then has. An upload that is not Missing stays as it is.
-func (l *Ledger) Found(ctx context.Context, u Upload) (Upload, error) {
+// Found moves an upload from Missing to Unpacking, as if Begin had entered it
+// without a lease: in a bucket without versions, the same content may be put again.
+// An upload that is not Missing stays as it is.
+func (l *Ledger) Found(ctx context.Context, u Upload) error {
 	c := change{key: key(u.Feed, u.ID, uploadSortKey), condition: equal("state", Missing)}
 	c.set("state", Unpacking)
 	c.set("bytes_in", u.Size)
 	c.set("shards", u.Shards)
 	c.set("part_bytes", u.PartBytes)
+	c.set("reading", u.Reading)
 	c.set("source_time", stamp(u.Time))
 	c.set("started_at", stamp(l.now()))
 	c.set(feed.LedgerIndexSortKey, indexSortKey(u))
 	c.remove("message")
-	it, err := l.apply(ctx, c)
-	switch {
-	case conditionFailed(err):
-		now, _, err := l.GetUpload(ctx, u.Feed, u.ID)
-		return now, err
-	case err != nil:
-		return Upload{}, fmt.Errorf("ledger: begin missing upload %s: %w", u.ID, err)
+	if _, err := l.apply(ctx, c); err != nil && !conditionFailed(err) {
+		return fmt.Errorf("ledger: begin missing upload %s: %w", u.ID, err)
 	}
-	return decodeUpload(it)
+	return nil
 }

@@ -20,6 +20,12 @@ type Upload struct {
 	// PartBytes is the size at which this upload's parts are closed. It is stored
 	// so that a retry after a change of the feed's props makes the same parts.
 	PartBytes int64 `dynamodbav:"part_bytes"`
+	// Reading is the ID of the Reading that the upload was begun with, empty for an
+	// upload of a version that kept none.
+	Reading string `dynamodbav:"reading,omitempty"`
+	// Reader is the invocation that reads the upload, until ReaderUntil, see Lease.
+	Reader      string    `dynamodbav:"reader,omitempty"`
+	ReaderUntil time.Time `dynamodbav:"reader_until,omitempty"`
 	Counts
 	// Stored is the number of records in the table, RejectedByLoad of those that
 	// load put in quarantine, PartsLoaded of the parts in state Loaded.
@@ -57,7 +63,7 @@ func (u Upload) Balanced() bool { return u.Records == u.Stored+u.Quarantined() }
 
 // encodeNew returns the item of a new upload, without its key.
 func (l *Ledger) encodeNew(u Upload, state State) (item, error) {
-	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, StartedAt: l.now()})
+	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, Reading: u.Reading, StartedAt: l.now()})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: upload %s: %w", u.ID, err)
 	}
@@ -94,8 +100,10 @@ func (l *Ledger) GetUpload(ctx context.Context, feedName, id string) (Upload, bo
 	return u, err == nil, err
 }
 
-// Begin enters u as Unpacking and returns what the ledger then has: for an
-// upload that was begun before, what was stored at that time.
+// Begin enters u as Unpacking and takes the lease in u.Reader and u.ReaderUntil, if
+// it has one. It returns what the ledger then has: for an upload that was begun
+// before, what was stored at that time, with the lease of another invocation where
+// that one reads it.
 func (l *Ledger) Begin(ctx context.Context, u Upload) (Upload, error) {
 	it, err := l.encodeNew(u, Unpacking)
 	if err != nil {
@@ -105,14 +113,25 @@ func (l *Ledger) Begin(ctx context.Context, u Upload) (Upload, error) {
 	for _, name := range slices.Sorted(maps.Keys(it)) {
 		c.setOnce(name, it[name])
 	}
-	if it, err = l.apply(ctx, c); err != nil {
+	if u.Reader != "" {
+		lease := Lease{u.Reader, u.ReaderUntil}
+		c.condition = isNew().Or(l.mayTake(lease))
+		c.setLease(lease)
+	}
+	it, err = l.apply(ctx, c)
+	if conditionFailed(err) {
+		u, _, err = l.GetUpload(ctx, u.Feed, u.ID)
+		return u, err
+	}
+	if err != nil {
 		return Upload{}, fmt.Errorf("ledger: begin upload %s: %w", u.ID, err)
 	}
 	return decodeUpload(it)
 }
 
-// Unpacked completes the unpacking of an upload with its counts. It has no
-// effect on an upload that is not in state Unpacking.
+// Unpacked completes the unpacking of an upload with its counts, and ends the lease.
+// It has no effect on an upload that is not in state Unpacking. The error wraps
+// ErrLeaseLost where another invocation reads the upload.
 func (l *Ledger) Unpacked(ctx context.Context, u Upload, counts Counts, reasons map[string]int64, message string) error {
 	c := change{key: key(u.Feed, u.ID, uploadSortKey)}
 	c.set("state", Unpacked)
@@ -130,10 +149,23 @@ func (l *Ledger) Unpacked(ctx context.Context, u Upload, counts Counts, reasons 
 	return l.whileUnpacking(ctx, u, c)
 }
 
-// whileUnpacking makes a change of an upload if its state is Unpacking.
+// whileUnpacking makes a change of an upload if its state is Unpacking, and ends the
+// lease of the invocation that has read u.
 func (l *Ledger) whileUnpacking(ctx context.Context, u Upload, c change) error {
-	c.condition = equal("state", Unpacking)
-	if _, err := l.apply(ctx, c); err != nil && !conditionFailed(err) {
+	c.condition = u.holds()
+	c.removeLease()
+	_, err := l.apply(ctx, c)
+	if conditionFailed(err) {
+		var now Upload
+		if now, _, err = l.GetUpload(ctx, u.Feed, u.ID); err != nil || now.State != Unpacking {
+			return err
+		}
+		if now.Reader == "" { // the response of this change was lost
+			return nil
+		}
+		err = ErrLeaseLost
+	}
+	if err != nil {
 		return fmt.Errorf("ledger: change upload %s, which is being unpacked: %w", u.ID, err)
 	}
 	return nil

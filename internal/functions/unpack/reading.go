@@ -1,0 +1,41 @@
+package unpack
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// reading returns the ID of the feed's format and limits, which it keeps in the
+// ledger before the first upload is begun with them.
+func (h *Handler) reading(ctx context.Context) (string, error) {
+	r := ledger.Reading{Format: h.Spec.Format, Limits: h.Spec.Limits}
+	id, err := r.ID()
+	if err != nil || h.readingKept.Load() {
+		return id, err
+	}
+	if err := h.Ledger.PutReading(ctx, h.Spec.Feed, r); err != nil {
+		return "", err
+	}
+	h.readingKept.Store(true)
+	return id, nil
+}
+
+// specOf returns the spec with the format and limits that an upload was begun with. A
+// deployment may have changed them since, and with others its records and parts would
+// be others.
+func (h *Handler) specOf(ctx context.Context, u ledger.Upload) (feed.Spec, error) {
+	spec := h.Spec
+	now, err := ledger.Reading{Format: spec.Format, Limits: spec.Limits}.ID()
+	if err != nil || u.Reading == "" || u.Reading == now {
+		return spec, err
+	}
+	r, ok, err := h.Ledger.GetReading(ctx, u.Feed, u.Reading)
+	if err == nil && !ok {
+		err = fmt.Errorf("the ledger does not have the format %s that the upload was begun with", u.Reading)
+	}
+	spec.Format, spec.Limits = r.Format, r.Limits
+	return spec, err
+}
