@@ -19,7 +19,7 @@ func (e *Env) FillBucket(ctx context.Context, bucket string, keys []string, body
 		Keys []string
 		Body []byte
 	}{keys, body}
-	if err := e.post(ctx, "/_local/fill/"+url.PathEscape(bucket), request); err != nil {
+	if _, err := e.post(ctx, "/_local/fill/"+url.PathEscape(bucket), request); err != nil {
 		return fmt.Errorf("fill bucket %s: %w", bucket, err)
 	}
 	return nil
@@ -30,7 +30,7 @@ func (e *Env) FillBucket(ctx context.Context, bucket string, keys []string, body
 // asynchronously: Host().Idle waits for them. Schedules also fire when they are due.
 // It is an error if the stack has no enabled schedule, or if a delivery fails.
 func (e *Env) FireSchedules(ctx context.Context, stack string) error {
-	if err := e.post(ctx, "/_local/schedules/"+url.PathEscape(stack), nil); err != nil {
+	if _, err := e.post(ctx, "/_local/schedules/"+url.PathEscape(stack), nil); err != nil {
 		return fmt.Errorf("fire the schedules of stack %s: %w", stack, err)
 	}
 	return nil
@@ -39,30 +39,34 @@ func (e *Env) FireSchedules(ctx context.Context, stack string) error {
 // Throttle makes DynamoDB throttle every request of some operations, such as
 // "BatchWriteItem", until it is called again with others or none.
 func (e *Env) Throttle(ctx context.Context, operations ...string) error {
-	if err := e.post(ctx, "/_local/throttle", append([]string{}, operations...)); err != nil {
+	if _, err := e.post(ctx, "/_local/throttle", append([]string{}, operations...)); err != nil {
 		return fmt.Errorf("throttle %q: %w", operations, err)
 	}
 	return nil
 }
 
-// post posts JSON to a route of the gateway that no AWS service has.
-func (e *Env) post(ctx context.Context, path string, request any) error {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return err
+// post posts JSON, or no body if request is nil, to a route of the gateway that no
+// AWS service has, and returns the body of the response.
+func (e *Env) post(ctx context.Context, path string, request any) ([]byte, error) {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return nil, err
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.Endpoint()+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeQuietly(resp.Body)
 	message, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = errors.New(string(message))
 	}
-	return err
+	return message, err
 }

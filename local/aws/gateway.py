@@ -5,12 +5,15 @@ the tests below /_local/) and passes every other request on to moto.
 """
 
 import base64
+import io
 import json
 import re
 import threading
 import traceback
+import zlib
 from urllib.parse import parse_qs, unquote
 
+import dynamodb_throughput
 import moto_patches
 from cloudformation.api import CloudFormation
 from cloudformation.clients import Clients
@@ -20,6 +23,7 @@ from eventbridge import rules
 from eventbridge.schedules import Schedules
 from eventbridge.targets import Targets
 from iam_enforcement.enforcement import Enforcement
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto_patches.lambda_functions import deployment_package
 from moto_patches.s3_events import deferred_events
@@ -46,6 +50,7 @@ class Gateway:
         # of other requests.
         self.dynamodb_lock = threading.RLock()
         self.throttled_operations = frozenset()  # of DynamoDB
+        self.throughput = dynamodb_throughput.Throughput()
         self.lambda_host = lambda_host
         self.custom_resources = PendingResponses(endpoint)
         self.cloudformation = CloudFormation(Clients(endpoint), lambda_host, self.custom_resources)
@@ -80,6 +85,8 @@ class Gateway:
                 body_of(environ)
                 return respond(start_response, 400, "application/x-amz-json-1.0", THROTTLED)
             with self.dynamodb_lock:
+                if self.throughput.limited and operation in dynamodb_throughput.OPERATIONS:
+                    return self.metered(operation, environ, start_response)
                 return read_all(self.moto(environ, start_response))
         # S3 sends the event of an object once the object is complete with its
         # metadata, ACL and tags. moto would send it in the middle of the request.
@@ -102,10 +109,41 @@ class Gateway:
             return respond(start_response, *self.fire_schedules(name))
         if route == "fill":
             return respond(start_response, *self.fill_bucket(name, json.loads(body_of(environ))))
+        if route == "throughput":
+            return respond(start_response, *self.limit_throughput(environ))
         if route == "throttle":
             self.throttled_operations = frozenset(json.loads(body_of(environ)))
             return respond(start_response, 200, "text/plain", b"")
         return respond(start_response, 404, "text/plain", f"no route {path}".encode())
+
+    def metered(self, operation, environ, start_response):
+        """Passes a DynamoDB request on to moto as far as the throughput of its tables allows."""
+
+        def serve(request):
+            body = json.dumps(request).encode()
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+
+            statuses = []
+            answer = b"".join(read_all(self.moto(environ, lambda status, *_: statuses.append(status))))
+            return int(statuses[0].split()[0]), json.loads(answer)
+
+        region = re.search(r"Credential=[^/]+/\d+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        request = json.loads(body_of(environ))
+        account = environ.get("HTTP_X_MOTO_ACCOUNT_ID", DEFAULT_ACCOUNT_ID)
+        status, response = self.throughput.handle(operation, account, region[1], request, serve)
+        body = json.dumps(response).encode()
+        headers = [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body))), ("X-Amz-Crc32", str(zlib.crc32(body)))]
+        start_response(status_line(status), headers)
+        return [body]
+
+    def limit_throughput(self, environ):
+        """Sets the limits of DynamoDB; without a body, returns what was throttled."""
+        body = body_of(environ)
+        with self.dynamodb_lock:
+            if body:
+                self.throughput.limit(dynamodb_throughput.Limits(**json.loads(body)))
+            throttled = [{"reason": reason, "resource": arn, "count": count} for (reason, arn), count in self.throughput.throttled.items()]
+        return 200, "application/json", json.dumps(throttled).encode()
 
     def fire_schedules(self, stack):
         """Fires the schedules of a stack now."""
