@@ -29,7 +29,9 @@ func NewKey() Key { return Key{isNew: true} }
 // ExistingKey refers to a key by its ARN: a symmetric one, of the store's account
 // and region. Its policy must allow what that of NewKey does: identity policies of
 // the account, and the services that write to encrypted log groups, topics and
-// queues.
+// queues. events.amazonaws.com must be allowed without aws:SourceAccount and
+// aws:SourceArn, which EventBridge does not send for encrypted topics
+// (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
 func ExistingKey(arn string) Key { return Key{arn: arn} }
 
 func (k Key) given() bool { return k.isNew || k.arn != "" }

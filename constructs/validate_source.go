@@ -33,6 +33,17 @@ var (
 	externalID = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
 
+// notInPolicy reports whether IAM refuses a character in the document of a policy.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+func notInPolicy(r rune) bool {
+	return r != '\t' && r != '\n' && r != '\r' && (r < ' ' || r > '\u00ff')
+}
+
+func firstRune(text string) rune {
+	r, _ := utf8.DecodeRuneInString(text)
+	return r
+}
+
 // optionsOf are the options that each kind of source has.
 var optionsOf = map[feed.SourceKind][]string{
 	feed.OwnBucket:      {"WithPrefix", "WithSuffixes", "WithNoncurrentDays"},
@@ -143,6 +154,8 @@ func validateSourceSuffixes(report report, s source.Source) {
 	}
 	if !utf8.ValidString(s.Prefix) {
 		report("Source.Prefix", "%q is not UTF-8", s.Prefix)
+	} else if i := strings.IndexFunc(s.Prefix, notInPolicy); i >= 0 && valid(s.Prefix) {
+		report("Source.Prefix", "%q has %+q, which IAM refuses in a policy: give the part of the prefix before it", s.Prefix, firstRune(s.Prefix[i:]))
 	}
 	if len(s.Suffixes) > maxNotifications {
 		report("Source.Suffixes", "has %d suffixes, the limit of a bucket is %d: use a prefix", len(s.Suffixes), maxNotifications)

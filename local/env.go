@@ -42,7 +42,7 @@ type Options struct {
 	// Context is passed to every command of CDK, Deploy, Diff and Destroy as
 	// --context key=value.
 	Context map[string]string
-	// IAM is the mode of IAM permissions; empty means IAMReported.
+	// IAM is the mode of IAM permissions; empty means IAMEnforced.
 	IAM IAMMode
 	// Host has the options of the Lambda host; Dir and Log are replaced by those above.
 	Host lambdahost.Options
@@ -73,7 +73,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}
 	if o.IAM == "" {
-		o.IAM = IAMReported
+		o.IAM = IAMEnforced
 	}
 	if o.Venv == "" {
 		o.Venv = filepath.Join(o.Repo, ".venv")

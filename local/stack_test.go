@@ -203,3 +203,17 @@ func TestFailedCreationIsRolledBack(t *testing.T) {
 		t.Error("the queue still exists after the rollback")
 	}
 }
+
+// TestPolicyCharacters creates roles with a policy that IAM refuses and with one that
+// it accepts.
+func TestPolicyCharacters(t *testing.T) {
+	f := sharedFixture(t)
+	for prefix, want := range map[string]cfntypes.StackStatus{"año": cfntypes.StackStatusCreateComplete, "日本": cfntypes.StackStatusRollbackComplete} {
+		stack := "Characters" + string(want[:2])
+		f.create(stack, `{"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {
+			"AssumeRolePolicyDocument": {"Statement": [{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]},
+			"Policies": [{"PolicyName": "policy", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+				{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/`+prefix+`/*"}]}}]}}}}`)
+		f.wantStatus(stack, want)
+	}
+}

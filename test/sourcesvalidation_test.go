@@ -53,6 +53,9 @@ func TestValidateSources(t *testing.T) {
 		{"two dots", existing("a..b"), []string{feed + `Source: "a..b" is not the name of a bucket: it has 3 to 63 lower-case letters, digits, dots and hyphens`}},
 		{"a URI", existing("s3://theirs/in"), []string{feed + `Source: "s3://theirs/in" is not the name of a bucket: give the name alone, and what follows it as WithPrefix`}},
 		{"an ARN", existing("arn:aws:s3:::theirs"), []string{feed + `Source: "arn:aws:s3:::theirs" is not the name of a bucket: give the name alone, and what follows it as WithPrefix`}},
+		{"a prefix that IAM refuses", existing("theirs", constructs.WithPrefix("in/日本/")), []string{
+			feed + `Source.Prefix: "in/日本/" has '\u65e5', which IAM refuses in a policy: give the part of the prefix before it`,
+		}},
 		{"an option of another kind", existing("theirs", constructs.RequesterPays(), constructs.WithNoncurrentDays(3)), []string{
 			feed + `Source: RequesterPays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared`,
 			feed + `Source: WithNoncurrentDays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared`,

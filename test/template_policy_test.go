@@ -148,7 +148,21 @@ func TestAllPrincipalsAreOnlyDenied(t *testing.T) {
 // which has the account in it.
 var sourceHere = regexp.MustCompile(`"aws:SourceArn":\[?\{"(Fn::GetAtt|Ref)"`)
 
-// A service of AWS may use a topic, a queue or a key for this account only.
+// forAnyAccount are the services that AWS documents not to send aws:SourceAccount, or
+// of which no documentation says that they do, for an action on a type of resource.
+// A key is restricted by the policies of the topics and queues that it encrypts.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+var forAnyAccount = []string{
+	`AWS::SNS::TopicPolicy "events.amazonaws.com" [sns:Publish]`,
+	`AWS::KMS::Key "events.amazonaws.com" [kms:Decrypt kms:GenerateDataKey]`,
+	`AWS::KMS::Key "s3.amazonaws.com" [kms:Decrypt kms:GenerateDataKey]`,
+	`AWS::KMS::Key "sns.amazonaws.com" [kms:Decrypt kms:GenerateDataKey]`,
+}
+
+// A service of AWS may use a topic, a queue or a key for this account only. Those in
+// forAnyAccount must have no condition at all.
 func TestServicesActForThisAccount(t *testing.T) {
 	for file, tpl := range snapshotTemplates(t) {
 		for id, r := range tpl.Resources {
@@ -157,6 +171,12 @@ func TestServicesActForThisAccount(t *testing.T) {
 			}
 			for _, s := range statementsOf(r) {
 				principal, _ := s.Principal.(map[string]any)
+				if s.Effect == "Allow" && slices.Contains(forAnyAccount, fmt.Sprintf("%s %q %v", r.Type, principal["Service"], s.Action)) {
+					if s.Condition != nil {
+						t.Errorf("%s: %s: %s may %v under %s, which AWS may not meet", file, id, text(principal["Service"]), s.Action, text(s.Condition))
+					}
+					continue
+				}
 				if s.Effect == "Allow" && principal["Service"] != nil && !strings.Contains(text(s.Condition), "AWS::AccountId") && !sourceHere.MatchString(text(s.Condition)) {
 					t.Errorf("%s: %s: %s may %v for any account", file, id, text(principal["Service"]), s.Action)
 				}

@@ -71,6 +71,7 @@ def authorize(session, role, access):
         },
         "identity": identity_policies(role) if role is not None else [],
         "trust": access.is_trust_policy,
+        "resourceMustAllow": access.is_key_policy,
         "resourceAccount": access.account,
     }
     if access.policy:

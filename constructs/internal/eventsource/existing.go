@@ -37,11 +37,9 @@ func (e *eventSource) connectExisting(s source.Source) {
 	// documentation: "Setting up Amazon EventBridge to automate Snowpipe").
 	e.Topic = topic.New(core.NewConstruct(e.scope, jsii.String("SourceTopic")), topic.Config{Settings: e.Settings, Subscribers: *e.Subscribers})
 	target, removals := e.target("Snowflake", e.Topic.Topic.TopicArn()), id+"Removals"
-	publishers := []string{e.RuleARN(e.ruleName(id))}
-	if e.Subscribers.Removals {
-		publishers = append(publishers, e.RuleARN(e.ruleName(removals)))
-	}
-	e.Topic.AllowPublish("RulesPublish", "events.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(publishers)}})
+	// EventBridge publishes only by a statement without a condition.
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+	e.Topic.AllowPublish("RulesPublish", "events.amazonaws.com", nil)
 	ready := []core.IDependable{e.Topic.Policy, e.addRule(id, s, source.Created, append(e.unpackTarget(), target...), "notifies unpack and Snowflake")}
 	if e.Subscribers.Removals {
 		ready = append(ready, e.addRule(removals, s, source.Deleted, target, "notifies Snowflake"))

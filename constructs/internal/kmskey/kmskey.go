@@ -43,14 +43,22 @@ func New(scope core.Construct, id string, s stackscope.Settings) awskms.IKey {
 		map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:logs:arn": logs}},
 		"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"))
 	account := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": s.Account()}}
-	// Services that send to a topic or a queue without an identity of the account.
-	for _, service := range []struct{ sid, principal string }{
-		{"Alarms", "cloudwatch.amazonaws.com"},
-		{"Rules", "events.amazonaws.com"},
-		{"Buckets", "s3.amazonaws.com"},
-		{"Topics", "sns.amazonaws.com"},
+	// Services that send to a topic or a queue without an identity of the account. SNS
+	// documents that EventBridge does not support aws:SourceAccount for encrypted
+	// topics, and for S3 and SNS no documentation says that they do, so those three
+	// have no condition: the policies of the topics and queues name the senders.
+	// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+	for _, service := range []struct {
+		sid, principal string
+		conditions     map[string]any
+	}{
+		{"Alarms", "cloudwatch.amazonaws.com", account},
+		{"Rules", "events.amazonaws.com", nil},
+		{"Buckets", "s3.amazonaws.com", nil},
+		{"Topics", "sns.amazonaws.com", nil},
 	} {
-		statements = append(statements, allowService(service.sid, service.principal, account, Writes...))
+		statements = append(statements, allowService(service.sid, service.principal, service.conditions, Writes...))
 	}
 	key := awskms.NewKey(scope, &id, &awskms.KeyProps{
 		Description:       jsii.String("Everything at rest of " + *scope.Node().Path()),
@@ -62,11 +70,14 @@ func New(scope core.Construct, id string, s stackscope.Settings) awskms.IKey {
 }
 
 func allowService(sid, service string, conditions map[string]any, actions ...string) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	props := &awsiam.PolicyStatementProps{
 		Sid:        &sid,
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&service, nil)},
 		Actions:    jsii.Strings(actions...),
 		Resources:  jsii.Strings("*"),
-		Conditions: &conditions,
-	})
+	}
+	if conditions != nil {
+		props.Conditions = &conditions
+	}
+	return awsiam.NewPolicyStatement(props)
 }

@@ -99,18 +99,19 @@ var readPolicies = map[snowflake.From]struct{ name, what string }{
 // principal with that external ID only, reading what the stage shows only.
 func newRole(scope core.Construct, name, principal, externalID string, s snowflake.Spec, c Config) awsiam.Role {
 	var listed map[string]any
+	below := stackscope.EscapeIAM(s.Prefix) + "*"
 	if s.Prefix != "" {
-		listed = map[string]any{"StringLike": map[string]any{"s3:prefix": s.Prefix + "*"}}
+		listed = map[string]any{"StringLike": map[string]any{"s3:prefix": below}}
 	}
 	var statements policy.Statements
-	statements.Allow(nil, []string{c.BucketARN + "/" + s.Prefix + "*"}, "s3:GetObject", "s3:GetObjectVersion")
+	statements.Allow(nil, []string{c.BucketARN + "/" + below}, "s3:GetObject", "s3:GetObjectVersion")
 	statements.Allow(listed, []string{c.BucketARN}, "s3:ListBucket")
 	// A statement apart: the request has no prefix, so that the condition would deny it.
 	statements.Allow(nil, []string{c.BucketARN}, "s3:GetBucketLocation")
 	if c.KeyARN != "" {
 		statements.Allow(nil, []string{c.KeyARN}, kmskey.Reads...)
 	}
-	statements.AllowWildcards("What the feed's stage shows, no more: the names below its prefix come with the data", "/"+s.Prefix+"*")
+	statements.AllowWildcards("What the feed's stage shows, no more: the names below its prefix come with the data", "/"+below)
 	reads := readPolicies[s.From]
 	role := awsiam.NewRole(scope, jsii.String("SnowflakeRole"), &awsiam.RoleProps{
 		RoleName:    &name,

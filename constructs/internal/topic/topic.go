@@ -80,16 +80,19 @@ func New(scope core.Construct, c Config) *Output {
 }
 
 // AllowPublish makes the topic's policy: a service of AWS may publish, under
-// conditions, and the subscribers may subscribe.
+// conditions if there are any, and the subscribers may subscribe.
 func (t *Output) AllowPublish(sid, service string, conditions map[string]any) {
 	resources := &[]*string{t.Topic.TopicArn()}
-	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	publish := &awsiam.PolicyStatementProps{
 		Sid:        &sid,
 		Principals: &[]awsiam.IPrincipal{t.config.ServicePrincipal(service)},
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  resources,
-		Conditions: &conditions,
-	})}
+	}
+	if conditions != nil {
+		publish.Conditions = &conditions
+	}
+	statements := []awsiam.PolicyStatement{awsiam.NewPolicyStatement(publish)}
 	principals := t.config.ARNs
 	if c := t.config.Connection; c != nil {
 		t.SnowflakeUser = snowflakeobjects.LookUpSubscriber(t.scope, t.config.Settings, *c, t.Topic)

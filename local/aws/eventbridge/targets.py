@@ -5,6 +5,7 @@ import sys
 import traceback
 
 import policies
+from iam_enforcement import keys
 from moto.awslambda.utils import get_backend
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -91,8 +92,13 @@ def permitted_by_target(source, account):
     """The permission check of rules, by the resource policy of the target."""
 
     def permit(policy, action, arn):
-        context = {"aws:SourceArn": source, "aws:SourceAccount": account}
+        # To a topic, EventBridge sends without these keys: the statement that allows it
+        # may have no condition.
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+        context = {} if action == ACTIONS["sns"] else {"aws:SourceArn": source, "aws:SourceAccount": account}
         if not policies.resource_allows(policy, policies.Request(policies.service("events.amazonaws.com"), action, arn, context)):
             raise DeliveryRefused("NO_PERMISSIONS", f"its policy does not allow events.amazonaws.com {action} for {source}")
+        if not keys.service_may_send("events.amazonaws.com", arn):
+            raise DeliveryRefused("NO_PERMISSIONS", "the policy of its KMS key does not allow events.amazonaws.com kms:GenerateDataKey and kms:Decrypt")
 
     return permit

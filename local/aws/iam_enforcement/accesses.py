@@ -13,10 +13,12 @@ import policies
 from moto.awslambda.utils import get_backend
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.parsing.key_condition_expression import parse_expression
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeDeleteMarker, s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+
+from . import keys
 
 
 class UnknownRequest(Exception):
@@ -32,7 +34,9 @@ class Access:
     context: dict = field(default_factory=dict)
     account: str = ""  # the owner of the resource
     policy: str = ""  # of the resource, as JSON; empty if it has none
+    # The policies of roles and of keys must allow every request.
     is_trust_policy: bool = False
+    is_key_policy: bool = False
 
 
 @dataclass
@@ -60,7 +64,24 @@ def accesses(request):
     return _SERVICES[request.service](request)
 
 
+def _key(key, *actions):
+    """The uses of a KMS key; none without a key."""
+    if key is None:
+        return []
+    account = key.arn.split(":")[4]
+    return [Access(action, key.arn, {}, account, key.policy, is_key_policy=True) for action in actions]
+
+
 def _dynamodb(request):
+    found = _dynamodb_actions(request)
+    tables = dynamodb_backends[request.account][request.region].tables
+    names = {re.search(r":table/([^/]+)", access.resource)[1] for access in found}
+    # DynamoDB uses the key of the table with the permissions of the caller.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    return found + [use for name in sorted(names & tables.keys()) for use in _key(keys.of_table(tables[name], request.region), "kms:Decrypt")]
+
+
+def _dynamodb_actions(request):
     """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
     body = json.loads(request.body)
     operation = request.operation
@@ -151,7 +172,14 @@ def _sqs(request):
     queue = sqs_backends[account][request.region].queues.get(name)
     policy = queue.policy if queue is not None else None
     resource = f"arn:aws:sqs:{request.region}:{account}:{name}"
-    return [Access(f"sqs:{_SQS[request.operation]}", resource, {}, account, _text(policy))]
+    found = [Access(f"sqs:{_SQS[request.operation]}", resource, {}, account, _text(policy))]
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    key = keys.find(queue.kms_master_key_id if queue is not None else None, account, request.region)
+    if found[0].action == "sqs:SendMessage":
+        found += _key(key, "kms:GenerateDataKey", "kms:Decrypt")
+    elif found[0].action == "sqs:ReceiveMessage":
+        found += _key(key, "kms:Decrypt")
+    return found
 
 
 def _sns(request):
@@ -162,7 +190,12 @@ def _sns(request):
     account, region = arn.split(":")[4], arn.split(":")[3]
     topic = sns_backends[account][region].topics.get(arn)
     context = {"aws:SourceOwner": request.account}  # in the default policy of topics
-    return [Access("sns:Publish", arn, context, account, _text(topic.policy if topic is not None else None))]
+    key = keys.find(topic.kms_master_key_id if topic is not None else None, account, region)
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    return [
+        Access("sns:Publish", arn, context, account, _text(topic.policy if topic is not None else None)),
+        *_key(key, "kms:GenerateDataKey", "kms:Decrypt"),
+    ]
 
 
 def _lambda(request):
@@ -222,6 +255,13 @@ def _s3(request):
             source_bucket, _, source_key = unquote(source.partition("?")[0]).lstrip("/").partition("/")
             action = "s3:GetObjectVersion" if "versionId=" in source else "s3:GetObject"
             found.append(_object(request, source_bucket, source_key, action))
+            found += _reads(request, source_bucket, source_key)
+        if any(access.action.startswith("s3:GetObject") and not access.action.endswith("Tagging") for access in found[:1]):
+            found += _reads(request, bucket, key)
+        elif request.method in ("PUT", "POST") and found[0].action == "s3:PutObject":
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+            uses = ("kms:GenerateDataKey", "kms:Decrypt") if subresources else ("kms:GenerateDataKey",)
+            found += _key(keys.of_new_object(bucket, request.headers, request.region), *uses)
         return found
     if request.method == "POST" and subresources == {"delete"}:
         objects = ElementTree.fromstring(request.body).iterfind("{*}Object")
@@ -240,6 +280,23 @@ def _s3(request):
     if action.startswith("s3:ListBucket") and request.method == "GET":
         context = {f"s3:{name}": request.query[name] for name in ("prefix", "delimiter", "max-keys") if name in request.query}
     return [_bucket(request, bucket, action, f"arn:aws:s3:::{bucket}", context)]
+
+
+def _reads(request, bucket, key):
+    """What reading an object needs besides the action on it.
+
+    For an object that does not exist, S3 answers 404 to those who may list the
+    bucket, and 403 to all others.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    _, owner = s3_backends.bucket_accounts.get(bucket, ("aws", request.account))
+    stored = s3_backends[owner]["aws"].buckets.get(bucket)
+    if stored is None:
+        return []
+    found = stored.keys.get(key)
+    if found is None or isinstance(found, FakeDeleteMarker):
+        return [_bucket(request, bucket, "s3:ListBucket", f"arn:aws:s3:::{bucket}", {})]
+    return _key(keys.of_object(found, owner, request.region), "kms:Decrypt")
 
 
 def _object_actions(request, subresources):

@@ -14,7 +14,7 @@ from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sts.models import sts_backends
 
-from . import refusals
+from . import keys, refusals
 from .accesses import HTTPRequest, UnknownRequest, accesses
 
 CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
@@ -69,7 +69,9 @@ class Enforcement:
         text = f"{service} may not {action} on {resource} for {context.get('aws:SourceArn')}: the policy of the resource does not allow it"
         try:
             if policies.resource_allows(policy, policies.Request(policies.service(service), action, resource, context)):
-                return True
+                if keys.service_may_send(service, resource):
+                    return True
+                text = f"{service} may not use the KMS key of {resource}: the policy of the key does not allow kms:GenerateDataKey and kms:Decrypt"
         except EvaluationError as error:
             text = f"{text}: {error}"
         with self._lock:

@@ -1,10 +1,23 @@
 """IAM roles and policies, Secrets Manager secrets and SSM parameters."""
 
 import json
+import re
 
+from ..errors import ResourceFailed
 from .handler import ResourceHandler, ResourceResult, integer, pick, register, update_tags, tag_list
 
 AWS_MANAGED = "arn:aws:iam::aws:policy/"
+# The characters that IAM allows in the document of a policy.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+DOCUMENT = re.compile(r"[\t\n\r\x20-\xff]+")
+
+
+def document(policy):
+    """The JSON of a policy; refuses characters that IAM refuses, which moto stores."""
+    text = json.dumps(policy, ensure_ascii=False)
+    if not DOCUMENT.fullmatch(text):
+        raise ResourceFailed("The specified value for policyDocument is invalid: it must match [\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+    return text
 
 
 @register("AWS::IAM::Role")
@@ -20,7 +33,7 @@ class Role(ResourceHandler):
         iam = context.client("iam")
         created = iam.create_role(
             RoleName=name,
-            AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
+            AssumeRolePolicyDocument=document(properties["AssumeRolePolicyDocument"]),
             MaxSessionDuration=integer(properties.get("MaxSessionDuration"), 3600),
             Tags=tag_list(properties),
             **pick(properties, "Description", "Path"),
@@ -30,7 +43,7 @@ class Role(ResourceHandler):
 
     def update(self, context, physical_id, old, new):
         iam = context.client("iam")
-        iam.update_assume_role_policy(RoleName=physical_id, PolicyDocument=json.dumps(new["AssumeRolePolicyDocument"]))
+        iam.update_assume_role_policy(RoleName=physical_id, PolicyDocument=document(new["AssumeRolePolicyDocument"]))
         iam.update_role(
             RoleName=physical_id,
             Description=new.get("Description", ""),
@@ -62,8 +75,8 @@ class Role(ResourceHandler):
         for policy in old.get("Policies", []):
             if policy["PolicyName"] not in inline:
                 iam.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
-        for policy, document in inline.items():
-            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+        for policy, content in inline.items():
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document(content))
 
 
 @register("AWS::IAM::Policy")
@@ -83,7 +96,7 @@ class Policy(ResourceHandler):
             iam.delete_role_policy(RoleName=role, PolicyName=old["PolicyName"])
         for role in new.get("Roles", []):
             iam.put_role_policy(
-                RoleName=role, PolicyName=new["PolicyName"], PolicyDocument=json.dumps(new["PolicyDocument"])
+                RoleName=role, PolicyName=new["PolicyName"], PolicyDocument=document(new["PolicyDocument"])
             )
 
     def delete(self, context, physical_id, properties):
@@ -100,7 +113,7 @@ class ManagedPolicy(ResourceHandler):
         name = properties.get("ManagedPolicyName") or context.name(128)
         arn = context.client("iam").create_policy(
             PolicyName=name,
-            PolicyDocument=json.dumps(properties["PolicyDocument"]),
+            PolicyDocument=document(properties["PolicyDocument"]),
             **pick(properties, "Description", "Path"),
         )["Policy"]["Arn"]
         for role in properties.get("Roles", []):
@@ -112,7 +125,7 @@ class ManagedPolicy(ResourceHandler):
         if old["PolicyDocument"] != new["PolicyDocument"]:
             before = iam.get_policy(PolicyArn=physical_id)["Policy"]["DefaultVersionId"]
             iam.create_policy_version(
-                PolicyArn=physical_id, PolicyDocument=json.dumps(new["PolicyDocument"]), SetAsDefault=True
+                PolicyArn=physical_id, PolicyDocument=document(new["PolicyDocument"]), SetAsDefault=True
             )
             iam.delete_policy_version(PolicyArn=physical_id, VersionId=before)
         before, after = set(old.get("Roles", [])), set(new.get("Roles", []))
