@@ -23,9 +23,9 @@ type StoreAlarmProps struct {
 }
 
 // AlarmProps set the alarms of one feed. Every feed of a store with an alarm
-// topic has four, at $0.10 a month each: events waiting in the failure queue,
-// quarantined records, failed invocations, and load throttled for a quarter of
-// an hour. With Continuous and a Connection, Snowpipe is looked at every four hours.
+// topic has four: events waiting in the failure queue, quarantined records, failed
+// invocations, and load throttled for a quarter of an hour. They cost $0.10 a month
+// for each metric, of which the alarm on failed invocations has one per function. With Continuous and a Connection, Snowpipe is looked at every four hours.
 type AlarmProps struct {
 	// Off leaves all of them out.
 	Off bool
@@ -98,8 +98,11 @@ func (p IngestionPipelineProps) alarms(store *Store) (AlarmProps, bool) {
 // metrics are the metrics that the functions emit.
 func (p IngestionPipelineProps) metrics(alarms bool) []string {
 	var names []string
+	if alarms && p.Buffer == Queue || p.Metrics {
+		names = append(names, feed.MetricErrors)
+	}
 	if alarms || p.Metrics {
-		names = append(names, feed.MetricErrors, feed.MetricQuarantined)
+		names = append(names, feed.MetricQuarantined)
 	}
 	if p.Metrics {
 		names = append(names, feed.MetricUploads, feed.MetricRecords, feed.MetricStored, feed.MetricBytesIn, feed.MetricSeconds)
@@ -123,9 +126,18 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 		Namespace: feed.MetricNamespace, Metric: feed.MetricQuarantined, Dimensions: own, Statistic: "Sum", Periods: 1,
 		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. When the cause is fixed: bin/ingest replay %[1]s", name),
 	})
+	// AWS/Lambda counts timeouts and exhausted memory too, of which the process can emit
+	// nothing. Of batches from queues, it does not count the messages that failed.
+	errors := []alarm.Config{
+		{Namespace: "AWS/Lambda", Metric: "Errors", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.unpack.Name()))},
+		{Namespace: "AWS/Lambda", Metric: "Errors", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.load.Name()))},
+	}
+	if p.buffer != nil {
+		errors = append(errors, alarm.Config{Namespace: feed.MetricNamespace, Metric: feed.MetricErrors, Dimensions: own})
+	}
 	add(feed.MetricErrors, alarm.Config{
-		Namespace: feed.MetricNamespace, Metric: feed.MetricErrors, Dimensions: own, Statistic: "Sum", Periods: 1,
-		Description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed. Lambda retries it twice; nothing is lost. If it continues: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
+		Metric: feed.MetricErrors, SumOf: errors, Statistic: "Sum", Periods: 1,
+		Description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed, timed out or ran out of memory. Lambda retries it twice; nothing is lost. If it continues: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
 	})
 	add("Throttles", alarm.Config{
 		Namespace: "AWS/Lambda", Metric: "Throttles", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.load.Name())), Statistic: "Sum", Periods: 3, NotifyOK: true,

@@ -17,6 +17,12 @@ func alarmsOf(tpl template) []string {
 	var all []string
 	for id, r := range tpl.ofType("AWS::CloudWatch::Alarm") {
 		p := r.Properties
+		if metrics, _ := p["Metrics"].([]any); metrics != nil {
+			all = append(all, fmt.Sprintf("%s: %s, %v periods, %s %v, missing is %s, notifies %d topic and %d when OK",
+				id[:len(id)-8], sumOf(metrics), p["EvaluationPeriods"], p["ComparisonOperator"], p["Threshold"], p["TreatMissingData"],
+				len(p["AlarmActions"].([]any)), len(texts(p["OKActions"]))))
+			continue
+		}
 		var dimensions []string
 		for _, d := range p["Dimensions"].([]any) {
 			dimensions = append(dimensions, d.(map[string]any)["Name"].(string))
@@ -27,6 +33,23 @@ func alarmsOf(tpl template) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// sumOf writes the metrics of an alarm: the expression, and what it is made of.
+func sumOf(metrics []any) string {
+	var parts []string
+	for _, m := range metrics {
+		m := m.(map[string]any)
+		if e, ok := m["Expression"].(string); ok {
+			parts = append(parts, e)
+			continue
+		}
+		stat := m["MetricStat"].(map[string]any)
+		metric := stat["Metric"].(map[string]any)
+		dimensions := withoutHashes(metric["Dimensions"])
+		parts = append(parts, fmt.Sprintf("%s of %s/%s by %s in %v s", stat["Stat"], metric["Namespace"], metric["MetricName"], dimensions, stat["Period"]))
+	}
+	return strings.Join(parts, " + ")
 }
 
 func TestAlarms(t *testing.T) {
@@ -40,9 +63,12 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("feed %s: %d alarms, want %d", name, len(p.Alarms), want)
 		}
 	}
+	queued := minimal("queued")
+	queued.Store, queued.Buffer = store, constructs.Queue
+	newFeed(t, app, queued)
 	templates := synth(t, app)
 	usual := []string{
-		"FeedErrors: Sum of Ingestion/Errors by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 0 when OK",
+		`FeedErrors: SUM(METRICS()) + Sum of AWS/Lambda/Errors by [{"Name":"FunctionName","Value":{"Ref":"FeedUnpack"}}] in 300 s + Sum of AWS/Lambda/Errors by [{"Name":"FunctionName","Value":{"Ref":"FeedLoad"}}] in 300 s, 1 periods, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 0 when OK`,
 		"FeedFailedEvents: Maximum of AWS/SQS/ApproximateNumberOfMessagesVisible by [QueueName], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 1 when OK",
 		"FeedQuarantined: Sum of Ingestion/Quarantined by [Store Feed], 1 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 0 when OK",
 		"FeedThrottles: Sum of AWS/Lambda/Throttles by [FunctionName], 3 x 300 s, GreaterThanThreshold 0, missing is notBreaching, notifies 1 topic and 1 when OK",
@@ -53,6 +79,10 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", stack, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
+	// A message that fails in a batch of several is no error of the invocation.
+	if all := strings.Join(alarmsOf(templates["Feed-queued"]), "\n"); !strings.Contains(all, "Sum of Ingestion/Errors by ") {
+		t.Errorf("the alarms of a feed with queues miss the errors of messages:\n%s", all)
+	}
 	for id, r := range templates["Feed-eager"].ofType("AWS::CloudWatch::Alarm") {
 		description := r.Properties["AlarmDescription"].(string)
 		if !strings.HasPrefix(description, "Feed eager: ") || !strings.Contains(description, "bin/ingest ") || strings.Contains(description, "%!") || len(description) > 1024 {
@@ -62,7 +92,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s notifies %s", id, got)
 		}
 	}
-	for stack, want := range map[string]string{"Feed-usual": "Errors,Quarantined", "Feed-off": ""} {
+	for stack, want := range map[string]string{"Feed-usual": "Quarantined", "Feed-off": "", "Feed-queued": "Errors,Quarantined"} {
 		_, unpack := only(t, templates[stack], "AWS::Lambda::Function", "FeedUnpack")
 		variables := unpack.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
 		if got, _ := variables["METRICS"].(string); got != want {

@@ -38,11 +38,11 @@ func TestMetrics(t *testing.T) {
 		_, byDefault := only(t, tpl, "AWS::CloudWatch::Alarm", name+"Default")
 		_, changed := only(t, tpl, "AWS::CloudWatch::Alarm", name+"Changed")
 		metric, namespace := name, "Ingestion"
-		own := "Feed" + map[string]string{"Errors": "Errors", "Quarantined": "Quarantined", "Failures": "FailedEvents"}[name]
+		own := "Feed" + map[string]string{"Quarantined": "Quarantined", "Failures": "FailedEvents"}[name]
 		if name == "Failures" {
 			metric, namespace = "ApproximateNumberOfMessagesVisible", "AWS/SQS"
 		} else if own == "Feed" {
-			own = "FeedErrors"
+			own = "FeedQuarantined"
 		}
 		_, alarm := only(t, tpl, "AWS::CloudWatch::Alarm", own)
 		if byDefault.Properties["MetricName"] != metric || byDefault.Properties["Namespace"] != namespace {

@@ -2,6 +2,7 @@
 package alarm
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -14,7 +15,10 @@ import (
 type Config struct {
 	Namespace, Metric, Statistic string
 	Dimensions                   []any
-	Description                  string
+	// SumOf replaces Metric and Dimensions by the sum of several metrics of the same
+	// statistic, each with its namespace, metric and dimensions.
+	SumOf       []Config
+	Description string
 	// Period is 5 minutes unless given.
 	Period  time.Duration
 	Periods int
@@ -38,16 +42,17 @@ func New(scope core.Construct, id string, c Config) awscloudwatch.CfnAlarm {
 	}
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmDescription:   &c.Description,
-		Namespace:          &c.Namespace,
-		MetricName:         &c.Metric,
-		Dimensions:         c.Dimensions,
-		Statistic:          &c.Statistic,
-		Period:             jsii.Number(period.Seconds()),
 		EvaluationPeriods:  jsii.Number(c.Periods),
 		Threshold:          jsii.Number(0),
 		ComparisonOperator: jsii.String("GreaterThanThreshold"),
 		TreatMissingData:   jsii.String("notBreaching"),
 		AlarmActions:       &[]any{c.TopicARN},
+	}
+	if len(c.SumOf) > 0 {
+		props.Metrics = sum(c, period)
+	} else {
+		props.Namespace, props.MetricName, props.Dimensions = &c.Namespace, &c.Metric, c.Dimensions
+		props.Statistic, props.Period = &c.Statistic, jsii.Number(period.Seconds())
 	}
 	if c.Below {
 		props.Threshold, props.ComparisonOperator, props.TreatMissingData = jsii.Number(1), jsii.String("LessThanThreshold"), jsii.String("breaching")
@@ -56,4 +61,22 @@ func New(scope core.Construct, id string, c Config) awscloudwatch.CfnAlarm {
 		props.OkActions = &[]any{c.TopicARN}
 	}
 	return awscloudwatch.NewCfnAlarm(scope, &id, props)
+}
+
+// sum is the sum of the metrics of c.SumOf. A metric without data counts as 0 while
+// another has data.
+func sum(c Config, period time.Duration) []any {
+	metrics := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+		Id: jsii.String("sum"), Expression: jsii.String("SUM(METRICS())"), Label: &c.Metric, ReturnData: jsii.Bool(true),
+	}}
+	for i, m := range c.SumOf {
+		metrics = append(metrics, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id: jsii.String(fmt.Sprintf("m%d", i)), ReturnData: jsii.Bool(false),
+			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: jsii.String(m.Namespace), MetricName: jsii.String(m.Metric), Dimensions: m.Dimensions},
+				Stat:   &c.Statistic, Period: jsii.Number(period.Seconds()),
+			},
+		})
+	}
+	return metrics
 }
