@@ -78,7 +78,9 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 		c.Environment[feed.EnvLoadFunction] = p.load.ARN()
 	}
 	f := function.NewAsync(p.Construct, "Unpack", c, p.failures.ARN)
-	f.Allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload", "s3:PutObject")
+	f.Allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
+	// Only files that go to quarantine whole are copied in several requests.
+	f.Allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload")
 	// A replay reads what is in quarantine, and deletes it once it is stored elsewhere.
 	f.Allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:DeleteObject", "s3:GetObject")
 	f.Allow(map[string]any{"StringLike": map[string]any{"s3:prefix": p.Spec.QuarantinePrefix + p.Spec.Feed + "/*"}},

@@ -34,6 +34,7 @@ var shapes = map[string]struct {
 	"existing bucket":         {func() *fixture { return healthy().existing() }, []string{"existing bucket", "existing bucket: rule", "existing bucket: rule: permission"}},
 	"external bucket":         {func() *fixture { return healthy().external() }, []string{"external bucket: rule", "external bucket: last run", "external bucket: listing", "external bucket: readable"}},
 	"from files":              {func() *fixture { return healthy().fromFiles() }, []string{"own bucket: subscription", "own bucket: permission", "topic"}},
+	"from files of others":    {func() *fixture { return healthy().fromFilesOfOthers() }, []string{"existing bucket: rule", "topic"}},
 	"from the table, nightly": {func() *fixture { return healthy().fromTable() }, []string{"changes", "task: state", "task: runs"}},
 	"external table":          {func() *fixture { return healthy().externalTable() }, []string{"external table: valid", "external table: notifications", "external table: refresh"}},
 }
@@ -88,6 +89,7 @@ func expect(t *testing.T, r Report, check string, state State, detail, remedy st
 func TestProblems(t *testing.T) {
 	const revert = "cdk deploy --revert-drift Orders"
 	own := healthy
+	filesOfOthers := func() *fixture { return healthy().fromFilesOfOthers() }
 	queued, existing, external := shapes["queues"].make, shapes["existing bucket"].make, shapes["external bucket"].make
 	files, nightly, outside := shapes["from files"].make, shapes["from the table, nightly"].make, shapes["external table"].make
 	object := func(f *fixture, kind snowflake.Kind, ending string) *string {
@@ -171,7 +173,10 @@ func TestProblems(t *testing.T) {
 		"parts without notification": {own, func(f *fixture) { f.aws.buckets["landing"].TopicConfigurations = nil }, "notifications", Fail, "does not notify topic", "prefix landing/orders/"},
 		"no landing bucket":          {own, func(f *fixture) { delete(f.aws.buckets, "landing") }, "notifications", Fail, "landing does not exist", "restore"},
 		"no topic":                   {own, func(f *fixture) { delete(f.aws.topics, topicARN) }, "topic", Fail, "does not exist", "--revert-drift"},
-		"no permission to publish":   {own, func(f *fixture) { f.aws.topics[topicARN] = `{"Statement":[]}` }, "topic", Fail, "does not allow bucket landing to publish", "--revert-drift"},
+		"rules with a condition": {filesOfOthers, func(f *fixture) {
+			f.aws.topics[sourceTopic] = `{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sns:Publish","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"1"}}}]}`
+		}, "topic", Fail, "does not allow rules of EventBridge to publish", "--revert-drift"},
+		"no permission to publish": {own, func(f *fixture) { f.aws.topics[topicARN] = `{"Statement":[]}` }, "topic", Fail, "does not allow bucket landing to publish", "--revert-drift"},
 
 		"no table":       {own, func(f *fixture) { f.aws.table = nil }, "table", Fail, "records does not exist", "point-in-time"},
 		"table archived": {own, func(f *fixture) { f.aws.table.TableStatus = dynamotypes.TableStatusArchived }, "table", Fail, "ARCHIVED", "ACTIVE"},

@@ -194,6 +194,17 @@ func (f *fixture) external() *fixture {
 	return f
 }
 
+// fromFilesOfOthers has Snowflake load the files of an existing bucket, of which rules
+// notify a topic of the feed.
+func (f *fixture) fromFilesOfOthers() *fixture {
+	f.fromFiles().existing()
+	f.out["SnowflakeBucket"] = "theirs"
+	f.aws.desc["STORAGE_ALLOWED_LOCATIONS"] = "s3://theirs/in/"
+	f.aws.rolePolicies = map[string]string{"ReadFiles": readPolicy("theirs", "in/")}
+	f.aws.topics[sourceTopic] = fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sns:Publish","Resource":%q}]}`, sourceTopic)
+	return f
+}
+
 // fromFiles has Snowflake load the source files, notified by a topic of the feed.
 func (f *fixture) fromFiles() *fixture {
 	w := f.aws

@@ -29,7 +29,11 @@ func landing(ctx context.Context, d *doctor) {
 	bucket := d.Feed.Output("SnowflakeBucket")
 	if spec.From == snowflake.FromFiles {
 		// The notifications are checked with the source.
-		d.topicPolicy(ctx, topic, bucket)
+		if slices.ContainsFunc(d.Feed.Sources, func(s feed.Source) bool { return s.Kind == feed.ExistingBucket && s.Bucket == bucket }) {
+			d.topicPolicy(ctx, topic, "rules of EventBridge", func(p policy) bool { return p.allowsRules("sns:Publish") })
+		} else {
+			d.topicPolicyOfBucket(ctx, topic, bucket)
+		}
 		return
 	}
 	all, _, err := d.bucketNotifications(ctx, bucket)
@@ -50,11 +54,18 @@ func landing(ctx context.Context, d *doctor) {
 	} else {
 		d.pass(name, "bucket %s notifies topic %s of %s", bucket, lastPart(topic), spec.Prefix)
 	}
-	d.topicPolicy(ctx, topic, bucket)
+	d.topicPolicyOfBucket(ctx, topic, bucket)
 }
 
-// topicPolicy checks whether S3 may publish to the topic.
-func (d *doctor) topicPolicy(ctx context.Context, topic, bucket string) {
+// topicPolicyOfBucket checks whether S3 may publish to the topic for a bucket.
+func (d *doctor) topicPolicyOfBucket(ctx context.Context, topic, bucket string) {
+	d.topicPolicy(ctx, topic, "bucket "+bucket, func(p policy) bool {
+		return p.allows("s3.amazonaws.com", "sns:Publish", "arn:"+d.partition()+":s3:::"+bucket)
+	})
+}
+
+// topicPolicy checks whether a publisher may publish to the topic.
+func (d *doctor) topicPolicy(ctx context.Context, topic, publisher string, allows func(policy) bool) {
 	const name = "topic"
 	out, err := d.sns.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &topic})
 	switch {
@@ -69,10 +80,10 @@ func (d *doctor) topicPolicy(ctx context.Context, topic, bucket string) {
 	switch {
 	case err != nil:
 		d.unknown(name, err, "sns:GetTopicAttributes")
-	case !p.allows("s3.amazonaws.com", "sns:Publish", "arn:"+d.partition()+":s3:::"+bucket):
-		d.fail(name, revertDrift(storeStack), "its policy does not allow bucket %s to publish", bucket)
+	case !allows(p):
+		d.fail(name, revertDrift(storeStack), "its policy does not allow %s to publish", publisher)
 	default:
-		d.pass(name, "bucket %s may publish to it", bucket)
+		d.pass(name, "%s may publish to it", publisher)
 	}
 }
 

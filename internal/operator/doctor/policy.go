@@ -55,6 +55,15 @@ func (p policy) allows(principal, action, sourceARN string) bool {
 	})
 }
 
+// allowsRules reports whether rules of EventBridge may act on a topic. EventBridge
+// meets no condition in the policy of a topic:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+func (p policy) allowsRules(action string) bool {
+	return slices.ContainsFunc(p.Statement, func(s statement) bool {
+		return s.Effect == "Allow" && len(s.Condition) == 0 && s.matchesPrincipal("events.amazonaws.com") && s.matchesAction(action)
+	})
+}
+
 // matchesPrincipal reports whether a statement applies to a principal.
 func (s statement) matchesPrincipal(principal string) bool {
 	var one string
