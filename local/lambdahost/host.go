@@ -75,6 +75,26 @@ type Host struct {
 	cursors map[string]*cursor // of stream mappings, by their IDs
 	environ map[string]string  // set by Setenv
 	resumed chan struct{}      // closed while the host is not paused
+	ahead   time.Duration      // of the clock by which events age, see Advance
+}
+
+// Advance moves the clock forward by which asynchronous events age, so that a test
+// need not wait for hours until events exceed their maximum age.
+func (h *Host) Advance(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ahead += d
+}
+
+// age is how long ago an event was received, by the clock of Advance.
+func (h *Host) age(e event) time.Duration {
+	return time.Since(e.received) + h.clockAhead() - e.ahead
+}
+
+func (h *Host) clockAhead() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ahead
 }
 
 // New returns a host that listens on a free loopback port. It runs functions

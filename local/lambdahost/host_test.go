@@ -204,6 +204,29 @@ func TestAsyncEventIsNotRetriedAfterMaximumAge(t *testing.T) {
 	}
 }
 
+// TestWaitingEventExceedsItsMaximumAge has events wait for longer than the six hours
+// that they may, by the clock of the host.
+func TestWaitingEventExceedsItsMaximumAge(t *testing.T) {
+	h, c := newHost(t, Options{})
+	c.config = invokeConfig{retries: 2, maxAge: 6 * time.Hour, onFailure: "arn:aws:sns:us-east-1:123456789012:failures"}
+	h.Pause()
+	if _, err := h.InvokeAsync(t.Context(), "f", []byte(`{"do":"echo"}`)); err != nil {
+		t.Fatal(err)
+	}
+	h.Advance(7 * time.Hour)
+	if _, err := h.InvokeAsync(t.Context(), "f", []byte(`{"do":"echo"}`)); err != nil {
+		t.Fatal(err)
+	}
+	h.Resume()
+	idle(t, h)
+	if sent := c.deliveries(); len(sent) != 1 || !strings.Contains(sent[0], "EventAgeExceeded") || !strings.Contains(sent[0], `"approximateInvokeCount":0`) {
+		t.Errorf("sent %v, want the event that waited", sent)
+	}
+	if n := h.Stats()["f"].Invocations; n != 1 {
+		t.Errorf("%d invocations, want that of the newer event", n)
+	}
+}
+
 func TestLoseNextRetriesTheInvocation(t *testing.T) {
 	h, _ := newHost(t, Options{})
 	h.LoseNext("f", 1)

@@ -53,7 +53,7 @@ func (h *Host) InvokeAsync(ctx context.Context, function string, payload []byte)
 	if h.base.Err() != nil {
 		return "", errors.New("lambda host: closed")
 	}
-	e := event{id: newRequestID(), function: name, payload: payload, received: time.Now()}
+	e := event{id: newRequestID(), function: name, payload: payload, received: time.Now(), ahead: h.clockAhead()}
 	end := h.inFlight.start(name)
 	h.jobs.Go(func() {
 		defer end()
@@ -87,7 +87,11 @@ type event struct {
 	function string
 	payload  []byte
 	received time.Time
+	ahead    time.Duration // Host.ahead when it was received
 }
+
+// minMaxAge is the shortest maximum age of events that Lambda allows.
+const minMaxAge = time.Minute
 
 // deliver invokes the function of an event as Lambda does: it retries a failure
 // with a delay, and sends an event that failed every time to the destination.
@@ -98,7 +102,17 @@ func (h *Host) deliver(ctx context.Context, c awsClient, e event) error {
 		if err := h.waitWhilePaused(ctx); err != nil {
 			return err
 		}
-		if h.faults.take(faultThrottle, e.function) {
+		throttled := h.faults.take(faultThrottle, e.function)
+		if h.age(e) > minMaxAge { // throttled and paused events age as well
+			cfg, err := c.invokeConfig(ctx, e.function)
+			if err != nil {
+				return err
+			}
+			if h.age(e) > cfg.maxAge {
+				return h.sendFailure(ctx, c, cfg, e, Result{}, "EventAgeExceeded", attempts)
+			}
+		}
+		if throttled {
 			if err := retry.Wait(ctx, h.options.RetryDelay); err != nil {
 				return err
 			}
@@ -120,7 +134,7 @@ func (h *Host) deliver(ctx context.Context, c awsClient, e event) error {
 		switch {
 		case attempts > cfg.retries:
 			return h.sendFailure(ctx, c, cfg, e, res, "RetriesExhausted", attempts)
-		case time.Since(e.received)+delay > cfg.maxAge:
+		case h.age(e)+delay > cfg.maxAge:
 			return h.sendFailure(ctx, c, cfg, e, res, "EventAgeExceeded", attempts)
 		}
 		if err := retry.Wait(ctx, delay); err != nil {
