@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // withQueue adds a queue between the bucket and the function, and an event source
@@ -107,5 +110,33 @@ func TestQueueWithShortVisibilityTimeoutIsRefused(t *testing.T) {
 	f.wantStatus("Feed", cfntypes.StackStatusRollbackComplete)
 	if why := failures(t.Context(), f.cfn, f.stack("Feed")).Error(); !strings.Contains(why, "Queue visibility timeout: 9 seconds is less than Function timeout: 10 seconds") {
 		t.Error(why)
+	}
+}
+
+// TestAdvanceQueues receives a message again after its visibility timeout of an hour,
+// without waiting for it.
+func TestAdvanceQueues(t *testing.T) {
+	f := newFixture(t)
+	created, err := f.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("slow"), Attributes: map[string]string{"VisibilityTimeout": "3600"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.sqs.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: created.QueueUrl, MessageBody: aws.String("x")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		advance time.Duration
+		want    int
+	}{{0, 1}, {59 * time.Minute, 0}, {2 * time.Minute, 1}} {
+		if err := f.env.AdvanceQueues(t.Context(), step.advance); err != nil {
+			t.Fatal(err)
+		}
+		out, err := f.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: created.QueueUrl})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Messages) != step.want {
+			t.Errorf("after %s more: received %d messages, want %d", step.advance, len(out.Messages), step.want)
+		}
 	}
 }

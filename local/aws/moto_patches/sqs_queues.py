@@ -1,4 +1,7 @@
-"""SQS: no lost and no duplicate messages, and no event source mappings executed by moto.
+"""SQS: no lost and no duplicate messages, no event source mappings executed by moto, and a clock.
+
+Messages become visible, and expire, by a clock that a test can move forward, so that
+it need not wait for a visibility timeout of an hour.
 
 moto replaces and iterates over the list of messages of a queue without the lock
 that SendMessage takes: a message could be lost, be received twice, or stay in the
@@ -7,8 +10,18 @@ queue although it was moved to the dead-letter queue.
 
 import time
 
+from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
+
+_ahead = 0.0  # seconds by which the clock of the queues is ahead
+
+
+def advance(seconds):
+    """Moves the clock of all queues forward."""
+    global _ahead
+    _ahead += seconds
+
 
 POLL = 0.2  # seconds after which a waiting receiver checks for messages that became visible
 
@@ -33,6 +46,8 @@ def apply():
         with self.get_queue(queue_name)._messages_lock:
             moto_change(self, queue_name, receipt_handle, visibility_timeout)
 
+    moto_time = models.unix_time_millis
+    models.unix_time_millis = lambda *at: moto_time(*at) + (0 if at else 1000 * _ahead)
     Queue.delete_message = delete_message
     SQSBackend.receive_message = receive_message
     SQSBackend.change_message_visibility = change_message_visibility
