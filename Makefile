@@ -46,6 +46,11 @@ test: deps lint build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 -timeout 30m ./...
 	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/files/record
 
+.PHONY: iam-report
+iam-report: deps build ## per role, which permissions the end-to-end tests used and which never, with reasons
+	@mkdir -p .local
+	IAM_REPORT=$(CURDIR)/.local/iam-report.txt go test -count=1 -timeout 30m ./test/e2e; status=$$?; cat .local/iam-report.txt; exit $$status
+
 .PHONY: live
 live: deps ## the demo's feeds in a real AWS and Snowflake account, see docs/snowflake.md
 	INGESTION_LIVE=1 go test -count=1 -timeout 60m -v ./test/live

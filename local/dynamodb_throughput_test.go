@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func TestThroughput(t *testing.T) {
 	}
 
 	limit(DynamoDBThroughput{PartitionWrites: 2, PartitionReads: 2})
-	throttled("TableWriteKeyRangeThroughputExceeded", func(i int) error { return put("a", fmt.Sprint(i)) })
+	throttled("TableWriteKeyRangeThroughputExceeded", func(i int) error { return put("a", strconv.Itoa(i)) })
 	if _, err := f.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("metered"), Item: key("b", "1")}, once); err != nil {
 		t.Errorf("write to another partition, not in the index: %v", err)
 	}
@@ -75,17 +76,17 @@ func TestThroughput(t *testing.T) {
 		return err
 	})
 	limit(DynamoDBThroughput{TableWrites: 2})
-	throttled("TableWriteAccountLimitExceeded", func(i int) error { return put(fmt.Sprint("p", i), "1") })
+	throttled("TableWriteAccountLimitExceeded", func(i int) error { return put("p"+strconv.Itoa(i), "1") })
 
 	// The writes go to different partitions of the table, and to one of the index.
 	limit(DynamoDBThroughput{PartitionWrites: 2})
-	throttled("IndexWriteKeyRangeThroughputExceeded", func(i int) error { return put(fmt.Sprint("q", i), "1") })
+	throttled("IndexWriteKeyRangeThroughputExceeded", func(i int) error { return put("q"+strconv.Itoa(i), "1") })
 
 	// Of a batch, only the items beyond the limit are unprocessed, and a retry finds units.
 	limit(DynamoDBThroughput{PartitionWrites: 3})
 	requests := make([]types.WriteRequest, 10)
 	for i := range requests {
-		requests[i].PutRequest = &types.PutRequest{Item: key("batch", fmt.Sprint(i))}
+		requests[i].PutRequest = &types.PutRequest{Item: key("batch", strconv.Itoa(i))}
 	}
 	batch := func() (*dynamodb.BatchWriteItemOutput, error) {
 		return f.db.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"metered": requests}}, once)
@@ -118,7 +119,7 @@ func TestThroughput(t *testing.T) {
 
 	limit(DynamoDBThroughput{})
 	for i := range 20 {
-		if err := put("a", fmt.Sprint(i)); err != nil {
+		if err := put("a", strconv.Itoa(i)); err != nil {
 			t.Errorf("without limits: %v", err)
 		}
 	}

@@ -18,11 +18,13 @@ const (
 	IAMEnforced IAMMode = "enforce" // they are refused as in AWS
 )
 
-// IAMReport lists the requests of functions that were not allowed, and the policy
-// statements that allowed the others.
+// IAMReport lists the requests of functions that were not allowed, the policy
+// statements that allowed the others, and what the policies of the roles of functions
+// that exist now allow without need so far.
 type IAMReport struct {
 	Refused []IAMRefusal
 	Used    []IAMUse
+	Unused  []IAMUnused
 }
 
 // IAMRefusal is a kind of request that was not allowed.
@@ -38,7 +40,16 @@ type IAMRefusal struct {
 type IAMUse struct {
 	Role      string // ARN of the role of the function
 	Statement string // name of the role and of its policy, or ARN of the resource; then # and the Sid or number
+	Action    string
 	Count     int
+}
+
+// IAMUnused is an action that a statement of a role allows and that no request needed.
+type IAMUnused struct {
+	Role      string // ARN of the role of the function
+	Statement string // as in IAMUse
+	Action    string // may have wildcards
+	Resource  string // the resources of the statement
 }
 
 // IAMReport returns the report of all requests since Start.

@@ -182,8 +182,11 @@ func TestRequestsOfAFunctionNeedPermissions(t *testing.T) {
 		!strings.Contains(report.Refused[i].Message, "is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::permitted/out/a because no policy allows") {
 		t.Errorf("refused: %+v", report.Refused)
 	}
-	if !slices.Contains(report.Used, IAMUse{Role: role, Statement: "function/policy#Objects", Count: 1}) {
+	if !slices.Contains(report.Used, IAMUse{Role: role, Statement: "function/policy#Objects", Action: "s3:PutObject", Count: 1}) {
 		t.Errorf("used: %+v", report.Used)
+	}
+	if !slices.Contains(report.Unused, IAMUnused{Role: role, Statement: "function/policy#Objects", Action: "s3:GetObject", Resource: "arn:aws:s3:::permitted/in/*"}) {
+		t.Errorf("unused: %+v", report.Unused)
 	}
 	if f.put("permitted", "out/b", "x"); len(f.keys("permitted")) != 2 {
 		t.Errorf("objects %q, want those of the function and of the test", f.keys("permitted"))

@@ -85,6 +85,21 @@ def identity_policies(role):
     return policies + [{"name": f"{role.name}/{policy.name}", "document": policy.document} for policy in role.managed_policies.values()]
 
 
+def allowed_actions(role):
+    """(statement, action, resource) of every Allow of a role; statements are named as by the evaluator."""
+    for policy in identity_policies(role):
+        document = policy["document"]
+        for number, statement in enumerate(_list((json.loads(document) if isinstance(document, str) else document)["Statement"]), 1):
+            if statement["Effect"] != "Allow":
+                continue
+            for action in _list(statement.get("Action", [])):
+                yield f"{policy['name']}#{statement.get('Sid') or number}", action, ", ".join(_list(statement.get("Resource", [])))
+
+
+def _list(value):
+    return value if isinstance(value, list) else [value]
+
+
 def find_role(arn):
     """The role of an ARN, or None."""
     roles = iam_backends[arn.split(":")[4]]["aws"].roles.values()

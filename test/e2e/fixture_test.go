@@ -84,6 +84,9 @@ func startWith(t *testing.T, cdkContext map[string]string) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if err := collectPermissions(context.WithoutCancel(t.Context()), env.Env); err != nil {
+			t.Error(err)
+		}
 		if err := env.Close(); err != nil {
 			t.Error(err)
 		}

@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from fnmatch import fnmatchcase
 from urllib.parse import parse_qsl
 
 import policies
@@ -31,7 +32,7 @@ class Enforcement:
         self._lock = threading.Lock()
         self._sessions = {}  # access key -> session of a function's role
         self._refused = Counter()  # (role, action, resource, reason)
-        self._used = Counter()  # (role, statement)
+        self._used = Counter()  # (role, statement, action)
 
     def check(self, environ):
         """The refusal of a request as HTTP status, headers and body; None if it is allowed."""
@@ -57,7 +58,7 @@ class Enforcement:
                 text = refusals.message(session.arn, access, result["decision"])
                 return self._refuse(request, session, access.action, access.resource, text)
             with self._lock:
-                self._used.update((session.role_arn, statement) for statement in result["statements"])
+                self._used.update((session.role_arn, statement, access.action) for statement in result["statements"])
         return None
 
     def allows_delivery(self, service, action, resource, policy, context, always=False):
@@ -80,7 +81,7 @@ class Enforcement:
         return self.mode == "report" and not always
 
     def report(self):
-        """The refused requests, and for each role the statements that allowed requests, with their counts."""
+        """The refused requests, and for each role the statements that allowed requests and the actions that none needed."""
         with self._lock:
             return {
                 "refused": [
@@ -88,7 +89,17 @@ class Enforcement:
                     for (role, action, resource, text), count in sorted(self._refused.items())
                 ],
                 "used": [
-                    {"role": role, "statement": statement, "count": count} for (role, statement), count in sorted(self._used.items())
+                    {"role": role, "statement": statement, "action": action, "count": count}
+                    for (role, statement, action), count in sorted(self._used.items())
+                ],
+                "unused": [
+                    {"role": role.arn, "statement": statement, "action": action, "resource": resource}
+                    for role in _function_roles()
+                    for statement, action, resource in policies.allowed_actions(role)
+                    if not any(
+                        used_role == role.arn and used_statement == statement and fnmatchcase(used.lower(), action.lower())
+                        for used_role, used_statement, used in self._used
+                    )
                 ],
             }
 
@@ -110,8 +121,17 @@ class Enforcement:
 
 def _is_function_role(arn):
     """Whether a role is that of a function: the cdk CLI assumes roles as well, which are not judged."""
+    return arn in _function_role_arns()
+
+
+def _function_role_arns():
     regions = list(lambda_backends[DEFAULT_ACCOUNT_ID].values())
-    return any(function.role == arn for backend in regions for function in backend.list_functions())
+    return {function.role for backend in regions for function in backend.list_functions()}
+
+
+def _function_roles():
+    """The roles of all functions that exist now."""
+    return [role for role in map(policies.find_role, sorted(_function_role_arns())) if role is not None]
 
 
 def _http_request(environ, service, region):
