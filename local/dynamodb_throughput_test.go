@@ -2,7 +2,6 @@ package local
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -138,7 +137,7 @@ func TestThroughputGrows(t *testing.T) {
 		served, end := 0, time.Now().Add(time.Second)
 		for i := 0; time.Now().Before(end); i++ {
 			_, err := f.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("metered"), Item: map[string]types.AttributeValue{
-				"pk": &types.AttributeValueMemberS{Value: fmt.Sprint(i)}, "sk": &types.AttributeValueMemberS{Value: "1"},
+				"pk": &types.AttributeValueMemberS{Value: strconv.Itoa(i)}, "sk": &types.AttributeValueMemberS{Value: "1"},
 			}}, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
 			if err == nil {
 				served++
