@@ -19,7 +19,8 @@ type loader struct {
 	part       *ledger.Part
 	writer     *batchwrite.Writer
 	quarantine *quarantine.Writer
-	rejected   map[int64]error // by ordinal: records that DynamoDB rejected
+	rejected   map[int64]error // by line, from 1: records that DynamoDB rejected
+	readAgain  int64           // lines that quarantineRejected has read
 
 	keys    [][]byte // by shard: the JSON of an item's keys up to the sort key's value
 	keySize int      // of the keys, as DynamoDB counts it, in bytes
@@ -84,7 +85,7 @@ func (l *loader) put(line []byte) error {
 	if err != nil {
 		return l.reject(line, reason(err), err)
 	}
-	return l.writer.Commit(item, rec.Ordinal)
+	return l.writer.Commit(item, l.lines)
 }
 
 // prepareOrigin transcodes the members that the records of an entry have in common.
@@ -101,11 +102,9 @@ func (l *loader) prepareOrigin(origin []byte) error {
 }
 
 func (l *loader) quarantineRejected(line []byte) error {
-	rec, err := landing.ParseLine(line)
-	if err != nil {
-		return err
-	}
-	if why := l.rejected[rec.Ordinal]; why != nil {
+	// Not by ordinal: a part may have records of several entries.
+	l.readAgain++
+	if why := l.rejected[l.readAgain]; why != nil {
 		return l.reject(line, reasonRejected, why)
 	}
 	return nil
