@@ -25,7 +25,8 @@ type StoreAlarmProps struct {
 // AlarmProps set the alarms of one feed. Every feed of a store with an alarm
 // topic has four: events waiting in the failure queue, quarantined records, failed
 // invocations, and load throttled for a quarter of an hour. They cost $0.10 a month
-// for each metric, of which the alarm on failed invocations has one per function. With Continuous and a Connection, Snowpipe is looked at every four hours.
+// for each metric, of which the alarm on failed invocations has one per function.
+// With Continuous and a Connection, Snowpipe is looked at every four hours.
 type AlarmProps struct {
 	// Off leaves all of them out.
 	Off bool

@@ -158,12 +158,6 @@ func uploadDetail(t *table, d overview.Detail) error {
 			t.row(reason, d.Reasons[reason])
 		}
 	}
-	if len(d.EntryList) > 1 {
-		t.head("ENTRY", "PARTS", "LOADED", "RECORDS", "STORED", "REJECTED", "SIZE")
-		for _, e := range d.EntryList {
-			t.row(e.Entry, e.Parts, e.Loaded, e.Records, e.Stored, badIfAny(e.Rejected), size(e.Bytes))
-		}
-	}
 	if len(d.PartList) > 0 {
 		t.head("PART", "STATE", "RECORDS", "STORED", "REJECTED", "SIZE", "LANDED", "LOADED", "MESSAGE")
 		for _, p := range d.PartList {

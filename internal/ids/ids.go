@@ -59,17 +59,6 @@ func New(u Upload) Upload {
 	return u
 }
 
-// Bundle is the ID of a bundle: uploads of a feed, by their IDs, whose records share
-// a part. It has the form of an upload's ID.
-func Bundle(feed string, uploads []string) string {
-	h := sha256.New()
-	for _, s := range append([]string{"bundle", feed}, uploads...) {
-		h.Write([]byte(s))
-		h.Write([]byte{'/'})
-	}
-	return idEncoding.EncodeToString(h.Sum(nil)[:16])
-}
-
 var idEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 // Version is the version ID, or the ETag where the bucket has no versions.

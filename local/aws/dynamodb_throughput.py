@@ -180,9 +180,7 @@ class Throughput:
                 except Throttled as error:
                     unprocessed.setdefault(name, []).append(request)
                     last = error
-        if last is not None and not served:
-            raise last
-        status, response = serve({**body, "RequestItems": served})
+        status, response = _serve_some(body, serve, served, last)
         if status == 200:
             for name, requests in unprocessed.items():
                 response.setdefault("UnprocessedItems", {}).setdefault(name, []).extend(requests)
@@ -204,9 +202,7 @@ class Throughput:
                 except Throttled as error:
                     unprocessed.setdefault(name, {**requests, "Keys": []})["Keys"].append(key)
                     last = error
-        if last is not None and not served:
-            raise last
-        status, response = serve({**body, "RequestItems": served})
+        status, response = _serve_some(body, serve, served, last)
         if status == 200:
             for name, requests in unprocessed.items():
                 response.setdefault("UnprocessedKeys", {}).setdefault(name, {**requests, "Keys": []})["Keys"].extend(requests["Keys"])
@@ -271,6 +267,13 @@ class Throughput:
             bucket.left -= units
             if isinstance(bucket, GrowingBucket):
                 bucket.used += units
+
+
+def _serve_some(body, serve, served, last):
+    """Serves the part of a batch that is not throttled; last is an error of the others, which is raised if they are all."""
+    if last is not None and not served:
+        raise last
+    return serve({**body, "RequestItems": served})
 
 
 def _table(backend, name):

@@ -63,15 +63,17 @@ func handle(ctx context.Context, c command) (any, error) {
 	if c.Records != nil {
 		return handleRecords(c.Records)
 	}
+	lc, _ := lambdacontext.FromContext(ctx)
 	switch c.Do {
 	case "fail":
 		return nil, errors.New("as requested")
+	case "record":
+		return nil, errors.Join(errors.New("as requested"), appendLine(c.Name, lc.AwsRequestID))
 	case "exit":
 		os.Exit(7)
 	case "sleep":
 		time.Sleep(time.Duration(c.Millis) * time.Millisecond)
 	}
-	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
 	return output{
 		PID:       os.Getpid(),
@@ -80,6 +82,15 @@ func handle(ctx context.Context, c command) (any, error) {
 		RequestID: lc.AwsRequestID,
 		LeftMS:    time.Until(deadline).Milliseconds(),
 	}, nil
+}
+
+func appendLine(path, line string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, line)
+	return errors.Join(err, f.Close())
 }
 
 // handleRecords fails the messages whose body is "bad".

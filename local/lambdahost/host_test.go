@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +191,22 @@ func TestAsyncRetriesThenSendsToDestination(t *testing.T) {
 			!strings.Contains(string(r.ResponsePayload), "Local.InjectedFault") {
 			t.Errorf("%+v: sent %s", tc, sent[0])
 		}
+	}
+}
+
+// The function sees one request ID in all attempts of an event, which are its leases'.
+func TestRetriesHaveTheRequestIDOfTheEvent(t *testing.T) {
+	h, c := newHost(t, Options{})
+	c.config = invokeConfig{retries: 2, maxAge: time.Hour}
+	path := filepath.Join(t.TempDir(), "ids")
+	id, err := h.InvokeAsync(t.Context(), "f", fmt.Appendf(nil, `{"do":"record","name":%q}`, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle(t, h)
+	seen, err := os.ReadFile(path)
+	if want := strings.Repeat(id+"\n", 3); err != nil || string(seen) != want {
+		t.Errorf("the attempts had the request IDs %q, want %q, error %v", seen, want, err)
 	}
 }
 

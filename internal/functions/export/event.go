@@ -139,8 +139,8 @@ func classify(pk, sk string) (feedName, id string, k kind) {
 
 // bookkeeping are the names that the keys of other state have in place of an upload's
 // ID, which is longer: discover's seen objects and cursor, a backfill's checkpoint,
-// and the watch of a pipe.
-var bookkeeping = []string{"seen", "discover", "backfill", "watch"}
+// the watch of a pipe, and the formats that uploads were begun with.
+var bookkeeping = []string{"seen", "discover", "backfill", "watch", "spec"}
 
 // isFeedName is the rule of feed.Spec.Validate. Such a name needs no escaping in JSON
 // or an object's key, like the other components of a record's keys.

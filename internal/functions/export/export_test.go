@@ -174,6 +174,7 @@ func TestOnlyRecordsAreExported(t *testing.T) {
 		{"orders#discover", "0123abcd"},
 		{"orders#backfill", "0123abcd"},
 		{"orders#watch", "0123abcd"},
+		{"orders#spec", "0123456789ab"},
 	}, [][2]string{
 		{"config", "x"},
 		{"Orders#seen#b", "k"},

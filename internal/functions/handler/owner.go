@@ -16,9 +16,10 @@ func WithOwner(ctx context.Context) context.Context {
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: rand.Text()})
 }
 
-// Owner returns the name under which an invocation takes leases: its request ID. A
-// retry of an asynchronous invocation has the same one ("Understanding retry
-// behavior in Lambda"), so it has the leases of the invocation that failed.
+// Owner returns the name under which an invocation takes leases: its request ID. Lambda
+// repeats it when it retries an asynchronous invocation, which so has the leases of the
+// invocation that failed. Nothing depends on that: the first retry comes after a
+// minute, when a lease that is not renewed has expired.
 func Owner(ctx context.Context) string {
 	lc, ok := lambdacontext.FromContext(ctx)
 	if !ok {

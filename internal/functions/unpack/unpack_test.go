@@ -235,6 +235,20 @@ func TestInvalidRecordsAreQuarantined(t *testing.T) {
 	}
 }
 
+// DynamoDB rejects one of two records that have the same ordinal, in two entries of one
+// part: only that one is quarantined.
+func TestRejectedRecordInPartOfSeveralEntries(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
+	w.db.Refuse = func(it fake.Item) bool { return strings.Contains(string(it["data"]), "reject") }
+	u := w.run("k.zip", zipped(t, map[string]string{"a": `{"n":1}`, "b": `{"reject":"this"}`, "c": `{"n":3}`}), 1)
+	if u.State != ledger.Loaded || u.Parts != 1 || u.Entries != 3 || u.Stored != 2 || u.RejectedByLoad != 1 || !u.Balanced() {
+		t.Errorf("ledger: %+v", u)
+	}
+	if bad := w.quarantined(); len(bad) != 1 || bad[ids.RecordID(u.ID, 1, 0)].Entry != "b" {
+		t.Errorf("quarantined: %+v", bad)
+	}
+}
+
 // The records of a truncated file are stored; its remainder is one quarantined record,
 // with a copy of the file.
 func TestTruncatedFile(t *testing.T) {

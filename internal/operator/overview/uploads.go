@@ -97,7 +97,7 @@ func Uploads(ctx context.Context, l *ledger.Ledger, feedName string, f Filter) (
 // Part is one part of an upload.
 type Part struct {
 	Part     string           `json:"part"`
-	Entry    int              `json:"entry"`
+	Entry    int              `json:"entry"` // of its first record
 	Key      string           `json:"key"`
 	State    ledger.State     `json:"state"`
 	Records  int64            `json:"records"`
@@ -110,25 +110,13 @@ type Part struct {
 	LoadedAt *time.Time       `json:"loaded_at"`
 }
 
-// Entry is the sum of the parts of one entry.
-type Entry struct {
-	Entry    int   `json:"entry"`
-	Parts    int64 `json:"parts"`
-	Loaded   int64 `json:"parts_loaded"`
-	Records  int64 `json:"records"` // in parts
-	Stored   int64 `json:"stored"`
-	Rejected int64 `json:"rejected"` // by load
-	Bytes    int64 `json:"bytes"`
-}
-
-// Detail is one upload with its entries and parts.
+// Detail is one upload with its parts.
 type Detail struct {
 	Upload
 	// PartsFolder and QuarantineFolder are the URIs of its objects.
-	PartsFolder      string  `json:"parts_folder"`
-	QuarantineFolder string  `json:"quarantine_folder"`
-	EntryList        []Entry `json:"entry_list"`
-	PartList         []Part  `json:"part_list"`
+	PartsFolder      string `json:"parts_folder"`
+	QuarantineFolder string `json:"quarantine_folder"`
+	PartList         []Part `json:"part_list"`
 }
 
 // Locations names the bucket and prefixes of a feed's objects.
@@ -136,33 +124,19 @@ type Locations struct {
 	LandingBucket, LandingPrefix, QuarantinePrefix string
 }
 
-// ReadUpload reads the entries and parts of an upload.
+// ReadUpload reads the parts of an upload.
 func ReadUpload(ctx context.Context, l *ledger.Ledger, u ledger.Upload, where Locations) (Detail, error) {
 	d := Detail{
 		Upload:           newUpload(u),
 		PartsFolder:      "s3://" + where.LandingBucket + "/" + u.Folder(where.LandingPrefix),
 		QuarantineFolder: "s3://" + where.LandingBucket + "/" + u.Folder(where.QuarantinePrefix),
-		EntryList:        []Entry{}, PartList: []Part{},
+		PartList:         []Part{},
 	}
 	err := l.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
 		d.PartList = append(d.PartList, Part{
 			Part: p.Name, Entry: p.Entry, Key: p.Key, State: p.State, Records: p.Records, Stored: p.Stored, Rejected: p.Rejected,
 			Bytes: p.Bytes, Reasons: p.Reasons, Message: p.Message, LandedAt: orNil(p.LandedAt), LoadedAt: orNil(p.LoadedAt),
 		})
-		last := len(d.EntryList) - 1
-		if last < 0 || d.EntryList[last].Entry != p.Entry {
-			d.EntryList = append(d.EntryList, Entry{Entry: p.Entry})
-			last++
-		}
-		e := &d.EntryList[last]
-		e.Parts++
-		if p.State.Done() {
-			e.Loaded++
-		}
-		e.Records += p.Records
-		e.Stored += p.Stored
-		e.Rejected += p.Rejected
-		e.Bytes += p.Bytes
 		return true
 	})
 	return d, err

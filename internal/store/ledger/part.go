@@ -14,7 +14,7 @@ type Part struct {
 	Upload string `dynamodbav:"upload"`
 	// Name is <entry>-<part>, see ids.PartName.
 	Name    string `dynamodbav:"part"`
-	Entry   int    `dynamodbav:"entry"`
+	Entry   int    `dynamodbav:"entry"`       // of its first record
 	Key     string `dynamodbav:"landing_key"` // in the landing bucket
 	State   State  `dynamodbav:"state"`
 	Records int64  `dynamodbav:"records"`
@@ -32,8 +32,6 @@ type Part struct {
 	Lines int64 `dynamodbav:"lines_done"`
 	// Reasons counts the rejected records by reason.
 	Reasons map[string]int64 `dynamodbav:"-"`
-	// Members are the uploads of a shared part; Upload is then the ID of a bundle.
-	Members []Member `dynamodbav:"members,omitempty"`
 	// Time is that of the source object; it is in the key of quarantine objects.
 	Time     time.Time `dynamodbav:"source_time"`
 	LandedAt time.Time `dynamodbav:"landed_at,omitempty"`
@@ -57,7 +55,7 @@ func decodePart(it item) (p Part, err error) {
 func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
 	it, err := encode(Part{
 		Feed: p.Feed, Upload: p.Upload, Name: p.Name, Entry: p.Entry, Key: p.Key, State: Landed,
-		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Members: p.Members, Time: p.Time, LandedAt: l.now(),
+		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("ledger: part %s of upload %s: %w", p.Name, p.Upload, err)
@@ -105,9 +103,6 @@ func (l *Ledger) PartProgress(ctx context.Context, p Part, from int64) error {
 }
 
 func (c *change) setPartCounts(p Part) {
-	if slices.ContainsFunc(p.Members, func(m Member) bool { return m.Rejected > 0 }) {
-		c.set("members", p.Members)
-	}
 	c.set("lines_done", p.Lines)
 	c.set("stored", p.Stored)
 	c.set("rejected", p.Rejected)
@@ -120,8 +115,7 @@ func (c *change) setPartCounts(p Part) {
 }
 
 // PartLoaded marks a part as Loaded and adds its counts to its upload's, both
-// or neither; those of a shared part to each of its uploads, which it settles. It has
-// no effect on a part that is Loaded already.
+// or neither. It has no effect on a part that is Loaded already.
 func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
 	part := change{key: p.key(), condition: equal("state", Landed)}
 	part.set("state", Loaded)
@@ -129,15 +123,6 @@ func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
 	// With all lines done, a slower invocation cannot store its progress any more.
 	p.Lines = p.Records
 	part.setPartCounts(p)
-	if len(p.Members) > 0 {
-		if err := l.membersLoaded(ctx, p); err != nil {
-			return err
-		}
-		if _, err := l.apply(ctx, part); err != nil && !conditionFailed(err) {
-			return fmt.Errorf("ledger: enter part %s of bundle %s as loaded: %w", p.Name, p.Upload, err)
-		}
-		return nil
-	}
 
 	upload := change{key: key(p.Feed, p.Upload, uploadSortKey)}
 	upload.add("stored", p.Stored)

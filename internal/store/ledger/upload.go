@@ -23,9 +23,6 @@ type Upload struct {
 	// Reading is the ID of the Reading that the upload was begun with, empty for an
 	// upload of a version that kept none.
 	Reading string `dynamodbav:"reading,omitempty"`
-	// Bundle is the ID of the bundle whose part has the records of this upload, see
-	// Member; empty for an upload with parts of its own.
-	Bundle string `dynamodbav:"bundle,omitempty"`
 	// Reader is the invocation that reads the upload, until ReaderUntil, see Lease.
 	Reader      string    `dynamodbav:"reader,omitempty"`
 	ReaderUntil time.Time `dynamodbav:"reader_until,omitempty"`

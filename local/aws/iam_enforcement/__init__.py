@@ -7,7 +7,8 @@ deliver to queues, topics and functions.
 
 accesses.py derives the actions, resources and condition keys of a request, the
 evaluator in Go (local/policy) decides, and refusals.py builds the error of each
-service; keys.py derives the use of KMS keys. A request that accesses.py does not know is refused.
+service; keys.py derives the use of KMS keys. A request that accesses.py does not know
+is refused.
 
 The Lambda host makes the requests of event source mappings and to destinations
 with the role of their function, as Lambda does.
