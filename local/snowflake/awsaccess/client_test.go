@@ -253,8 +253,9 @@ func TestTopic(t *testing.T) {
 	// The statement of SNSPolicy is sufficient, next to one that requires TLS.
 	allow := strings.TrimSuffix(strings.SplitN(SNSPolicy(arn), "[", 2)[1], "]}")
 	tls := `{"Effect":"Deny","Principal":{"AWS":"*"},"Action":["sns:Subscribe","sns:Publish"],"Resource":"` + arn + `","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`
+	publish := `{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sns:Publish","Resource":"` + arn + `"}`
 	f.must(f.sns.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{
-		TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: aws.String(statements(tls, allow)),
+		TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: aws.String(statements(tls, allow, publish)),
 	}))
 	queue, err := c.Subscribe(t.Context(), arn)
 	if err != nil || !strings.HasPrefix(queue, "arn:aws:sqs:"+local.Region+":") {
