@@ -98,6 +98,10 @@ type Collector struct {
 	// Since excludes uploads that were loaded earlier from Feed.Rejected and
 	// Feed.Partial; zero excludes none.
 	Since time.Time
+	// Visit, if not nil, is called with every upload of every feed, newest source object
+	// first. The uploads of one feed are visited by one goroutine, those of several feeds
+	// concurrently.
+	Visit func(operator.Feed, ledger.Upload)
 }
 
 // All reads the state of feeds, several at a time, in their order. A feed that cannot
@@ -133,6 +137,9 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	err := uploads.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
 		if o.Last == nil {
 			o.Last = &Last{Upload: u.ID, Key: u.Key, State: StateOf(u), Time: u.Time}
+		}
+		if c.Visit != nil {
+			c.Visit(f, u)
 		}
 		o.Uploads++
 		o.Records += u.Records

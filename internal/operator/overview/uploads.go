@@ -52,7 +52,8 @@ func (u Upload) Took() time.Duration {
 	return u.LoadedAt.Sub(*u.StartedAt)
 }
 
-func newUpload(u ledger.Upload) Upload {
+// NewUpload converts an item of the ledger.
+func NewUpload(u ledger.Upload) Upload {
 	return Upload{
 		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: StateOf(u), Time: u.Time,
 		Bytes: u.Size, BytesUnpacked: u.BytesUnpacked, BytesLanded: u.BytesLanded, Entries: u.Entries,
@@ -87,7 +88,7 @@ func Uploads(ctx context.Context, l *ledger.Ledger, feedName string, f Filter) (
 			return false // the remaining uploads are older
 		}
 		if f.State == "" || f.State == StateOf(u) {
-			uploads = append(uploads, newUpload(u))
+			uploads = append(uploads, NewUpload(u))
 		}
 		return f.Limit == 0 || len(uploads) < f.Limit
 	})
@@ -127,7 +128,7 @@ type Locations struct {
 // ReadUpload reads the parts of an upload.
 func ReadUpload(ctx context.Context, l *ledger.Ledger, u ledger.Upload, where Locations) (Detail, error) {
 	d := Detail{
-		Upload:           newUpload(u),
+		Upload:           NewUpload(u),
 		PartsFolder:      "s3://" + where.LandingBucket + "/" + u.Folder(where.LandingPrefix),
 		QuarantineFolder: "s3://" + where.LandingBucket + "/" + u.Folder(where.QuarantinePrefix),
 		PartList:         []Part{},

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,21 +14,11 @@ import (
 
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/overview"
-	"example.com/ingestion/internal/operator/snowflakeconn"
-	"example.com/ingestion/internal/retry"
 	"example.com/ingestion/internal/store/ledger"
 )
 
-const (
-	// recent is the number of uploads of a feed on the page.
-	recent = 8
-	// rejectedFor is how long a rejected upload is shown as the state of its feed.
-	rejectedFor = 7 * 24 * time.Hour
-	// rowsInterval is the interval between two queries of Snowflake, loginInterval
-	// between two attempts to log in. Neither needs a warehouse.
-	rowsInterval  = 15 * time.Second
-	loginInterval = 5 * time.Minute
-)
+// rejectedFor is how long a rejected upload is shown as the state of its feed.
+const rejectedFor = 7 * 24 * time.Hour
 
 // AccountSource is the Source of the feeds of an account and region.
 type AccountSource struct {
@@ -38,22 +26,27 @@ type AccountSource struct {
 	getenv    func(string) string
 	collector overview.Collector
 	dynamo    *dynamodb.Client
+	sqs       *sqs.Client
 	// last is the last state without an error of the list of stacks.
 	last State
 
-	// Other goroutines query Snowflake; Read does not wait for them.
-	mu   sync.Mutex
-	rows map[string]*Rows // by Feed.String
+	// Other goroutines query Snowflake, the failure queues and the templates; Read does
+	// not wait for them.
+	mu       sync.Mutex
+	rows     map[string]*Rows         // by Feed.String, like all of these
+	failures map[string]*failedEvents // of failing feeds
+	sources  map[string]*sources
 }
 
 // NewAccountSource returns the Source of an account and region. With snowflake it also
 // logs in to the Snowflake account of each feed, as snowflakeconn.Open does with
 // getenv, and counts the rows. The sessions end with the context of the first Read.
 func NewAccountSource(account operator.Account, getenv func(string) string, snowflake bool) *AccountSource {
-	db := dynamodb.NewFromConfig(account.Config)
+	db, queues := dynamodb.NewFromConfig(account.Config), sqs.NewFromConfig(account.Config)
 	a := &AccountSource{
-		account: account, dynamo: db,
-		collector: overview.Collector{Ledgers: db, Queues: sqs.NewFromConfig(account.Config), Now: time.Now},
+		account: account, dynamo: db, sqs: queues,
+		collector: overview.Collector{Ledgers: db, Queues: queues, Now: time.Now},
+		failures:  map[string]*failedEvents{}, sources: map[string]*sources{},
 	}
 	if snowflake {
 		a.getenv, a.rows = getenv, map[string]*Rows{}
@@ -77,156 +70,94 @@ func (a *AccountSource) Read(ctx context.Context) State {
 		return s
 	}
 	s.Figures = s.At
+	summaries := map[string]*summary{}
+	for _, f := range found {
+		summaries[f.String()] = newSummary(s.At)
+	}
 	a.collector.Since = s.At.Add(-rejectedFor)
+	a.collector.Visit = func(f operator.Feed, u ledger.Upload) { summaries[f.String()].add(u) }
 	feeds, err := a.collector.All(ctx, found)
-	errs := []error{err}
 	for i, f := range feeds {
-		shown := Feed{Feed: f, Advice: advice(f), Recent: []overview.Upload{}, Reasons: []overview.Reason{}}
-		if f.Error == "" {
-			errs = append(errs, a.detail(ctx, found[i], &shown))
-		}
-		shown.Snowflake = a.snowflake(ctx, found[i])
-		s.Feeds = append(s.Feeds, shown)
+		s.Feeds = append(s.Feeds, a.feed(ctx, found, i, f, summaries[found[i].String()]))
 	}
 	slices.SortStableFunc(s.Feeds, func(a, b Feed) int { return cmp.Compare(priority(a.State), priority(b.State)) })
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		s.Error = operator.Explain(err)
 	}
 	a.last = s
 	return s
 }
 
+// feed completes the state of found[i]. A feed that cannot be read keeps its last
+// figures.
+func (a *AccountSource) feed(ctx context.Context, found []operator.Feed, i int, f overview.Feed, sum *summary) Feed {
+	shown := Feed{Feed: f, Sources: []string{}, Problems: []Problem{}, Recent: []overview.Upload{}, Reasons: []overview.Reason{}, Hours: []Hour{}}
+	command := commandName(found, i)
+	if f.Error != "" {
+		if k := slices.IndexFunc(a.last.Feeds, func(l Feed) bool { return l.Stack == f.Stack && l.Feed.Feed == f.Feed }); k >= 0 {
+			shown = a.last.Feeds[k]
+			shown.State, shown.Problems, shown.MoreProblems = f.State, []Problem{}, 0
+			if shown.FiguresOf == nil && shown.Error == "" {
+				shown.FiguresOf = &a.last.Figures
+			}
+		}
+		shown.Error = operator.Explain(errors.New(f.Error))
+		shown.Advice, shown.Commands = "This feed cannot be read.", []string{"ingest doctor " + command}
+		return shown
+	}
+	sum.fill(&shown)
+	shown.Advice, shown.Commands = advice(f, command)
+	switch f.State {
+	case overview.Failing:
+		shown.Problems = a.failed(ctx, found[i], f.Failed, command)
+		shown.MoreProblems = max(0, f.Failed-int64(len(shown.Problems)))
+	case overview.Rejecting:
+		shown.Problems = rejected(sum.rejected, command)
+		shown.MoreProblems = max(0, f.Rejected-int64(len(shown.Problems)))
+	}
+	shown.Sources = a.sourcesOf(ctx, found[i])
+	shown.Snowflake = a.snowflake(ctx, found[i])
+	return shown
+}
+
+// commandName is how commands name found[i]: by its own name, if that is unambiguous.
+func commandName(found []operator.Feed, i int) string {
+	for k, f := range found {
+		if k != i && (f.Name == found[i].Name || f.Stack == found[i].Name) {
+			return found[i].String()
+		}
+	}
+	return found[i].Name
+}
+
 // priority orders feeds on the page: those that need attention first.
 func priority(s overview.State) int {
-	order := []overview.State{overview.Failing, overview.Unknown, overview.Waiting, overview.Rejecting}
+	order := []overview.State{overview.Failing, overview.Unknown, overview.Rejecting, overview.Waiting}
 	if i := slices.Index(order, s); i >= 0 {
 		return i
 	}
 	return len(order)
 }
 
-// advice is the remedy for a feed that needs attention.
-func advice(f overview.Feed) string {
+// advice describes what is wrong with a feed that needs attention, with the commands
+// that find the cause and fix it.
+func advice(f overview.Feed, name string) (text string, commands []string) {
 	switch f.State {
 	case overview.Failing:
-		return fmt.Sprintf("%d failed: `ingest doctor %s` finds the cause; after the fix, `ingest replay %s` retries them.", f.Failed, f.Feed, f.Feed)
+		return fmt.Sprintf("%s failed. Find the cause; after the fix, retry:", count(f.Failed, "event")), []string{"ingest doctor " + name, "ingest replay " + name}
 	case overview.Rejecting:
-		return fmt.Sprintf("%d rejected in the last 7 days: `ingest status %[2]s --state rejected` lists the files, `ingest quarantine %[2]s` the records with their reasons.", f.Rejected, f.Feed)
+		return fmt.Sprintf("%s rejected in the last 7 days: none of their records could be stored. List the files, and the records with their reasons:", count(f.Rejected, "file")),
+			[]string{"ingest status " + name + " --state rejected", "ingest quarantine " + name}
 	case overview.Waiting:
-		return fmt.Sprintf("No progress for %s: `ingest doctor %s` finds the cause.", overview.StillAfter, f.Feed)
-	case overview.Unknown:
-		return f.Error
+		return fmt.Sprintf("No progress for %d minutes. Find the cause:", int(overview.StillAfter.Minutes())), []string{"ingest doctor " + name}
 	}
-	return ""
+	return "", nil
 }
 
-// detail reads the newest uploads and the quarantine reasons of a feed.
-func (a *AccountSource) detail(ctx context.Context, f operator.Feed, shown *Feed) error {
-	uploads := ledger.New(a.dynamo, f.Output("Table"))
-	var err error
-	if shown.Recent, err = overview.Uploads(ctx, uploads, f.Name, overview.Filter{Limit: recent}); err != nil || shown.Quarantined == 0 {
-		return err
+// count formats a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
 	}
-	counts := map[string]*overview.Reason{}
-	err = uploads.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
-		for reason, n := range u.Reasons {
-			if counts[reason] == nil {
-				counts[reason] = &overview.Reason{Reason: reason}
-			}
-			counts[reason].Records += n
-			counts[reason].Uploads++
-		}
-		return true
-	})
-	for _, r := range counts {
-		shown.Reasons = append(shown.Reasons, *r)
-	}
-	slices.SortFunc(shown.Reasons, func(a, b overview.Reason) int {
-		return cmp.Or(cmp.Compare(b.Records, a.Records), strings.Compare(a.Reason, b.Reason))
-	})
-	return err
-}
-
-// snowflake returns the last known number of the feed's rows, nil for a feed without
-// a table in Snowflake. The first call for a feed starts to query it.
-func (a *AccountSource) snowflake(ctx context.Context, f operator.Feed) *Rows {
-	table := f.Output("SnowflakeTable")
-	if table == "" || a.rows == nil {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	r := a.rows[f.String()]
-	if r == nil {
-		r = &Rows{Table: table, Error: "not queried yet"}
-		a.rows[f.String()] = r
-		go a.ask(ctx, f)
-	}
-	if r.Table == "" {
-		return nil
-	}
-	known := *r
-	return &known
-}
-
-// ask queries the number of the feed's rows until ctx ends.
-func (a *AccountSource) ask(ctx context.Context, f operator.Feed) {
-	for ctx.Err() == nil {
-		err := a.query(ctx, f)
-		wait := loginInterval
-		if errors.Is(err, snowflakeconn.ErrNoConnection) {
-			wait = 100 * loginInterval // only a deployment changes that
-		}
-		a.set(f, nil, err)
-		_ = retry.Wait(ctx, wait) // the loop checks whether ctx has ended
-	}
-}
-
-func (a *AccountSource) query(ctx context.Context, f operator.Feed) (err error) {
-	d, err := operator.OpenFeed(ctx, a.account, f)
-	if err != nil {
-		return err
-	}
-	conn, err := snowflakeconn.Open(ctx, d, a.getenv)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if conn.Plan.Table == nil {
-		// An external table: only a query with a warehouse could count its rows.
-		a.mu.Lock()
-		a.rows[f.String()] = &Rows{}
-		a.mu.Unlock()
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	for ctx.Err() == nil {
-		// SHOW returns the number of rows without a warehouse.
-		found, err := conn.Query(ctx, conn.Plan.Table.Describe())
-		if err != nil {
-			return err
-		}
-		for _, row := range found {
-			if row.Text("name") != conn.Plan.Table.StoredName() {
-				continue
-			}
-			n, err := strconv.ParseInt(row.Text("rows"), 10, 64)
-			if err != nil {
-				return fmt.Errorf("rows of %s: %w", conn.Plan.Table.Name(), err)
-			}
-			a.set(f, &n, nil)
-		}
-		_ = retry.Wait(ctx, rowsInterval)
-	}
-	return ctx.Err()
-}
-
-func (a *AccountSource) set(f operator.Feed, rows *int64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	r := &Rows{Table: f.Output("SnowflakeTable"), Rows: rows}
-	if err != nil {
-		r.Error = err.Error()
-	}
-	a.rows[f.String()] = r
+	return fmt.Sprintf("%d %ss", n, noun)
 }

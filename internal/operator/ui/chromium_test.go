@@ -34,7 +34,7 @@ func chromium(t *testing.T, width, height int) context.Context {
 	}
 	// Not the context of the test, which ends before the clean-up: a browser that
 	// still writes would prevent the removal of its folder.
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 45*time.Second)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)

@@ -2,10 +2,14 @@ package ui
 
 import (
 	"embed"
+	"encoding/json"
+	"errors"
 	"io/fs"
 	"net"
 	"net/http"
 	"time"
+
+	"example.com/ingestion/internal/operator"
 )
 
 //go:embed page
@@ -24,6 +28,7 @@ func newHandler(h *hub, port string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /events", h.events)
+	mux.HandleFunc("GET /upload", h.upload)
 	return &guard{next: mux, hosts: hosts}
 }
 
@@ -48,6 +53,22 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
 	g.next.ServeHTTP(w, r)
+}
+
+// upload sends the upload that the parameters feed, as Stack/feed, and id name.
+func (h *hub) upload(w http.ResponseWriter, r *http.Request) {
+	v, err := h.source.Upload(r.Context(), r.FormValue("feed"), r.FormValue("id"))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	case err != nil:
+		http.Error(w, operator.Explain(err), http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// An error means that the browser has closed the connection.
+	_ = json.NewEncoder(w).Encode(v)
 }
 
 // heartbeat is the interval of comments on an idle connection, which detect that it

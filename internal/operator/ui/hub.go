@@ -16,6 +16,8 @@ type hub struct {
 	subscribers map[chan []byte]bool
 	latest      []byte        // as JSON; nil: not read yet
 	compared    []byte        // latest without its time
+	last        State         // as published; used by run only, like took
+	took        time.Duration // of the last read
 	wake        chan struct{} // receives when a subscriber joins
 }
 
@@ -63,7 +65,7 @@ func (h *hub) run(ctx context.Context) {
 			}
 		}
 		started := time.Now()
-		h.publish(h.source.Read(ctx))
+		h.read(ctx)
 		timer := time.NewTimer(max(h.every, 5*time.Since(started)))
 		select {
 		case <-ctx.Done():
@@ -74,12 +76,44 @@ func (h *hub) run(ctx context.Context) {
 	}
 }
 
+// slowAfter is the time after which a read that has not ended is reported as a problem:
+// the SDK retries for a minute or more where AWS does not answer.
+const slowAfter = 5 * time.Second
+
+// read reads the state and publishes it. A read takes long also for very many uploads:
+// it may take twice as long as the last one.
+func (h *hub) read(ctx context.Context) {
+	started := time.Now()
+	done := make(chan State, 1)
+	go func() { done <- h.source.Read(ctx) }()
+	timer := time.NewTimer(max(slowAfter, 2*h.took))
+	defer timer.Stop()
+	select {
+	case s := <-done:
+		h.took = time.Since(started)
+		h.publish(s)
+		return
+	case <-timer.C:
+	}
+	slow := h.last
+	slow.At = time.Now().UTC()
+	if slow.Feeds == nil {
+		slow.Feeds = []Feed{}
+	}
+	slow.Error = "AWS has not answered all requests for " + time.Since(started).Round(time.Second).String() + ": check the network; still waiting"
+	h.publish(slow)
+	s := <-done
+	h.took = time.Since(started)
+	h.publish(s)
+}
+
 // publish sends a state to all subscribers, unless only its time has changed.
 func (h *hub) publish(s State) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // State can be encoded
 	}
+	h.last = s
 	s.At, s.Figures = time.Time{}, time.Time{}
 	compared, err := json.Marshal(s)
 	if err != nil {

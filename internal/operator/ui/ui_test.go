@@ -98,7 +98,7 @@ func TestGuard(t *testing.T) {
 // The page loads nothing from other hosts.
 func TestPageLoadsNothingFromOtherHosts(t *testing.T) {
 	page := serve(t, &fakeSource{}, time.Hour)
-	for _, path := range []string{"", "app.js", "style.css"} {
+	for _, path := range []string{"", "app.js", "chart.js", "dom.js", "feed.js", "upload.js", "style.css"} {
 		body, err := io.ReadAll(get(t, "GET", page.URL+path, "").body)
 		if err != nil {
 			t.Fatal(err)

@@ -1,119 +1,39 @@
-"use strict";
-
-// Values of a feed are inserted as text, never as HTML.
-const element = (name, properties, ...children) => {
-  const e = document.createElement(name);
-  Object.assign(e, properties);
-  e.append(...children.filter((c) => c !== null));
-  return e;
-};
-const byID = (id) => document.getElementById(id);
-const number = (n) => n.toLocaleString("en");
-const plural = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
-const time = (t) => (t ? t.slice(0, 19).replace("T", " ") : "");
-const badge = (state) => element("span", { className: `badge ${state}`, textContent: state });
-
-function step(label, value, className) {
-  const text = value === null ? "?" : number(value);
-  return element("li", { className: className || "" }, element("strong", { textContent: text }), element("span", { textContent: label }));
-}
-
-function flow(feed) {
-  const steps = [
-    step("records in", feed.records),
-    step("stored", feed.stored),
-    step("in quarantine", feed.quarantined, feed.quarantined > 0 ? "some" : ""),
-  ];
-  if (feed.snowflake) {
-    const rows = step(feed.snowflake.rows === null ? "Snowflake: unknown" : "rows in Snowflake", feed.snowflake.rows);
-    rows.title = feed.snowflake.error || feed.snowflake.table;
-    steps.push(rows);
-  }
-  steps.push(step("uploads not done", feed.waiting, feed.state === "waiting" ? "some" : ""));
-  if (feed.queued > 0) steps.push(step("queued", feed.queued));
-  steps.push(step("failed events", feed.failed, feed.failed > 0 ? "broken" : ""));
-  return element("ul", { className: "flow" }, ...steps);
-}
-
-// Text between backticks is a command.
-const withCommands = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part));
-
-function tableOf(label, heads, rows) {
-  const head = element("tr", {}, ...heads.map(([text, className]) => element("th", { scope: "col", textContent: text, className: className || "" })));
-  // Focusable, so that the keyboard can scroll it on a narrow screen.
-  return element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: label },
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
-}
-
-function uploads(feed) {
-  const rows = feed.recent.map((u) => element("tr", {},
-    element("td", { className: "time", textContent: time(u.time) }),
-    element("td", { className: "key", title: u.source }, u.key, u.message ? element("span", { className: "message", textContent: u.message }) : null),
-    element("td", {}, badge(u.state)),
-    element("td", { className: "number", textContent: number(u.records) }),
-    element("td", { className: "number", textContent: number(u.stored) }),
-    element("td", { className: "number", textContent: number(u.quarantined) }),
-  ));
-  return element("section", { className: "uploads" },
-    element("h3", { textContent: feed.uploads > rows.length ? `Newest ${rows.length} of ${plural(feed.uploads, "upload", "uploads")}` : plural(feed.uploads, "upload", "uploads") }),
-    rows.length === 0 ? element("p", { className: "none", textContent: "No files yet." }) :
-      tableOf(`Uploads of ${feed.feed}`, [["Time (UTC)"], ["File"], ["State"], ["Records", "number"], ["Stored", "number"], ["Quarantined", "number"]], rows));
-}
-
-function reasons(feed) {
-  if (feed.reasons.length === 0) return null;
-  const rows = feed.reasons.map((r) => element("tr", {},
-    element("td", { textContent: r.reason }), element("td", { className: "number", textContent: number(r.records) })));
-  return element("section", { className: "reasons" }, element("h3", { textContent: "Quarantine reasons" }),
-    tableOf(`Quarantine of ${feed.feed}`, [["Reason"], ["Records", "number"]], rows));
-}
-
-function card(feed) {
-  const why = reasons(feed);
-  const heading = `feed-${feed.stack}-${feed.feed}`;
-  const article = element("article", { className: `feed ${feed.state}` },
-    element("div", { className: "title" },
-      element("h2", { id: heading, textContent: feed.feed }), badge(feed.state),
-      element("span", { className: "stack", textContent: `stack ${feed.stack}` })),
-    feed.advice ? element("p", { className: "advice" }, ...withCommands(feed.advice)) : null,
-    flow(feed),
-    element("div", { className: why ? "parts" : "parts alone" }, uploads(feed), why));
-  article.setAttribute("aria-labelledby", heading);
-  return article;
-}
+// The page: the list of feeds, which updates itself, and the pages of single uploads.
+import { byID, element, plural, time } from "./dom.js";
+import { card, idOf, isOpen, keyOf, matches, needsAttention } from "./feed.js";
+import { showUpload } from "./upload.js";
 
 // A card is replaced only if the state of its feed has changed, so that the page keeps
-// its position and a selection.
+// its position and a selection. A card that is replaced keeps what is open and focused.
 const shown = new Map();
+
+function replace(old, next) {
+  const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  for (const e of old.querySelectorAll("details[open]")) {
+    const same = [...next.querySelectorAll("details")].find((d) => d.dataset.open === e.dataset.open);
+    if (same) same.open = true;
+  }
+  next.classList.add("changed");
+  old.replaceWith(next);
+  if (focused) [...next.querySelectorAll("[data-key]")].find((e) => e.dataset.key === focused)?.focus();
+}
 
 function show(state) {
   byID("account").textContent = state.account;
   byID("problem").hidden = !state.error;
-  byID("problem").textContent = state.error || "";
-  const failing = state.feeds.filter((f) => ["failing", "unknown", "rejecting"].includes(f.state)).map((f) => f.feed);
-  byID("summary").textContent = summary(state, failing);
-  document.title = failing.length ? `(${failing.length}) Feeds` : "Feeds";
+  if (byID("problem").textContent !== (state.error || "")) byID("problem").textContent = state.error || "";
+  summarize(state);
   const keys = new Set();
   for (const feed of state.feeds) {
-    const key = `${feed.stack}/${feed.feed}`;
+    const key = keyOf(feed);
     const text = JSON.stringify(feed);
     keys.add(key);
     const old = shown.get(key);
     if (old && old.text === text) continue;
-    const next = card(feed);
-    if (old) {
-      next.classList.add("changed");
-      old.card.replaceWith(next);
-    } else {
-      byID("feeds").append(next);
-    }
-    shown.set(key, { text, card: next });
-  }
-  let position = byID("feeds").firstChild;
-  for (const key of keys) {
-    const { card } = shown.get(key);
-    if (card === position) position = position.nextSibling;
-    else byID("feeds").insertBefore(card, position);
+    const next = card(feed, old ? isOpen(old.card) : false);
+    if (old) replace(old.card, next);
+    else byID("feeds").append(next);
+    shown.set(key, { text, feed, card: next });
   }
   for (const [key, old] of shown) {
     if (!keys.has(key)) {
@@ -121,25 +41,105 @@ function show(state) {
       shown.delete(key);
     }
   }
+  let position = byID("feeds").firstChild;
+  for (const key of keys) {
+    const { card } = shown.get(key);
+    if (card === position) position = position.nextSibling;
+    else byID("feeds").insertBefore(card, position);
+  }
+  byID("search").hidden = state.feeds.length < 2;
+  filter();
 }
 
-function summary(state, failing) {
-  if (state.feeds.length === 0) return state.error ? "" : "No stack of this account and region has a feed.";
-  if (failing.length === 0) return `${plural(state.feeds.length, "feed", "feeds")}, none failing.`;
-  return `${failing.length} of ${plural(state.feeds.length, "feed", "feeds")} ${failing.length === 1 ? "needs" : "need"} attention: ${failing.join(", ")}.`;
+// summarize writes the headline: the feeds that need attention, each a link to it.
+let headline = "";
+
+function summarize(state) {
+  const feeds = state.feeds.filter(needsAttention);
+  document.title = feeds.length ? `(${feeds.length}) Feeds` : "Feeds";
+  const next = JSON.stringify([state.feeds.length, feeds.map((f) => [keyOf(f), f.state]), Boolean(state.error)]);
+  if (next === headline) return;
+  headline = next;
+  const all = plural(state.feeds.length, "feed");
+  let content = [`${all}, none needs attention.`];
+  if (state.feeds.length === 0) content = [state.error ? "" : "No stack of this account and region has a feed. Deploy one, or use another --profile or --region."];
+  else if (feeds.length > 0) {
+    content = [`${feeds.length} of ${all} ${feeds.length === 1 ? "needs" : "need"} attention: `];
+    feeds.forEach((f, i) => content.push(i ? ", " : "", element("a", { href: `#${idOf(f)}`, textContent: f.feed }), ` (${f.state})`));
+    content.push(".");
+  }
+  byID("summary").replaceChildren(...content);
+}
+
+// filter hides the feeds that do not match.
+function filter() {
+  const text = byID("filter").value.trim();
+  let n = 0;
+  for (const { feed, card } of shown.values()) {
+    const keep = text === "" || matches(feed, text);
+    card.hidden = !keep;
+    if (keep) n++;
+  }
+  const found = text === "" ? "" : `${n} of ${plural(shown.size, "feed")}`;
+  if (byID("matches").textContent !== found) byID("matches").textContent = found;
 }
 
 function link(className, text) {
   byID("link").className = className;
-  byID("link").textContent = text;
+  if (byID("link").textContent !== text) byID("link").textContent = text;
 }
 
+// route shows what the hash names: an upload, or a feed of the list.
+function route() {
+  const hash = location.hash.slice(1);
+  const upload = hash.startsWith("upload/");
+  byID("list").hidden = upload;
+  byID("upload").hidden = !upload;
+  if (upload) {
+    showUpload(hash);
+    return;
+  }
+  const toggle = byID(`${hash}-toggle`);
+  if (!toggle) return;
+  if (toggle.getAttribute("aria-expanded") !== "true") toggle.click();
+  toggle.focus({ preventScroll: true });
+  byID(hash).scrollIntoView();
+}
+
+async function copy(button) {
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    byID("copied").textContent = `Copied: ${text}`;
+  } catch {
+    // Without the permission, the command is selected instead.
+    getSelection().selectAllChildren(button.previousElementSibling);
+    byID("copied").textContent = "Selected; copy it with the keyboard.";
+  }
+  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+}
+
+document.addEventListener("click", (e) => {
+  const button = e.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+byID("filter").addEventListener("input", filter);
+addEventListener("hashchange", route);
+
+let first = true;
 const events = new EventSource("events");
 events.onmessage = (e) => {
   const state = JSON.parse(e.data);
   show(state);
   const figures = time(state.figures);
-  if (figures === time(state.at)) link("live", `Live, last change ${figures.slice(11)} UTC`);
-  else link("lost", figures.startsWith("0001") ? "AWS cannot be read" : `AWS cannot be read, figures of ${figures} UTC`);
+  if (!state.error || figures === time(state.at)) link("live", `Live, last change ${figures.slice(11)} UTC`);
+  else link("lost", figures ? `AWS cannot be read, figures of ${figures} UTC` : "AWS cannot be read");
+  document.body.classList.toggle("stale", byID("link").className === "lost");
+  if (first) route();
+  first = false;
 };
-events.onerror = () => link("lost", "Not connected: is `ingest ui` still running? Retrying …");
+events.onerror = () => {
+  link("lost", "Not connected: is `ingest ui` still running? Retrying …");
+  document.body.classList.add("stale");
+};

@@ -1,0 +1,117 @@
+// One feed of the list: a line that opens, and what is wrong with the feed.
+import { badge, command, commands, element, fact, number, plural, table, time } from "./dom.js";
+import { flow, spark } from "./chart.js";
+
+export const keyOf = (feed) => `${feed.stack}/${feed.feed}`;
+export const idOf = (feed) => `feed-${feed.stack}-${feed.feed}`;
+export const needsAttention = (feed) => ["failing", "unknown", "rejecting", "waiting"].includes(feed.state);
+const uploadLink = (feed, id, text, title) => element("a", { href: `#upload/${feed.stack}/${feed.feed}/${id}`, textContent: text, title: title || "", "data-key": `upload ${id} ${text}` });
+
+// line summarizes a feed.
+function line(feed) {
+  const parts = [`${plural(feed.records, "record")}`, `${number(feed.stored)} stored`];
+  if (feed.quarantined > 0) parts.push(`${number(feed.quarantined)} in quarantine`);
+  if (feed.waiting > 0) parts.push(`${plural(feed.waiting, "upload")} not done`);
+  if (feed.queued > 0) parts.push(`${number(feed.queued)} queued`);
+  if (feed.failed > 0) parts.push(plural(feed.failed, "failed event"));
+  if (feed.last_upload) parts.push(`last file ${time(feed.last_upload.time)}`);
+  return parts.map((text) => element("span", { textContent: text }));
+}
+
+// problems is what is wrong, always visible: file, error and command.
+function problems(feed) {
+  if (!feed.advice) return null;
+  const items = feed.problems.map((p) => element("li", {},
+    element("p", { className: "file" }, p.upload ? uploadLink(feed, p.upload, p.file) : p.file),
+    element("p", { className: "error", textContent: (p.function ? `${p.function}: ` : "") + p.error }),
+    element("p", { className: "when" }, `${time(p.time)} `, command(p.command))));
+  return element("div", { className: "attention" },
+    element("p", { className: "advice", textContent: feed.advice }), commands(feed.commands || []),
+    feed.error ? element("p", { className: "error", textContent: feed.error }) : null,
+    feed.figures_of ? element("p", { className: "error", textContent: `Its figures are of ${time(feed.figures_of)} UTC.` }) : null,
+    items.length ? element("ul", {}, items) : null,
+    feed.more_problems > 0 && items.length ? element("p", { textContent: `and ${number(feed.more_problems)} more` }) : null);
+}
+
+function facts(feed) {
+  const all = [
+    fact(number(feed.records), "records in"),
+    fact(number(feed.stored), "stored"),
+    fact(number(feed.quarantined), "in quarantine", feed.quarantined > 0 ? "some" : ""),
+  ];
+  if (feed.snowflake) {
+    const { rows, error } = feed.snowflake;
+    if (rows !== null) all.push(fact(number(rows), "rows in Snowflake", rows !== feed.stored ? "some" : ""));
+    else all.push(fact(error ? "unknown" : "…", error ? "rows in Snowflake" : "counting rows in Snowflake"));
+  }
+  all.push(fact(number(feed.waiting), "uploads not done", feed.state === "waiting" ? "some" : ""));
+  if (feed.queued > 0) all.push(fact(number(feed.queued), "queued"));
+  all.push(fact(number(feed.failed), "failed events", feed.failed > 0 ? "broken" : ""));
+  return element("ul", { className: "facts" }, all);
+}
+
+// snowflake explains a number of rows that differs from the number of stored records.
+function snowflake(feed) {
+  if (!feed.snowflake) return null;
+  const { table: name, rows, error } = feed.snowflake;
+  if (error) return element("p", { className: "note", textContent: `Rows of ${name}: ${error}` });
+  if (rows === null || rows === feed.stored) return null;
+  const difference = rows > feed.stored
+    ? `${plural(rows - feed.stored, "row")} more than records stored: a record may be in the table twice, which the view does not show.`
+    : `${plural(feed.stored - rows, "row")} fewer than records stored: not loaded yet, or rejected by Snowflake.`;
+  return element("p", { className: "note" }, `Snowflake has ${difference} Compare part by part: `, command(`ingest reconcile ${feed.feed}`));
+}
+
+const uploadColumns = [["Time (UTC)", "time"], ["File", "key"], ["State"], ["Records", "number"], ["Stored", "number"], ["Quarantined", "number"]];
+
+function uploads(feed) {
+  const rows = feed.recent.map((u) => [
+    time(u.time), [uploadLink(feed, u.upload, u.key, u.source), u.message ? element("span", { className: "message", textContent: u.message }) : null],
+    badge(u.state), u.records, u.stored, u.quarantined,
+  ]);
+  return element("section", {},
+    element("h3", { textContent: feed.uploads > rows.length ? `Newest ${rows.length} of ${plural(feed.uploads, "upload")}` : plural(feed.uploads, "upload") }),
+    rows.length === 0 ? element("p", { className: "none", textContent: "No files yet." }) : table(`Uploads of ${feed.feed}`, uploadColumns, rows));
+}
+
+function reasons(feed) {
+  if (feed.reasons.length === 0) return null;
+  const rows = feed.reasons.map((r) => [r.reason, r.records, r.uploads]);
+  return element("section", {}, element("h3", { textContent: "Quarantine by reason" }),
+    table(`Quarantine of ${feed.feed}`, [["Reason"], ["Records", "number"], ["Uploads", "number"]], rows),
+    commands([`ingest quarantine ${feed.feed}`]));
+}
+
+function body(feed) {
+  return [
+    element("p", { className: "from" }, `Stack ${feed.stack}`, feed.sources.length ? ", reads " : "", feed.sources.map((s) => element("code", { textContent: s }))),
+    facts(feed), snowflake(feed), flow(feed), uploads(feed), reasons(feed),
+  ].filter((e) => e !== null);
+}
+
+// card creates the element of a feed.
+export function card(feed, open) {
+  const id = idOf(feed);
+  const toggle = element("button", { type: "button", className: "toggle", id: `${id}-toggle`, textContent: feed.feed, "aria-expanded": String(open), "aria-controls": `${id}-body`, "data-key": "toggle" });
+  const article = element("article", { className: `feed ${feed.state}`, id, "aria-labelledby": `${id}-toggle` },
+    element("div", { className: "line" },
+      element("h2", {}, toggle), badge(feed.state), spark(feed.hours), element("p", { className: "numbers" }, line(feed))),
+    problems(feed),
+    element("div", { className: "body", id: `${id}-body`, hidden: !open }, open ? body(feed) : []));
+  toggle.addEventListener("click", () => {
+    const expanded = toggle.getAttribute("aria-expanded") !== "true";
+    toggle.setAttribute("aria-expanded", String(expanded));
+    const content = article.querySelector(".body");
+    content.replaceChildren(...(expanded ? body(feed) : []));
+    content.hidden = !expanded;
+  });
+  return article;
+}
+
+export const isOpen = (article) => article.querySelector(".toggle").getAttribute("aria-expanded") === "true";
+
+// matches reports whether a feed has the text in its name, stack, state or files.
+export function matches(feed, text) {
+  const all = [feed.feed, feed.stack, feed.state, ...feed.sources, ...feed.recent.flatMap((u) => [u.key, u.state, u.upload]), ...feed.problems.flatMap((p) => [p.file, p.error]), ...feed.reasons.map((r) => r.reason)];
+  return all.some((s) => s.toLowerCase().includes(text.toLowerCase()));
+}
