@@ -11,7 +11,7 @@ import (
 
 func TestLogs(t *testing.T) {
 	c, u := withUploads(t)
-	c.logs = []string{
+	c.Logs = []string{
 		"START RequestId: 1", `{"level":"INFO","msg":"unpacked","upload":"` + u.ID + `","source":"s3://orders-source/2026/x"}`,
 		"{\"level\":\"ERROR\",\"msg\":\"failed\",\"error\":\"2026/new.json: \x1b[31mred\"}", "END RequestId: 1",
 	}
@@ -51,7 +51,7 @@ func TestLogsOfALocalRun(t *testing.T) {
 
 func TestLogsFollow(t *testing.T) {
 	c := newAccount(t)
-	c.logs = []string{"one"}
+	c.Logs = []string{"one"}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	got := ingest(ctx, c.connect, "logs", "orders", "--since", "2026-03-01", "--follow", "--interval", "10ms")

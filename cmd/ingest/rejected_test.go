@@ -8,13 +8,13 @@ import (
 
 // withRejected is an account whose feed orders has a rejected and a partial upload that
 // were loaded at a time.
-func withRejected(t *testing.T, loaded time.Time) *account {
+func withRejected(t *testing.T, loaded time.Time) account {
 	t.Helper()
 	c := newAccount(t)
-	c.upload("orders", "2026/all-bad.csv", loaded.Add(-time.Hour), map[string]any{
+	c.Upload("orders", "2026/all-bad.csv", loaded.Add(-time.Hour), map[string]any{
 		"state": "loaded", "entries": 1, "records": 3, "rejected_by_unpack": 3, "reason#header_mismatch": 3, "unpacked_at": loaded, "loaded_at": loaded,
 	})
-	c.upload("orders", "2026/some-bad.csv", loaded.Add(-2*time.Hour), map[string]any{
+	c.Upload("orders", "2026/some-bad.csv", loaded.Add(-2*time.Hour), map[string]any{
 		"state": "loaded", "entries": 1, "records": 3, "stored": 2, "rejected_by_unpack": 1, "reason#invalid_quote": 1, "parts": 1, "parts_loaded": 1,
 		"unpacked_at": loaded, "loaded_at": loaded,
 	})
@@ -67,13 +67,13 @@ func TestStatusReportsRejectedUploads(t *testing.T) {
 // The events of files that unpack has not started, and of an upload that is not done.
 func TestStatusReadsTheFailureQueue(t *testing.T) {
 	c, _ := withUploads(t)
-	u := c.upload("orders", "2026/stuck.json", at(12, 30), map[string]any{"state": "unpacked", "records": 2, "parts": 1})
+	u := c.Upload("orders", "2026/stuck.json", at(12, 30), map[string]any{"state": "unpacked", "records": 2, "parts": 1})
 	const failure = `{"requestContext":{"functionArn":"arn:aws:lambda:eu-central-1:1:function:orders-%s","condition":"RetriesExhausted"},"requestPayload":%s,"responsePayload":{"errorMessage":"%s"}}`
-	c.messages = []string{
+	c.Messages = []string{
 		fmt.Sprintf(failure, "unpack", `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"orders-source"},"object":{"key":"2026/new+file.json","eTag":"e","versionId":"v"}}}]}`, "access denied by KMS, and the whole of a long error"),
 		fmt.Sprintf(failure, "load", `{"feed":"orders","upload":"`+u.ID+`","part":"0000000-000000"}`, "the table does not exist"),
 	}
-	c.depth["orders-failures"] = len(c.messages)
+	c.Depth["orders-failures"] = len(c.Messages)
 	const hint = "\nThe failure queue has 1 event of it; after the fix, retry: ingest replay orders\n"
 	for name, test := range map[string]struct {
 		code   int

@@ -11,7 +11,7 @@ import (
 
 func TestShowVerbs(t *testing.T) {
 	c, broken := withUploads(t)
-	c.depth["orders-failures"] = 2
+	c.Depth["orders-failures"] = 2
 	for name, args := range map[string][]string{
 		"list":                   {"list"},
 		"status":                 {"status", "orders"},
@@ -62,7 +62,7 @@ func TestQuarantineReasons(t *testing.T) {
 // A feed that cannot be read is listed with the others.
 func TestListWithAnError(t *testing.T) {
 	c, _ := withUploads(t)
-	delete(c.cf.Stacks[0].Outputs, "OrdersTable")
+	delete(c.Stacks.Stacks[0].Outputs, "OrdersTable")
 	got := ingest(t.Context(), c.connect, "list")
 	if got.code != exitFailed || !strings.Contains(got.out, "orders   Orders   unknown") || !strings.Contains(got.out, "returns  Returns  idle") ||
 		!strings.Contains(got.errOut, "stack Orders has no output OrdersTable") {
@@ -101,9 +101,9 @@ func TestRecords(t *testing.T) {
 			"n": &types.AttributeValueMemberN{Value: n}, "word": &types.AttributeValueMemberS{Value: word},
 		}}
 	}
-	c.record(broken, 0, object("12345678901234567890123456789012345678", "<one>"))
-	c.record(broken, 1, object("2", "two, \"2\""))
-	c.record(broken, 2, &types.AttributeValueMemberS{Value: "three"})
+	c.Record(broken, 0, object("12345678901234567890123456789012345678", "<one>"))
+	c.Record(broken, 1, object("2", "two, \"2\""))
+	c.Record(broken, 2, &types.AttributeValueMemberS{Value: "three"})
 	for name, args := range map[string][]string{
 		"records":         {},
 		"records.where":   {"--where", ".data.n? >= 2", "--where", ".ordinal > 0", "--upload", "2026/br", "--limit", "1"},
@@ -120,7 +120,7 @@ func TestRecords(t *testing.T) {
 			golden(t, name, got.out)
 		})
 	}
-	if c.db.Calls["Scan"] != 0 {
+	if c.DB.Calls["Scan"] != 0 {
 		t.Error("the table was scanned")
 	}
 }
@@ -190,13 +190,13 @@ func TestWatch(t *testing.T) {
 			c, _ := withUploads(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			reads := 0
-			c.db.Before = func(operation string, _ []byte) (int, string) {
+			c.DB.Before = func(operation string, _ []byte) (int, string) {
 				if operation != "Query" && operation != "GetItem" {
 					return 0, ""
 				}
 				switch reads++; reads {
 				case 6:
-					c.upload("orders", "2026/orders.json", at(11, 0), map[string]any{
+					c.Upload("orders", "2026/orders.json", at(11, 0), map[string]any{
 						"state": "loaded", "entries": 1, "records": 1000, "stored": 1000, "parts": 2, "parts_loaded": 2, "unpacked_at": at(11, 1), "loaded_at": at(11, 5),
 					})
 				case 10:

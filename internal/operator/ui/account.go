@@ -98,7 +98,8 @@ func (a *AccountSource) feed(ctx context.Context, found []operator.Feed, i int, 
 			shown = a.last.Feeds[k]
 			shown.State, shown.Problems, shown.MoreProblems = f.State, []Problem{}, 0
 			if shown.FiguresOf == nil && shown.Error == "" {
-				shown.FiguresOf = &a.last.Figures
+				figures := a.last.Figures
+				shown.FiguresOf = &figures
 			}
 		}
 		shown.Error = operator.Explain(errors.New(f.Error))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,4 +222,48 @@ func TestServeStopsWithItsContext(t *testing.T) {
 			t.Errorf("more events: %q", lines.Text())
 		}
 	}
+}
+
+// slowSource answers after a while.
+type slowSource struct {
+	fakeSource
+	takes atomic.Int64 // a time.Duration
+}
+
+func (s *slowSource) Read(ctx context.Context) State {
+	time.Sleep(time.Duration(s.takes.Load()))
+	return s.fakeSource.Read(ctx)
+}
+
+// While AWS does not answer, the page says so and keeps the last figures.
+func TestHubReportsASlowRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		source := &slowSource{fakeSource: fakeSource{state: stateOf(workingFeed())}}
+		h := newHub(source, time.Second)
+		go h.run(ctx)
+		updates, _ := h.join()
+		state := func() (s State) {
+			if err := json.Unmarshal(<-updates, &s); err != nil {
+				t.Error(err)
+			}
+			return s
+		}
+		if s := state(); s.Error != "" || len(s.Feeds) != 1 {
+			t.Errorf("%+v", s)
+		}
+		source.takes.Store(int64(time.Minute))
+		lost := time.Now()
+		if s := state(); s.Error != "AWS has not answered all requests for 5s: check the network; still waiting" || len(s.Feeds) != 1 || !s.Figures.Equal(noon) {
+			t.Errorf("%+v", s)
+		}
+		if since := time.Since(lost); since > 7*time.Second {
+			t.Errorf("reported after %s", since)
+		}
+		source.takes.Store(0)
+		if s := state(); s.Error != "" {
+			t.Errorf("%+v", s)
+		}
+	})
 }
