@@ -14,7 +14,7 @@ import (
 type account struct{ *fakeaccount.Account }
 
 func (c account) connect(context.Context, connectOptions) (operator.Account, error) {
-	return c.Account.Account(), nil
+	return operator.Account{Config: c.Config, Stacks: c.Stacks}, nil
 }
 
 func newAccount(t *testing.T) account {

@@ -73,7 +73,7 @@ func TestReadDescribesWhatIsWrong(t *testing.T) {
 		fmt.Sprintf(failure, "load", `{"feed":"orders","upload":"`+stuck.ID+`","part":"0000000-000000"}`, "the table does not exist"),
 	}
 	c.Depth["orders-failures"] = 3
-	source := NewAccountSource(c.Account(), nil, false)
+	source := NewAccountSource(operator.Account{Config: c.Config, Stacks: c.Stacks}, nil, false)
 	s := readUntil(t, source, func(s State) bool {
 		return len(s.Feeds) == 2 && len(s.Feeds[0].Problems) == 2 && len(s.Feeds[0].Sources) == 1 && len(s.Feeds[1].Sources) == 1
 	})

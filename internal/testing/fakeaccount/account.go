@@ -21,7 +21,6 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
-	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/store/quarantine"
 	"example.com/ingestion/internal/testing/fake"
 )
@@ -42,11 +41,6 @@ type Account struct {
 	Stacks *fake.CloudFormation
 }
 
-// Account returns what the commands connect to.
-func (c *Account) Account() operator.Account {
-	return operator.Account{Config: c.Config, Stacks: c.Stacks}
-}
-
 // New returns an account whose feeds have no uploads.
 func New(t *testing.T) *Account {
 	t.Helper()
@@ -62,7 +56,8 @@ func New(t *testing.T) *Account {
 		prefix := map[string]string{"returns": "in/"}[name]
 		id := strings.ToUpper(name[:1]) + name[1:]
 		metadata, err := json.Marshal(map[string]any{"Metadata": map[string]any{"Ingestion": map[string]any{
-			id: operator.Static{Spec: feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket, Prefix: prefix}}}},
+			// The fields of operator.Static.
+			id: map[string]any{"Spec": feed.Spec{Feed: name, Sources: []feed.Source{{Kind: feed.OwnBucket, Prefix: prefix}}}},
 		}}})
 		if err != nil {
 			t.Fatal(err)
