@@ -32,9 +32,10 @@ func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload)
 	return r.FailedEvents(ctx)
 }
 
-// failedEvents is an error if events of the upload are in the failure queue.
+// failedEvents is an error if events of the upload, or without one of any upload, are in
+// the failure queue.
 func (v *view) failedEvents() error {
-	if v.upload == nil || v.upload.State.Done() {
+	if v.upload != nil && v.upload.State.Done() {
 		return nil
 	}
 	events, err := queuedEvents(v.cmd.Context(), v.feed, v.upload)
@@ -63,18 +64,25 @@ func (v *view) notUnpacked(name string, missing error) error {
 	return failed(v.feed.Name, events)
 }
 
+// maxFailed is the number of failed events that are listed.
+const maxFailed = 20
+
 // failed is an error that lists failed events.
 func failed(feedName string, events []replay.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	var lines []string
-	for _, e := range events {
+	for i, e := range events {
+		if i == maxFailed {
+			lines = append(lines, fmt.Sprintf("and %s more", amount(int64(len(events)-i), "event")))
+			break
+		}
 		concerns := strings.Join(e.Objects, " ")
 		if concerns == "" {
 			concerns = strings.TrimSpace(e.Upload + " " + e.Part)
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s has failed on %s: %s", moment(e.Time), e.Target, printable(concerns), printable(cmp.Or(e.Error, "the event does not contain the error"))))
 	}
-	return badData("%s\nThe failure queue has %s of it; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), amount(int64(len(events)), "event"), feedName)
+	return badData("%s\nThe failure queue has %s; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), amount(int64(len(events)), "event"), feedName)
 }

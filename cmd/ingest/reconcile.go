@@ -29,7 +29,7 @@ ledger counted in the files, the items of the table (read consistently, by their
 keys), and the rows of the feed's view in Snowflake. A difference is reported with
 the part, the first missing ordinals and the command that fixes it. Objects of the
 source buckets that are not in the ledger are differences too: no notification of
-them has arrived. --deep counts the records in the files again.
+them has arrived. So are the events in the failure queue. --deep counts the records in the files again.
 
 A file of which no record could be stored is a difference for 7 days, or since the time
 of --since. What is younger than --grace-period, or waits for a scheduled load, is reported as
@@ -38,6 +38,7 @@ missing.
 
   difference                  fixed by
   no_event                    ingest backfill <feed> --prefix …
+  failed                      ingest replay <feed>, after the fix
   stuck, not_loaded           ingest replay <feed> --upload …
   missing                     ingest replay <feed> --upload … --part …
   rejected                    ingest quarantine <feed> --upload … shows the cause
@@ -112,6 +113,13 @@ func (c *command) runReconcile(cmd *cobra.Command, d *operator.Deployment, r *re
 	default:
 		r.Snowflake = &reconcile.Snowflake{Querier: conn.Client, Spec: conn.Spec, Plan: conn.Plan}
 		defer func() { _ = conn.Close() }() // the session only reads
+	}
+	events, err := queuedEvents(ctx, d, r.Upload)
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "ingest: failed events are not compared:", operator.Explain(err))
+	}
+	for _, e := range events {
+		r.Failures = append(r.Failures, reconcile.Failure{Time: e.Time, Function: string(e.Target), Objects: e.Objects, Upload: e.Upload, Part: e.Part, Error: e.Error})
 	}
 	p := c.progress(cmd, "comparing", 0, "uploads")
 	r.Total, r.Step = func(n int) { p.SetTotal(int64(n)) }, func() { p.Add(1) }

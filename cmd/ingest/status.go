@@ -35,10 +35,11 @@ was put several times) or by the beginning of either. Its states:
   missing     the file was deleted before it was read
 
 RECORDS is the number of records in the file, STORED of those in the table. Once
-loading has ended, RECORDS is the sum of STORED and QUARANTINED. For a file without an
-upload, and for an upload that is not done, the failure queue is searched for the error.
---watch prints changes until ctrl-C: on a terminal the whole table, otherwise a line
-per change. Exit code 1: a printed upload is rejected, or has a failed event.`,
+loading has ended, RECORDS is the sum of STORED and QUARANTINED. The events in the
+failure queue are listed with their errors: all of the feed, or those of a file without
+an upload and of an upload that is not done. --watch prints changes until ctrl-C: on a
+terminal the whole table, otherwise a line per change. Exit code 1: a printed upload is
+rejected, or an event has failed.`,
 		Example: `  ingest status orders
   ingest status orders --since 24h --state unpacked
   ingest status orders 2026/03/orders.json.gz

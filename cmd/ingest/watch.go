@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,7 +30,7 @@ type view struct {
 }
 
 // once prints the view. It returns an error if an upload is rejected or an event of the
-// upload has failed.
+// upload, or of any upload of the feed, has failed.
 func (v *view) once() error {
 	if err := v.show(""); err != nil {
 		return err
@@ -40,10 +41,11 @@ func (v *view) once() error {
 			rejected++
 		}
 	}
+	var err error
 	if rejected > 0 {
-		return badData("%s rejected: `ingest quarantine %s` prints the records with their reasons", amount(int64(rejected), "upload"), v.feed.Name)
+		err = badData("%s rejected: `ingest quarantine %s` prints the records with their reasons", amount(int64(rejected), "upload"), v.feed.Name)
 	}
-	return v.failedEvents()
+	return errors.Join(err, v.failedEvents())
 }
 
 // show prints the view once, after a text.

@@ -78,6 +78,7 @@ var checks = []check{
 	{"Stack", always, stackOutputs},
 	{"Functions", always, functions},
 	{"Source", always, sources},
+	{"Source", always, ignored},
 	{"Queues", (*doctor).queued, queues},
 	{"Failures", always, failures},
 	{"Landing", always, landing},

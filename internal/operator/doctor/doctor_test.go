@@ -29,7 +29,7 @@ var shapes = map[string]struct {
 	make func() *fixture
 	has  []string
 }{
-	"own bucket, Snowpipe":    {healthy, []string{"own bucket", "own bucket: permission", "notifications", "pipe: status", "pipe: notifications", "role: trust", "alarms: subscribers", "rejected files"}},
+	"own bucket, Snowpipe":    {healthy, []string{"own bucket", "own bucket: permission", "own bucket: other files", "notifications", "pipe: status", "pipe: notifications", "role: trust", "alarms: subscribers", "rejected files"}},
 	"queues":                  {func() *fixture { return healthy().queued() }, []string{"unpack", "unpack: read", "load: read"}},
 	"existing bucket":         {func() *fixture { return healthy().existing() }, []string{"existing bucket", "existing bucket: rule", "existing bucket: rule: permission"}},
 	"external bucket":         {func() *fixture { return healthy().external() }, []string{"external bucket: rule", "external bucket: last run", "external bucket: listing", "external bucket: readable"}},
@@ -131,6 +131,15 @@ func TestProblems(t *testing.T) {
 			f.aws.buckets["source"].LambdaFunctionConfigurations[1].Filter = filter("out/", ".gz")
 		}, "own bucket", Fail, "new objects in/*.gz", "ingest backfill orders"},
 		"no bucket": {own, func(f *fixture) { delete(f.aws.buckets, "source") }, "own bucket", Fail, "source does not exist", "again"},
+		"files elsewhere": {
+			own, func(f *fixture) { f.aws.keys = []string{"in/a.json", "in/b.csv", "c.json"} }, "own bucket: other files", Warn,
+			"2 objects in the bucket without the source's prefix or suffix, not processed, such as s3://source/c.json", "put files of the feed to s3://source/in/*.json, *.gz",
+		},
+		"many files elsewhere": {
+			own, func(f *fixture) { f.aws.keys, f.aws.endless = []string{"in/a.json", "c.json"}, true }, "own bucket: other files", Warn,
+			"10 objects in the first 20 objects", "put files",
+		},
+		"other files unknown": {own, func(f *fixture) { f.aws.reader = accessDenied() }, "own bucket: other files", Unknown, "the permission to check it is missing", "s3:ListBucket on the bucket"},
 		"no permission for S3": {own, func(f *fixture) {
 			f.aws.policies["Orders-Unpack"] = permission("s3.amazonaws.com", "arn:aws:s3:::other")
 		}, "own bucket: permission", Fail, "does not allow s3.amazonaws.com", revert},

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -64,6 +65,8 @@ type fakeAWS struct {
 	rejected  []client.Row      // of COPY_HISTORY
 	refresh   string            // status of the external table
 	reader    error             // of ListObjectsV2
+	keys      []string          // of every bucket
+	endless   bool              // every listing has another page
 	cursor    map[string]dynamotypes.AttributeValue
 	loginFail error
 }
@@ -142,7 +145,14 @@ func (w *fakeAWS) GetBucketNotificationConfiguration(_ context.Context, in *s3.G
 }
 
 func (w *fakeAWS) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	return &s3.ListObjectsV2Output{}, w.reader
+	out := &s3.ListObjectsV2Output{}
+	for _, key := range w.keys {
+		out.Contents = append(out.Contents, s3types.Object{Key: &key, Size: aws.Int64(1)})
+	}
+	if w.endless {
+		out.IsTruncated, out.NextContinuationToken = aws.Bool(true), aws.String("next")
+	}
+	return out, w.reader
 }
 
 func (w *fakeAWS) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {

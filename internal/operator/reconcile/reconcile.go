@@ -46,6 +46,8 @@ type Reconcile struct {
 	Source func(context.Context, ledger.Upload) (*s3source.Object, error)
 	// Sources are listed for objects that are not in the ledger.
 	Sources []Source
+	// Failures are the events of the failure queue.
+	Failures []Failure
 	// Snowflake queries the rows; nil to leave them out.
 	Snowflake *Snowflake
 
@@ -78,6 +80,7 @@ type Kind string
 
 // The kinds of differences, with the verb that fixes them.
 const (
+	Failed     Kind = "failed"      // a function failed, its event is in the failure queue: replay
 	NoEvent    Kind = "no_event"    // an object is not in the ledger: backfill
 	Stuck      Kind = "stuck"       // an upload is not unpacked, without progress: replay
 	NotLoaded  Kind = "not_loaded"  // a part is not loaded: replay
@@ -180,6 +183,7 @@ func (r *Reconcile) Do(ctx context.Context) (Result, error) {
 			return result, err
 		}
 	}
+	r.failed(&result)
 	return result, nil
 }
 

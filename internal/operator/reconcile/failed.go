@@ -1,0 +1,59 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Failure is an event in the feed's failure queue.
+type Failure struct {
+	Time     time.Time
+	Function string // that failed on it
+	// Objects are the URIs of the source objects of a notification; Upload and Part are
+	// those of the event, if it has them.
+	Objects []string
+	Upload  string
+	Part    string
+	Error   string
+}
+
+// failed reports the failed events. What such an event explains, such as an object that
+// is not in the ledger, is one difference with it.
+func (r *Reconcile) failed(result *Result) {
+	for _, f := range r.Failures {
+		explained := false
+		for i := range result.Findings {
+			finding := &result.Findings[i]
+			if f.explains(*finding) {
+				explained = true
+				finding.Kind, finding.Detail, finding.Remedy = Failed, f.detail(), r.command("replay", "")
+			}
+		}
+		if explained || r.Upload != nil && f.Upload != r.Upload.ID || f.Time.Before(r.Since) {
+			continue
+		}
+		result.Findings = append(result.Findings, Finding{
+			Kind: Failed, Upload: f.Upload, Source: strings.Join(f.Objects, " "), Part: f.Part, Count: 1, Detail: f.detail(), Remedy: r.command("replay", ""),
+		})
+	}
+}
+
+func (f Failure) explains(finding Finding) bool {
+	switch finding.Kind {
+	case NoEvent, Waiting, Stuck:
+		return finding.Upload != "" && finding.Upload == f.Upload || slices.Contains(f.Objects, finding.Source)
+	case NotLoaded:
+		return finding.Upload == f.Upload && finding.Part == f.Part
+	}
+	return false
+}
+
+func (f Failure) detail() string {
+	text := f.Error
+	if text == "" {
+		text = "the event does not contain the error"
+	}
+	return fmt.Sprintf("%s failed at %s, the event is in the failure queue: %s", f.Function, f.Time.UTC().Format(time.DateTime), text)
+}
