@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	core "github.com/aws/constructs-go/constructs/v10"
 
@@ -93,11 +95,27 @@ func (p IngestionPipelineProps) Warnings() []string {
 			warn("Source", "an overwritten object is deleted after %d days, and what failed can be replayed for %d: give WithNoncurrentDays(%[2]d) or more", s.NoncurrentDays, replayDays)
 		}
 	}
+	for _, s := range p.sources() {
+		if last, _ := utf8.DecodeLastRuneInString(s.Prefix); unicode.IsLetter(last) || unicode.IsDigit(last) {
+			warn("Source", "prefix %q is also that of keys such as %q: end it with a slash if it is a folder", s.Prefix, s.Prefix+"-old/a")
+		}
+	}
+	if p.Snowflake != nil {
+		for _, n := range []struct{ field, name string }{{"Database", p.Snowflake.Database}, {"Schema", p.Snowflake.Schema}, {"Table", p.Snowflake.Table}, {"View", p.Snowflake.View}} {
+			if n.name != "" && !stackscope.IsToken(n.name) && !unquoted.MatchString(n.name) {
+				warn("Snowflake."+n.field, "%q has to be quoted in every statement: give a name of letters, digits and underscores", n.name)
+			}
+		}
+	}
 	if need := time.Duration(spec.PartBytes/slowLoad) * time.Second; need > p.Load.Timeout {
 		warn("Load.Timeout", "%s may be too short for a part of %d bytes, which would then take several invocations: give %s or more, or a smaller PartBytes", p.Load.Timeout, spec.PartBytes, need)
 	}
 	return all
 }
+
+// unquoted matches identifiers that need no quotes in SQL.
+// https://docs.snowflake.com/en/sql-reference/identifiers-syntax
+var unquoted = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_$]*$`)
 
 // annotate has the CDK show warnings wherever a construct is synthesized or deployed.
 func annotate(this core.Construct, warnings []string) {

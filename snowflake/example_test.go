@@ -152,7 +152,7 @@ func ExampleSpec_Validate() {
 	fmt.Println(s.WithDefaults().Validate())
 	// Output:
 	// feed "orders": Snowflake.ExternalID: has 0 characters, IAM allows 2 to 1224
-	// feed "orders": Snowflake.Schedule: "every night" has 2 fields, a schedule has 5: minute, hour, day of month, month, day of week, such as "17 2 * * *"
+	// feed "orders": Snowflake.Load: Bulk: "every night" has 2 fields, a schedule has 5: minute, hour, day of month, month, day of week, such as "17 2 * * *"
 }
 
 func ExampleIdentifier() {

@@ -134,9 +134,9 @@ func (s Spec) validateLoad(add adder) {
 		}
 	case Bulk:
 		if s.Schedule == "" {
-			add("Schedule", "is required for Bulk: five fields, such as \"17 2 * * *\" for every night at 02:17")
+			add("Load", "Bulk needs a schedule: five fields, such as \"17 2 * * *\" for every night at 02:17")
 		} else if err := sqltext.CheckCron(s.Schedule); err != nil {
-			add("Schedule", "%v", err)
+			add("Load", "Bulk: %v", err)
 		}
 		if err := sqltext.CheckTimeZone(s.TimeZone); err != nil {
 			add("TimeZone", "%v", err)

@@ -48,8 +48,8 @@ func TestValidate(t *testing.T) {
 		"suffixes":         {func(s *snowflake.Spec) { s.Suffixes = []string{".json"} }, `Suffixes: [".json"] limit source files and are only allowed with FromFiles`},
 		"schedule":         {func(s *snowflake.Spec) { s.Schedule = "1 2 * * *" }, `Schedule: "1 2 * * *" is only allowed with Bulk, the load is continuous: it loads each object when it arrives`},
 		"time zone":        {func(s *snowflake.Spec) { s.TimeZone = "UTC" }, `TimeZone: "UTC" is only allowed with Bulk, the load is continuous`},
-		"no schedule":      {func(s *snowflake.Spec) { s.Load, s.TimeZone = snowflake.Bulk, "UTC" }, `Schedule: is required for Bulk: five fields, such as "17 2 * * *" for every night at 02:17`},
-		"bad schedule":     {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "UTC", "1 25 * * *" }, `Schedule: "1 25 * * *": hour: "25" is neither * nor a value or range of 0 to 23, with or without a step`},
+		"no schedule":      {func(s *snowflake.Spec) { s.Load, s.TimeZone = snowflake.Bulk, "UTC" }, `Load: Bulk needs a schedule: five fields, such as "17 2 * * *" for every night at 02:17`},
+		"bad schedule":     {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "UTC", "1 25 * * *" }, `Load: Bulk: "1 25 * * *": hour: "25" is neither * nor a value or range of 0 to 23, with or without a step`},
 		"bad time zone":    {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "CEST", "1 2 * * *" }, `TimeZone: "CEST" is not an IANA time zone: write UTC or, for example, Europe/Berlin`},
 		"machine's zone":   {func(s *snowflake.Spec) { s.Load, s.TimeZone, s.Schedule = snowflake.Bulk, "Local", "1 2 * * *" }, `TimeZone: "Local" is not an IANA time zone: write UTC or, for example, Europe/Berlin`},
 
@@ -172,7 +172,7 @@ func TestSchedules(t *testing.T) {
 		s := mode(snowflake.FromParts, snowflake.Bulk, json)
 		s.Schedule = schedule
 		err := s.WithDefaults().Validate()
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), "Snowflake.Schedule: ") || !strings.Contains(err.Error(), want)) {
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), "Snowflake.Load: Bulk: ") || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", schedule, err, want)
 		}
 	}

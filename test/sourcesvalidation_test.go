@@ -223,11 +223,18 @@ func TestWarnings(t *testing.T) {
 	queued.Buffer = constructs.Queue
 	short := minimal("orders")
 	short.Source, short.Load.Timeout = constructs.NewBucket(constructs.WithNoncurrentDays(7)), 10*time.Second
+	unwise := minimal("orders")
+	unwise.Source = constructs.NewBucket(constructs.WithPrefix("in"))
+	unwise.Snowflake = &constructs.SnowflakeProps{Database: "RAW", Table: "my orders"}
 	for _, test := range []struct {
 		name string
 		got  []string
 		want []string
 	}{
+		{"names", unwise.Warnings(), []string{
+			`feed "orders": Source: prefix "in" is also that of keys such as "in-old/a": end it with a slash if it is a folder`,
+			`feed "orders": Snowflake.Table: "my orders" has to be quoted in every statement: give a name of letters, digits and underscores`,
+		}},
 		{"nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(minimal("orders"))), nil},
 		{"reservations", constructs.Warnings(constructs.StoreProps{}, feedStack(reserved)), []string{
 			`MaxConcurrency: the feeds reserve 901 concurrent executions in all. An account has 1000 unless it was raised, of which Lambda lets 900 be reserved: lower some, or give the feeds Buffer: Queue, whose limit reserves nothing`,

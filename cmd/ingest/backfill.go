@@ -144,7 +144,9 @@ func (c *command) runBackfill(cmd *cobra.Command, d *operator.Deployment, b *bac
 	}
 	out := backfilled{Feed: b.Feed, DryRun: dryRun, Plan: plan}
 	var total backfill.Count
+	var known int64
 	for _, p := range plan {
+		known += p.Known.Objects
 		total.Objects += p.New.Objects
 		total.Bytes += p.New.Bytes
 	}
@@ -162,7 +164,7 @@ func (c *command) runBackfill(cmd *cobra.Command, d *operator.Deployment, b *bac
 			return err
 		}
 	}
-	sending := c.progress(cmd, "dispatching", total.Objects, "objects")
+	sending := c.progress(cmd, "dispatching", total.Objects+known, "objects")
 	b.Step = func(objects, _ int64) { sending.Add(objects) }
 	out.Results, err = b.Run(cmd.Context())
 	sending.Done()

@@ -19,12 +19,13 @@ import (
 // queuedEvents returns the events of an upload in the failure queue, all events for nil.
 // An empty queue is not polled, which would take seconds.
 func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload) ([]replay.Event, error) {
-	const visible = types.QueueAttributeNameApproximateNumberOfMessages
-	out, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.FailureQueueURL, AttributeNames: []types.QueueAttributeName{visible}})
+	// Messages that another reader has received are visible again soon.
+	counts := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+	out, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.FailureQueueURL, AttributeNames: counts})
 	if err != nil {
 		return nil, fmt.Errorf("attributes of the failure queue: %w", err)
 	}
-	if out.Attributes[string(visible)] == "0" {
+	if cmp.Or(out.Attributes[string(counts[0])], "0") == "0" && cmp.Or(out.Attributes[string(counts[1])], "0") == "0" {
 		return nil, nil
 	}
 	r := replay.Replay{Upload: u}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ const unitBytes unit = "bytes"
 func (u unit) String(n int64) string {
 	if u == unitBytes {
 		return size(n).String()
+	}
+	if n == 1 {
+		return "1 " + strings.TrimSuffix(string(u), "s")
 	}
 	return humanize.Comma(n) + " " + string(u)
 }

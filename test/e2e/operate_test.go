@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,17 +132,19 @@ func loadFails(t *testing.T, w *fixture) {
 		t.Fatal(err)
 	}
 	w.idle(t)
-	w.ingest(t, 1, "list").line(t, "earthquakes", "failing", "2026/fails.json", "3")
-	w.ingest(t, 0, "status", "earthquakes", "--state", "unpacked").line(t, "2026/fails.json", "unpacked", "600", "0/3", u.ID)
+	stopped := w.recipe(t, "A feed has stopped")
+	stopped.run(t)
 	status := w.ingest(t, 1, "status", "earthquakes", "2026/fails.json")
 	status.line(t, "0000000-000001", "landed")
 	status.line(t, "load has failed on "+u.ID, "FailNext made this invocation fail")
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "FailNext made this invocation fail")
-	w.ingest(t, 0, "replay", "earthquakes", "--dry-run").line(t, "load", u.ID, "0000000-000002", "FailNext made this invocation fail", "no")
-
-	// Before the upload is overdue, reconcile reports it as waiting.
-	w.ingest(t, 0, "reconcile", "earthquakes").line(t, "waiting", "2026/fails.json", "0000000-000000")
-	w.fix(t, w.quakes, w.differences(t, w.quakes, reconcile.NotLoaded, 3))
+	w.differences(t, w.quakes, reconcile.Failed, 3)
+	missing := w.recipe(t, "Records are missing")
+	missing.run(t)
+	missing.done(t)
+	stopped.run(t)
+	stopped.done(t)
+	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
 }
 
 func throttledTable(t *testing.T, w *fixture) {
@@ -159,7 +160,7 @@ func throttledTable(t *testing.T, w *fixture) {
 		t.Fatal(err)
 	}
 	w.ingest(t, 1, "list").line(t, "earthquakes", "failing", "2026/throttled.json")
-	w.differences(t, w.quakes, reconcile.NotLoaded, 1)
+	w.differences(t, w.quakes, reconcile.Failed, 1)
 	w.ingest(t, 0, "replay", "earthquakes").line(t, "load", u.ID, "throttled by the table", "yes")
 	w.idle(t)
 	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
@@ -177,11 +178,11 @@ func lostEvent(t *testing.T, w *fixture) {
 		}
 	}
 	notify(types.NotificationConfiguration{})
-	body := features(30, nil)
-	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/it's lost & found.json", Body: body}); err != nil {
+	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "2026/it's lost & found.json", Body: features(30, nil)}); err != nil {
 		t.Fatal(err)
 	}
-	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "own bucket", "does not notify function")
+	lost := w.recipe(t, "Notifications were lost")
+	lost.run(t)
 	_, rest, _ := strings.Cut(w.failed(t, w.quakes)[0].Remedy, "--notification-configuration '")
 	text, _, _ := strings.Cut(rest, "'")
 	var c types.NotificationConfiguration
@@ -190,8 +191,10 @@ func lostEvent(t *testing.T, w *fixture) {
 	}
 	notify(c)
 
-	w.ingest(t, 0, "backfill", "earthquakes", "--dry-run").line(t, w.quakes.SourceBucket, " 1 ", fmt.Sprintf("%d B", len(body)), " 3 ")
-	w.fix(t, w.quakes, w.differences(t, w.quakes, reconcile.NoEvent, 1))
+	w.differences(t, w.quakes, reconcile.NoEvent, 1)
+	lost.run(t)
+	lost.done(t)
+	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
 	w.put(t, w.quakes, feedtest.File{Key: "2026/heard again.json", Body: features(10, nil)})
 }
 
@@ -213,7 +216,10 @@ func deletedRecords(t *testing.T, w *fixture) {
 	if found[0].Part != "0000000-000000" || found[0].Count != 2 || len(found[0].Ordinals) != 2 {
 		t.Errorf("%+v", found[0])
 	}
-	w.fix(t, w.quakes, found)
+	deleted := w.recipe(t, "Items were deleted from the table")
+	deleted.run(t)
+	deleted.done(t)
+	w.ingest(t, 0, "reconcile", "earthquakes", "--grace-period", "0s")
 }
 
 // othersBucket covers a bucket without EventBridge notifications, a backlog, and an
@@ -277,12 +283,10 @@ func refusedRecords(t *testing.T, w *fixture) {
 	body := rows(20, map[int]string{7: "X|Y|Z|?|?|?|?|?|?|?"})
 	body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("longitude"), []byte("longitude|height")), []byte("|-2"), []byte("|-2|430"))
 	w.put(t, w.airports, feedtest.File{Key: "with a height.csv", Body: body})
-	w.ingest(t, 1, "list").line(t, "airports", "rejecting", "with a height.csv", "1")
 	w.ingest(t, 1, "status", "airports").line(t, "with a height.csv", "rejected")
 	w.ingest(t, 1, "reconcile", "airports").line(t, "rejected", "with a height.csv", "header_mismatch", "ingest quarantine airports --upload")
-	quarantine := w.ingest(t, 0, "quarantine", "airports")
-	quarantine.line(t, "header_mismatch", "1", "1")
-	quarantine.line(t, "header_mismatch", "with a height.csv", `the header row has 8`, `"height"`, `(and the remainder of the entry)`)
+	filling := w.recipe(t, "Quarantine is filling")
+	filling.run(t)
 	w.ingest(t, 1, "replay", "airports").line(t, "still in quarantine: 1 record")
 
 	edits := append(slices.Clone(operated), `"latitude", "longitude"),`, `"latitude", "longitude", "height"),`)
@@ -290,8 +294,8 @@ func refusedRecords(t *testing.T, w *fixture) {
 		t.Fatal(err)
 	}
 	// The invalid row stays in quarantine, with its new reason.
-	w.ingest(t, 1, "replay", "airports", "--reason", "header_mismatch").line(t, "with a height.csv", "loaded", " 1 ", " 19 ", " 1 ", "too_many_fields")
-	w.ingest(t, 0, "quarantine", "airports").line(t, "too_many_fields", "with a height.csv", " 7 ", "the row has 10 fields, the header 8", "X|Y|Z|?|?|?|?|?|?|?")
+	filling.run(t)
+	filling.done(t)
 	if u := w.ledgerOf(t, w.airports, "with a height.csv"); u.Records != 20 || u.Stored != 19 || !u.Balanced() {
 		t.Errorf("ledger: %+v", u)
 	}

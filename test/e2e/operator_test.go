@@ -14,6 +14,7 @@ import (
 // result is the output of a command.
 type result struct {
 	command, out, err string
+	code              int
 }
 
 // ingest runs bin/ingest, as a user of the local AWS would, and checks its exit code.
@@ -36,6 +37,16 @@ func quoted(args []string) string {
 // shell runs a command line, such as one that a command has printed.
 func (w *fixture) shell(t *testing.T, code int, line string) result {
 	t.Helper()
+	got := w.run(t, line)
+	if got.code != code {
+		t.Fatalf("%s: exit code %d, want %d\n%s%s", line, got.code, code, got.out, got.err)
+	}
+	return got
+}
+
+// run is shell with any exit code.
+func (w *fixture) run(t *testing.T, line string) result {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 	cmd.Dir = w.dir
 	cmd.Env = append(w.env.Environ(), "SNOWFLAKE_ENDPOINT_URL="+w.env.Snowflake.URL(),
@@ -51,10 +62,7 @@ func (w *fixture) shell(t *testing.T, code int, line string) result {
 		got = exit.ExitCode()
 	}
 	t.Logf("$ %s\n%.4000s%s[%d]", line, out.String(), errOut.String(), got)
-	if got != code {
-		t.Fatalf("%s: exit code %d, want %d\n%s%s", line, got, code, out.String(), errOut.String())
-	}
-	return result{line, out.String(), errOut.String()}
+	return result{line, out.String(), errOut.String(), got}
 }
 
 // line checks that one line of the output contains all texts, in their order.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/operator/replay"
 	"example.com/ingestion/internal/operator/snowflakeconn"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
@@ -40,7 +41,7 @@ type (
 		ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 	}
 	sqsAPI interface {
-		ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+		replay.Queue
 		GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 	}
 	snsAPI interface {

@@ -50,6 +50,7 @@ type fakeAWS struct {
 	buckets       map[string]*s3.GetBucketNotificationConfigurationOutput
 	queues        map[string]map[string]string
 	messages      []string          // of every queue
+	released      int               // messages that were made visible again
 	topics        map[string]string // policies
 	subscriptions map[string][]snstypes.Subscription
 	table         *dynamotypes.TableDescription
@@ -169,6 +170,15 @@ func (w *fakeAWS) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...f
 		out.Messages = append(out.Messages, sqstypes.Message{Body: &body})
 	}
 	return out, w.err("ReceiveMessage")
+}
+
+func (w *fakeAWS) ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
+	w.released++
+	return &sqs.ChangeMessageVisibilityOutput{}, w.err("ChangeMessageVisibility")
+}
+
+func (w *fakeAWS) DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+	panic("doctor changes nothing")
 }
 
 func (w *fakeAWS) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributesInput, _ ...func(*sns.Options)) (*sns.GetTopicAttributesOutput, error) {

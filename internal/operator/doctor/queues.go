@@ -38,15 +38,9 @@ func failures(ctx context.Context, d *doctor) {
 
 // failedEvent describes an event of the failure queue, empty if it cannot be read.
 func (d *doctor) failedEvent(ctx context.Context) string {
-	out, err := d.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &d.Feed.FailureQueueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 1, // visible again after a second
-	})
-	if err != nil {
-		return ""
-	}
-	r := replay.Replay{Feed: d.Feed.Name, UnpackFunction: d.Feed.UnpackFunction, LoadFunction: d.Feed.LoadFunction}
-	for _, m := range out.Messages {
-		e := r.ParseEvent(aws.ToString(m.Body))
+	r := replay.Replay{Feed: d.Feed.Name, Queue: d.sqs, FailureQueueURL: d.Feed.FailureQueueURL, UnpackFunction: d.Feed.UnpackFunction, LoadFunction: d.Feed.LoadFunction}
+	read, _ := r.Peek(ctx) // the number of events is reported anyway
+	for _, e := range read {
 		if e.Error == "" {
 			continue
 		}

@@ -28,7 +28,16 @@ func (r *Reconcile) failed(result *Result) {
 			finding := &result.Findings[i]
 			if f.explains(*finding) {
 				explained = true
-				finding.Kind, finding.Detail, finding.Remedy = Failed, f.detail(), r.command("replay", "")
+				remedy := r.command("replay", "")
+				if finding.Kind != NoEvent { // the ledger has the upload
+					remedy = r.command("replay", "--upload "+finding.Upload)
+				}
+				finding.Kind, finding.Detail, finding.Remedy = Failed, f.detail(), remedy
+			}
+		}
+		for i := range result.Uploads {
+			if u := &result.Uploads[i]; u.ID == f.Upload {
+				u.Waiting, u.Differs = false, true
 			}
 		}
 		if explained || r.Upload != nil && f.Upload != r.Upload.ID || f.Time.Before(r.Since) {
@@ -42,10 +51,9 @@ func (r *Reconcile) failed(result *Result) {
 
 func (f Failure) explains(finding Finding) bool {
 	switch finding.Kind {
-	case NoEvent, Waiting, Stuck:
-		return finding.Upload != "" && finding.Upload == f.Upload || slices.Contains(f.Objects, finding.Source)
-	case NotLoaded:
-		return finding.Upload == f.Upload && finding.Part == f.Part
+	case NoEvent, Waiting, Stuck, NotLoaded:
+		sameUpload := finding.Upload != "" && finding.Upload == f.Upload || slices.Contains(f.Objects, finding.Source)
+		return sameUpload && (finding.Part == f.Part || finding.Part == "")
 	}
 	return false
 }

@@ -18,7 +18,7 @@ func TestFailedEvents(t *testing.T) {
 		{Time: at.Add(-2 * time.Hour), Function: "unpack", Upload: "u3", Error: "before Since"},
 		{Time: at, Function: "unpack", Objects: []string{"s3://b/gone.json"}, Error: "deleted"},
 	}}
-	result := Result{Findings: []Finding{
+	result := Result{Uploads: []Upload{{ID: "u1", Waiting: true}, {ID: "u7", Waiting: true}}, Findings: []Finding{
 		{Kind: NoEvent, Upload: "u0", Source: "s3://b/new.json", Count: 1, Remedy: "ingest backfill"},
 		{Kind: NoEvent, Upload: "u9", Source: "s3://b/other.json", Count: 1, Remedy: "ingest backfill"},
 		{Kind: NotLoaded, Upload: "u1", Part: "p1", Count: 10, Remedy: "ingest replay"},
@@ -30,15 +30,18 @@ func TestFailedEvents(t *testing.T) {
 	want := []Finding{
 		{Kind: Failed, Upload: "u0", Source: "s3://b/new.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: access denied", Remedy: remedy},
 		{Kind: NoEvent, Upload: "u9", Source: "s3://b/other.json", Count: 1, Remedy: "ingest backfill"},
-		{Kind: Failed, Upload: "u1", Part: "p1", Count: 10, Detail: "load failed at 2026-03-01 12:00:00, the event is in the failure queue: no table", Remedy: remedy},
+		{Kind: Failed, Upload: "u1", Part: "p1", Count: 10, Detail: "load failed at 2026-03-01 12:00:00, the event is in the failure queue: no table", Remedy: remedy + " --upload u1"},
 		{Kind: NotLoaded, Upload: "u1", Part: "p2", Count: 10, Remedy: "ingest replay"},
-		{Kind: Failed, Upload: "u2", Count: 5, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: the event does not contain the error", Remedy: remedy},
+		{Kind: Failed, Upload: "u2", Count: 5, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: the event does not contain the error", Remedy: remedy + " --upload u2"},
 		{Kind: Failed, Source: "s3://b/gone.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: deleted", Remedy: remedy},
 	}
 	if !slices.EqualFunc(result.Findings, want, func(a, b Finding) bool {
 		return a.Kind == b.Kind && a.Upload == b.Upload && a.Source == b.Source && a.Part == b.Part && a.Count == b.Count && a.Detail == b.Detail && a.Remedy == b.Remedy
 	}) {
 		t.Errorf("%+v, want\n%+v", result.Findings, want)
+	}
+	if u := result.Uploads; u[0].Waiting || !u[0].Differs || !u[1].Waiting || u[1].Differs {
+		t.Errorf("%+v", u)
 	}
 	if result.Differences() != len(want) {
 		t.Error("a failed event is not a difference")

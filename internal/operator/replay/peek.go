@@ -10,11 +10,12 @@ import (
 )
 
 // Peek returns up to ten events of the failure queue, without waiting for more. They
-// stay in the queue and are visible again afterwards. It needs Feed, Queue,
+// stay in the queue and are visible again afterwards: at once or, where
+// sqs:ChangeMessageVisibility is not allowed (an error), after two seconds. It needs Feed, Queue,
 // FailureQueueURL, UnpackFunction and LoadFunction only.
 func (r *Replay) Peek(ctx context.Context) ([]Event, error) {
 	out, err := r.Queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &r.FailureQueueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 5,
+		QueueUrl: &r.FailureQueueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 2,
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},
 	})
 	if err != nil {
