@@ -96,6 +96,12 @@ rename: ## give the module another path: make rename MODULE=github.com/acme/inge
 snapshots: deps ## refresh snapshots of templates, SQL and help; review the diff
 	UPDATE_SNAPS=true go test -count=1 . ./test ./snowflake ./cmd/... ./internal/operator/review
 
+.PHONY: screenshots
+screenshots: deps ## refresh the pictures of the page in docs/images
+	@mkdir -p .local/screenshots
+	SCREENSHOTS=$(CURDIR)/.local/screenshots go test -count=1 -run 'TestScreens/failing|TestUploadPage' ./internal/operator/ui
+	cp .local/screenshots/failing-1280.png .local/screenshots/failing-390.png .local/screenshots/upload-1280.png docs/images/
+
 .PHONY: bench
 bench: ## measure load and unpack against their peers, see docs/performance.md
 	go run ./bench
