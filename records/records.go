@@ -25,7 +25,7 @@ type Record struct {
 	// in a bucket without versions.
 	Source  string `json:"source"`
 	Version string `json:"version"`
-	// Entry is the path of the file inside an archive, empty for a plain file.
+	// Entry is the name of the file; for a file in an archive, its path there.
 	Entry string `json:"entry"`
 	// Ordinal is the number of the record in its entry, from 0.
 	Ordinal int64 `json:"ordinal"`
