@@ -119,10 +119,10 @@ func readApp(cmd *cobra.Command, dir string) (app, error) {
 func needAttention(feeds []overview.Feed) error {
 	var problems []string
 	for _, f := range feeds {
-		switch f.State {
-		case overview.Failing:
+		if f.State == overview.Failing {
 			problems = append(problems, fmt.Sprintf("feed %q is failing: `ingest doctor %[1]s` finds the cause", f.Feed))
-		case overview.Rejecting:
+		}
+		if f.Rejected > 0 {
 			problems = append(problems, fmt.Sprintf("feed %q has rejected %s: `ingest status %[1]s --state rejected` lists them", f.Feed, amount(f.Rejected, "upload")))
 		}
 	}

@@ -184,7 +184,7 @@ func reconcileTable(t *table, r reconcile.Result) error {
 		case u.Waiting:
 			result = warning("waiting")
 		}
-		t.row(u.ID, u.Source, string(u.State), u.Records, u.Quarantined, u.Stored, count(u.InFile), count(u.InTable), count(u.InSnowflake), result)
+		t.row(u.ID, u.Source, uploadState(u.State), u.Records, u.Quarantined, u.Stored, count(u.InFile), count(u.InTable), count(u.InSnowflake), result)
 	}
 	if len(r.Findings) == 0 {
 		t.gap()

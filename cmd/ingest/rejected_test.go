@@ -83,7 +83,7 @@ func TestStatusReadsTheFailureQueue(t *testing.T) {
 		"s3://orders-source/2026/new file.json": {exitFailed, "2026-03-01 13:00:00: unpack has failed on s3://orders-source/2026/new file.json: access denied by KMS, and the whole of a long error" + hint},
 		u.ID:                                    {exitFailed, "2026-03-01 13:00:00: load has failed on " + u.ID + " 0000000-000000: the table does not exist" + hint},
 		"2026/gone.json":                        {exitOK, ""},
-		"2026/none.json":                        {exitFailed, "ingest: no such upload of feed \"orders\": no ID or key begins with \"2026/none.json\": `ingest status orders` lists the uploads\n"},
+		"2026/none.json":                        {exitFailed, "ingest: no such upload of feed \"orders\": no ID or key begins with \"2026/none.json\": `ingest status orders` lists the uploads, `ingest reconcile orders` the files of the bucket that have none\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := ingest(t.Context(), c.connect, "status", "orders", name); got.code != test.code || got.errOut != test.errOut {

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator/backfill"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/operator/reconcile"
 	"example.com/ingestion/internal/operator/replay"
-	"example.com/ingestion/internal/store/ledger"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -27,8 +27,8 @@ func reconciled() reconcile.Result {
 	return reconcile.Result{
 		Feed: "orders", Objects: 3, Ignored: []reconcile.Ignored{{Bucket: "src", Count: 2, Example: "readme.txt"}},
 		Uploads: []reconcile.Upload{
-			{ID: goodUpload, Source: "s3://src/a.json", State: ledger.Loaded, Records: 12000, Stored: 11990, Quarantined: 10, InFile: ptr(int64(12000)), InTable: ptr(int64(11990)), InSnowflake: ptr(int64(11990))},
-			{ID: badUpload, Source: "s3://src/b.json", State: ledger.Unpacked, Records: 30, Stored: 20, InTable: ptr(int64(18)), InSnowflake: ptr(int64(0)), Waiting: true, Differs: true},
+			{ID: goodUpload, Source: "s3://src/a.json", State: overview.Loaded, Records: 12000, Stored: 11990, Quarantined: 10, InFile: ptr(int64(12000)), InTable: ptr(int64(11990)), InSnowflake: ptr(int64(11990))},
+			{ID: badUpload, Source: "s3://src/b.json", State: overview.Unpacked, Records: 30, Stored: 20, InTable: ptr(int64(18)), InSnowflake: ptr(int64(0)), Waiting: true, Differs: true},
 		},
 		Findings: []reconcile.Finding{
 			{Kind: reconcile.Missing, Upload: badUpload, Source: "s3://src/b.json", Part: "0000000-000001", Count: 12, Ordinals: []int64{3, 7}, Detail: "the table lacks 12 records of the part that load has stored", Remedy: "ingest replay orders --upload " + badUpload + " --part 0000000-000001"},
@@ -55,8 +55,8 @@ func TestRemedyOutputs(t *testing.T) {
 			{Time: time.Date(2026, 3, 1, 12, 2, 0, 0, time.UTC)},
 		},
 		Uploads: []replay.Upload{
-			{ID: goodUpload, Source: "s3://src/a.json", State: ledger.Loaded, Tried: 12, Recovered: 10, Quarantined: 2, Reasons: map[string]int64{"invalid_json": 2}},
-			{ID: badUpload, Source: "s3://src/b.json", State: ledger.Unpacking, Resumed: true, Parts: []string{"0000000-000001"}},
+			{ID: goodUpload, Source: "s3://src/a.json", State: overview.Loaded, Tried: 12, Recovered: 10, Quarantined: 2, Reasons: map[string]int64{"invalid_json": 2}},
+			{ID: badUpload, Source: "s3://src/b.json", State: overview.Unpacking, Resumed: true, Parts: []string{"0000000-000001"}},
 		},
 	}
 	for name, test := range map[string]struct {

@@ -150,7 +150,7 @@ func replayTable(t *table, r replay.Result) error {
 		if len(u.Parts) > 0 {
 			retried = append(retried, amount(int64(len(u.Parts)), "part"))
 		}
-		t.row(u.ID, u.Source, string(u.State), orNone(strings.Join(retried, ", ")), u.Tried, u.Recovered, badIfAny(u.Quarantined),
+		t.row(u.ID, u.Source, uploadState(u.State), orNone(strings.Join(retried, ", ")), u.Tried, u.Recovered, badIfAny(u.Quarantined),
 			orNone(strings.Join(sortedReasons(u.Reasons), ", ")))
 	}
 	if r.DryRun {

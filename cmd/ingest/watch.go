@@ -43,7 +43,11 @@ func (v *view) once() error {
 	}
 	var err error
 	if rejected > 0 {
-		err = badData("%s rejected: `ingest quarantine %s` prints the records with their reasons", amount(int64(rejected), "upload"), v.feed.Name)
+		quarantine := "ingest quarantine " + v.feed.Name
+		if v.upload != nil {
+			quarantine += " --upload " + v.upload.ID
+		}
+		err = badData("%s rejected: `%s` prints the records with their reasons", amount(int64(rejected), "upload"), quarantine)
 	}
 	return errors.Join(err, v.failedEvents())
 }

@@ -80,7 +80,11 @@ func nothingWrong(t *testing.T, w *fixture) {
 		var stored int64
 		for _, u := range uploads {
 			stored += u.Stored
-			deep.line(t, u.ID, u.Key, "loaded", strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Stored, 10), "same")
+			state := "loaded"
+			if u.Quarantined() > 0 {
+				state = "partial"
+			}
+			deep.line(t, u.ID, u.Key, state, strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Stored, 10), "same")
 		}
 		w.ingest(t, 0, "records", f.Name).count(t, stored)
 		w.ingest(t, 0, "doctor", f.Name).line(t, f.Stack+"/"+f.Name, " 0 warn, 0 fail, 0 unknown")

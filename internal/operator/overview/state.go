@@ -18,6 +18,9 @@ const (
 	Rejected UploadState = "rejected"
 )
 
+// Done reports whether the processing of the upload has ended.
+func (s UploadState) Done() bool { return s != Unpacking && s != Unpacked }
+
 // UploadStates are all states of an upload.
 var UploadStates = []UploadState{Unpacking, Unpacked, Loaded, Partial, Rejected, Missing}
 

@@ -178,7 +178,7 @@ func FindUpload(ctx context.Context, l *ledger.Ledger, feedName, name string) (l
 	case len(matches) == 1:
 		return matches[0], nil
 	case len(matches) == 0:
-		return ledger.Upload{}, fmt.Errorf("%w of feed %q: no ID or key begins with %q: `ingest status %s` lists the uploads", ErrNoUpload, feedName, name, feedName)
+		return ledger.Upload{}, fmt.Errorf("%w of feed %q: no ID or key begins with %q: `ingest status %s` lists the uploads, `ingest reconcile %s` the files of the bucket that have none", ErrNoUpload, feedName, name, feedName, feedName)
 	}
 	var some []string
 	for _, u := range matches[:min(len(matches), 5)] {

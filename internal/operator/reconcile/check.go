@@ -44,7 +44,7 @@ func (c *check) remedy(verb, flags string) string {
 func (c *check) all() error {
 	u := c.u
 	c.result = Upload{
-		ID: u.ID, Source: u.Source(), State: u.State, Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(),
+		ID: u.ID, Source: u.Source(), State: overview.StateOf(u), Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(),
 	}
 	if u.State == ledger.Missing {
 		return nil // the object was deleted before it was read: there is nothing to compare

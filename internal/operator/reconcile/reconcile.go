@@ -13,6 +13,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
 )
@@ -113,15 +114,15 @@ func (f Finding) Difference() bool { return f.Kind != Waiting && f.Kind != Unrea
 
 // Upload is the comparison of one upload. Counts that were not made are nil.
 type Upload struct {
-	ID          string       `json:"upload"`
-	Source      string       `json:"source"`
-	State       ledger.State `json:"state"`
-	Records     int64        `json:"records"`
-	Stored      int64        `json:"stored"`
-	Quarantined int64        `json:"quarantined"`
-	InFile      *int64       `json:"in_file,omitempty"`
-	InTable     *int64       `json:"in_table,omitempty"`
-	InSnowflake *int64       `json:"in_snowflake,omitempty"`
+	ID          string               `json:"upload"`
+	Source      string               `json:"source"`
+	State       overview.UploadState `json:"state"`
+	Records     int64                `json:"records"`
+	Stored      int64                `json:"stored"`
+	Quarantined int64                `json:"quarantined"`
+	InFile      *int64               `json:"in_file,omitempty"`
+	InTable     *int64               `json:"in_table,omitempty"`
+	InSnowflake *int64               `json:"in_snowflake,omitempty"`
 	// Waiting is true if its processing has not ended.
 	Waiting bool `json:"waiting,omitempty"`
 	Differs bool `json:"differs"`

@@ -71,7 +71,7 @@ func (c *check) table(parts []ledger.Part) error {
 	c.deletedParts(deleted, c.u.Stored-items-missing)
 	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded && len(deleted) == 0 {
 		c.add(Finding{Kind: Extra, Count: extra, Detail: fmt.Sprintf(
-			"the table has %d items with keys of the upload that the ledger does not count: were they inserted by hand?", extra)})
+			"%d more items have keys of the upload than the ledger counts: were they inserted by hand?", extra)})
 	}
 	return nil
 }

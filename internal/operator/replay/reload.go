@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -21,7 +22,7 @@ type Landing interface {
 // reload loads a part again.
 func (r *Replay) reload(ctx context.Context) (Upload, error) {
 	u := *r.Upload
-	done := Upload{ID: u.ID, Source: u.Source(), State: u.State}
+	done := Upload{ID: u.ID, Source: u.Source(), State: overview.StateOf(u)}
 	p, ok, err := r.Ledger.GetPart(ctx, u.Feed, u.ID, r.Part)
 	switch {
 	case err != nil:
@@ -45,7 +46,7 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 		return done, err
 	}
 	after, err := r.settle(ctx, u.ID)
-	done.State, done.Quarantined, done.Reasons = after.State, after.Quarantined(), after.Reasons
+	done.State, done.Quarantined, done.Reasons = overview.StateOf(after), after.Quarantined(), after.Reasons
 	if r.Step != nil {
 		r.Step()
 	}

@@ -14,6 +14,7 @@ import (
 
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/retry"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -79,9 +80,9 @@ type Result struct {
 
 // Upload is the result for one upload.
 type Upload struct {
-	ID     string       `json:"upload"`
-	Source string       `json:"source"`
-	State  ledger.State `json:"state"` // after the replay
+	ID     string               `json:"upload"`
+	Source string               `json:"source"`
+	State  overview.UploadState `json:"state"` // after the replay
 	// Resumed is true if it was dispatched to unpack.
 	Resumed bool `json:"resumed,omitempty"`
 	// Parts were dispatched to load.
@@ -184,9 +185,9 @@ func (r *Replay) tries(u ledger.Upload) int64 {
 }
 
 func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
-	done := Upload{ID: u.ID, Source: u.Source(), State: u.State, Tried: r.tries(u)}
+	done := Upload{ID: u.ID, Source: u.Source(), State: overview.StateOf(u), Tried: r.tries(u)}
 	update := func(u ledger.Upload) {
-		done.State, done.Quarantined, done.Reasons = u.State, u.Quarantined(), u.Reasons
+		done.State, done.Quarantined, done.Reasons = overview.StateOf(u), u.Quarantined(), u.Reasons
 	}
 	update(u)
 	if r.stuck(u) {

@@ -19,6 +19,7 @@ import (
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/s3event"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/testing/fake"
 )
@@ -226,7 +227,7 @@ func TestStuckUploadWithEvent(t *testing.T) {
 			unpacks++
 		}
 	}
-	if unpacks != 1 || len(result.Events) != 1 || !result.Uploads[0].Resumed || result.Uploads[0].State != ledger.Unpacking {
+	if unpacks != 1 || len(result.Events) != 1 || !result.Uploads[0].Resumed || result.Uploads[0].State != overview.Unpacking {
 		t.Errorf("dispatched %q, result %+v", w.dispatched, result)
 	}
 }

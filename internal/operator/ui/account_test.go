@@ -14,6 +14,7 @@ import (
 
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/internal/testing/fakeaccount"
 )
@@ -162,5 +163,32 @@ func TestCommandName(t *testing.T) {
 		if got := commandName(found, i); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// The states and the problems of a feed with one file of each fault.
+func TestReadFaults(t *testing.T) {
+	c := fakeaccount.WithFaults(t)
+	source := NewAccountSource(operator.Account{Config: c.Config, Stacks: c.Stacks}, nil, false)
+	s := readUntil(t, source, func(s State) bool { return len(s.Feeds[0].Problems) == 2 })
+	f := s.Feeds[0]
+	if f.Feed.Feed != "returns" || f.State != overview.Failing || f.Failed != 2 || f.Waiting != 3 || f.Quarantined != 2 || f.Uploads != 11 {
+		t.Errorf("%+v", f.Feed)
+	}
+	for name, want := range map[string]overview.UploadState{
+		"good": overview.Loaded, "empty": overview.Loaded, "partial": overview.Partial, "rejected": overview.Rejected, "gone": overview.Missing,
+		"stuck": overview.Unpacking, "not-loaded": overview.Unpacked,
+	} {
+		u, err := overview.FindUpload(t.Context(), ledger.New(source.dynamo, "table"), "returns", "in/"+name+".csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := source.Upload(t.Context(), "Returns/returns", u.ID)
+		if err != nil || v.Error != "" || v.State != want || int64(len(v.RecordList)) != v.Stored || int64(len(v.Quarantine)) != v.Quarantined || int64(len(v.PartList)) != v.Parts {
+			t.Errorf("%s: %s, want %s: %+v, %v", name, v.State, want, v, err)
+		}
+	}
+	if problems := []string{f.Problems[0].Error, f.Problems[1].Error}; !slices.Equal(problems, []string{"throttled by the table", "access denied by KMS"}) {
+		t.Errorf("%q", problems)
 	}
 }

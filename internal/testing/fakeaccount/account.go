@@ -35,7 +35,7 @@ type Account struct {
 	Depth map[string]int
 	// Messages are the bodies of the messages of the failure queues.
 	Messages []string
-	// Logs are the lines of the log group of the function unpack.
+	// Logs are the lines of the log group of each function unpack.
 	Logs   []string
 	Config aws.Config
 	Stacks *fake.CloudFormation
@@ -107,7 +107,10 @@ func (c *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
 		name := strings.Split(r.URL.Path, "/")[3]
 		fmt.Fprintf(w, `{"FunctionName":%q,"LoggingConfig":{"LogGroup":%q}}`, name, name+"-logs")
-	case target == "" && r.Method == http.MethodGet:
+	case target == "" && r.URL.Query().Has("versions"):
+		// The buckets have no versions; the SDK's listing of versions falls back.
+		w.WriteHeader(http.StatusForbidden)
+	case target == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		c.S3.ServeHTTP(w, r)
 	default:
 		http.Error(w, "the fake does not implement "+r.Method+" "+target+" "+r.URL.String(), http.StatusNotImplemented)
@@ -133,7 +136,7 @@ func (c *Account) filterLogs(w http.ResponseWriter, r *http.Request) {
 	events := []event{}
 	for i, message := range c.Logs {
 		e := event{strconv.Itoa(i), At(13, i).UnixMilli(), message}
-		if in.Group == "orders-unpack-logs" && e.Timestamp >= in.Start && strings.Contains(message, strings.Trim(in.Pattern, `"`)) {
+		if strings.HasSuffix(in.Group, "-unpack-logs") && e.Timestamp >= in.Start && strings.Contains(message, strings.Trim(in.Pattern, `"`)) {
 			events = append(events, e)
 		}
 	}
@@ -177,10 +180,16 @@ func (c *Account) Put(pk, sk string, attributes map[string]any) {
 // Upload puts an upload into the ledger.
 func (c *Account) Upload(feedName, key string, modified time.Time, more map[string]any) ids.Upload {
 	c.t.Helper()
-	u := ids.New(ids.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified})
+	return c.uploadOf(ids.Upload{Feed: feedName, Bucket: feedName + "-source", Key: key, VersionID: "v1", ETag: "e", Size: 123456, Time: modified}, more)
+}
+
+// uploadOf puts an upload without its ID into the ledger.
+func (c *Account) uploadOf(u ids.Upload, more map[string]any) ids.Upload {
+	c.t.Helper()
+	u = ids.New(u)
 	attributes := map[string]any{
 		"upload": u.ID, "feed": u.Feed, "bucket": u.Bucket, "key": u.Key, "version_id": u.VersionID, "etag": u.ETag, "bytes_in": int(u.Size),
-		"source_time": u.Time, "shards": 2, "ledger_feed": u.Feed, "ledger_time": u.Time.Format(ledgerTime) + "#" + u.ID, "started_at": modified.Add(time.Second),
+		"source_time": u.Time, "shards": 2, "ledger_feed": u.Feed, "ledger_time": u.Time.Format(ledgerTime) + "#" + u.ID, "started_at": u.Time.Add(time.Second),
 	}
 	maps.Copy(attributes, more)
 	c.Put(ids.LedgerKey(u.Feed, u.ID), "upload", attributes)
