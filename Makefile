@@ -42,12 +42,12 @@ local-deploy: deps build bin/local ## deploy app.go to the running local cloud a
 	@bin/local deploy $(app)
 
 .PHONY: test
-test: deps lint build ## lint, unit tests, template snapshots, end-to-end test
+test: deps c-compiler lint build ## lint, unit tests, template snapshots, end-to-end test
 	go test -count=1 -timeout 30m ./...
 	GOEXPERIMENT=jsonv2 go test -count=1 -run JSONText ./internal/files/record
 
 .PHONY: iam-report
-iam-report: deps build ## per role, which permissions the end-to-end tests used and which never, with reasons
+iam-report: deps c-compiler build ## per role, which permissions the end-to-end tests used and which never, with reasons
 	@mkdir -p .local
 	IAM_REPORT=$(CURDIR)/.local/iam-report.txt go test -count=1 -timeout 30m ./test/e2e; status=$$?; cat .local/iam-report.txt; exit $$status
 

@@ -125,7 +125,7 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 	})
 	add(feed.MetricQuarantined, alarm.Config{
 		Namespace: feed.MetricNamespace, Metric: feed.MetricQuarantined, Dimensions: own, Statistic: "Sum", Periods: 1,
-		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. When the cause is fixed: bin/ingest replay %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. Files of which no record could be loaded: bin/ingest status %[1]s --state rejected. When the cause is fixed: bin/ingest replay %[1]s", name),
 	})
 	// AWS/Lambda counts timeouts and exhausted memory too, of which the process can emit
 	// nothing. Of batches from queues, it does not count the messages that failed.
