@@ -56,6 +56,7 @@ func TestValidate(t *testing.T) {
 		}, `"a" is given twice`},
 		"column without name": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", ""}} }, "column 2 has no name"},
 		"depth":               {func(s *feed.Spec) { s.Limits.MaxDepth = 99 }, "Limits.MaxDepth: 99 is outside 1 to 16"},
+		"columns limit":       {func(s *feed.Spec) { s.Limits.MaxColumns = -1 }, "Limits.MaxColumns: -1 is outside 1 to 1000000"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -101,6 +101,9 @@ type Limits struct {
 	MaxRecordBytes int `json:"maxRecordBytes,omitempty"`
 	// MaxDepth is the greatest depth of nested archives and compressed files (default 4).
 	MaxDepth int `json:"maxDepth,omitempty"`
+	// MaxColumns is the greatest number of columns in the header row of delimited text
+	// (default 10,000). A file whose header row has more is quarantined as a whole.
+	MaxColumns int `json:"maxColumns,omitempty"`
 }
 
 // Defaults of a Spec.
@@ -114,6 +117,7 @@ const (
 	DefaultMaxRatio         = 1_100
 	DefaultMaxRecordBytes   = 16 << 20
 	DefaultMaxDepth         = 4
+	DefaultMaxColumns       = 10_000
 )
 
 // WithDefaults returns s with every unset field that has a default filled in.
@@ -126,6 +130,7 @@ func (s Spec) WithDefaults() Spec {
 	setDefault(&s.Limits.MaxRatio, DefaultMaxRatio)
 	setDefault(&s.Limits.MaxRecordBytes, DefaultMaxRecordBytes)
 	setDefault(&s.Limits.MaxDepth, DefaultMaxDepth)
+	setDefault(&s.Limits.MaxColumns, DefaultMaxColumns)
 	return s
 }
 

@@ -134,6 +134,7 @@ func (l Limits) validate(add func(string, string, ...any)) {
 	// 128 MiB: the largest VARIANT, see Snowflake's "Data type considerations".
 	check("MaxRecordBytes", int64(l.MaxRecordBytes), 1<<10, 128<<20)
 	check("MaxDepth", int64(l.MaxDepth), 1, 16)
+	check("MaxColumns", int64(l.MaxColumns), 1, 1_000_000)
 }
 
 func (s Source) validate(add func(string, string, ...any)) {

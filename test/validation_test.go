@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 			`feed "` + strings.Repeat("f", 41) + `": Feed: has 41 characters, the limit is 40: try a shorter name`,
 			`feed "` + strings.Repeat("f", 41) + `": Source.Prefix: has 513 bytes, the limit is 512`,
 			`feed "` + strings.Repeat("f", 41) + `": Source.Suffixes: has 101 suffixes, the limit of a bucket is 100: use a prefix`,
-			`feed "` + strings.Repeat("f", 41) + `": Format: the feed's spec is 9485 bytes long, the limit is 3584 because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes`,
+			`feed "` + strings.Repeat("f", 41) + `": Format: the feed's spec is 9504 bytes long, the limit is 3584 because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes`,
 		}},
 		{"path of no document", constructs.IngestionPipelineProps{
 			Feed: "orders", Source: constructs.NewBucket(), Format: constructs.NDJSON().At("items..x"),

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,6 +195,35 @@ func TestCSVTooLargeElsewhere(t *testing.T) {
 		c := collect(t, strings.NewReader(tc.in), f, lim)
 		if len(c.records) > 0 || len(c.rejected) != 1 || c.rejected[0].Reason != tc.want {
 			t.Errorf("%s: got %d records, %d rejections", name, len(c.records), len(c.rejected))
+		}
+	}
+}
+
+// TestCSVMaxColumns has header rows at the limit and above it. Each name would take
+// more than a hundred bytes of memory, so that a header row of 5 MB would take a
+// gigabyte: the number is checked first.
+func TestCSVMaxColumns(t *testing.T) {
+	f := feed.Format{Kind: feed.CSV, Delimiter: ","}
+	runCases(t, f, feed.Limits{MaxColumns: 3}, []splitCase{
+		{name: "at the limit", in: "a,b,c\n1,2,3\n", want: []string{`{"a":"1","b":"2","c":"3"}`}},
+		{
+			name: "above", in: "a,b,c,d\n1,2,3,4\n", want: []string{`!limit_columns @0 "a,b,c,d\n1,2,3,4\n" rest`},
+			detail: "line 1: the header row has 4 columns, the limit is 3 (Limits.MaxColumns)",
+		},
+	})
+	for name, in := range map[string]string{
+		"empty names": strings.Repeat(",", 5<<20) + "\n1\n",
+		"names":       strings.Repeat("column,", 1_000_000) + "last\n1\n",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c := collect(t, strings.NewReader(in), f, feed.Limits{})
+		runtime.ReadMemStats(&after)
+		if len(c.records) != 0 || len(c.rejected) != 1 || c.rejected[0].Reason != TooManyColumns || !c.rejected[0].Rest {
+			t.Errorf("%s: got %d records, %d rejections", name, len(c.records), len(c.rejected))
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 150<<20 {
+			t.Errorf("%s: %d MiB were allocated in total", name, used>>20)
 		}
 	}
 }

@@ -197,6 +197,9 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 	if t.over {
 		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
 	}
+	if t.fields > s.maxColumns { // before each name is allocated
+		return s.rejectRest(TooManyColumns, fmt.Sprintf("line %d: the header row has %d columns, the limit is %d (Limits.MaxColumns)", s.line, t.fields, s.maxColumns))
+	}
 	// The row is `","a","b` in t.out, because no field has a name yet.
 	var names []string
 	if err := json.Unmarshal(append(append([]byte("["), t.out[2:t.size]...), `"]`...), &names); err != nil {

@@ -43,6 +43,8 @@ const (
 	// SuspiciousHeader is a header row that is probably none or has another delimiter,
 	// in a feed without declared columns.
 	SuspiciousHeader = "suspicious_header"
+	// TooManyColumns is a header row with more columns than Limits.MaxColumns.
+	TooManyColumns = "limit_columns"
 	// PathNotFound is a document without a value at Format.Path.
 	PathNotFound = "path_not_found"
 )

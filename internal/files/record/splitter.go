@@ -16,11 +16,12 @@ var errRest = errors.New("the rest of the entry was rejected")
 // splitter is common to all formats: the position in the entry, and the calls of
 // the sink.
 type splitter struct {
-	w     window
-	v     *validator
-	sink  Sink
-	limit int   // Limits.MaxRecordBytes
-	line  int64 // the line of w.pos, from 1; 0 where lines are not counted
+	w          window
+	v          *validator
+	sink       Sink
+	limit      int   // Limits.MaxRecordBytes
+	maxColumns int   // Limits.MaxColumns
+	line       int64 // the line of w.pos, from 1; 0 where lines are not counted
 	// breaks means that a line break was passed since it was reset.
 	breaks bool
 	// lineStart means that the whitespace that skipSpace skipped last ends a line.
@@ -38,7 +39,7 @@ type splitter struct {
 
 func newSplitter(r io.Reader, encoding feed.Encoding, lim feed.Limits, sink Sink, size int) (*splitter, error) {
 	limit := cmp.Or(lim.MaxRecordBytes, feed.DefaultMaxRecordBytes)
-	s := &splitter{v: newValidator(), sink: sink, limit: limit}
+	s := &splitter{v: newValidator(), sink: sink, limit: limit, maxColumns: cmp.Or(lim.MaxColumns, feed.DefaultMaxColumns)}
 	// The window holds the largest record and what ends it.
 	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
 	if encoding == feed.Latin1 {
