@@ -9,8 +9,9 @@ import (
 	"example.com/ingestion/internal/testing/fakeaccount"
 )
 
-// age matches how long something has lasted, which differs from run to run.
-var age = regexp.MustCompile(`since \d+h\d+m\d+s`)
+// age matches how long something has lasted, which differs from run to run, with the
+// padding of its column.
+var age = regexp.MustCompile(`since \d+h\d+m\d+s *`)
 
 // TestFaults has the outputs of the verbs for a feed with one file of each fault. Each
 // state and each exit code in the golden files is what the comment of WithFaults says.
@@ -49,7 +50,7 @@ func TestFaults(t *testing.T) {
 			if got.code != test.code {
 				t.Errorf("exit code %d, want %d", got.code, test.code)
 			}
-			golden(t, "faults."+name, "$ ingest "+strings.Join(test.args, " ")+"\n"+age.ReplaceAllString(withoutProgress(got), "since <age>"))
+			golden(t, "faults."+name, "$ ingest "+strings.Join(test.args, " ")+"\n"+age.ReplaceAllString(withoutProgress(got), "since <age> "))
 		})
 	}
 }

@@ -39,7 +39,11 @@ func Explain(err error) string {
 	if errors.As(err, &operation) {
 		text = strings.Replace(text, operation.Error(), fmt.Sprintf("%s %s: %s", operation.Service(), operation.Operation(), cause(operation.Err)), 1)
 	}
-	return text + remedy(err)
+	remedy := remedy(err)
+	if strings.Contains(text, "allow these credentials") {
+		remedy = ""
+	}
+	return text + remedy
 }
 
 // cause is the error of the service, or of the connection to it.
@@ -88,7 +92,37 @@ func remedy(err error) string {
 			return ": the credentials have expired: sign in again, such as with `aws sso login`"
 		case "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
 			return ": AWS does not know these credentials: is it the right --profile?"
+		case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "Forbidden":
+			return ": allow these credentials " + permission(err) + " (docs/operations.md, Permissions, lists what each command needs)"
+		case "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "SlowDown":
+			return ": AWS limits the rate of requests: run the command again"
+		case "NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist":
+			return ": it was deleted, or the stack was deployed to another account or region: `ingest doctor <feed>` checks all resources"
 		}
 	}
 	return ""
+}
+
+// permission is the IAM action of the operation that failed, for those whose names
+// differ as well.
+func permission(err error) string {
+	var operation *smithy.OperationError
+	if !errors.As(err, &operation) {
+		return "what the message names"
+	}
+	switch operation.Operation() {
+	case "ListObjectsV2":
+		return "s3:ListBucket"
+	case "ListObjectVersions":
+		return "s3:ListBucketVersions"
+	case "HeadObject":
+		return "s3:GetObject"
+	case "Invoke":
+		return "lambda:InvokeFunction"
+	}
+	service := map[string]string{"CloudWatch Logs": "logs", "Secrets Manager": "secretsmanager"}[operation.Service()]
+	if service == "" {
+		service = strings.ToLower(operation.Service())
+	}
+	return service + ":" + operation.Operation()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
 
 	"example.com/ingestion/internal/operator"
 )
@@ -61,5 +62,24 @@ func TestExplainErrorsOfAWS(t *testing.T) {
 	}
 	if got := operator.Explain(errors.New("plain")); got != "plain" || strings.Contains(got, ":") {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestExplainNamesThePermission(t *testing.T) {
+	for want, operation := range map[string]smithy.OperationError{
+		"dynamodb:Query": {ServiceID: "DynamoDB", OperationName: "Query"}, "s3:ListBucket": {ServiceID: "S3", OperationName: "ListObjectsV2"},
+		"logs:FilterLogEvents": {ServiceID: "CloudWatch Logs", OperationName: "FilterLogEvents"}, "lambda:InvokeFunction": {ServiceID: "Lambda", OperationName: "Invoke"},
+		"s3:GetObject": {ServiceID: "S3", OperationName: "HeadObject"}, "s3:ListBucketVersions": {ServiceID: "S3", OperationName: "ListObjectVersions"},
+	} {
+		operation.Err = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+		if got := operator.Explain(fmt.Errorf("read: %w", &operation)); !strings.HasSuffix(got, "AccessDeniedException: no: allow these credentials "+want+" (docs/operations.md, Permissions, lists what each command needs)") {
+			t.Errorf("%s", got)
+		}
+	}
+	for code, want := range map[string]string{"ThrottlingException": "run the command again", "NoSuchBucket": "`ingest doctor <feed>`"} {
+		err := &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: &smithy.GenericAPIError{Code: code}}
+		if got := operator.Explain(err); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", code, got)
+		}
 	}
 }

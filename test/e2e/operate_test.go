@@ -143,6 +143,7 @@ func loadFails(t *testing.T, w *fixture) {
 	status.line(t, "load has failed on "+u.ID, "FailNext made this invocation fail")
 	w.ingest(t, 1, "doctor", "earthquakes").line(t, "fail", "failed events", "3 events", "load failed on "+u.ID, "FailNext made this invocation fail")
 	w.differences(t, w.quakes, reconcile.Failed, 3)
+	pageOfFailure(t, w, u.ID)
 	missing := w.recipe(t, "Records are missing")
 	missing.run(t)
 	missing.done(t)
@@ -300,9 +301,11 @@ func refusedRecords(t *testing.T, w *fixture) {
 	// The invalid row stays in quarantine, with its new reason.
 	filling.run(t)
 	filling.done(t)
-	if u := w.ledgerOf(t, w.airports, "with a height.csv"); u.Records != 20 || u.Stored != 19 || !u.Balanced() {
+	u := w.ledgerOf(t, w.airports, "with a height.csv")
+	if u.Records != 20 || u.Stored != 19 || !u.Balanced() {
 		t.Errorf("ledger: %+v", u)
 	}
+	pageOfQuarantine(t, w, u.ID)
 	w.ingest(t, 1, "replay", "airports")
 	w.ingest(t, 0, "records", "airports", "--upload", "with a height.csv", "--where", `.data.height == "430"`).count(t, 19)
 

@@ -432,7 +432,7 @@ func TestWorkingFeed(t *testing.T) {
 	b.check(map[string]string{
 		".feed.working .from":                          "Stack Orders, reads s3://orders-orderssourcebucket-1x2y3z/incoming/",
 		".feed.working .facts":                         "4,218,334 records in 4,180,112 stored 0 in quarantine 4,181,819 rows in Snowflake 1 uploads not done 0 failed events",
-		".feed.working .note":                          "Snowflake has 1,707 rows more than records stored: a record may be in the table twice, which the view does not show. Compare part by part: ingest reconcile orders Copy",
+		".feed.working .note":                          "Snowflake has 1,707 rows more than records stored: it reads files or parts itself, also what DynamoDB does not have yet or has refused. Compare part by part: ingest reconcile orders Copy",
 		".feed.working .history h3":                    "Loaded in the last 48 hours",
 		".feed.working figcaption":                     "Records per hour, at most 1,900",
 		".feed.working figure:nth-child(2) figcaption": "Bytes per hour, at most 973 kB",

@@ -56,9 +56,9 @@ function snowflake(feed) {
   const { table: name, rows, error } = feed.snowflake;
   if (error) return element("p", { className: "note", textContent: `Rows of ${name}: ${error}` });
   if (rows === null || rows === feed.stored) return null;
-  const difference = rows > feed.stored
-    ? `${plural(rows - feed.stored, "row")} more than records stored: a record may be in the table twice, which the view does not show.`
-    : `${plural(feed.stored - rows, "row")} fewer than records stored: not loaded yet, or rejected by Snowflake.`;
+  let difference = `${plural(feed.stored - rows, "row")} fewer than records stored: not loaded yet, or rejected by Snowflake.`;
+  if (rows > feed.records) difference = `${plural(rows - feed.records, "row")} more than records: a record may be in the table twice, which the view does not show.`;
+  else if (rows > feed.stored) difference = `${plural(rows - feed.stored, "row")} more than records stored: it reads files or parts itself, also what DynamoDB does not have yet or has refused.`;
   return element("p", { className: "note" }, `Snowflake has ${difference} Compare part by part: `, command(`ingest reconcile ${feed.feed}`));
 }
 
