@@ -38,10 +38,11 @@ STATE is the first of these that applies:
 
 LAST UPLOAD is the time of the newest source object. WAITING is the number of
 uploads that are not done, QUEUED the number of events and parts in the feed's
-queues, FAILED the number of events in its failure queue, REJECTED the number of
-uploads since --since without a stored record, QUARANTINED the number of records in
-quarantine. Exit code 1: a feed is failing or rejecting. It reads the ledger's index and the attributes of the queues,
-no records.
+queues, FAILED the number of events in its failure queue. REJECTED is the number of
+uploads since --since of which no record could be stored, PARTIAL of those with some
+records in quarantine, QUARANTINED the number of all records there. Exit code 1: a
+feed is failing or rejecting. Only the ledger's index and the attributes of the
+queues are read, no records.
 
 In the folder of the CDK app, or with --cdk-out, it also reports feeds that are
 deployed but no longer in the app, according to the last "npx cdk synth".`,
@@ -137,13 +138,13 @@ func listTable(t *table, feeds []overview.Feed, app app) error {
 		t.line("No stack of this account and region has a feed: is it the right --profile and --region?")
 		return nil
 	}
-	t.head("FEED", "STACK", "STATE", "LAST UPLOAD", "KEY", "UPLOADS", "WAITING", "QUEUED", "FAILED", "REJECTED", "QUARANTINED")
+	t.head("FEED", "STACK", "STATE", "LAST UPLOAD", "KEY", "UPLOADS", "WAITING", "QUEUED", "FAILED", "REJECTED", "PARTIAL", "QUARANTINED")
 	for _, f := range feeds {
 		last, key := any(nil), any(nil)
 		if f.Last != nil {
 			last, key = f.Last.Time, shortened(f.Last.Key, 50)
 		}
-		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Rejected), badIfAny(f.Quarantined))
+		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Rejected), warningIfAny(f.Partial), badIfAny(f.Quarantined))
 	}
 	var orphaned []string
 	for _, f := range feeds {

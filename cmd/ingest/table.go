@@ -48,6 +48,14 @@ func badIfAny(n int64) any {
 	return n
 }
 
+// warningIfAny colors a number of what is not as it should be.
+func warningIfAny(n int64) any {
+	if n > 0 {
+		return warning(n)
+	}
+	return n
+}
+
 // head begins a table. It ends with the next call of head or line.
 func (t *table) head(names ...string) {
 	t.end()
