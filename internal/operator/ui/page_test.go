@@ -160,6 +160,13 @@ func states() map[string]State {
 	}
 }
 
+// neverRead is a feed whose figures were never read.
+func neverRead() Feed {
+	f := newFeed("orders", "Orders", overview.Unknown)
+	f.Error, f.Advice, f.Commands = "stack Orders has no output OrdersTable", "This feed cannot be read.", []string{"ingest doctor orders"}
+	return f
+}
+
 // uploadView is the page of a partly quarantined upload of an archive.
 func uploadView() UploadView {
 	u := upload("2026/02/28/returns.zip", overview.Partial, 22*time.Hour, 702, 685, 17)
@@ -535,6 +542,8 @@ func TestUnreachable(t *testing.T) {
 	})
 	source.set(states()["unreadable"])
 	b.check(map[string]string{"#link.live": "Live, last change 12:00:00 UTC", ".feed.unknown .attention": "This feed cannot be read. ingest doctor orders Copy attributes of queue failures: AccessDenied Its figures are of 2026-03-01 12:00:00 UTC."})
+	source.set(stateOf(neverRead()))
+	b.check(map[string]string{".feed.unknown .numbers": "no figures yet", ".feed.unknown .attention": "This feed cannot be read. ingest doctor orders Copy stack Orders has no output OrdersTable"})
 	never := stateOf()
 	never.Figures, never.Error = time.Time{}, "list the stacks: cannot reach AWS"
 	source.set(never)

@@ -7,8 +7,12 @@ export const idOf = (feed) => `feed-${feed.stack}-${feed.feed}`;
 export const needsAttention = (feed) => ["failing", "unknown", "rejecting", "waiting"].includes(feed.state);
 const uploadLink = (feed, id, text, title) => element("a", { href: `#upload/${feed.stack}/${feed.feed}/${id}`, textContent: text, title: title || "", "data-key": `upload ${id} ${text}` });
 
+// isKnown reports whether the figures of a feed were ever read.
+const isKnown = (feed) => feed.state !== "unknown" || Boolean(feed.figures_of);
+
 // line summarizes a feed.
 function line(feed) {
+  if (!isKnown(feed)) return [element("span", { textContent: "no figures yet" })];
   const parts = [`${plural(feed.records, "record")}`, `${number(feed.stored)} stored`];
   if (feed.quarantined > 0) parts.push(`${number(feed.quarantined)} in quarantine`);
   if (feed.waiting > 0) parts.push(`${plural(feed.waiting, "upload")} not done`);
@@ -85,7 +89,7 @@ function reasons(feed) {
 function body(feed) {
   return [
     element("p", { className: "from" }, `Stack ${feed.stack}`, feed.sources.length ? ", reads " : "", feed.sources.map((s) => element("code", { textContent: s }))),
-    facts(feed), snowflake(feed), flow(feed), uploads(feed), reasons(feed),
+    ...(isKnown(feed) ? [facts(feed), snowflake(feed), flow(feed), uploads(feed), reasons(feed)] : []),
   ].filter((e) => e !== null);
 }
 
