@@ -106,22 +106,25 @@ var (
 // outputPattern matches an output as the document prints it, in one line.
 func outputPattern(output string) *regexp.Regexp {
 	text := strings.Join(strings.Fields(output), " ")
-	pattern, end := `(?s)^`, 0
+	var pattern strings.Builder
+	pattern.WriteString(`(?s)^`)
+	end := 0
 	for _, found := range varying.FindAllStringIndex(text, -1) {
-		pattern += regexp.QuoteMeta(text[end:found[0]])
+		pattern.WriteString(regexp.QuoteMeta(text[end:found[0]]))
 		end = found[1]
 		switch s := text[found[0]:end]; {
 		case s == "…":
-			pattern += `.*?`
+			pattern.WriteString(`.*?`)
 		case uploadID.MatchString(s):
-			pattern += `([0-9a-v]{26})`
+			pattern.WriteString(`([0-9a-v]{26})`)
 		case len(s) == len("2006-01-02 15:04:05"):
-			pattern += `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`
+			pattern.WriteString(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
 		default:
-			pattern += `\d+(?:\.\d+)?m?s`
+			pattern.WriteString(`\d+(?:\.\d+)?m?s`)
 		}
 	}
-	return regexp.MustCompile(pattern + regexp.QuoteMeta(text[end:]) + `$`)
+	pattern.WriteString(regexp.QuoteMeta(text[end:]) + `$`)
+	return regexp.MustCompile(pattern.String())
 }
 
 // The outputs of the document are compared strictly, except for what varies.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -124,7 +125,7 @@ func (c *Account) stored(u ids.Upload, n, items int, attributes map[string]any) 
 	maps.Copy(more, attributes)
 	c.Part(u, 0, 0, more)
 	for i := range items {
-		c.Record(u, i, &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: fmt.Sprint(i)}}})
+		c.Record(u, i, &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: strconv.Itoa(i)}}})
 	}
 }
 
