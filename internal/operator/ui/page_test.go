@@ -249,10 +249,18 @@ func open(t *testing.T, source Source, width, height int) (browser, *Page) {
 	return b, page
 }
 
+// check waits for the texts of elements: the page updates itself.
 func (b browser) check(texts map[string]string) {
 	b.t.Helper()
 	for selector, want := range texts {
-		if got := b.text(selector); got != want {
+		var got string
+		for range 100 {
+			if got = b.text(selector); got == want {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if got != want {
 			b.t.Errorf("%s:\n%q, want\n%q", selector, got, want)
 		}
 	}
@@ -538,6 +546,7 @@ func TestUnreachable(t *testing.T) {
 	b.check(map[string]string{
 		"#link.lost":             "AWS cannot be read, figures of 2026-03-01 12:00:00 UTC",
 		"#problem":               stale.Error,
+		"#summary":               "At 2026-03-01 12:00:00 UTC: 2 feeds, none needs attention.",
 		".feed.working .numbers": "4,218,334 records 4,180,112 stored 1 upload not done last file 2026-03-01 11:59:00",
 	})
 	source.set(states()["unreadable"])

@@ -51,20 +51,24 @@ function show(state) {
   filter();
 }
 
+// isStale reports whether AWS could not be read: the figures are older than the state.
+const isStale = (state) => Boolean(state.error) && time(state.figures) !== time(state.at);
+
 // summarize writes the headline: the feeds that need attention, each a link to it.
 let headline = "";
 
 function summarize(state) {
   const feeds = state.feeds.filter(needsAttention);
-  document.title = feeds.length ? `(${feeds.length}) Feeds` : "Feeds";
-  const next = JSON.stringify([state.feeds.length, feeds.map((f) => [keyOf(f), f.state]), Boolean(state.error)]);
+  const before = isStale(state) ? `At ${time(state.figures)} UTC: ` : "";
+  document.title = before ? "(?) Feeds" : feeds.length ? `(${feeds.length}) Feeds` : "Feeds";
+  const next = JSON.stringify([before, state.feeds.length, feeds.map((f) => [keyOf(f), f.state]), Boolean(state.error)]);
   if (next === headline) return;
   headline = next;
   const all = plural(state.feeds.length, "feed");
-  let content = [`${all}, none needs attention.`];
+  let content = [`${before}${all}, none needs attention.`];
   if (state.feeds.length === 0) content = [state.error ? "" : "No stack of this account and region has a feed. Deploy one, or use another --profile or --region."];
   else if (feeds.length > 0) {
-    content = [`${feeds.length} of ${all} ${feeds.length === 1 ? "needs" : "need"} attention: `];
+    content = [`${before}${feeds.length} of ${all} ${feeds.length === 1 ? "needs" : "need"} attention: `];
     feeds.forEach((f, i) => content.push(i ? ", " : "", element("a", { href: `#${idOf(f)}`, textContent: f.feed }), ` (${f.state})`));
     content.push(".");
   }
@@ -133,9 +137,9 @@ events.onmessage = (e) => {
   const state = JSON.parse(e.data);
   show(state);
   const figures = time(state.figures);
-  if (!state.error || figures === time(state.at)) link("live", `Live, last change ${figures.slice(11)} UTC`);
+  if (!isStale(state)) link("live", `Live, last change ${figures.slice(11)} UTC`);
   else link("lost", figures ? `AWS cannot be read, figures of ${figures} UTC` : "AWS cannot be read");
-  document.body.classList.toggle("stale", byID("link").className === "lost");
+  document.body.classList.toggle("stale", isStale(state));
   if (first) route();
   first = false;
 };
