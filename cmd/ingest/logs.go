@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -30,8 +31,8 @@ only the lines that contain its ID; if there is no such upload, the lines that c
 the given text. --follow prints new lines until ctrl-C; a line is available after some
 seconds.
 
-With --dir, the logs are read from the files of a local run instead: the folder that
-"make local" prints.`,
+With --dir, or $INGEST_LOGS, the logs are read from the files of a local run instead:
+the folder that "make local" prints.`,
 		Example: `  ingest logs orders --since 1h
   ingest logs orders --follow
   ingest logs orders 2026/03/orders.csv.gz --since 7d
@@ -72,7 +73,15 @@ With --dir, the logs are read from the files of a local run instead: the folder 
 			}
 			write := func(l logs.Line) error { return c.writeLine(cmd, l) }
 			if !follow {
-				return logs.Print(ctx, reader, q, write)
+				lines := 0
+				err := logs.Print(ctx, reader, q, func(l logs.Line) error {
+					lines++
+					return write(l)
+				})
+				if err == nil && lines == 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "ingest: no such line since %s (--since)\n", moment(from))
+				}
+				return err
 			}
 			ticker := time.NewTicker(interval)
 			defer ticker.Stop()
@@ -82,7 +91,8 @@ With --dir, the logs are read from the files of a local run instead: the folder 
 	cmd.Flags().StringVar(&since, "since", "1h", "lines since a date, a time, or a duration ago, such as 90m, 7d")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "print new lines until ctrl-C")
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "how often --follow checks")
-	cmd.Flags().StringVar(&dir, "dir", "", "folder with the logs of a local run")
+	cmd.Flags().StringVar(&dir, "dir", os.Getenv("INGEST_LOGS"), "folder with the logs of a local run (default $INGEST_LOGS)")
+	cmd.Flag("dir").DefValue = ""
 	return cmd
 }
 

@@ -25,8 +25,8 @@ The local AWS is at %[1]s, the local Snowflake at %[2]s.
 The feeds are shown at %[3]s. In another terminal:
 
   export AWS_ENDPOINT_URL=%[1]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_SESSION_TOKEN=local
-  export AWS_REGION=%[4]s AWS_DEFAULT_REGION=%[4]s SNOWFLAKE_ENDPOINT_URL=%[2]s
-`, i.Endpoint, i.Snowflake, i.Page, local.Region)
+  export AWS_REGION=%[4]s AWS_DEFAULT_REGION=%[4]s SNOWFLAKE_ENDPOINT_URL=%[2]s INGEST_LOGS=%[5]s
+`, i.Endpoint, i.Snowflake, i.Page, local.Region, filepath.Join(i.Dir, "logs"))
 	if len(feeds) == 0 {
 		fmt.Fprint(out, "\nThe app has no feed. Add one to app.go and run `make local-deploy`.\n")
 		return nil
@@ -44,7 +44,7 @@ The feeds are shown at %[3]s. In another terminal:
 		for _, s := range deployed.Sources {
 			fmt.Fprintln(out, "  "+putCommand(s, samples[f.Name]))
 		}
-		fmt.Fprintf(out, "  bin/ingest status %[1]s\n  bin/ingest records %[1]s --limit 10\n", f.Name)
+		fmt.Fprintf(out, "  bin/ingest status %[1]s\n  bin/ingest records %[1]s --limit 10\n  bin/ingest logs %[1]s\n", f.Name)
 		if deployed.Snowflake != nil {
 			fmt.Fprintf(out, "  bin/ingest query %s \"SELECT * FROM %s LIMIT 10\"\n", f.Name, deployed.Snowflake.View)
 		}
