@@ -13,13 +13,13 @@ const isKnown = (feed) => feed.state !== "unknown" || Boolean(feed.figures_of);
 // line summarizes a feed.
 function line(feed) {
   if (!isKnown(feed)) return [element("span", { textContent: "no figures yet" })];
-  const parts = [`${plural(feed.records, "record")}`, `${number(feed.stored)} stored`];
-  if (feed.quarantined > 0) parts.push(`${number(feed.quarantined)} in quarantine`);
-  if (feed.waiting > 0) parts.push(`${plural(feed.waiting, "upload")} not done`);
-  if (feed.queued > 0) parts.push(`${number(feed.queued)} queued`);
-  if (feed.failed > 0) parts.push(plural(feed.failed, "failed event"));
-  if (feed.last_upload) parts.push(`last file ${time(feed.last_upload.time)}`);
-  return parts.map((text) => element("span", { textContent: text }));
+  const parts = [[plural(feed.records, "record")], [`${number(feed.stored)} stored`]];
+  if (feed.quarantined > 0) parts.push([`${number(feed.quarantined)} in quarantine`, "some"]);
+  if (feed.waiting > 0) parts.push([`${plural(feed.waiting, "upload")} not done`, feed.state === "waiting" ? "some" : ""]);
+  if (feed.queued > 0) parts.push([`${number(feed.queued)} queued`]);
+  if (feed.failed > 0) parts.push([plural(feed.failed, "failed event"), "broken"]);
+  if (feed.last_upload) parts.push([`last file ${time(feed.last_upload.time)}`]);
+  return parts.map(([text, className]) => element("span", { textContent: text, className: className || "" }));
 }
 
 // problems is what is wrong, always visible: file, error and command.
