@@ -97,7 +97,8 @@ snapshots: deps ## refresh snapshots of templates, SQL and help; review the diff
 	UPDATE_SNAPS=true go test -count=1 . ./test ./snowflake ./cmd/... ./internal/operator/review
 
 .PHONY: screenshots
-screenshots: deps ## refresh the pictures of the page in docs/images
+screenshots: deps ## refresh the pictures of the page and of the terminal in docs/images
+	go run ./scripts/terminal docs/operations.md 'A feed has stopped' docs/images/terminal.svg
 	@mkdir -p .local/screenshots
 	SCREENSHOTS=$(CURDIR)/.local/screenshots go test -count=1 -run 'TestScreens/failing|TestUploadPage' ./internal/operator/ui
 	cp .local/screenshots/failing-1280.png .local/screenshots/failing-390.png .local/screenshots/upload-1280.png docs/images/
