@@ -49,6 +49,7 @@ var words = regexp.MustCompile(`\S+( \S+)*`)
 
 // colors are the classes of words.
 var colors = map[string]string{
+	"failing": "bad", "failed": "bad", "fail": "bad", "idle": "good", "loaded": "good", "same": "good", "yes": "good",
 }
 
 // draw returns the image of a section.
