@@ -36,6 +36,11 @@ func CSV(delimiter rune, columns ...string) Format {
 	return Format{feed.Format{Kind: feed.CSV, Delimiter: string(delimiter), Columns: columns}}
 }
 
+// DelimitedBy is CSV for a delimiter of several characters, such as "||".
+func DelimitedBy(delimiter string, columns ...string) Format {
+	return Format{feed.Format{Kind: feed.CSV, Delimiter: delimiter, Columns: columns}}
+}
+
 // NoQuotes is for delimited text in which a quote is an ordinary character.
 func (f Format) NoQuotes() Format {
 	f.spec.Quotes = feed.NoQuotes
@@ -46,6 +51,62 @@ func (f Format) NoQuotes() Format {
 // number of delimiters.
 func (f Format) TrustQuotes() Format {
 	f.spec.Quotes = feed.TrustQuotes
+	return f
+}
+
+// Escape is for delimited text with an escape character, such as '\\': the character
+// after it is part of the field, be it a delimiter, a quote or a line break.
+func (f Format) Escape(character rune) Format {
+	f.spec.Escape = string(character)
+	return f
+}
+
+// SkipLines is for delimited text with lines before the header row that are not read,
+// such as the title of a report.
+func (f Format) SkipLines(lines int) Format {
+	f.spec.SkipLines = lines
+	return f
+}
+
+// Comments is for delimited text in which lines that begin with prefix, such as "#",
+// are not read.
+func (f Format) Comments(prefix string) Format {
+	f.spec.Comment = prefix
+	return f
+}
+
+// Trim removes spaces and tabs around names and values of delimited text, and skips a
+// line of dashes under the header row, as database clients print tables.
+func (f Format) Trim() Format {
+	f.spec.Trim = true
+	return f
+}
+
+// TrailingDelimiter is for delimited text whose rows may end with a delimiter after
+// their last field.
+func (f Format) TrailingDelimiter() Format {
+	f.spec.TrailingDelimiter = true
+	return f
+}
+
+// NoHeader is for delimited text without a header row: the columns of CSV are its names.
+func (f Format) NoHeader() Format {
+	f.spec.NoHeader = true
+	return f
+}
+
+// NaNAsNull is for JSON with the numbers NaN, Infinity and -Infinity, which JSON does not
+// have: they become null. Otherwise their records are quarantined.
+func (f Format) NaNAsNull() Format {
+	f.spec.NaNAsNull = true
+	return f
+}
+
+// Encoding is for text in one of feed.Encodings, such as "iso-8859-2", or "utf-16le" for
+// UTF-16 without a byte order mark. Files in UTF-8, or in UTF-16 with a byte order mark,
+// need no option.
+func (f Format) Encoding(name feed.Encoding) Format {
+	f.spec.Encoding = name
 	return f
 }
 

@@ -38,19 +38,36 @@ func TestValidate(t *testing.T) {
 		"unknown format":     {func(s *feed.Spec) { s.Format.Kind = "xml" }, `Format.Kind: "xml" is none of json, ndjson, csv`},
 		"path in NDJSON":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.NDJSON, Path: "a"} }, "has no enclosing document"},
 		"Latin-1":            {func(s *feed.Spec) { s.Format.Encoding = feed.Latin1 }, ""},
-		"other encoding":     {func(s *feed.Spec) { s.Format.Encoding = "ebcdic" }, `Format.Encoding: "ebcdic" is not "latin1"`},
+		"other encoding":     {func(s *feed.Spec) { s.Format.Encoding = "ebcdic" }, `Format.Encoding: "ebcdic" is none of ["latin1" "utf-16le"`},
 		"empty key":          {func(s *feed.Spec) { s.Format.Path = "a..b" }, "has an empty key"},
-		"delimiter in JSON":  {func(s *feed.Spec) { s.Format.Delimiter = "|" }, "belong to CSV"},
+		"delimiter in JSON":  {func(s *feed.Spec) { s.Format.Delimiter = "|" }, "for CSV only"},
 		"no delimiter":       {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV} }, "Format.Delimiter: is required"},
-		"quotes in JSON":     {func(s *feed.Spec) { s.Format.Quotes = feed.NoQuotes }, "belong to CSV"},
+		"quotes in JSON":     {func(s *feed.Spec) { s.Format.Quotes = feed.NoQuotes }, "for CSV only"},
 		"other quotes": {func(s *feed.Spec) {
 			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: "single"}
 		}, `Format.Quotes: "single" is neither "none" nor "trust"`},
 		"no quotes": {func(s *feed.Spec) {
 			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.NoQuotes}
 		}, ""},
-		"quote as delimiter": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: `"`} }, "must be one ASCII character"},
-		"two characters":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "||"} }, "must be one ASCII character"},
+		"quote as delimiter": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: `"`} }, "must have 1 to 20 bytes of UTF-8"},
+		"long delimiter":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: strings.Repeat("|", 21)} }, "must have 1 to 20 bytes"},
+		"two characters":     {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "||"} }, ""},
+		"other character":    {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "§"} }, ""},
+		"all options of CSV": {func(s *feed.Spec) {
+			s.Format = feed.Format{
+				Kind: feed.CSV, Delimiter: "|", Escape: `\`, SkipLines: 2, Comment: "#", Trim: true, TrailingDelimiter: true,
+				NoHeader: true, Columns: []string{"a"}, Encoding: "ibm1140",
+			}
+		}, ""},
+		"options of CSV in JSON": {func(s *feed.Spec) { s.Format.SkipLines, s.Format.Trim = 1, true }, "Format: SkipLines, Trim: for CSV only, this is json"},
+		"NaN in CSV":             {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", NaNAsNull: true} }, "Format.NaNAsNull: belongs to JSON, this is csv"},
+		"NaN as null":            {func(s *feed.Spec) { s.Format.NaNAsNull = true }, ""},
+		"long escape":            {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Escape: `\n`} }, "Format.Escape: "},
+		"delimiter as escape":    {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Escape: "|"} }, "other than a quote and the delimiter"},
+		"negative lines":         {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", SkipLines: -1} }, "Format.SkipLines: -1 is outside 0 to 1000"},
+		"comment of two lines":   {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Comment: "a\n"} }, "Format.Comment: "},
+		"no header, no columns":  {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", NoHeader: true} }, "Format.NoHeader: requires Columns"},
+		"trimmed delimiter":      {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "\t", Trim: true} }, "are the delimiter"},
 		"column twice": {func(s *feed.Spec) {
 			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "a"}}
 		}, `"a" is given twice`},

@@ -34,57 +34,6 @@ type Spec struct {
 	Limits Limits `json:"limits"`
 }
 
-// FormatKind is the kind of a feed's files, after decompression.
-type FormatKind string
-
-// The kinds of format.
-const (
-	// JSON is a JSON array, an array inside an object (Format.Path), one or
-	// several concatenated documents, or one document per line.
-	JSON FormatKind = "json"
-	// NDJSON is one JSON document per line. An invalid line does not affect the others.
-	NDJSON FormatKind = "ndjson"
-	// CSV is delimited text with a header row.
-	CSV FormatKind = "csv"
-)
-
-// Format describes the records of an entry, after decompression.
-type Format struct {
-	Kind FormatKind `json:"kind"`
-	// Path is the path of the array of records in a JSON document: object keys
-	// separated by dots ("features", "result.items"). Empty: the document itself.
-	Path string `json:"path,omitempty"`
-	// Delimiter separates the fields of delimited text: one ASCII character.
-	Delimiter string `json:"delimiter,omitempty"`
-	// Columns, when given, are the names that the header row must have, in its order.
-	Columns []string `json:"columns,omitempty"`
-	// Quotes is how the quotes around fields of delimited text are read.
-	Quotes Quotes `json:"quotes,omitempty"`
-	// Encoding of the text. Empty: UTF-8, or UTF-16 with a byte order mark.
-	Encoding Encoding `json:"encoding,omitempty"`
-}
-
-// Quotes is how quotes around the fields of delimited text are read. By default a
-// field that begins with a quote ends with one, but a row of several lines each of
-// which has the delimiters of a whole row is quarantined: its quotes probably join
-// rows by mistake.
-type Quotes string
-
-// The ways to read quotes.
-const (
-	// NoQuotes reads a quote as an ordinary character.
-	NoQuotes Quotes = "none"
-	// TrustQuotes reads every field that begins with a quote up to the next one.
-	TrustQuotes Quotes = "trust"
-)
-
-// Encoding is the character encoding of text that is not Unicode.
-type Encoding string
-
-// Latin1 is Windows-1252, as browsers decode Latin-1: ISO 8859-1 with quotes, dashes
-// and the euro sign instead of the control characters 0x80 to 0x9F.
-const Latin1 Encoding = "latin1"
-
 // Limits bound the resources that one source object can use, so that a malicious or
 // damaged file cannot stop a feed. What exceeds them is quarantined. A zero field
 // means the default.

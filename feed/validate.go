@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // MaxNameLength is the longest name of a feed, in characters.
@@ -67,59 +66,6 @@ func checkPrefix(add func(string, string, ...any), field, p string) {
 
 func overlap(a, b string) bool {
 	return a != "" && b != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))
-}
-
-func (f Format) validate(add func(string, string, ...any)) {
-	if f.Encoding != "" && f.Encoding != Latin1 {
-		add("Format.Encoding", "%q is not %q; UTF-8 and UTF-16 are detected and not given", f.Encoding, Latin1)
-	}
-	switch f.Kind {
-	case JSON, NDJSON:
-		if f.Delimiter != "" || len(f.Columns) > 0 || f.Quotes != "" {
-			add("Format", "Delimiter, Columns and Quotes belong to CSV, this is %s", f.Kind)
-		}
-		if f.Path != "" && f.Kind == NDJSON {
-			add("Format.Path", "%q: NDJSON has no enclosing document: use JSON", f.Path)
-		}
-		if f.Path != "" {
-			for key := range strings.SplitSeq(f.Path, ".") {
-				if key == "" {
-					add("Format.Path", "%q has an empty key: write object keys separated by dots, such as \"result.items\"", f.Path)
-					break
-				}
-			}
-		}
-	case CSV:
-		f.validateCSV(add)
-	case "":
-		add("Format", "is required: JSON(), NDJSON() or CSV('|')")
-	default:
-		add("Format.Kind", "%q is none of json, ndjson, csv", f.Kind)
-	}
-}
-
-func (f Format) validateCSV(add func(string, string, ...any)) {
-	if f.Path != "" {
-		add("Format.Path", "%q belongs to JSON, this is csv", f.Path)
-	}
-	switch r, size := utf8.DecodeRuneInString(f.Delimiter); {
-	case f.Delimiter == "":
-		add("Format.Delimiter", "is required for CSV")
-	case size != len(f.Delimiter) || r >= utf8.RuneSelf || r == '"' || r == '\n' || r == '\r' || r == 0:
-		add("Format.Delimiter", "%q must be one ASCII character other than a quote, a line break and NUL", f.Delimiter)
-	}
-	if f.Quotes != "" && f.Quotes != NoQuotes && f.Quotes != TrustQuotes {
-		add("Format.Quotes", "%q is neither %q nor %q", f.Quotes, NoQuotes, TrustQuotes)
-	}
-	seen := make(map[string]bool, len(f.Columns))
-	for i, c := range f.Columns {
-		if c == "" {
-			add("Format.Columns", "column %d has no name", i+1)
-		} else if seen[c] {
-			add("Format.Columns", "%q is given twice", c)
-		}
-		seen[c] = true
-	}
 }
 
 func (l Limits) validate(add func(string, string, ...any)) {

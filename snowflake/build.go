@@ -64,6 +64,7 @@ func (s Spec) format(name ObjectName, n Names) FileFormat {
 	if s.delimited() {
 		f := FileFormat{ObjectName: name, Type: "CSV", Delimiter: s.Format.Delimiter, Header: s.Load != ExternalTable, Owner: n.Owner}
 		f.NoQuotes = s.Format.Quotes == feed.NoQuotes
+		f.OneColumn = len(s.Format.Columns) == 1
 		if s.Format.Encoding == feed.Latin1 {
 			f.Encoding = "WINDOWS1252" // what feed.Latin1 means, see there
 		}

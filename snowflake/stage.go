@@ -16,6 +16,8 @@ type FileFormat struct {
 	Header bool
 	// NoQuotes reads a quote in CSV as an ordinary character.
 	NoQuotes bool
+	// OneColumn makes an empty line a row, which it is in a file with one column.
+	OneColumn bool
 	// Encoding of CSV, as Snowflake names it. Empty for UTF8, the only one of JSON.
 	Encoding string
 	// StripOuterArray reads each element of a JSON array as a row.
@@ -61,9 +63,10 @@ func (f FileFormat) options() string {
 	if f.NoQuotes {
 		enclosed = "NONE"
 	}
+	// As in unpack, an empty line is a record in a file with one column.
 	return "TYPE=CSV FIELD_DELIMITER=" + Literal(f.Delimiter) + " " + header +
 		"\n  FIELD_OPTIONALLY_ENCLOSED_BY=" + enclosed + " ESCAPE=NONE ESCAPE_UNENCLOSED_FIELD=NONE" +
-		"\n  NULL_IF=() EMPTY_FIELD_AS_NULL=FALSE TRIM_SPACE=FALSE SKIP_BLANK_LINES=TRUE" +
+		"\n  NULL_IF=() EMPTY_FIELD_AS_NULL=FALSE TRIM_SPACE=FALSE SKIP_BLANK_LINES=" + boolean(!f.OneColumn) +
 		"\n  REPLACE_INVALID_CHARACTERS=FALSE ENCODING=" + Literal(cmp.Or(f.Encoding, "UTF8")) + " COMPRESSION=AUTO"
 }
 

@@ -161,6 +161,9 @@ func (s Spec) validateFiles(add adder) {
 			}
 		}
 	}
+	if options := fileOptions(s.Format); len(options) > 0 {
+		add("From", "FromFiles cannot read files with %s: use FromParts()", strings.Join(options, ", "))
+	}
 	switch {
 	case s.Format.Kind == feed.JSON && s.Format.Path != "":
 		add("From", "FromFiles cannot read the records under %q inside a document: use FromParts()", s.Format.Path)
@@ -179,6 +182,24 @@ func (s Spec) validateFiles(add adder) {
 		}
 		seen = append(seen, name)
 	}
+}
+
+// fileOptions are the options of a format that only unpack has.
+func fileOptions(f feed.Format) []string {
+	var options []string
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"NoHeader", f.NoHeader}, {"Escape", f.Escape != ""}, {"SkipLines", f.SkipLines > 0}, {"Comment", f.Comment != ""}, {"Trim", f.Trim},
+		{"TrailingDelimiter", f.TrailingDelimiter}, {"NaNAsNull", f.NaNAsNull},
+		{"Encoding " + string(f.Encoding), f.Kind == feed.CSV && f.Encoding != "" && f.Encoding != feed.Latin1},
+	} {
+		if option.set {
+			options = append(options, option.name)
+		}
+	}
+	return options
 }
 
 func (s Spec) validateColumns(add adder) {

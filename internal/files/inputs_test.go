@@ -67,6 +67,9 @@ func TestInputs(t *testing.T) {
 	commas := feed.Format{Kind: feed.CSV, Delimiter: ","}
 	noQuotes := pipes
 	noQuotes.Quotes = feed.NoQuotes
+	escaped, trimmed, noHeader, nanAsNull := pipes, pipes, pipes, documents
+	escaped.Escape, trimmed.Trim, nanAsNull.NaNAsNull = `\`, true, true
+	noHeader.NoHeader, noHeader.Columns = true, []string{"id", "name", "amount"}
 	tests := []struct {
 		file   string
 		format feed.Format
@@ -76,6 +79,7 @@ func TestInputs(t *testing.T) {
 		{"at-a.json", feed.Format{Kind: feed.JSON, Path: "a"}, []string{"1", "!invalid_json", "3"}, "byte 18"},
 		{"csv-book.xlsx", pipes, slices.Repeat([]string{"!not_delimited_text rest"}, 4), "begins like HTML or XML"},
 		{"csv-bs_quote_coll.csv", pipes, []string{"!suspicious_quote"}, "ends with a backslash"},
+		{"csv-bs_quote_coll.csv", escaped, []string{"!too_few_fields"}, "the row has 2 fields, the header 3"},
 		{"csv-html.csv", pipes, []string{"!not_delimited_text rest"}, "begins like HTML or XML"},
 		{"csv-inches.csv", pipes, []string{"!suspicious_quote", `{"id":"5","item":"end","qty":"50"}`}, "NoQuotes()"},
 		{"csv-inches.csv", noQuotes, []string{
@@ -84,16 +88,22 @@ func TestInputs(t *testing.T) {
 		}, ""},
 		{"csv-json_lines.csv", pipes, []string{"!not_delimited_text rest"}, "begins like JSON"},
 		{"csv-noheader.csv", pipes, []string{"!suspicious_header rest"}, "no header row"},
+		{"csv-noheader.csv", noHeader, []string{`{"id":"bucket-a","name":"2024/01/a.json","amount":"120"}`, `{"id":"bucket-a","name":"2024/01/b.json","amount":"130"}`, `{"id":"bucket-a","name":"2024/01/c.json","amount":"140"}`}, ""},
+		{"csv-onecol.csv", commas, []string{`{"name":"ann"}`, `{"name":""}`, `{"name":"bob"}`}, ""},
 		{"csv-sep_3.csv", pipes, []string{`{"id":"1","name":"Ann","amount":"10"}`, `{"id":"2","name":"Bob","amount":"20"}`}, ""},
 		{"csv-spaces.csv", pipes, []string{`{"id ":"1 "," name ":" Ann "," amount":" 10"}`}, ""},
+		{"csv-spaces.csv", trimmed, []string{`{"id":"1","name":"Ann","amount":"10"}`}, ""},
 		{"csv-swallow.csv", commas, []string{"!truncated rest"}, "inside the quoted field"},
 		{"csv-twofiles_bom.csv", pipes, []string{`{"id":"1","name":"Ann","amount":"10"}`, `{"id":"2","name":"Bob","amount":"20"}`}, ""},
+		{"csv-utf16-odd.csv", commas, []string{"!truncated rest"}, "byte 0x41, which is half of a character"},
 		{"csv-wrongdelim.csv", pipes, []string{"!suspicious_header rest"}, "another delimiter"},
 		{"dir-inc.tar", documents, []string{`{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":1}`, `{"n":2}`, `{"n":3}`}, ""},
 		{"json-arrays.json", documents, []string{"1", "!invalid_json", "3", "4"}, "byte 7"},
 		{"json-bom-mid.json", documents, []string{`{"a":1}`, `{"a":2}`, `{"a":3}`}, ""},
 		{"json-bom-mid.json", ndjson, []string{`{"a":1}`, `{"a":2}`, `{"a":3}`}, ""},
 		{"json-nan.json", documents, []string{"!invalid_json", "!invalid_json", "!invalid_json", `{"id":4,"v":1.5}`}, "NaN and Infinity are not JSON"},
+		{"json-nan.json", nanAsNull, []string{`{"id":1,"v":null}`, `{"id":2,"v":null}`, `{"id":3,"v":null}`, `{"id":4,"v":1.5}`}, ""},
+		{"json-utf16-nobom.json", feed.Format{Kind: feed.JSON, Encoding: feed.UTF16LE}, []string{`{"a":1}`}, ""},
 		{"json-utf16-nobom.json", documents, []string{"!not_json rest"}, "UTF-16 without a byte order mark"},
 		{"latin1-cp1252.csv", feed.Format{Kind: feed.CSV, Delimiter: "|", Encoding: feed.Latin1}, []string{
 			`{"id":"1","name":"Café “Le Bon” – 5 €","amount":"10"}`, `{"id":"2","name":"O’Hara","amount":"20"}`,

@@ -73,7 +73,7 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 		{name: "JSON lines", in: "{\"id\":1}\n{\"id\":2}\n", detail: "like JSON", want: []string{`!not_delimited_text @0 "{\"id\":1}\n{\"id\":2}\n" rest`}},
 		{name: "PDF", in: "%PDF-1.7\n1 0 obj\n", want: []string{`!not_delimited_text @0 "%PDF-1.7\n1 0 obj\n" rest`}},
 		{
-			name: "another delimiter", in: "id,name\n1,Ann\n", detail: `one column, with "," in its name: the file probably has another delimiter than '|'; to read its first row`,
+			name: "another delimiter", in: "id,name\n1,Ann\n", detail: `one column, with "," in its name: the file probably has another delimiter than "|"; to read its first row`,
 			want: []string{`!suspicious_header @0 "id,name\n1,Ann\n" rest`},
 		},
 		{
@@ -84,7 +84,9 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 		{name: "no header, decimal", in: "a|-1.50\n", want: []string{`!suspicious_header @0 "a|-1.50\n" rest`}},
 		{name: "no header, path", in: "a|2024/01/a.json\n", want: []string{`!suspicious_header @0 "a|2024/01/a.json\n" rest`}},
 		{name: "years", in: "country|2025|2026\nx|1|2\n", want: []string{`{"country":"x","2025":"1","2026":"2"}`}},
-		{name: "one column", in: "name\nann\n\nname\n", want: []string{`{"name":"ann"}`, `{"name":"name"}`}},
+		{name: "one column", in: "\nname\nann\n\nname\n", want: []string{`{"name":"ann"}`, `{"name":""}`, `{"name":"name"}`}},
+		{name: "one column with CR CR LF", in: "name\r\r\nann\r\r\nbob\r\r\n", want: []string{`{"name":"ann"}`, `{"name":"bob"}`}},
+		{name: "one column with CR LF", in: "name\r\n\r\nbob", want: []string{`{"name":""}`, `{"name":"bob"}`}},
 		{name: "pretty-printed JSON", in: "{\n  \"a\": 1\n}\n", want: []string{`!not_delimited_text @0 "{\n  \"a\": 1\n}\n" rest`}},
 		{name: "brackets", in: "[a]|{b}\n1|2\n", want: []string{`{"[a]":"1","{b}":"2"}`}},
 		{name: "units and symbols", in: "<5|km/h|a,b|#1|[x]\n1|2|3|4|5\n", want: []string{`{"<5":"1","km/h":"2","a,b":"3","#1":"4","[x]":"5"}`}},
@@ -98,7 +100,7 @@ func TestCSVSuspiciousHeader(t *testing.T) {
 func TestCSVSeparatorLine(t *testing.T) {
 	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: "|"}, feed.Limits{}, []splitCase{
 		{name: "same", in: "\xEF\xBB\xBFsep=|\r\na|b\r\n1|2\r\n", want: []string{`{"a":"1","b":"2"}`}},
-		{name: "other", in: "sep=;\na;b\n", want: []string{`!suspicious_header @0 "sep=;\na;b\n" rest`}, detail: `the first line declares the delimiter ';', the feed's is '|'`},
+		{name: "other", in: "sep=;\na;b\n", want: []string{`!suspicious_header @0 "sep=;\na;b\n" rest`}, detail: `the first line declares the delimiter ';', the feed's is "|"`},
 		{name: "name", in: "sep=ab\n1\n", want: []string{`{"sep=ab":"1"}`}},
 	})
 	runCases(t, feed.Format{Kind: feed.CSV, Delimiter: ";", Columns: []string{"a", "b"}}, feed.Limits{}, []splitCase{

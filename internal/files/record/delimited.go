@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"example.com/ingestion/feed"
 )
@@ -18,30 +19,56 @@ import (
 // A row that is equal to the header row is skipped, because concatenated files have
 // one each, and so is the line sep=<delimiter> before the header row, which Excel reads.
 //
-// Rows end with LF or CRLF, or with CR alone if the header row does. Empty lines are
-// skipped.
+// Rows end with LF or CRLF, or with CR alone if the first row does. Empty lines are
+// skipped, except in an entry with one column: there they are records (RFC 4180 has no
+// other text for one empty field).
 func (s *splitter) delimited(f feed.Format) error {
 	w := &s.w
 	s.line = 1
-	if len(f.Delimiter) != 1 {
-		return fmt.Errorf("split entry: delimiter %q is not one character", f.Delimiter)
+	if f.Delimiter == "" {
+		return errors.New("split entry: no delimiter is given")
 	}
-	t := &rows{delim: f.Delimiter[0], quotes: f.Quotes, limit: s.limit}
-	for {
+	t := &rows{
+		delimiter: f.Delimiter, delim: f.Delimiter[0], dialect: newDialect(f), quotes: f.Quotes,
+		noHeader: f.NoHeader, comment: []byte(f.Comment), limit: s.limit,
+	}
+	if f.NoHeader {
+		t.name(f.Columns)
+		t.headerRow = []byte(strings.Join(f.Columns, f.Delimiter))
+	}
+	for range f.SkipLines {
+		if err := s.skipLine(true); err != nil {
+			return err
+		}
+	}
+	for first := true; ; {
+		t.header = first
 		start, next, err := s.nextRow(t)
 		if err != nil || next < 0 {
 			return err
 		}
-		if t.prefix == nil {
-			if other, ok := separatorLine(w.buf[start:next]); ok && other != t.delim {
-				return s.rejectRest(SuspiciousHeader, fmt.Sprintf("%s: the first line declares the delimiter %q, the feed's is %q", s.place(start), other, t.delim))
-			} else if !ok {
-				if err := s.header(t, f.Columns, next); err != nil {
-					return err
+		switch {
+		case t.prefix == nil:
+			if other, ok := separatorLine(w.buf[start:next]); ok {
+				if string(other) != t.delimiter {
+					return s.rejectRest(SuspiciousHeader, fmt.Sprintf("%s: the first line declares the delimiter %q, the feed's is %q", s.place(start), other, t.delimiter))
 				}
+				break
 			}
-		} else if err := s.row(t, start, next); err != nil {
-			return err
+			if err := s.header(t, f.Columns, next); err != nil {
+				return err
+			}
+			first, t.trimmed = false, f.Trim
+		case t.trimmed && underline(w.buf[start:next], t.delimiter):
+			t.trimmed = false
+		default:
+			if first && s.binary(next) {
+				return s.rejectBinary()
+			}
+			first, t.trimmed = false, false
+			if err := s.row(t, start, next); err != nil {
+				return err
+			}
 		}
 		s.line += int64(t.breaks) + 1
 		w.pos = next
@@ -52,8 +79,12 @@ func (s *splitter) delimited(f feed.Format) error {
 // end of the entry.
 func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 	w := &s.w
-	t.header = t.prefix == nil
 	for {
+		if skipped, err := s.skipMarked(t); err != nil {
+			return 0, -1, err
+		} else if skipped {
+			continue
+		}
 		if skipped := s.skipBreak(t); skipped {
 			continue
 		}
@@ -80,11 +111,63 @@ func (s *splitter) nextRow(t *rows) (start, next int, err error) {
 	}
 }
 
+// skipMarked skips a line that is a comment, and the byte order mark of a file without
+// a header row that was appended to another.
+func (s *splitter) skipMarked(t *rows) (bool, error) {
+	w := &s.w
+	if len(t.comment) == 0 && !t.noHeader {
+		return false, nil
+	}
+	if err := s.fill(max(len(t.comment), len(byteOrderMark))); err != nil {
+		return false, err
+	}
+	if t.noHeader && bytes.HasPrefix(w.buf[w.pos:w.end], byteOrderMark) {
+		w.pos += len(byteOrderMark)
+	}
+	if len(t.comment) == 0 || !bytes.HasPrefix(w.buf[w.pos:w.end], t.comment) {
+		return false, nil
+	}
+	return true, s.skipLine(t.crEnds || t.header)
+}
+
+// skipLine skips the next line, which crEnds says may end with CR alone.
+func (s *splitter) skipLine(crEnds bool) error {
+	ok, err := s.skip(anyLineEnd{crEnds})
+	if err != nil || !ok {
+		return err
+	}
+	if err := s.fill(2); err != nil {
+		return err
+	}
+	s.w.pos++
+	if s.w.buf[s.w.pos-1] == '\r' && s.w.pos < s.w.end && s.w.buf[s.w.pos] == '\n' {
+		s.w.pos++
+	}
+	s.line++
+	return nil
+}
+
+// anyLineEnd finds the end of a line, which may be CR alone.
+type anyLineEnd struct{ crEnds bool }
+
+func (e anyLineEnd) scan(b []byte) (int, bool) {
+	if !e.crEnds {
+		return lineEnd{}.scan(b)
+	}
+	if i := bytes.IndexAny(b, "\r\n"); i >= 0 {
+		return i, true
+	}
+	return len(b), false
+}
+
 // skipBreak skips the line break of an empty line.
 func (s *splitter) skipBreak(t *rows) bool {
 	w := &s.w
 	if c := w.buf[w.pos]; c != '\n' && c != '\r' {
 		return false
+	}
+	if len(t.prefix) == 1 && !t.header && (!t.crEnds || !bytes.HasPrefix(w.buf[w.pos:w.end], []byte("\r\n"))) {
+		return false // a record; with CR CR LF, the row before it ended with the first CR
 	}
 	n := 0
 	switch rest := w.buf[w.pos:w.end]; {
@@ -118,10 +201,10 @@ func (s *splitter) row(t *rows, start, next int) error {
 		f = fault{at: start, reason: TooManyFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
 	case t.fields < names:
 		f = fault{at: start, reason: TooFewFields, text: fmt.Sprintf("the row has %d fields, the header %d", t.fields, names)}
-	case t.breaks > 0 && t.quotes != feed.TrustQuotes && t.linesLikeRows(b):
+	case t.breaks > t.escapedBreaks && t.quotes != feed.TrustQuotes && t.linesLikeRows(b):
 		f = fault{at: start, reason: SuspiciousQuote, text: fmt.Sprintf("the row has %d lines with %d delimiters each, as rows have: are its quotes ordinary characters? If so, the feed's format is CSV(…).NoQuotes(), if not, CSV(…).TrustQuotes()", t.breaks+1, names-1)}
 	case t.backslash && t.stray && t.quotes == "":
-		f = fault{at: start, reason: SuspiciousQuote, text: "a quoted field ends with a backslash, and another field contains a quote: quotes in a quoted field are doubled, not escaped with a backslash. If the row is right, the feed's format is CSV(…).TrustQuotes()"}
+		f = fault{at: start, reason: SuspiciousQuote, text: "a quoted field ends with a backslash, and another field contains a quote: quotes in a quoted field are doubled, not escaped with a backslash. If they are escaped, the feed's format is CSV(…).Escape('\\\\'); if the row is right, it is CSV(…).TrustQuotes()"}
 	case len(b) > s.limit && len(b)-lineBreak(b) > s.limit:
 		f = fault{at: start, reason: TooLarge, text: s.tooLarge(int64(len(b) - lineBreak(b)))}
 	case t.over || t.size+2 > s.limit:
@@ -141,7 +224,7 @@ func (t *rows) linesLikeRows(b []byte) bool {
 		return false
 	}
 	for line := range bytes.Lines(b[:len(b)-lineBreak(b)]) {
-		if bytes.Count(line, []byte{t.delim}) != delimiters {
+		if bytes.Count(line, []byte(t.delimiter)) != delimiters {
 			return false
 		}
 	}
@@ -160,14 +243,14 @@ func lineBreak(b []byte) int {
 
 // dropRow rejects a row that is larger than the window.
 func (s *splitter) dropRow(t *rows) error {
-	if t.header {
+	if t.prefix == nil {
 		if s.binary(s.w.end) {
 			return s.rejectBinary()
 		}
 		return s.rejectRest(TooLarge, fmt.Sprintf("line %d: the header row has more than %d bytes", s.line, s.limit))
 	}
 	s.startCapture()
-	end := &rowEnd{delim: t.delim, noQuotes: t.quotes == feed.NoQuotes, crEnds: t.crEnds}
+	end := newRowEnd(t)
 	ok, err := s.skip(end)
 	switch {
 	case err != nil:
@@ -209,7 +292,7 @@ func (s *splitter) header(t *rows, columns []string, next int) error {
 		return s.rejectRest(HeaderMismatch, fmt.Sprintf("line %d: the header row has %s, the feed's columns are %s", s.line, list(names), list(columns)))
 	}
 	if len(columns) == 0 {
-		if reason, problem := headerProblem(s.w.buf[s.w.pos:next], names, t.delim); reason != "" {
+		if reason, problem := headerProblem(s.w.buf[s.w.pos:next], names, t.delimiter); reason != "" {
 			return s.rejectRest(reason, s.place(s.w.pos)+": "+problem+"; to read its first row as a header row, declare the feed's columns")
 		}
 	}

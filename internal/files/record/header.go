@@ -10,7 +10,7 @@ import (
 // headerProblem returns why the first row of an entry is probably not the header row
 // of text with this delimiter, or "" if nothing speaks against it. It is for feeds
 // without declared columns, where any text would otherwise be read as records.
-func headerProblem(first []byte, names []string, delimiter byte) (reason, problem string) {
+func headerProblem(first []byte, names []string, delimiter string) (reason, problem string) {
 	for _, other := range otherFormats {
 		if other.start.Match(first) {
 			return NotDelimitedText, "the entry begins like " + other.name
@@ -18,7 +18,7 @@ func headerProblem(first []byte, names []string, delimiter byte) (reason, proble
 	}
 	if len(names) == 1 {
 		for _, other := range []string{",", ";", "\t", "|"} {
-			if other[0] != delimiter && strings.Contains(names[0], other) {
+			if other != delimiter && strings.Contains(names[0], other) {
 				return SuspiciousHeader, fmt.Sprintf("the header row has one column, with %q in its name: the file probably has another delimiter than %q", other, delimiter)
 			}
 		}

@@ -14,7 +14,7 @@ func (v *validator) number(b []byte, i int) int {
 		i = digits(b, i)
 	default:
 		if c == 'I' {
-			return v.unexpected(b, i, "a digit (Infinity is not JSON, null is)")
+			return v.unexpected(b, i, "a digit (Infinity is not JSON: the option NaNAsNull of the feed's format reads it as null)")
 		}
 		return v.unexpected(b, i, "a digit")
 	}
@@ -56,4 +56,19 @@ func (v *validator) literal(b []byte, i int, word string) int {
 		}
 	}
 	return i + len(word)
+}
+
+// null replaces the word at b[i:], which is no value in JSON, by null.
+func (v *validator) null(b []byte, i int, word string) int {
+	end := v.literal(b, i, word)
+	if end < 0 {
+		return -1
+	}
+	if !v.spaced {
+		v.spaced = true
+		v.out = v.out[:0]
+	}
+	v.out = append(append(v.out, b[v.copied:i]...), "null"...)
+	v.copied = end
+	return end
 }

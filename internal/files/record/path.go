@@ -61,7 +61,7 @@ func (d *documents) members(path []string) (bool, error) {
 		}
 		ok := false
 		switch {
-		case !mayStartValue(c):
+		case !mayStartValue(c) && (!d.v.nanAsNull || c != 'N' && c != 'I'):
 			return found, d.invalid("a value")
 		case match && len(path) > 1 && c == '{':
 			d.advance(1)

@@ -114,7 +114,7 @@ func Split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink) (Result, erro
 
 // split is Split with a buffer of size bytes initially.
 func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Result, error) {
-	s, err := newSplitter(r, f.Encoding, lim, sink, size)
+	s, err := newSplitter(r, f, lim, sink, size)
 	if err == nil {
 		switch f.Kind {
 		case feed.JSON:

@@ -10,7 +10,12 @@ import (
 // rows converts rows of delimited text to JSON, one at a time.
 type rows struct {
 	quotes    feed.Quotes
-	delim     byte
+	delimiter string
+	delim     byte     // the delimiter, if dialect is nil
+	dialect   *dialect // nil for those that read reads
+	noHeader  bool     // the columns are declared, and there is no header row
+	comment   []byte   // what begins a line that is not read
+	trimmed   bool     // the next row may be a line of dashes
 	prefix    [][]byte // what precedes each field: the end of the previous one, and its name
 	headerRow []byte   // without its line break
 	limit     int      // of a row as JSON, in bytes
@@ -20,11 +25,13 @@ type rows struct {
 	size      int  // length of the row in out
 	over      bool // the row is larger than limit, and not in out
 	fields    int
-	backslash bool  // a quoted field ends with a backslash
-	stray     bool  // a field without quotes contains one
-	breaks    int   // line breaks inside quotes
-	fault     fault // the first one; none if its reason is empty
-	escaped   [6]byte
+	backslash bool // a quoted field ends with a backslash
+	stray     bool // a field without quotes contains one
+	breaks    int  // line breaks inside fields
+	// escapedBreaks is how many of them follow an escape character.
+	escapedBreaks int
+	fault         fault // the first one; none if its reason is empty
+	escaped       [6]byte
 }
 
 // fieldEnd precedes a field that has no name.
@@ -37,9 +44,12 @@ var fieldEnd = []byte(`","`)
 // A field that begins with a quote ends with one, and a quote in it is doubled. In any
 // other field, a quote is an ordinary character.
 func (t *rows) read(b []byte, i, end int, last bool) int {
-	t.fields, t.breaks, t.over, t.backslash, t.stray = 0, 0, false, false, false
+	t.fields, t.breaks, t.escapedBreaks, t.over, t.backslash, t.stray = 0, 0, 0, false, false, false
 	if t.fault.reason != "" {
 		t.fault = fault{}
+	}
+	if t.dialect != nil {
+		return t.readDialect(b, i, end, last)
 	}
 	delims := uint64(t.delim) * ones
 	out, o := t.out, 0
@@ -235,12 +245,24 @@ func (t *rows) quote(dst []byte, text string) []byte {
 
 // rowEnd finds the line break that ends a row of any size.
 type rowEnd struct {
-	delim    byte
-	noQuotes bool
-	crEnds   bool
-	state    rowState
-	breaks   int
-	cr       bool // the byte before was a carriage return
+	delimiter string
+	matched   int // bytes of the delimiter before the next byte
+	escape    byte
+	escaped   bool // the byte before was the escape character
+	trim      bool
+	noQuotes  bool
+	crEnds    bool
+	state     rowState
+	breaks    int
+	cr        bool // the byte before was a carriage return
+}
+
+func newRowEnd(t *rows) *rowEnd {
+	r := &rowEnd{delimiter: t.delimiter, noQuotes: t.quotes == feed.NoQuotes, crEnds: t.crEnds}
+	if t.dialect != nil {
+		r.escape, r.trim = t.dialect.esc, t.dialect.trim
+	}
+	return r
 }
 
 type rowState byte
@@ -255,6 +277,16 @@ const (
 func (r *rowEnd) scan(b []byte) (int, bool) {
 	for i, c := range b {
 		switch {
+		case r.escaped:
+			r.escaped = false
+			if c == '\n' {
+				r.breaks++
+			}
+		case r.escape != 0 && c == r.escape:
+			r.escaped = true
+			if r.state != inQuotes {
+				r.state = inField
+			}
 		case r.state == inQuotes:
 			switch c {
 			case '"':
@@ -264,12 +296,22 @@ func (r *rowEnd) scan(b []byte) (int, bool) {
 			}
 		case c == '"' && r.state != inField && !r.noQuotes:
 			r.state = inQuotes
-		case c == r.delim:
-			r.state = fieldStart
+		case c == r.delimiter[r.matched]:
+			if r.matched++; r.matched == len(r.delimiter) {
+				r.state, r.matched = fieldStart, 0
+			} else {
+				r.state = inField
+			}
 		case c == '\n' || c == '\r' && r.crEnds:
 			return i, true
+		case r.trim && (c == ' ' || c == '\t') && r.state != inField:
+			r.matched = 0
 		default:
 			r.state = inField
+			r.matched = 0
+			if c == r.delimiter[0] {
+				r.matched = 1
+			}
 		}
 		r.cr = c == '\r'
 	}

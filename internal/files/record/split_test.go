@@ -168,7 +168,7 @@ func TestNDJSON(t *testing.T) {
 			},
 		},
 		{name: "UTF-16 little endian", in: "\xFF\xFE{\x00}\x00\n\x00\"\x00=\xD8\x00\xDE\"\x00\n\x00x\x00", want: []string{`{}`, `"😀"`, `!invalid_json @18 "x"`}},
-		{name: "UTF-16 big endian, cut", in: "\xFE\xFF\x00{\x00}\x00\n\x00\"\xD8\x3D\x00", want: []string{`{}`, `!invalid_utf8 @8 "\"\xed\xa0\xbd\xc0"`}},
+		{name: "UTF-16 big endian, cut", in: "\xFE\xFF\x00{\x00}\x00\n\x00\"\xD8\x3D\x00", want: []string{`{}`, `!truncated @8 "\"\xed\xa0\xbd" rest`}, detail: "ends with byte 0x00, which is half of a character"},
 	})
 }
 

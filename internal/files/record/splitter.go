@@ -37,20 +37,24 @@ type splitter struct {
 	capturedSize int64
 }
 
-func newSplitter(r io.Reader, encoding feed.Encoding, lim feed.Limits, sink Sink, size int) (*splitter, error) {
+func newSplitter(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (*splitter, error) {
 	limit := cmp.Or(lim.MaxRecordBytes, feed.DefaultMaxRecordBytes)
 	s := &splitter{v: newValidator(), sink: sink, limit: limit, maxColumns: cmp.Or(lim.MaxColumns, feed.DefaultMaxColumns)}
 	// The window holds the largest record and what ends it.
 	s.w = window{src: counter{r, &s.result.Bytes}, buf: make([]byte, size+pad), most: max(size, limit+1024)}
-	if encoding == feed.Latin1 {
-		s.w.src, s.w.unit = &latin1Reader{src: s.w.src}, 1
-		_, err := s.w.more()
-		return s, err
+	s.v.nanAsNull = f.NaNAsNull
+	if f.Encoding != "" {
+		return s, s.decode(f.Encoding)
 	}
+	return s, s.startUTF8()
+}
+
+// startUTF8 begins an entry in UTF-8, or in UTF-16 with a byte order mark.
+func (s *splitter) startUTF8() error {
 	if _, err := s.w.more(); err != nil {
-		return s, err
+		return err
 	}
-	return s, s.skipByteOrderMark()
+	return s.skipByteOrderMark()
 }
 
 // skipByteOrderMark skips a byte order mark, and decodes UTF-16 after that of UTF-16.

@@ -1,17 +1,26 @@
 package record
 
 import (
+	"fmt"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// notUTF8 replaces half of a code unit.
-const notUTF8 = 0xC0
+// errHalfUnit ends an entry in UTF-16 that has an odd number of bytes.
+type errHalfUnit struct{ last byte }
 
-// utf16Reader converts UTF-16 to UTF-8. Half of a surrogate pair and half of a code unit
-// become bytes that are not valid UTF-8, so that their record is rejected. (The decoder
-// of golang.org/x/text replaces them with U+FFFD, which would change the record.)
+func (e errHalfUnit) Error() string {
+	return fmt.Sprintf("the entry ends with byte 0x%02X, which is half of a character in UTF-16", e.last)
+}
+
+// Damage implements DamageError.
+func (e errHalfUnit) Damage() string { return Truncated }
+
+// utf16Reader converts UTF-16 to UTF-8. Half of a surrogate pair becomes its three bytes
+// in the scheme of UTF-8, which is not valid, so that its record is rejected. (The decoder
+// of golang.org/x/text replaces it with U+FFFD, which would change the record.) Half of a
+// code unit is damage.
 type utf16Reader struct {
 	src  io.Reader
 	big  bool
@@ -68,7 +77,9 @@ func (r *utf16Reader) convert(n int) {
 		r.out = append(r.out, 0xE0|byte(c>>12), 0x80|byte(c>>6&0x3F), 0x80|byte(c&0x3F))
 	}
 	if i < n && r.err != nil {
-		r.out = append(r.out, notUTF8)
+		if r.err == io.EOF { //nolint:errorlint // io.EOF is never wrapped
+			r.err = errHalfUnit{r.in[i]}
+		}
 		i = n
 	}
 	r.held = copy(r.in, r.in[i:n])

@@ -14,6 +14,8 @@ type validator struct {
 	out    []byte // the value without whitespace, up to b[copied]
 	copied int
 	spaced bool // there was whitespace, so that out is used
+	// nanAsNull is feed.Format.NaNAsNull.
+	nanAsNull bool
 }
 
 func newValidator() *validator {
@@ -51,6 +53,8 @@ func (v *validator) any(b []byte, i, depth int, outer int32) int {
 		return v.object(b, i+1, depth+1, outer)
 	case c == '[':
 		return v.array(b, i+1, depth+1, outer)
+	case c == '-' && v.nanAsNull && b[i+1] == 'I':
+		return v.null(b, i, "-Infinity")
 	case c-'0' < 10 || c == '-':
 		return v.number(b, i)
 	case c == 't':
@@ -59,9 +63,12 @@ func (v *validator) any(b []byte, i, depth int, outer int32) int {
 		return v.literal(b, i, "false")
 	case c == 'n':
 		return v.literal(b, i, "null")
-	}
-	if c := b[i]; c == 'N' || c == 'I' {
-		return v.unexpected(b, i, "a value (NaN and Infinity are not JSON, null is)")
+	case c == 'N' && v.nanAsNull:
+		return v.null(b, i, "NaN")
+	case c == 'I' && v.nanAsNull:
+		return v.null(b, i, "Infinity")
+	case c == 'N' || c == 'I':
+		return v.unexpected(b, i, "a value (NaN and Infinity are not JSON: the option NaNAsNull of the feed's format reads them as null)")
 	}
 	return v.unexpected(b, i, "a value")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/files/record"
@@ -137,12 +138,12 @@ func (r *batchReplay) standalone(q quarantine.Record) (text, bool, error) {
 	if err != nil {
 		return text{}, false, err
 	}
-	t := text{text: raw, format: feed.Format{Kind: spec.Kind, Delimiter: spec.Delimiter, Columns: spec.Columns}}
-	if q.RawEncoding != "" {
-		// Raw is UTF-8 where possible; these are the bytes of the file.
-		t.format.Encoding = spec.Encoding
-	}
+	t := text{text: raw, format: spec}
+	// Raw is decoded, and neither the document around it nor the lines before the header
+	// row are part of it.
+	t.format.Encoding, t.format.Path, t.format.SkipLines = "", "", 0
 	switch {
+	case spec.Kind == feed.CSV && spec.NoHeader:
 	case spec.Kind == feed.CSV:
 		t.text = append(header(spec), raw...)
 	case bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte{'['}):
@@ -155,15 +156,22 @@ func (r *batchReplay) standalone(q quarantine.Record) (text, bool, error) {
 	return t, true, nil
 }
 
-// header is the header row of the format's columns, quoted.
+// header is the header row of the format's columns, with quotes unless it has none.
 func header(f feed.Format) []byte {
 	var b []byte
 	for i, name := range f.Columns {
 		if i > 0 {
 			b = append(b, f.Delimiter...)
 		}
+		if f.Quotes == feed.NoQuotes {
+			b = append(b, name...)
+			continue
+		}
+		if f.Escape != "" {
+			name = strings.ReplaceAll(name, f.Escape, f.Escape+f.Escape)
+		}
 		b = append(b, '"')
-		b = append(b, bytes.ReplaceAll([]byte(name), []byte{'"'}, []byte(`""`))...)
+		b = append(b, strings.ReplaceAll(name, `"`, `""`)...)
 		b = append(b, '"')
 	}
 	return append(b, '\n')

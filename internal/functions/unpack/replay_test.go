@@ -220,3 +220,30 @@ func TestReplayNeedsTheSource(t *testing.T) {
 	u = w.replay(u, "", 1)
 	w.holds(u, 1, map[string]int64{"too_few_fields": 1})
 }
+
+// A replay reads the bytes of a quarantined row with all options of the format.
+func TestReplayWithOptionsOfTheFormat(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	for name, tc := range map[string]struct {
+		format feed.Format
+		file   string
+	}{
+		"no quotes": {feed.Format{Quotes: feed.NoQuotes}, "a|b\n\"" + long + "|\n"},
+		"escape":    {feed.Format{Escape: `\`}, "a|b\n" + long + `\||` + "\n"},
+		"preamble":  {feed.Format{SkipLines: 1, Comment: "#", Trim: true}, "title\n#\na|b\n " + long + " |\n"},
+		"no header": {feed.Format{NoHeader: true, TrailingDelimiter: true}, long + "|2|\n"},
+		"encoding":  {feed.Format{Encoding: feed.Latin1}, "a|b\n\xe9" + long + "|\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			format := tc.format
+			format.Kind, format.Delimiter, format.Columns = feed.CSV, "|", []string{"a", "b"}
+			w := newReplayWorld(t, format)
+			w.unpack.Spec.Limits.MaxRecordBytes = 50
+			u := w.run("k.csv", []byte(tc.file), 1)
+			w.holds(u, 0, map[string]int64{"record_too_large": 1})
+			w.unpack.Spec.Limits.MaxRecordBytes = 0
+			w.s3.Delete("src", "k.csv")
+			w.holds(w.replay(u, "", 1), 1, nil)
+		})
+	}
+}
