@@ -9,11 +9,13 @@ import (
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
+	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/ui"
 )
 
 func (c *command) ui() *cobra.Command {
 	var port int
+	var cdkOut string
 	var open, snowflake bool
 	var every time.Duration
 	cmd := &cobra.Command{
@@ -21,8 +23,10 @@ func (c *command) ui() *cobra.Command {
 		Short: "Serve a local web page that shows the feeds, live",
 		Long: `Serve a local web page that shows the feeds, live: the records received, stored, in
 quarantine with their reasons and in Snowflake, the newest uploads, and the feeds that
-need attention. The page is read only, loads nothing from other hosts, and is
-reachable from this machine only (127.0.0.1). Ctrl-C ends it.
+need attention with the error, the file and the commands to copy; each upload with its
+parts, quarantine and first records. In the folder of the CDK app it also names feeds
+that the app no longer has, as ingest list does. The page is read only, loads nothing
+from other hosts, and is reachable from this machine only (127.0.0.1). Ctrl-C ends it.
 
 Requests to AWS are made only while the page is open. A refresh takes longer for a feed
 with very many uploads; refreshes are then less frequent.`,
@@ -36,7 +40,15 @@ with very many uploads; refreshes are then less frequent.`,
 			if err != nil {
 				return err
 			}
-			page, err := ui.Serve(ctx, ui.NewAccountSource(account, os.Getenv, snowflake), port, every)
+			app, err := readApp(cmd, cdkOut)
+			if err != nil {
+				return err
+			}
+			source := ui.NewAccountSource(account, os.Getenv, snowflake)
+			if len(app.stacks) > 0 {
+				source.InApp = func(found []operator.Feed) []*bool { return operator.InApp(app.stacks, found) }
+			}
+			page, err := ui.Serve(ctx, source, port, every)
 			if err != nil {
 				return err
 			}
@@ -60,6 +72,7 @@ with very many uploads; refreshes are then less frequent.`,
 	}
 	cmd.Flags().IntVar(&port, "port", 0, "port to serve on (default a free one)")
 	cmd.Flags().BoolVar(&open, "open", true, "open the page in the browser, on a terminal")
+	cmd.Flags().StringVar(&cdkOut, "cdk-out", defaultCDKOut, "folder that \"npx cdk synth\" wrote to")
 	cmd.Flags().BoolVar(&snowflake, "snowflake", true, "log in to Snowflake to count the rows")
 	cmd.Flags().DurationVar(&every, "every", 2*time.Second, "interval between two refreshes")
 	return cmd

@@ -27,6 +27,8 @@ type AccountSource struct {
 	collector overview.Collector
 	dynamo    *dynamodb.Client
 	sqs       *sqs.Client
+	// InApp, if it is set, reports which feeds the CDK app has, see operator.InApp.
+	InApp func([]operator.Feed) []*bool
 	// last is the last state without an error of the list of stacks.
 	last State
 
@@ -77,6 +79,11 @@ func (a *AccountSource) Read(ctx context.Context) State {
 	a.collector.Since = s.At.Add(-rejectedFor)
 	a.collector.Visit = func(f operator.Feed, u ledger.Upload) { summaries[f.String()].add(u) }
 	feeds, err := a.collector.All(ctx, found)
+	if a.InApp != nil {
+		for i, contained := range a.InApp(found) {
+			feeds[i].InApp = contained
+		}
+	}
 	for i, f := range feeds {
 		s.Feeds = append(s.Feeds, a.feed(ctx, found, i, f, summaries[found[i].String()]))
 	}

@@ -170,8 +170,16 @@ func TestCommandName(t *testing.T) {
 func TestReadFaults(t *testing.T) {
 	c := fakeaccount.WithFaults(t)
 	source := NewAccountSource(operator.Account{Config: c.Config, Stacks: c.Stacks}, nil, false)
+	source.InApp = func(found []operator.Feed) []*bool {
+		contained := make([]*bool, len(found))
+		contained[1] = new(bool) // returns
+		return contained
+	}
 	s := readUntil(t, source, func(s State) bool { return len(s.Feeds[0].Problems) == 2 })
 	f := s.Feeds[0]
+	if f.InApp == nil || *f.InApp || s.Feeds[1].InApp != nil {
+		t.Errorf("in the app: %v, %v", f.InApp, s.Feeds[1].InApp)
+	}
 	if f.Feed.Feed != "returns" || f.State != overview.Failing || f.Failed != 2 || f.Waiting != 3 || f.Quarantined != 2 || f.Uploads != 11 {
 		t.Errorf("%+v", f.Feed)
 	}

@@ -37,6 +37,13 @@ function problems(feed) {
     feed.more_problems > 0 && items.length ? element("p", { textContent: `and ${number(feed.more_problems)} more` }) : null);
 }
 
+// orphaned tells how to remove a feed that the CDK app no longer has.
+function orphaned(feed) {
+  if (feed.in_app !== false) return null;
+  return element("p", { className: "note" }, `Stack ${feed.stack} is deployed, but not in the app of the folder in which the page was started. To remove it, restore its entry, run `,
+    command(`npx cdk destroy ${feed.stack}`), " and remove the entry again.");
+}
+
 function facts(feed) {
   const all = [
     fact(number(feed.records), "records in"),
@@ -100,7 +107,7 @@ export function card(feed, open) {
   const article = element("article", { className: `feed ${feed.state}`, id, "aria-labelledby": `${id}-toggle` },
     element("div", { className: "line" },
       element("h2", {}, toggle), badge(feed.state), spark(feed.hours), element("p", { className: "numbers" }, line(feed))),
-    problems(feed),
+    problems(feed), orphaned(feed),
     element("div", { className: "body", id: `${id}-body`, hidden: !open }, open ? body(feed) : []));
   toggle.addEventListener("click", () => {
     const expanded = toggle.getAttribute("aria-expanded") !== "true";
