@@ -16,9 +16,13 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// queuedEvents returns the events of an upload in the failure queue, all events for nil.
+// maxRead is the number of events of the failure queue that are read to list some.
+const maxRead = 1000
+
+// queuedEvents returns the events of an upload in the failure queue, those of all for
+// nil: about so many as limit, 0 for all.
 // An empty queue is not polled, which would take seconds.
-func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload) ([]replay.Event, error) {
+func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload, limit int) ([]replay.Event, error) {
 	// Messages that another reader has received are visible again soon.
 	counts := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
 	out, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.FailureQueueURL, AttributeNames: counts})
@@ -30,7 +34,7 @@ func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload)
 	}
 	r := replay.Replay{Upload: u}
 	fillReplay(&r, d)
-	return r.FailedEvents(ctx)
+	return r.FailedEvents(ctx, limit)
 }
 
 // failedEvents is an error if events of the upload, or without one of any upload, are in
@@ -39,7 +43,7 @@ func (v *view) failedEvents() error {
 	if v.upload != nil && v.upload.State.Done() {
 		return nil
 	}
-	events, err := queuedEvents(v.cmd.Context(), v.feed, v.upload)
+	events, err := queuedEvents(v.cmd.Context(), v.feed, v.upload, maxRead)
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func (v *view) failedEvents() error {
 // notUnpacked is the error for a file without an upload: that of its event in the
 // failure queue, if there is one, or else missing.
 func (v *view) notUnpacked(name string, missing error) error {
-	events, err := queuedEvents(v.cmd.Context(), v.feed, nil)
+	events, err := queuedEvents(v.cmd.Context(), v.feed, nil, 0)
 	if err != nil {
 		return errors.Join(missing, err)
 	}
@@ -85,5 +89,9 @@ func failed(feedName string, events []replay.Event) error {
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s has failed on %s: %s", moment(e.Time), e.Target, printable(concerns), printable(cmp.Or(e.Error, "the event does not contain the error"))))
 	}
-	return badData("%s\nThe failure queue has %s; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), amount(int64(len(events)), "event"), feedName)
+	count := amount(int64(len(events)), "event")
+	if len(events) >= maxRead {
+		count += " or more"
+	}
+	return badData("%s\nThe failure queue has %s; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), count, feedName)
 }

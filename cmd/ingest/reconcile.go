@@ -114,7 +114,7 @@ func (c *command) runReconcile(cmd *cobra.Command, d *operator.Deployment, r *re
 		r.Snowflake = &reconcile.Snowflake{Querier: conn.Client, Spec: conn.Spec, Plan: conn.Plan}
 		defer func() { _ = conn.Close() }() // the session only reads
 	}
-	events, err := queuedEvents(ctx, d, r.Upload)
+	events, err := queuedEvents(ctx, d, r.Upload, 0)
 	if err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "ingest: failed events are not compared:", operator.Explain(err))
 	}

@@ -36,7 +36,7 @@ func (r *Replay) events(ctx context.Context) (events []Event, err error) {
 	var kept []string
 	defer func() { err = errors.Join(err, r.release(ctx, kept)) }()
 	seen := map[string]bool{}
-	for empty := 0; empty < 2; {
+	for empty := 0; empty < 2 && (r.limit == 0 || len(events) < r.limit); {
 		out, err := r.Queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &r.FailureQueueURL, MaxNumberOfMessages: 10, WaitTimeSeconds: waitTime, VisibilityTimeout: visibilityTimeout,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameSentTimestamp},

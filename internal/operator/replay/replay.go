@@ -56,6 +56,7 @@ type Replay struct {
 	Total func(uploads int)
 	Step  func()
 
+	limit int // the maximum number of events, 0 for all
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
 	next  time.Time // of the next dispatch, for Rate
@@ -142,9 +143,11 @@ func (r *Replay) reset() {
 }
 
 // FailedEvents returns the selected events of the failure queue, which stay in the queue.
-func (r *Replay) FailedEvents(ctx context.Context) ([]Event, error) {
+// It stops after limit events, up to nine later; 0 for all. To read all of a queue of
+// 100,000 events takes minutes.
+func (r *Replay) FailedEvents(ctx context.Context, limit int) ([]Event, error) {
 	list := *r
-	list.DryRun = true
+	list.DryRun, list.limit = true, limit
 	list.reset()
 	return list.events(ctx)
 }
