@@ -17,6 +17,7 @@ import (
 type Client struct {
 	creds     aws.CredentialsProvider
 	transport transport
+	clock     clock
 }
 
 // NewClient returns a Client with the configuration of client. It keeps
@@ -55,7 +56,7 @@ func (c *Client) batchWrite(ctx context.Context, r request) (request, error) {
 	if err != nil {
 		return nil, &transientError{err: fmt.Errorf("retrieve credentials: %w", err)}
 	}
-	resp, err := c.transport.send(ctx, creds, r)
+	resp, err := c.transport.send(ctx, creds, r, c.clock.now())
 	if err != nil {
 		return nil, &transientError{err: err}
 	}
@@ -65,7 +66,11 @@ func (c *Client) batchWrite(ctx context.Context, r request) (request, error) {
 		}
 	}
 	if resp.status != http.StatusOK {
-		return nil, responseError(resp.status, resp.body)
+		err := responseError(resp.status, resp.body)
+		if refusesTime(err) && c.clock.correct(resp.date) {
+			return nil, &transientError{err: err}
+		}
+		return nil, err
 	}
 	return unprocessed(resp.body)
 }

@@ -39,10 +39,10 @@ const maxResponse = 32 << 20
 
 // exchange sends a request and reads its response. After an error the
 // connection must be closed.
-func (c *connection) exchange(ctx context.Context, creds aws.Credentials, r request) (response, error) {
+func (c *connection) exchange(ctx context.Context, creds aws.Credentials, r request, now time.Time) (response, error) {
 	var err error
 	c.responded = false
-	if c.head, err = c.signer.appendHead(c.head[:0], creds, r.body(), time.Now()); err != nil {
+	if c.head, err = c.signer.appendHead(c.head[:0], creds, r.body(), now); err != nil {
 		return response{}, fmt.Errorf("sign request: %w", err)
 	}
 	if err := c.SetDeadline(time.Now().Add(c.timeout)); err != nil {
@@ -137,6 +137,8 @@ func (c *connection) readHead() (resp response, size int64, chunked bool, err er
 			c.closing = c.closing || equalFold(value, "close")
 		case equalFold(name, "X-Amz-Crc32"):
 			resp.crc = string(value)
+		case resp.status >= 400 && equalFold(name, "Date"):
+			resp.date = string(value)
 		}
 	}
 }

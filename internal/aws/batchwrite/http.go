@@ -33,7 +33,7 @@ func newHTTPTransport(endpoint *url.URL, region string, client dynamodb.HTTPClie
 	return &httpTransport{endpoint: to, region: region, client: client, signer: v4.NewSigner()}
 }
 
-func (t *httpTransport) send(ctx context.Context, creds aws.Credentials, r request) (response, error) {
+func (t *httpTransport) send(ctx context.Context, creds aws.Credentials, r request, now time.Time) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	body := r.body()
@@ -45,7 +45,7 @@ func (t *httpTransport) send(ctx context.Context, creds aws.Credentials, r reque
 	req.Header.Set("X-Amz-Target", target)
 	req.Header.Set("Accept-Encoding", "identity") // X-Amz-Crc32 is the checksum of the encoded body
 	sum := sha256.Sum256(body)
-	if err := t.signer.SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), service, t.region, time.Now()); err != nil {
+	if err := t.signer.SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), service, t.region, now); err != nil {
 		return response{}, fmt.Errorf("sign request: %w", err)
 	}
 	httpResp, err := t.client.Do(req)
@@ -53,7 +53,7 @@ func (t *httpTransport) send(ctx context.Context, creds aws.Credentials, r reque
 		return response{}, err
 	}
 	defer func() { _ = httpResp.Body.Close() }() // it was read to its end or has failed already
-	resp := response{status: httpResp.StatusCode, crc: httpResp.Header.Get("X-Amz-Crc32")}
+	resp := response{status: httpResp.StatusCode, crc: httpResp.Header.Get("X-Amz-Crc32"), date: httpResp.Header.Get("Date")}
 	if resp.body, err = io.ReadAll(httpResp.Body); err != nil {
 		return response{}, fmt.Errorf("read response: %w", err)
 	}

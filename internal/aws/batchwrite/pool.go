@@ -94,13 +94,13 @@ func usesProxy(t *http.Transport, endpoint *url.URL) bool {
 	return err != nil || proxy != nil
 }
 
-func (p *pool) send(ctx context.Context, creds aws.Credentials, r request) (response, error) {
+func (p *pool) send(ctx context.Context, creds aws.Credentials, r request, now time.Time) (response, error) {
 	for {
 		c, reused, err := p.get(ctx)
 		if err != nil {
 			return response{}, err
 		}
-		resp, err := c.exchange(ctx, creds, r)
+		resp, err := c.exchange(ctx, creds, r, now)
 		if err == nil {
 			p.put(c)
 			return resp, nil

@@ -81,7 +81,7 @@ func TestResponseFraming(t *testing.T) {
 			t.Cleanup(server.Close)
 			p := newTestPool(t, server.URL, awshttp.NewBuildableClient())
 			for range 3 {
-				a, err := p.send(t.Context(), testCreds, newRequest([]byte("the body")))
+				a, err := p.send(t.Context(), testCreds, newRequest([]byte("the body")), time.Now())
 				wantStatus, want := http.StatusOK, record.Body.String()
 				if name == "error status" {
 					wantStatus = http.StatusBadRequest
@@ -105,12 +105,12 @@ func TestTLSSettingsOfTheSDKClient(t *testing.T) {
 	trusting := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	})
-	a, err := newTestPool(t, server.URL, trusting).send(t.Context(), testCreds, newRequest(nil))
+	a, err := newTestPool(t, server.URL, trusting).send(t.Context(), testCreds, newRequest(nil), time.Now())
 	if err != nil || string(a.body) != string(allProcessed) {
 		t.Errorf("response %q, error %v", a.body, err)
 	}
 	var untrusted *tls.CertificateVerificationError
-	if _, err := newTestPool(t, server.URL, awshttp.NewBuildableClient()).send(t.Context(), testCreds, newRequest(nil)); !errors.As(err, &untrusted) {
+	if _, err := newTestPool(t, server.URL, awshttp.NewBuildableClient()).send(t.Context(), testCreds, newRequest(nil), time.Now()); !errors.As(err, &untrusted) {
 		t.Errorf("a server with an untrusted certificate: error %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 	t.Cleanup(server.Close)
 	p := newTestPool(t, server.URL, awshttp.NewBuildableClient())
 	for range 3 {
-		if _, err := p.send(t.Context(), testCreds, newRequest(nil)); err != nil {
+		if _, err := p.send(t.Context(), testCreds, newRequest(nil), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		server.CloseClientConnections()
@@ -149,12 +149,12 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	errEnded := errors.New("the time has ended")
 	go func() { <-received; cancel(errEnded) }()
-	if _, err := p.send(ctx, testCreds, newRequest(nil)); !errors.Is(err, errEnded) {
+	if _, err := p.send(ctx, testCreds, newRequest(nil), time.Now()); !errors.Is(err, errEnded) {
 		t.Errorf("error %v", err)
 	}
 	p.timeout = time.Millisecond
 	var timeout net.Error
-	if _, err := p.send(t.Context(), testCreds, newRequest(nil)); !errors.As(err, &timeout) || !timeout.Timeout() {
+	if _, err := p.send(t.Context(), testCreds, newRequest(nil), time.Now()); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("error %v", err)
 	}
 }

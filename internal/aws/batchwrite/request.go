@@ -25,12 +25,13 @@ func (r request) body() []byte { return r[headSpace:] }
 type response struct {
 	status int
 	crc    string // header X-Amz-Crc32
+	date   string // header Date, of an error response
 	body   []byte
 }
 
-// transport signs and sends one request and reads the response. Its errors are transient.
+// transport signs, for the time now, and sends one request and reads the response. Its errors are transient.
 type transport interface {
-	send(ctx context.Context, creds aws.Credentials, r request) (response, error)
+	send(ctx context.Context, creds aws.Credentials, r request, now time.Time) (response, error)
 }
 
 // requestTimeout is how long one request may take, from connecting to the end

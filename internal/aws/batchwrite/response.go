@@ -65,8 +65,16 @@ func responseError(status int, body []byte) error {
 		return &transientError{throttled: true, err: err}
 	case "ValidationException", "ItemCollectionSizeLimitExceededException", "SerializationException":
 		return fmt.Errorf("%w: %w", errRejected, err)
-	case "ExpiredTokenException", "ExpiredToken", "RequestExpired", "TransactionInProgressException", "InternalServerError", "ServiceUnavailable":
+	case "ExpiredTokenException", "ExpiredToken", "TransactionInProgressException", "InternalServerError", "ServiceUnavailable":
 		return &transientError{err: err}
+	}
+	// A signature whose time is too old or too new has one of these codes ("Common error
+	// codes"), as one that is wrong for another reason.
+	switch code {
+	case "InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestInTheFuture":
+		return fmt.Errorf("%w: %w", errTime, err)
+	case "RequestExpired":
+		return &transientError{err: fmt.Errorf("%w: %w", errTime, err)}
 	}
 	if status >= http.StatusInternalServerError || status == http.StatusTooManyRequests {
 		return &transientError{throttled: status == http.StatusTooManyRequests, err: err}

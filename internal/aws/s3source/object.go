@@ -37,6 +37,7 @@ type Object struct {
 	etag      string // with quotes, as If-Match needs it
 	size      int64
 	modified  time.Time
+	checksum  checksum
 }
 
 // Open opens an object of a bucket that api reads, see Bucket.Open.
@@ -69,12 +70,13 @@ func (b Bucket) Open(ctx context.Context, bucket, key, versionID, etag string) (
 	}
 	o.size = aws.ToInt64(out.ContentLength)
 	o.modified = aws.ToTime(out.LastModified).UTC()
+	o.checksum = checksumOf(out)
 	return o, nil
 }
 
 func (o *Object) head(ctx context.Context) (*s3.HeadObjectOutput, error) {
 	return o.bucket.API.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &o.name, Key: &o.key, VersionId: o.version(), RequestPayer: o.payer(),
+		Bucket: &o.name, Key: &o.key, VersionId: o.version(), RequestPayer: o.payer(), ChecksumMode: types.ChecksumModeEnabled,
 	})
 }
 

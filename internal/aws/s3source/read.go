@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,9 +29,16 @@ func (o *Object) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Open streams the object from its first byte. After a broken connection the
-// stream resumes at the next byte, see retry.Connection.
+// stream resumes at the next byte, see retry.Connection. At its end the stream is
+// compared with the checksum of the whole object, if S3 has one, also after resumptions:
+// the error wraps ErrChecksum, and precedes the last byte. Reads by ReadAt are not
+// compared with a checksum, because S3 has none of ranges.
 func (o *Object) Open(ctx context.Context) (io.ReadCloser, error) {
-	return &stream{object: o, ctx: ctx, end: o.size}, nil
+	r := &stream{object: o, ctx: ctx, end: o.size}
+	if o.checksum.algorithm != "" {
+		r.hash = o.checksum.new()
+	}
+	return r, nil
 }
 
 // get requests the bytes from (inclusive) to (exclusive).
@@ -41,7 +49,10 @@ func (o *Object) get(ctx context.Context, from, to int64) (io.ReadCloser, error)
 	if from > 0 || to < o.size {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1))
 	}
-	out, err := o.bucket.API.GetObject(ctx, in)
+	// The SDK compares checksums only where a body is read to its end without resumption.
+	out, err := o.bucket.API.GetObject(ctx, in, func(opts *s3.Options) {
+		opts.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})
 	if err != nil {
 		return nil, o.wrap("read", err)
 	}
@@ -55,6 +66,7 @@ type stream struct {
 	body    io.ReadCloser // nil before the first read and after a break
 	at, end int64
 	backoff *retry.Backoff // nil before the first break
+	hash    hash.Hash      // of the bytes before at; nil if they are not verified
 }
 
 func (r *stream) Read(p []byte) (int, error) {
@@ -75,6 +87,14 @@ func (r *stream) Read(p []byte) (int, error) {
 		n, err := r.body.Read(p)
 		r.at += int64(n)
 		if n > 0 {
+			if r.hash != nil {
+				_, _ = r.hash.Write(p[:n]) // a hash never fails
+			}
+			if r.at == r.end {
+				if err := r.object.checksum.verify(r.object, r.hash); err != nil {
+					return 0, err
+				}
+			}
 			if r.backoff != nil {
 				r.backoff.Reset()
 			}

@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/md5"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc64"
 	"io"
 	"maps"
 	"net/http"
@@ -21,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -33,6 +36,8 @@ type S3 struct {
 	// BreakGet, when set, may shorten the body of a GET that begins at byte from:
 	// the connection then breaks after the bytes that BreakGet returns.
 	BreakGet func(key string, from int64, body []byte) []byte
+	// ChangeGet, when set, may change the bytes of a GET, as a fault on the way would.
+	ChangeGet func(key string, from int64, body []byte)
 	// FailPut, when set, may fail a PUT before or, with stored, after it took effect.
 	FailPut func(key string) (stored bool, err error)
 	// FailDelete, when set, may fail a DELETE before it took effect.
@@ -154,9 +159,19 @@ func (f *S3) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(*s3
 	if err != nil {
 		return nil, err
 	}
-	return &s3.HeadObjectOutput{
+	out := &s3.HeadObjectOutput{
 		ContentLength: aws.Int64(o.size), ETag: aws.String(`"` + o.etag + `"`), LastModified: &o.modified,
-	}, nil
+	}
+	// S3 keeps a CRC64NVME of every object that is put without another checksum
+	// ("Checking object integrity for data uploads in Amazon S3").
+	if in.ChecksumMode == types.ChecksumModeEnabled && o.size < 64<<20 {
+		h := crc64.New(crc64.MakeTable(0x9A6C9329AC4BC9B5))
+		if _, err := io.Copy(h, o.open()); err != nil {
+			return nil, err
+		}
+		out.ChecksumCRC64NVME, out.ChecksumType = aws.String(base64.StdEncoding.EncodeToString(h.Sum(nil))), types.ChecksumTypeFullObject
+	}
+	return out, nil
 }
 
 // GetObject implements the method of the SDK\'s client.
@@ -184,6 +199,9 @@ func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.O
 	content, err := o.read(from, to)
 	if err != nil {
 		return nil, err
+	}
+	if f.ChangeGet != nil {
+		f.ChangeGet(*in.Key, from, content)
 	}
 	body := io.Reader(bytes.NewReader(content))
 	if f.BreakGet != nil {
