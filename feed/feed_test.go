@@ -73,6 +73,7 @@ func TestValidate(t *testing.T) {
 		}, `"a" is given twice`},
 		"column without name": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", ""}} }, "column 2 has no name"},
 		"depth":               {func(s *feed.Spec) { s.Limits.MaxDepth = 99 }, "Limits.MaxDepth: 99 is outside 1 to 16"},
+		"records limit":       {func(s *feed.Spec) { s.Limits.MaxRecordsPerByte = 1001 }, "Limits.MaxRecordsPerByte: 1001 is outside 1 to 1000"},
 		"columns limit":       {func(s *feed.Spec) { s.Limits.MaxColumns = -1 }, "Limits.MaxColumns: -1 is outside 1 to 1000000"},
 	}
 	for name, test := range tests {
@@ -164,5 +165,16 @@ func TestSourceOf(t *testing.T) {
 		if ok != (want >= 0) || ok && !reflect.DeepEqual(source, s.Sources[want]) {
 			t.Errorf("SourceOf(%q) = %v, %v", object, source, ok)
 		}
+	}
+}
+
+func TestRecords(t *testing.T) {
+	for size, want := range map[int64]int64{0: 1_000_000, 100_000: 1_000_000, 1 << 30: 10 << 30} {
+		if got := (feed.Limits{}).Records(size); got != want {
+			t.Errorf("%d bytes: %d records, want %d", size, got, want)
+		}
+	}
+	if got := (feed.Limits{MaxRecordsPerByte: 100}).Records(1 << 20); got != 100<<20 {
+		t.Errorf("%d records", got)
 	}
 }

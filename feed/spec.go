@@ -53,6 +53,24 @@ type Limits struct {
 	// MaxColumns is the greatest number of columns in the header row of delimited text
 	// (default 10,000). A file whose header row has more is quarantined as a whole.
 	MaxColumns int `json:"maxColumns,omitempty"`
+	// MaxRecordsPerByte is the greatest number of records for each byte of the source
+	// object (default 10). It is not checked in the first FreeRecords of an object: a
+	// compressed file of 100 KB can have 50 million records, and each is a write to the
+	// table.
+	MaxRecordsPerByte int `json:"maxRecordsPerByte,omitempty"`
+}
+
+// FreeRecords is how many records any source object may have, see
+// Limits.MaxRecordsPerByte.
+const FreeRecords = 1_000_000
+
+// Records is the greatest number of records of a source object of size bytes.
+func (l Limits) Records(size int64) int64 {
+	each := int64(l.MaxRecordsPerByte)
+	if each == 0 {
+		each = DefaultMaxRecordsPerByte
+	}
+	return max(FreeRecords, each*size)
 }
 
 // Defaults of a Spec.
@@ -67,6 +85,8 @@ const (
 	DefaultMaxRecordBytes   = 16 << 20
 	DefaultMaxDepth         = 4
 	DefaultMaxColumns       = 10_000
+
+	DefaultMaxRecordsPerByte = 10
 )
 
 // WithDefaults returns s with every unset field that has a default filled in.
@@ -80,6 +100,7 @@ func (s Spec) WithDefaults() Spec {
 	setDefault(&s.Limits.MaxRecordBytes, DefaultMaxRecordBytes)
 	setDefault(&s.Limits.MaxDepth, DefaultMaxDepth)
 	setDefault(&s.Limits.MaxColumns, DefaultMaxColumns)
+	setDefault(&s.Limits.MaxRecordsPerByte, DefaultMaxRecordsPerByte)
 	return s
 }
 

@@ -81,6 +81,7 @@ func (l Limits) validate(add func(string, string, ...any)) {
 	check("MaxRecordBytes", int64(l.MaxRecordBytes), 1<<10, 128<<20)
 	check("MaxDepth", int64(l.MaxDepth), 1, 16)
 	check("MaxColumns", int64(l.MaxColumns), 1, 1_000_000)
+	check("MaxRecordsPerByte", int64(l.MaxRecordsPerByte), 1, 1_000)
 }
 
 func (s Source) validate(add func(string, string, ...any)) {

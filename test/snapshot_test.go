@@ -167,7 +167,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 		Buffer:    constructs.Direct,
 		PartBytes: 64 << 20,
 		Limits: constructs.Limits{
-			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2, MaxColumns: 500,
+			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2, MaxColumns: 500, MaxRecordsPerByte: 5,
 		},
 		Architecture:     constructs.X86,
 		Unpack:           constructs.FunctionProps{MemoryMB: 3008, Timeout: 10 * time.Minute, MaxConcurrency: 5},

@@ -146,8 +146,11 @@ func (d *documents) element(outer byte) error {
 				if v.spaced || next > end {
 					d.noteBreaks(w.buf[start:next])
 				}
+				if err := d.record(v.compact(w.buf, start, end)); err != nil {
+					return err
+				}
 				w.pos = next
-				return d.record(v.compact(w.buf, start, end))
+				return nil
 			}
 			v.unexpected(w.buf, next, "',' or '"+string(rune(outer))+"'")
 		}
@@ -251,8 +254,11 @@ func (d *documents) deliver(end, next int) error {
 	if d.v.spaced && bytes.IndexByte(w.buf[start:end], '\n') >= 0 {
 		d.multiline = true
 	}
+	if err := d.record(d.v.compact(w.buf, start, end)); err != nil {
+		return err
+	}
 	w.pos = next
-	return d.record(d.v.compact(w.buf, start, end))
+	return nil
 }
 
 func skipInLine(b []byte, i int) int {

@@ -45,12 +45,15 @@ const (
 	SuspiciousHeader = "suspicious_header"
 	// TooManyColumns is a header row with more columns than Limits.MaxColumns.
 	TooManyColumns = "limit_columns"
+	// TooManyRecords is a source object with more records than Limits.MaxRecordsPerByte
+	// allows, see LimitRecords.
+	TooManyRecords = "limit_records"
 	// PathNotFound is a document without a value at Format.Path.
 	PathNotFound = "path_not_found"
 )
 
 // Sink receives the records and rejections of an entry in order. Split returns an
-// error of a Sink at once, unchanged.
+// error of a Sink at once, unchanged, except that of LimitRecords.
 type Sink interface {
 	// Record receives one record's payload: valid, compact JSON (no whitespace
 	// outside strings, so it is one line), with strings and numbers verbatim as in
@@ -58,6 +61,16 @@ type Sink interface {
 	Record(ordinal int64, data []byte) error
 	// Reject receives what could not be decoded.
 	Reject(r Rejection) error
+}
+
+// LimitRecords returns an error with which a Sink refuses a record because the source
+// object has more than limit records: it and the remainder of the entry are rejected.
+func LimitRecords(limit int64) error { return &limitError{limit} }
+
+type limitError struct{ limit int64 }
+
+func (e *limitError) Error() string {
+	return fmt.Sprintf("the object has more than %d records, which is unusual for its size: if it is right, raise the limit MaxRecordsPerByte, or send it uncompressed", e.limit)
 }
 
 // MaxRaw is the largest number of bytes of a rejected record in a Rejection.

@@ -264,3 +264,37 @@ func TestUnknownFormat(t *testing.T) {
 		t.Error("format xml was taken")
 	}
 }
+
+// limited is a Sink that refuses the third record.
+type limited struct{ collected }
+
+func (l *limited) Record(ordinal int64, data []byte) error {
+	if ordinal == 2 {
+		return fmt.Errorf("limit: %w", LimitRecords(2))
+	}
+	return l.collected.Record(ordinal, data)
+}
+
+func TestLimitRecords(t *testing.T) {
+	for name, tc := range map[string]struct {
+		format feed.Format
+		in     string
+		want   string
+	}{
+		"lines":     {feed.Format{Kind: feed.NDJSON}, "0\n1\n2\n3\n", `!limit_records @4 "2\n3\n" rest`},
+		"documents": {feed.Format{Kind: feed.JSON}, "0\n1\n2\n3\n", `!limit_records @4 "2\n3\n" rest`},
+		"array":     {feed.Format{Kind: feed.JSON}, "[0,1,2,3]", `!limit_records @5 "2,3]" rest`},
+		"path":      {feed.Format{Kind: feed.JSON, Path: "a"}, `{"a":[0,1,2,3]}`, `!limit_records @10 "2,3]}" rest`},
+		"CSV":       {feed.Format{Kind: feed.CSV, Delimiter: "|"}, "a\n0\n1\n2\n3\n", `!limit_records @6 "2\n3\n" rest`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &limited{}
+			if _, err := Split(strings.NewReader(tc.in), tc.format, feed.Limits{}, l); err != nil {
+				t.Fatal(err)
+			}
+			if got := l.lines(t); len(got) != 3 || got[2] != tc.want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}

@@ -87,14 +87,23 @@ func (c counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// record delivers a record.
+// record delivers the record at w.pos.
 func (s *splitter) record(data []byte) error {
 	if err := s.sink.Record(s.ordinal, data); err != nil {
-		return err
+		return s.refused(err)
 	}
 	s.ordinal++
 	s.result.Records++
 	return nil
+}
+
+// refused handles an error of the sink for the record at w.pos.
+func (s *splitter) refused(err error) error {
+	var limit *limitError
+	if errors.As(err, &limit) {
+		return s.rejectRest(TooManyRecords, s.place(s.w.pos)+": "+limit.Error())
+	}
+	return err
 }
 
 // reject rejects and skips the next size bytes, because of f.

@@ -184,6 +184,9 @@ func (s *sink) wants(ordinal int64) bool {
 
 // Record implements record.Sink.
 func (s *sink) Record(ordinal int64, data []byte) error {
+	if limit := s.v.h.Spec.Limits.Records(s.v.u.Size); ordinal >= limit {
+		return record.LimitRecords(limit)
+	}
 	if s.wants(ordinal) {
 		if err := s.v.parts.Record(s.e.Index, s.e.Path, ordinal, data); err != nil {
 			return err

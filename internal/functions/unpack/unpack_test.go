@@ -544,3 +544,28 @@ func (f *faults) up(n int) int {
 	}
 	return f.r.IntN(n)
 }
+
+// A small file of very many records is stored up to the limit, and the remainder is in
+// quarantine, once.
+func TestTooManyRecords(t *testing.T) {
+	w := newFixture(t, feed.Format{Kind: feed.NDJSON})
+	w.unpack.Spec.PartBytes = 32 << 20
+	var body bytes.Buffer
+	z := gzip.NewWriter(&body)
+	for range 3 {
+		if _, err := z.Write(bytes.Repeat([]byte("0\n"), 400_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	etag := w.s3.Set("src", "k", body.Bytes())
+	if err := w.unpack.Handle(t.Context(), notification("k", etag)); err != nil {
+		t.Fatal(err)
+	}
+	u := w.upload("k", etag)
+	if u.Records != feed.FreeRecords+1 || u.RejectedByUnpack != 1 || u.Reasons["limit_records"] != 1 || !strings.Contains(u.Message, "MaxRecordsPerByte") {
+		t.Errorf("ledger %+v", u)
+	}
+}

@@ -133,6 +133,9 @@ func (v *visitor) Record(ordinal int64, data []byte) error {
 	if done, err := v.done(ordinal); done {
 		return err
 	}
+	if limit := v.spec.Limits.Records(v.u.Size); v.at.Records+ordinal >= limit {
+		return record.LimitRecords(limit)
+	}
 	if err := v.writer.Record(ordinal, data); err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func (c *check) file() error {
 
 // recount counts the records of a file as unpack does.
 func (c *check) recount(source *s3source.Object, format feed.Format) (*int64, error) {
-	n := &counter{format: format, limits: c.Spec.Limits}
+	n := &counter{format: format, limits: c.Spec.Limits, most: c.Spec.Limits.Records(c.u.Size)}
 	if err := archive.Walk(c.ctx, c.u.Key, source, c.Spec.Limits, n); err != nil {
 		return nil, err
 	}
@@ -151,12 +151,13 @@ func (c *check) recount(source *s3source.Object, format feed.Format) (*int64, er
 type counter struct {
 	format  feed.Format
 	limits  feed.Limits
+	most    int64 // records of the object
 	records int64
 }
 
 // Entry implements archive.Visitor.
 func (n *counter) Entry(e archive.Entry, r io.Reader) error {
-	result, err := record.Split(r, n.format, n.limits, discard{})
+	result, err := record.Split(r, n.format, n.limits, discard{n.most - n.records, n.most})
 	if err != nil {
 		return fmt.Errorf("entry %d %q: %w", e.Index, e.Path, err)
 	}
@@ -170,11 +171,17 @@ func (n *counter) Damaged(*archive.Damage) error {
 	return nil
 }
 
-// discard is a record.Sink that keeps nothing.
-type discard struct{}
+// discard is a record.Sink that keeps nothing, and takes as many records of an entry as
+// the limit of the object leaves.
+type discard struct{ left, limit int64 }
 
 // Record implements record.Sink.
-func (discard) Record(int64, []byte) error { return nil }
+func (d discard) Record(ordinal int64, _ []byte) error {
+	if ordinal >= d.left {
+		return record.LimitRecords(d.limit)
+	}
+	return nil
+}
 
 // Reject implements record.Sink.
 func (discard) Reject(record.Rejection) error { return nil }
