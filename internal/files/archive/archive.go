@@ -6,18 +6,19 @@
 //
 //   - gzip (concatenated members, zero padding after the last), zstd
 //     (concatenated and skippable frames), bzip2 (concatenated streams),
-//     framed snappy and S2;
+//     framed snappy and S2, xz (concatenated streams, dictionaries up to 16 MiB),
+//     lz4 (concatenated and skippable frames);
 //   - zip, by ranged reads, starting with its central directory, with Zip64;
 //     stored, deflated, bzip2 and zstd members;
 //   - tar (v7, ustar, PAX, GNU; several one after another);
 //   - any of these inside another, up to feed.Limits.MaxDepth layers.
 //
-// xz, 7z, rar, lz4, lzip, lzop and compress (.Z) are recognised and reported as
+// 7z, rar, lz4's legacy frame, lzip, lzop and compress (.Z) are recognised and reported as
 // unsupported. Anything else is plain content, also Brotli, because it has no
 // magic number.
 //
-// An incomplete file is reported as truncated, with one exception: gzip, zstd and
-// bzip2 files may be concatenated, and framed snappy has no end marker, so that a
+// An incomplete file is reported as truncated, with one exception: gzip, zstd,
+// bzip2, xz and lz4 files may be concatenated, and framed snappy has no end marker, so that a
 // missing last member, frame, stream or chunk cannot be detected.
 //
 // Directories, links, devices, anything under __MACOSX/, .DS_Store and

@@ -43,7 +43,7 @@ func (r Reason) remedy() string {
 	case Encrypted:
 		return "send it without a password"
 	case Unsupported:
-		return "send it plain, or as gzip, zstd, bzip2, snappy, zip or tar"
+		return "send it plain, or as gzip, zstd, bzip2, snappy, xz, lz4, zip or tar"
 	case LimitRatio:
 		return "if the file is correct, raise the limit MaxRatio"
 	case LimitEntries:

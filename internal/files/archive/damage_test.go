@@ -75,11 +75,24 @@ func TestDamage(t *testing.T) {
 		{"crc.bz2", broken(bz1, 12), []string{"crc.bz2 entry corrupt ="}},
 		{"crc.sz", broken(snap(data), 15), []string{"crc.sz entry corrupt"}},
 
-		{"a.xz", []byte("\xfd7zXZ\x00\x00\x04"), []string{"a.xz damaged unsupported"}},
+		{"cut.xz", half(xzOf(data)), []string{"cut.xz entry truncated *"}},
+		{"header.xz", xzOf(data)[:9], []string{"header.xz entry truncated"}},
+		{"trailer.xz", xzOf(data)[:len(xzOf(data))-3], []string{"trailer.xz entry truncated ="}},
+		{"second.xz", join(xzOf(data), xzOf(data)[:9]), []string{"second.xz entry truncated ="}},
+		{"crc.xz", broken(xzOf(data), len(xzOf(data))-30), []string{"crc.xz entry corrupt ="}},
+		{"garbage.xz", join(xzOf(data), []byte("this is no stream")), []string{"garbage.xz entry corrupt ="}},
+		{"dictionary.xz", xzLevel9, []string{"dictionary.xz entry unsupported"}},
+		{"cut.lz4", half(lz4Of(data)), []string{"cut.lz4 entry truncated"}},
+		{"header.lz4", lz4Of(data)[:5], []string{"header.lz4 entry truncated"}},
+		{"trailer.lz4", lz4Of(data)[:len(lz4Of(data))-3], []string{"trailer.lz4 entry truncated ="}},
+		{"second.lz4", join(lz4Of(data), lz4Of(data)[:5]), []string{"second.lz4 entry truncated ="}},
+		{"crc.lz4", broken(lz4Of(data), len(lz4Of(data))-4), []string{"crc.lz4 entry corrupt ="}},
+		{"garbage.lz4", join(lz4Of(data), []byte("garbage")), []string{"garbage.lz4 entry corrupt ="}},
+
 		{"a.7z", []byte("7z\xbc\xaf\x27\x1c\x00\x04"), []string{"a.7z damaged unsupported"}},
 		{"a.rar", []byte("Rar!\x1a\x07\x01\x00"), []string{"a.rar damaged unsupported"}},
-		{"a.lz4", []byte("\x04\x22\x4d\x18\x64\x40"), []string{"a.lz4 damaged unsupported"}},
-		{"xz.tar", tarOf(file{"x.xz", "\xfd7zXZ\x00"}, file{"b", "2"}), []string{"x.xz damaged unsupported", "b entry"}},
+		{"legacy.lz4", []byte("\x02\x21\x4c\x18\x64\x40"), []string{"legacy.lz4 damaged unsupported"}},
+		{"7z.tar", tarOf(file{"x.7z", "7z\xbc\xaf\x27\x1c"}, file{"b", "2"}), []string{"x.7z damaged unsupported", "b entry"}},
 
 		{"data.tar", threeFiles[:2000], []string{"a entry", "b entry truncated *"}},
 		{"header.tar", threeFiles[:1100], []string{"a entry", "header.tar damaged truncated"}},
@@ -163,7 +176,7 @@ func TestDamageMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `entry 1 "big.json": unsupported after 0 bytes: zip: compression method 9 (Deflate64, which Windows uses for files over 2 GB): ` +
-		`send it plain, or as gzip, zstd, bzip2, snappy, zip or tar`
+		`send it plain, or as gzip, zstd, bzip2, snappy, xz, lz4, zip or tar`
 	if got.Error() != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -180,6 +193,8 @@ func samples() map[string][]byte {
 		"members": join(gz(text[:1000]), gz(text[1000:])),
 		"zstd":    zst(text),
 		"bzip2":   bz1,
+		"xz":      xz1,
+		"lz4":     lz4Of(noise(5_000)),
 		"snappy":  snap(text),
 		"tar":     tarOf(file{"a", text[:1000]}, file{"b", text[1000:]}),
 		"tar.gz":  gz(string(tarOf(file{"a", text[:1000]}, file{"b", text[1000:]}))),
@@ -234,7 +249,7 @@ func TestOpenFailure(t *testing.T) {
 func TestTruncation(t *testing.T) {
 	// Below these lengths the magic is not complete, so the rest is plain.
 	// Snappy has no end mark, so that its header alone is whole.
-	known := map[string]int{"gzip": 2, "members": 2, "zstd": 4, "bzip2": 10, "snappy": 11, "tar": 512, "tar.gz": 2, "zip": 4, "zip64": 4, "nested": 2}
+	known := map[string]int{"gzip": 2, "members": 2, "zstd": 4, "bzip2": 10, "xz": 6, "lz4": 4, "snappy": 11, "tar": 512, "tar.gz": 2, "zip": 4, "zip64": 4, "nested": 2}
 	for name, data := range samples() {
 		from, ok := known[name]
 		if !ok {
@@ -262,7 +277,7 @@ func cutBetween(name string, data []byte, n int) bool {
 // TestNoSilentCorruption changes every byte of objects with checksums: what is read
 // without damage is equal to the original.
 func TestNoSilentCorruption(t *testing.T) {
-	for _, name := range []string{"gzip", "members", "zstd", "bzip2", "zip", "zip64"} {
+	for _, name := range []string{"gzip", "members", "zstd", "bzip2", "xz", "lz4", "zip", "zip64"} {
 		data := samples()[name]
 		contents := map[string]bool{}
 		for _, s := range walk(t, name, data, feed.Limits{}) {

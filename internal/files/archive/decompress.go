@@ -12,6 +12,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/therootcompany/xz"
 )
 
 const (
@@ -21,6 +23,9 @@ const (
 	// should support (RFC 8878, section 3.1.1.1.2), and that zstd -1 to -19 do not
 	// exceed, unlike --long and --ultra.
 	zstdWindow = 8 << 20
+	// xzDictionary is the largest xz dictionary, in bytes: that of xz -7. xz -8 and -9
+	// have 32 and 64 MiB (xz(1), "Preset levels").
+	xzDictionary = 16 << 20
 )
 
 // codec is a compression format.
@@ -43,6 +48,8 @@ var codecs = map[format]codec{
 	formatZstd:   {memory: zstdWindow + 1<<20, open: openZstd},
 	formatBzip2:  {memory: 5 << 20, open: openBzip2},
 	formatSnappy: {memory: 9 << 20, open: openSnappy},
+	formatXZ:     {memory: xzDictionary + 1<<20, open: openXZ},
+	formatLZ4:    {memory: 9 << 20, open: openLZ4}, // two blocks of 4 MiB
 }
 
 // reserve accounts for memory until release is called.
@@ -57,11 +64,14 @@ func (w *walker) reserve(n int) (release func(), err error) {
 // decoderDamage returns the damage that an error of the named decoder means.
 func decoderDamage(what string, err error) *Damage {
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
 		return damagef(Truncated, "%s: %w", what, err)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return unsupported("%s: needs a window of more than %d MiB, compress without --long and --ultra: %w", what, zstdWindow>>20, err)
-	case errors.Is(err, zstd.ErrUnknownDictionary), errors.Is(err, s2.ErrUnsupported):
+	case errors.Is(err, xz.ErrMemlimit):
+		return unsupported("%s: needs a dictionary of more than %d MiB, compress with levels 0 to 7: %w", what, xzDictionary>>20, err)
+	case errors.Is(err, zstd.ErrUnknownDictionary), errors.Is(err, s2.ErrUnsupported),
+		errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck):
 		return unsupported("%s: %w", what, err)
 	}
 	return damagef(Corrupt, "%s: %w", what, err)
@@ -195,5 +205,38 @@ func openSnappy(r *bufio.Reader) (io.Reader, func()) {
 	return d, func() {
 		d.Reset(nil)
 		snappies.Put(d)
+	}
+}
+
+// openXZ makes a new reader each time, so that no pool keeps its dictionary.
+func openXZ(r *bufio.Reader) (io.Reader, func()) {
+	return &unxz{r: r}, func() {}
+}
+
+// unxz reads xz streams with padding between them.
+type unxz struct {
+	r *bufio.Reader
+	z *xz.Reader
+}
+
+func (u *unxz) Read(p []byte) (int, error) {
+	if u.z == nil {
+		z, err := xz.NewReader(u.r, xzDictionary)
+		if err != nil {
+			return 0, err
+		}
+		u.z = z
+	}
+	return u.z.Read(p)
+}
+
+var lz4s = sync.Pool{New: func() any { return lz4.NewReader(eof{}) }}
+
+func openLZ4(r *bufio.Reader) (io.Reader, func()) {
+	d := lz4s.Get().(*lz4.Reader)
+	d.Reset(r)
+	return d, func() {
+		d.Reset(eof{})
+		lz4s.Put(d)
 	}
 }

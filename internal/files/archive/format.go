@@ -18,26 +18,27 @@ const (
 	formatZstd
 	formatBzip2
 	formatSnappy
+	formatXZ
+	formatLZ4
 	formatZip
 	formatTar
 	formatAppleDouble
 	// The formats below are recognised, but not supported.
-	formatXZ
 	format7z
 	formatRAR
-	formatLZ4
+	formatLegacyLZ4
 	formatLzip
 	formatLzop
 	formatCompress
 )
 
 var formatNames = [...]string{
-	"plain", "gzip", "zstd", "bzip2", "snappy", "zip", "tar", "AppleDouble",
-	"xz", "7z", "rar", "lz4", "lzip", "lzop", "compress (.Z)",
+	"plain", "gzip", "zstd", "bzip2", "snappy", "xz", "lz4", "zip", "tar", "AppleDouble",
+	"7z", "rar", "lz4 with the legacy frame", "lzip", "lzop", "compress (.Z)",
 }
 
 func (f format) name() string      { return formatNames[f] }
-func (f format) unsupported() bool { return f >= formatXZ }
+func (f format) unsupported() bool { return f >= format7z }
 
 // magics are the formats recognised by their first bytes alone. All but bzip2's and
 // lzip's, which are long enough, contain bytes that do not occur in text.
@@ -56,7 +57,7 @@ var magics = []struct {
 	{"7z\xbc\xaf\x27\x1c", format7z},
 	{"Rar!\x1a\x07", formatRAR},
 	{"\x04\x22\x4d\x18", formatLZ4},
-	{"\x02\x21\x4c\x18", formatLZ4}, // legacy frame
+	{"\x02\x21\x4c\x18", formatLegacyLZ4}, // as of lz4 -l
 	{"LZIP\x01", formatLzip},
 	{"\x89LZO\x00\x0d\x0a\x1a\x0a", formatLzop},
 	{"\x1f\x9d", formatCompress},

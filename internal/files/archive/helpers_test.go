@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"hash/crc64"
 	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -19,6 +22,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // memObject is an object in memory. If err is set, reads after failAt fail with it.
@@ -167,6 +171,55 @@ var (
 	bz2     = unbase64("QlpoMTFBWSZTWWUj5YkAAAFRgAAQQAAkAYSAIAAxDAggaeph2g/cF3JFOFCQZSPliQ==")
 	bzEmpty = unbase64("QlpoORdyRThQkAAAAAA=")
 )
+
+// The output of xz for "xz one\n", for "" and, at level 9, for "x".
+var (
+	xz1      = unbase64("/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAGeHogb25lCgAA4byOjrLIe/QAAR8HFi64cx+2830BAAAAAARZWg==")
+	xzEmpty  = unbase64("/Td6WFoAAATm1rRGAAAAABzfRCEftvN9AQAAAAAEWVo=")
+	xzLevel9 = unbase64("/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQAAeAAAAABFru+D+O4WCgABGQGlLIHMH7bzfQEAAAAABFla")
+)
+
+// repeated is the content of xzRepeated and of lz4Linked, whose blocks depend on the
+// ones before (lz4 -BD).
+var (
+	repeated   = strings.Repeat("0123456789abcde\n", 10_000)
+	xzRepeated = unbase64("/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4nD/AG1dABgMQpJqZ7wO0TMs5MxCKcBPDlbV/+KfgsTvDrgaYCNKI9GIK1pF99qctr8mvmMDuuIpHn1GcrRvcYlGEEpF/CBOZlQs+YAF0F80UUFQBGIamr/nJlR7vNA/VaISvhVE9OuL0laGVWRIS4SqyQAAAAAAIiMOt1WfNMEAAYkBgOIJAMGxd1GxxGf7AgAAAAAEWVo=")
+	lz4Linked  = unbase64("BCJNGERAXhsBAAD/ATAxMjM0NTY3ODlhYmNkZQoQAP/////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////YUGJjZGUKCgEAAA8QAP/////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////oUGJjZGUKewAAAA8QAP//////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////////WVBiY2RlCgAAAABk5O/Y")
+)
+
+// xzOf returns an xz stream of one block, of which LZMA2 compresses nothing ("The .xz
+// File Format", https://tukaani.org/xz/xz-file-format.txt).
+func xzOf(s string) []byte {
+	little := binary.LittleEndian
+	sum := func(b []byte) []byte { return little.AppendUint32(b, crc32.ChecksumIEEE(b)) }
+	flags := []byte{0, 4} // with CRC-64
+	block := sum([]byte{2, 0, 0x21, 1, 22, 0, 0, 0})
+	kind := byte(1) // resets the dictionary
+	for rest := s; rest != ""; kind = 2 {
+		n := min(len(rest), 1<<16)
+		block = append(block, kind, byte((n-1)>>8), byte(n-1))
+		block = append(block, rest[:n]...)
+		rest = rest[n:]
+	}
+	block = append(block, 0)
+	unpadded := uint64(len(block) + 8)
+	block = append(block, make([]byte, -len(block)&3)...)
+	block = little.AppendUint64(block, crc64.Checksum([]byte(s), crc64.MakeTable(crc64.ECMA)))
+	index := binary.AppendUvarint(binary.AppendUvarint([]byte{0, 1}, unpadded), uint64(len(s)))
+	index = sum(append(index, make([]byte, -len(index)&3)...))
+	footer := append(little.AppendUint32(nil, uint32(len(index)/4-1)), flags...)
+	footer = join(little.AppendUint32(nil, crc32.ChecksumIEEE(footer)), footer, []byte("YZ"))
+	header := join([]byte("\xfd7zXZ\x00"), sum(flags))
+	return join(header, block, index, footer)
+}
+
+func lz4Of(s string) []byte {
+	var b bytes.Buffer
+	w := lz4.NewWriter(&b)
+	must(io.WriteString(w, s))
+	check(w.Close())
+	return b.Bytes()
+}
 
 func unbase64(s string) []byte { return must(base64.StdEncoding.DecodeString(s)) }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // records generates n bytes of JSON lines.
@@ -59,6 +60,7 @@ func pack(name string, n int64) []byte {
 		"snappy": func(w io.Writer) io.WriteCloser {
 			return s2.NewWriter(w, s2.WriterSnappyCompat(), s2.WriterConcurrency(1))
 		},
+		"lz4": func(w io.Writer) io.WriteCloser { return lz4.NewWriter(w) },
 		"s2": func(w io.Writer) io.WriteCloser {
 			return s2.NewWriter(w, s2.WriterBlockSize(4<<20), s2.WriterConcurrency(1))
 		},
@@ -135,7 +137,7 @@ func liveHeap() uint64 {
 func TestMemoryIsBounded(t *testing.T) {
 	sizes := map[string]int64{ // in MiB; the first three are the most common formats
 		"gzip": 300, "zip": 300, "zstd": 300,
-		"zstd19": 50, "snappy": 50, "s2": 50, "tgz": 50, "stored": 50,
+		"zstd19": 50, "snappy": 50, "s2": 50, "lz4": 50, "tgz": 50, "stored": 50,
 	}
 	for name, size := range sizes {
 		if size <<= 20; testing.Short() {

@@ -49,8 +49,21 @@ func TestWalkForms(t *testing.T) {
 		{"a.sz", snap(long), []seen{whole("a.sz", long)}},
 		{"a.s2", join(s2s("a\n"), s2s(long)), []seen{whole("a.s2", "a\n"+long)}},
 
+		{"a.xz", xzOf(long), []seen{whole("a.xz", long)}},
+		{"streams.xz", join(xz1, make([]byte, 8), xzEmpty, xzOf(long)), []seen{whole("streams.xz", "xz one\n"+long)}},
+		{"repeated.xz", xzRepeated, []seen{whole("repeated.xz", repeated)}},
+		{"empty.xz", xzEmpty, []seen{whole("empty.xz", "")}},
+		{"a.lz4", lz4Of(long), []seen{whole("a.lz4", long)}},
+		{
+			"frames.lz4", join(lz4Of("a\n"), []byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), lz4Of(""), lz4Of(long)),
+			[]seen{whole("frames.lz4", "a\n"+long)},
+		},
+		{"linked.lz4", lz4Linked, []seen{whole("linked.lz4", repeated)}},
+
 		{"a.tar", tarOf(xyz...), xyzSeen},
 		{"a.tgz", gz(string(tarOf(xyz...))), xyzSeen},
+		{"a.tar.xz", xzOf(string(tarOf(xyz...))), xyzSeen},
+		{"a.tar.lz4", lz4Of(string(tarOf(xyz...))), xyzSeen},
 		{"a.tar.zst", zst(string(tarOf(xyz...))), xyzSeen},
 		{"two.tar", join(tarOf(file{"a", "1"}), make([]byte, 5*512), tarOf(file{"b", "2"})), []seen{whole("a", "1"), whole("b", "2")}},
 		{"v7.tar", v7Tar("old.json", "[1]"), []seen{whole("old.json", "[1]")}},
