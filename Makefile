@@ -107,6 +107,10 @@ screenshots: deps ## refresh the pictures of the page and of the terminal in doc
 bench: ## measure load and unpack against their peers, see docs/performance.md
 	go run ./bench
 
+.PHONY: simulate
+simulate: ## simulate 1 GB to 10 TB from the code's constants: the table of docs/performance.md
+	@go run ./scripts/simulate
+
 .PHONY: bench-synth
 bench-synth: deps ## what an app of 1, 10 and 100 feeds costs to synthesize
 	go run ./bench/synth

@@ -106,7 +106,7 @@ func prebuilt(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, goarch := range []string{"arm64", "amd64"} {
-		for _, function := range []string{"unpack", "load", "discover", "drain", "snowflake", "export"} {
+		for _, function := range []string{"unpack", "load", "discover", "snowflake", "export"} {
 			dir := filepath.Join(root, goarch, function)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)

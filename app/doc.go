@@ -19,6 +19,10 @@
 //     those of the credentials.
 //   - architecture: that of the functions, arm64 (default) or x86_64.
 //   - landingExpirationDays: for how many days parts are kept (default 90).
+//   - loaders, loadMemoryMB and loadTimeoutSeconds: how many invocations of load write
+//     to the table at a time for all feeds together (default 16), and their size.
+//   - warmReadUnits, warmWriteUnits: the throughput that the table has from the start.
+//   - maxWriteUnits: the write units a second that the table takes at most.
 //   - logRetentionDays: for how many days logs are kept (default 30).
 //   - alarmEmail: receives the alarms of every feed. Default: no alarms.
 //   - dashboard: true creates a CloudWatch dashboard for the app.

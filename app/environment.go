@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/ingestion/constructs"
 )
@@ -25,6 +26,12 @@ type environment struct {
 	Architecture          constructs.Architecture `json:"architecture"`
 	LandingExpirationDays number                  `json:"landingExpirationDays"`
 	LogRetentionDays      number                  `json:"logRetentionDays"`
+	Loaders               number                  `json:"loaders"`
+	LoadMemoryMB          number                  `json:"loadMemoryMB"`
+	LoadTimeoutSeconds    number                  `json:"loadTimeoutSeconds"`
+	WarmReadUnits         number                  `json:"warmReadUnits"`
+	WarmWriteUnits        number                  `json:"warmWriteUnits"`
+	MaxWriteUnits         number                  `json:"maxWriteUnits"`
 	AlarmEmail            text                    `json:"alarmEmail"`
 	Dashboard             flag                    `json:"dashboard"`
 	Key                   text                    `json:"key"`
@@ -199,6 +206,10 @@ func (e environment) store() constructs.StoreProps {
 	props := constructs.StoreProps{
 		LandingExpirationDays: int(e.LandingExpirationDays),
 		LogRetentionDays:      int(e.LogRetentionDays),
+		Loaders:               int(e.Loaders),
+		Load:                  constructs.FunctionProps{MemoryMB: int(e.LoadMemoryMB), Timeout: time.Duration(e.LoadTimeoutSeconds) * time.Second},
+		WarmThroughput:        constructs.WarmThroughput{ReadUnits: int(e.WarmReadUnits), WriteUnits: int(e.WarmWriteUnits)},
+		MaxWriteUnits:         int(e.MaxWriteUnits),
 		Snowflake:             e.connection(),
 		Changes:               e.connection() != nil,
 		Architecture:          e.Architecture,

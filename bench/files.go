@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/ids"
 )
 
 // formatOf returns the format of a file by its name.
@@ -55,17 +54,12 @@ func (b *bench) realFile(ctx context.Context, file string, r *results) error {
 	if err != nil {
 		return err
 	}
-	sortParts(u.parts)
-	l, err := b.measureLoad(0, want, member, func() (outcome, error) { return b.load(ctx, "load", u.parts) })
+	l, err := b.measureLoad(0, want, member, func() (outcome, error) { return b.load(ctx, "load") })
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	r.Files = append(r.Files, fileResult{name, float64(b.table.ledgerSum("bytes_unpacked")) / 1e6, want.Records, u.usage, l})
 	return nil
-}
-
-func sortParts(parts []ids.PartRef) {
-	slices.SortFunc(parts, func(a, b ids.PartRef) int { return strings.Compare(a.Part, b.Part) })
 }
 
 // digestRows digests delimited text as the standard library reads it: each row

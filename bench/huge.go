@@ -33,7 +33,7 @@ func (b *bench) hugeFiles(ctx context.Context, size int64, r *results) error {
 			continue
 		}
 		b.table.countOnly()
-		l, err := b.load(ctx, "load", o.parts)
+		l, err := b.load(ctx, "load")
 		if err != nil {
 			return err
 		}

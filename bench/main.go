@@ -231,12 +231,10 @@ func (b *bench) ours(ctx context.Context, name, binary string, o options, in inp
 		var all []outcome
 		for range o.repeat {
 			b.table.reset()
-			u, err := b.unpack(ctx, key(formNDJSON))
-			if err != nil {
+			if _, err := b.unpack(ctx, key(formNDJSON)); err != nil {
 				return err
 			}
-			sortParts(u.parts)
-			l, err := b.measureLoad(delay, in.want, member, func() (outcome, error) { return b.load(ctx, binary, u.parts) })
+			l, err := b.measureLoad(delay, in.want, member, func() (outcome, error) { return b.load(ctx, binary) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"time"
 
+	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/alarm"
@@ -24,8 +25,9 @@ type StoreAlarmProps struct {
 
 // AlarmProps set the alarms of one feed. Every feed of a store with an alarm
 // topic has four: events waiting in the failure queue, quarantined records, failed
-// invocations, and load throttled for a quarter of an hour. They cost $0.10 a month
-// for each metric, of which the alarm on failed invocations has one per function.
+// invocations, and unpack throttled for a quarter of an hour. They cost $0.10 a month
+// for each metric, of which the alarm on failed invocations has two. The store has
+// two of its own, for load.
 // With Continuous and a Connection, Snowpipe is looked at every four hours.
 type AlarmProps struct {
 	// Off leaves all of them out.
@@ -99,11 +101,8 @@ func (p IngestionPipelineProps) alarms(store *Store) (AlarmProps, bool) {
 // metrics are the metrics that the functions emit.
 func (p IngestionPipelineProps) metrics(alarms bool) []string {
 	var names []string
-	if alarms && p.Buffer == Queue || p.Metrics {
-		names = append(names, feed.MetricErrors)
-	}
 	if alarms || p.Metrics {
-		names = append(names, feed.MetricQuarantined)
+		names = append(names, feed.MetricErrors, feed.MetricQuarantined)
 	}
 	if p.Metrics {
 		names = append(names, feed.MetricUploads, feed.MetricRecords, feed.MetricStored, feed.MetricBytesIn, feed.MetricSeconds)
@@ -127,22 +126,19 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 		Namespace: feed.MetricNamespace, Metric: feed.MetricQuarantined, Dimensions: own, Statistic: "Sum", Periods: 1,
 		Description: fmt.Sprintf("Feed %s: records could not be loaded and are in quarantine, whole. Which, and why: bin/ingest quarantine %[1]s. Files of which no record could be loaded: bin/ingest status %[1]s --state rejected. When the cause is fixed: bin/ingest replay %[1]s", name),
 	})
-	// AWS/Lambda counts timeouts and exhausted memory too, of which the process can emit
-	// nothing. Of batches from queues, it does not count the messages that failed.
+	// AWS/Lambda counts timeouts and exhausted memory of unpack too, of which the process
+	// can emit nothing. Load, which serves other feeds too, emits the feed's failed parts.
 	errors := []alarm.Config{
 		{Namespace: "AWS/Lambda", Metric: "Errors", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.unpack.Name()))},
-		{Namespace: "AWS/Lambda", Metric: "Errors", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.load.Name()))},
-	}
-	if p.buffer != nil {
-		errors = append(errors, alarm.Config{Namespace: feed.MetricNamespace, Metric: feed.MetricErrors, Dimensions: own})
+		{Namespace: feed.MetricNamespace, Metric: feed.MetricErrors, Dimensions: own},
 	}
 	add(feed.MetricErrors, alarm.Config{
 		Metric: feed.MetricErrors, SumOf: errors, Statistic: "Sum", Periods: 1,
-		Description: fmt.Sprintf("Feed %s: an invocation of unpack or load failed, timed out or ran out of memory. Lambda retries it twice; nothing is lost. If it continues: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
+		Description: fmt.Sprintf("Feed %s: an invocation of unpack failed, timed out or ran out of memory, or load failed on a part. Both are retried; nothing is lost. If it continues: bin/ingest doctor %[1]s, and bin/ingest status %[1]s", name),
 	})
 	add("Throttles", alarm.Config{
-		Namespace: "AWS/Lambda", Metric: "Throttles", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.load.Name())), Statistic: "Sum", Periods: 3, NotifyOK: true,
-		Description: fmt.Sprintf("Feed %s: for 15 minutes load has found no free concurrency, of its own (Load.MaxConcurrency) or of the account. Events wait for six hours, then they are in the failure queue. The backlog: bin/ingest status %[1]s", name),
+		Namespace: "AWS/Lambda", Metric: "Throttles", Dimensions: alarm.Dimension("FunctionName", jsii.String(p.unpack.Name())), Statistic: "Sum", Periods: 3, NotifyOK: true,
+		Description: fmt.Sprintf("Feed %s: for 15 minutes unpack has found no free concurrency, of its own (Unpack.MaxConcurrency) or of the account. Events wait for six hours, then they are in the failure queue. The backlog: bin/ingest status %[1]s", name),
 	})
 	if a.NothingFor > 0 {
 		add("NothingArrived", alarm.Config{
@@ -151,6 +147,23 @@ func (p *IngestionPipeline) addAlarms(a AlarmProps) {
 			Description: fmt.Sprintf("Feed %s: no file has arrived for %s. Whether the sender or the configuration is the cause: bin/ingest doctor %[1]s", name, hours(a.NothingFor)),
 		})
 	}
+}
+
+// addAlarms makes the alarms of load.
+func (s *Store) addAlarms(this core.Construct) {
+	function := alarm.Dimension("FunctionName", &s.names.loadName)
+	add := func(id string, c alarm.Config) {
+		c.Namespace, c.Dimensions, c.Statistic, c.TopicARN = "AWS/Lambda", function, "Sum", s.names.alarmTopicARN
+		s.Alarms = append(s.Alarms, alarm.New(this, id, c))
+	}
+	add("LoadErrors", alarm.Config{
+		Metric: "Errors", Periods: 1,
+		Description: "An invocation of load failed, timed out or ran out of memory. Lambda retries it twice, and the parts wait in the table; nothing is lost. They are loaded with the next file of any feed, or by bin/ingest replay",
+	})
+	add("LoadThrottles", alarm.Config{
+		Metric: "Throttles", Periods: 3, NotifyOK: true,
+		Description: "For 15 minutes load has found no free concurrency, of its own (Load.MaxConcurrency) or of the account. The parts wait in the table: bin/ingest list",
+	})
 }
 
 func hours(d time.Duration) string { return fmt.Sprintf("%d h", d/time.Hour) }

@@ -85,10 +85,9 @@ func ExampleNewIngestionPipeline() {
 		},
 		Alarms:           &constructs.AlarmProps{Emails: []string{"data@example.com"}, NothingFor: 24 * time.Hour},
 		Metrics:          true,
-		Buffer:           constructs.Queue,
 		Key:              constructs.NewKey(),
 		Architecture:     constructs.ARM64,
-		Load:             constructs.FunctionProps{MemoryMB: 1024, Timeout: 5 * time.Minute, MaxConcurrency: 50},
+		Unpack:           constructs.FunctionProps{MemoryMB: 3008, Timeout: 5 * time.Minute, MaxConcurrency: 50},
 		LogRetentionDays: 90,
 	})
 	if err != nil {
@@ -103,6 +102,7 @@ func ExampleImportStore() {
 		LandingBucket: "store-landing-bucket",
 		Table:         "store-table",
 		TopicARN:      "arn:aws:sns:us-east-1:123456789012:store-topic",
+		LoadFunction:  "store-load",
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -183,11 +183,11 @@ func ExampleIngestionPipelineProps_Validate() {
 		Feed:   "Orders",
 		Source: constructs.ExternalBucket("supplier-files", time.Second),
 		Format: constructs.JSON(),
-		Buffer: "stream",
+		Unpack: constructs.FunctionProps{MemoryMB: 64},
 	}
 	fmt.Println(props.Validate())
 	// Output:
 	// feed "Orders": Feed: may have lower-case letters, digits and hyphens only, and starts with a letter
 	// feed "Orders": Source: 1s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute
-	// feed "Orders": Buffer: "stream" is neither Direct nor Queue
+	// feed "Orders": Unpack.MemoryMB: 64 is outside 128 to 10240
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/assets"
-	"example.com/ingestion/constructs/internal/buffer"
 	"example.com/ingestion/constructs/internal/function"
 	"example.com/ingestion/constructs/internal/stackscope"
 	"example.com/ingestion/internal/localcloud"
@@ -74,9 +73,8 @@ type FunctionProps struct {
 	MemoryMB int
 	// Timeout is 1 second to 15 minutes, in whole seconds (default 15 minutes).
 	Timeout time.Duration
-	// MaxConcurrency is how many invocations may run at once. With Direct it is
-	// reserved from the account's limit for this function alone. With Queue it is 2
-	// to 1,000, and reserves nothing. Default: no limit but the account's.
+	// MaxConcurrency is how many invocations may run at once. It is reserved from the
+	// account's limit for this function alone. Default: no limit but the account's.
 	MaxConcurrency int
 }
 
@@ -92,7 +90,7 @@ func (p FunctionProps) withDefaults(memoryMB int) FunctionProps {
 
 func (p FunctionProps) size() function.Size { return function.Size(p) }
 
-func (p FunctionProps) validate(report report, field string, b Buffer) {
+func (p FunctionProps) validate(report report, field string) {
 	if p.MemoryMB < 128 || p.MemoryMB > 10240 {
 		report(field+".MemoryMB", "%d is outside 128 to 10240", p.MemoryMB)
 	}
@@ -101,8 +99,6 @@ func (p FunctionProps) validate(report report, field string, b Buffer) {
 	}
 	if p.MaxConcurrency < 0 {
 		report(field+".MaxConcurrency", "%d is negative: give 0 for no limit", p.MaxConcurrency)
-	} else if b == Queue && p.MaxConcurrency != 0 && (p.MaxConcurrency < buffer.MinConcurrency || p.MaxConcurrency > buffer.MaxConcurrency) {
-		report(field+".MaxConcurrency", "%d is outside %d to %d, which Lambda takes for a queue: give 0 for no limit, or leave Buffer out", p.MaxConcurrency, buffer.MinConcurrency, buffer.MaxConcurrency)
 	}
 }
 

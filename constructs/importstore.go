@@ -1,17 +1,20 @@
 package constructs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/feed"
 )
 
 // StoreNames name a Store that exists already, in the same account and region.
@@ -20,6 +23,10 @@ type StoreNames struct {
 	LandingBucket string
 	Table         string
 	TopicARN      string
+	// LoadFunction is the name of the function load.
+	LoadFunction string
+	// Loaders is StoreProps.Loaders of the store (default 16).
+	Loaders int
 	// Changes is true for a store with StoreProps.Changes.
 	Changes bool
 	// AlarmTopicARN and KeyARN are those of a store with StoreProps.Alarms and Key.
@@ -27,9 +34,10 @@ type StoreNames struct {
 }
 
 var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
-	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
+	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	tableName    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+	functionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	topicARN     = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
 )
 
 // Validate reports everything that is wrong with n at once. Values that are
@@ -44,6 +52,10 @@ func (n StoreNames) Validate() error {
 	check("LandingBucket", n.LandingBucket, bucketName, "the name of a bucket")
 	check("Table", n.Table, tableName, "the name of a table")
 	check("TopicARN", n.TopicARN, topicARN, "the ARN of an SNS topic")
+	check("LoadFunction", n.LoadFunction, functionName, "the name of a function")
+	if n.Loaders < 0 || n.Loaders > feed.MaxLoaders {
+		errs = append(errs, fmt.Errorf("store: Loaders: %d is outside 1 to %d, or 0 for %d", n.Loaders, feed.MaxLoaders, feed.DefaultLoaders))
+	}
 	if n.AlarmTopicARN != "" {
 		check("AlarmTopicARN", n.AlarmTopicARN, topicARN, "the ARN of an SNS topic")
 	}
@@ -64,6 +76,8 @@ func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, e
 		Table:         awsdynamodb.TableV2_FromTableName(this, jsii.String("Table"), &names.Table),
 		Key:           ExistingKey(names.KeyARN).resolve(this, stackscope.Settings{}),
 		capabilities:  storeCapabilities{landing: names.LandingBucket, changes: names.Changes, alarms: names.AlarmTopicARN != "", imported: true},
+		Load:          awslambda.Function_FromFunctionName(this, jsii.String("Load"), &names.LoadFunction),
+		loaders:       cmp.Or(names.Loaders, feed.DefaultLoaders),
 		feeds:         map[string]string{}, values: stackscope.NewValues(),
 	}
 	if names.AlarmTopicARN != "" {

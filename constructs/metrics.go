@@ -15,10 +15,10 @@ import (
 // metricMinutes is the period of each metric unless options name another.
 const metricMinutes = 5
 
-// MetricErrors is the number of invocations of unpack and load that failed and
-// that Lambda repeats, without those that timed out or ran out of memory. The
-// functions emit it for a feed with IngestionPipelineProps.Metrics, or with alarms and
-// Buffer: Queue, and only above zero. Like the other methods it takes nil, or options that replace the statistic (Sum), the period (5 minutes) and
+// MetricErrors is the number of invocations of unpack, and of attempts of load to load a
+// part, that failed and are retried, without those that timed out or ran out of memory.
+// The functions emit it for a feed with IngestionPipelineProps.Metrics or with alarms,
+// and only above zero. Like the other methods it takes nil, or options that replace the statistic (Sum), the period (5 minutes) and
 // so on.
 func (p *IngestionPipeline) MetricErrors(options *awscloudwatch.MetricOptions) awscloudwatch.Metric {
 	return p.metric(feed.MetricErrors, "Sum", options)

@@ -19,17 +19,13 @@ func (p *IngestionPipeline) addOutputs(id string) {
 	add("Table", p.Store.names.table, "the records and the ledger")
 	add("Topic", p.Store.names.topicARN, "announces every part")
 	add("UnpackFunction", p.unpack.Name(), "turns source objects into parts")
-	add("LoadFunction", p.load.Name(), "turns parts into items of the table")
+	add("LoadFunction", p.Store.names.loadName, "turns parts into items of the table, for every feed of the store")
 	add("FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that failed, for ingest replay")
 	if p.Alarms != nil {
 		add("AlarmTopic", p.Store.names.alarmTopicARN, "is notified of the alarms of the feed")
 	}
 	if p.discover != nil {
 		add("DiscoverFunction", p.discover.Name(), "lists the external buckets")
-	}
-	if p.buffer != nil {
-		add("UnpackQueueUrl", *p.buffer.Unpack.Ref(), "events of source objects, for unpack")
-		add("LoadQueueUrl", *p.buffer.Load.Ref(), "parts, for load")
 	}
 	if p.SourceTopic != nil {
 		add("SourceTopic", *p.SourceTopic.TopicArn(), "announces every source object")

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/assets"
-	"example.com/ingestion/constructs/internal/buffer"
 	"example.com/ingestion/constructs/internal/eventsource"
 	"example.com/ingestion/constructs/internal/function"
 	"example.com/ingestion/constructs/internal/output"
@@ -34,8 +33,9 @@ import (
 //	source bucket ──► unpack ──► landing bucket ──► load ──► table
 //
 // and, with Snowflake props, from one of the three on to Snowflake.
-// It costs nothing while no files arrive, unless it has Buffer: Queue or lists
-// external buckets.
+// The function load belongs to the store: it serves every feed.
+//
+// It costs nothing while no files arrive, unless it lists external buckets.
 //
 // Its fields are the resources that it is made of, so that an app can grant, tag,
 // monitor or override them; see the package documentation.
@@ -55,20 +55,15 @@ type IngestionPipeline struct {
 	// Rules are rules of EventBridge: of each ExistingBucket, and the schedule of each
 	// ExternalBucket.
 	Rules []awsevents.CfnRule
-	// Unpack turns source objects into parts, Load parts into items of the table.
-	// Their roles are Unpack.Role() and Load.Role().
-	Unpack, Load awslambda.IFunction
-	// UnpackLogs and LoadLogs are the log groups of the two functions.
-	UnpackLogs, LoadLogs awslogs.ILogGroup
+	// Unpack turns source objects into parts. Its role is Unpack.Role(). Store.Load
+	// turns parts into items of the table.
+	Unpack awslambda.IFunction
+	// UnpackLogs is the log group of Unpack.
+	UnpackLogs awslogs.ILogGroup
 	// Discover lists the external buckets. It is nil without ExternalBucket.
 	Discover awslambda.IFunction
-	// UnpackQueue and LoadQueue are the queues before the two functions, and Drain the
-	// function that waits until they are empty. They are nil without Buffer: Queue.
-	UnpackQueue, LoadQueue awssqs.CfnQueue
-	Drain                  awslambda.IFunction
-	// FailureQueue has the events that a function failed on three times, or could
-	// not take within six hours; with Buffer: Queue what was received five times.
-	// Nothing receives from it; `ingest replay` does.
+	// FailureQueue has the events that unpack or Discover failed on three times, or
+	// could not take within six hours. Nothing receives from it; `ingest replay` does.
 	FailureQueue awssqs.IQueue
 	// SnowflakeRole is the role that Snowflake reads through: nil without Snowflake
 	// props, and with an existing integration.
@@ -87,10 +82,9 @@ type IngestionPipeline struct {
 	// emitted are the metrics that the functions emit.
 	emitted []string
 	// common is what the functions of the feed have in common.
-	common                 function.Config
-	load, unpack, discover *function.Output
-	buffer                 *buffer.Output // nil for Direct
-	failures               *queue.Output
+	common           function.Config
+	unpack, discover *function.Output
+	failures         *queue.Output
 }
 
 // NewIngestionPipeline makes a feed. Give each a stack of its own, which is
@@ -137,7 +131,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	alarms, alarmed := props.alarms(p.Store)
 
 	p.emitted = props.metrics(alarmed)
-	p.addFunctions(props, env)
+	p.addUnpack(props, env)
 	sources := p.addSources(props)
 	if props.Snowflake != nil {
 		p.addSnowflake(id, props, sources.Topic, alarmed)
@@ -157,11 +151,10 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 func (p *IngestionPipeline) addSources(props IngestionPipelineProps) *eventsource.Output {
 	sources := eventsource.New(p.Construct, eventsource.Config{
 		Settings: p.settings, Feed: p.Spec.Feed, Sources: props.sources(),
-		Unpack: p.unpack, Buffer: p.buffer, Failures: p.failures,
+		Unpack: p.unpack, Failures: p.failures,
 		Subscribers: props.sourceSubscribers(), Function: p.common,
 		DiscoverName: p.functionName(assets.Discover), TableARN: p.Store.names.tableARN, Identity: p.identity(),
 	})
-	p.load.AttachPolicy()
 	p.unpack.AttachPolicy()
 	p.Rules = sources.Rules
 	if sources.Bucket != nil {

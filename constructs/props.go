@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/ingestion/constructs/internal/assets"
 	"example.com/ingestion/feed"
@@ -28,6 +29,11 @@ type IngestionPipelineProps struct {
 	Store *Store
 	// Snowflake, when given, takes the feed's records to Snowflake.
 	Snowflake *SnowflakeProps
+	// NoTable leaves the records out of the table, for a feed that goes to Snowflake
+	// alone, from its parts or files: write units are nearly all of what a feed costs.
+	// The ledger stays in the table. It may be changed at any time, for the files that
+	// come after; earlier records stay where they are.
+	NoTable bool
 
 	// Alarms configures the feed's alarms. Default: four, if the store has a topic for
 	// them.
@@ -49,18 +55,13 @@ type IngestionPipelineProps struct {
 	// Limits guard against hostile or broken files.
 	Limits Limits
 
-	// Buffer keeps events before each of the two functions: Direct (default) or
-	// Queue. It may be changed at any time; nothing is lost or doubled. A deployment
-	// that changes it back to Direct waits until the queues are empty, and moves what
-	// is in them after 45 minutes to the failure queue, for `ingest replay`.
-	Buffer Buffer
-
 	// Architecture of the functions: ARM64 or X86. Default: "architecture" in the
 	// context of the CDK; without it ARM64, or HostArchitecture where AWS_ENDPOINT_URL
 	// is an address of this machine.
 	Architecture Architecture
-	// Unpack and Load size the two functions.
-	Unpack, Load FunctionProps
+	// Unpack sizes the function unpack. That of load, which the feeds of a store
+	// share, is StoreProps.Load.
+	Unpack FunctionProps
 	// LogRetentionDays is for how many days the functions' logs are kept (default
 	// 30): 1, 3, 5, 7, 14, 30, 60, 90 and so on to 3653, as CloudWatch Logs allows.
 	LogRetentionDays int
@@ -74,16 +75,12 @@ type IngestionPipelineProps struct {
 }
 
 const (
-	defaultUnpackMemoryMB   = 1769
-	defaultLoadMemoryMB     = 512
 	defaultLogRetentionDays = 30
 )
 
 func (p IngestionPipelineProps) withDefaults() IngestionPipelineProps {
 	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays)
-	p.Buffer = cmp.Or(p.Buffer, Direct)
-	p.Unpack = p.Unpack.withDefaults(defaultUnpackMemoryMB)
-	p.Load = p.Load.withDefaults(defaultLoadMemoryMB)
+	p.Unpack = p.Unpack.withDefaults(feed.DefaultUnpackMemoryMB)
 	return p
 }
 
@@ -94,7 +91,7 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 
 // spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
-	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits}
+	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable}
 	for _, source := range p.sources() {
 		s.Sources = append(s.Sources, source.Source)
 	}
@@ -128,10 +125,8 @@ func (p IngestionPipelineProps) validate(store storeCapabilities) error {
 	report := p.report(&errs)
 
 	validateSources(report, p.sources(), store.landing)
-	p.Buffer.validate(report)
 	p.Architecture.validate(report)
-	p.Unpack.validate(report, "Unpack", p.Buffer)
-	p.Load.validate(report, "Load", p.Buffer)
+	p.Unpack.validate(report, "Unpack")
 	validateLogRetention(report, p.LogRetentionDays)
 	if env, err := spec.Env(); err != nil {
 		errs = append(errs, err)
@@ -142,6 +137,9 @@ func (p IngestionPipelineProps) validate(store storeCapabilities) error {
 	p.Key.validate(report, "Key")
 	if p.Key.given() && !store.own {
 		report("Key", "belongs to a feed with a store of its own: give it to StoreProps.Key")
+	}
+	if p.NoTable && (p.Snowflake == nil || p.Snowflake.spec(spec).From == snowflake.FromTable) {
+		report("NoTable", "leaves the records nowhere but in the landing bucket: give Snowflake with FromParts() or FromFiles(), or leave it out")
 	}
 	if p.Snowflake != nil {
 		p.Snowflake.validate(report, spec, store)
@@ -160,18 +158,15 @@ func (p IngestionPipelineProps) report(errs *[]error) report {
 // functions are the names of the functions that the feed has, with those of a
 // store that is made with it.
 func (p IngestionPipelineProps) functions() []string {
-	names := []string{assets.Unpack, assets.Load}
+	names := []string{assets.Unpack}
+	if p.Store == nil {
+		names = append(names, p.ownStore().functions()...)
+	}
 	if p.has(feed.ExternalBucket) {
 		names = append(names, assets.Discover)
 	}
-	if p.Buffer == Queue {
-		names = append(names, assets.Drain)
-	}
-	if p.Snowflake != nil && p.Snowflake.Connection != nil {
+	if p.Snowflake != nil && p.Snowflake.Connection != nil && !slices.Contains(names, assets.Snowflake) {
 		names = append(names, assets.Snowflake)
-	}
-	if p.Store == nil && p.ownStore().Changes {
-		names = append(names, assets.Export)
 	}
 	return names
 }

@@ -1,6 +1,7 @@
 package constructs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -20,11 +21,13 @@ import (
 	"example.com/ingestion/constructs/internal/bucket"
 	"example.com/ingestion/constructs/internal/dashboard"
 	"example.com/ingestion/constructs/internal/export"
+	"example.com/ingestion/constructs/internal/load"
 	"example.com/ingestion/constructs/internal/output"
 	"example.com/ingestion/constructs/internal/snowflakeobjects"
 	"example.com/ingestion/constructs/internal/stackscope"
 	"example.com/ingestion/constructs/internal/table"
 	"example.com/ingestion/constructs/internal/topic"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 
@@ -37,6 +40,10 @@ type Store struct {
 	// prefix and, with StoreProps.Changes, under the prefix of the changes.
 	Topic awssns.ITopic
 	Table awsdynamodb.ITableV2
+	// Load turns the parts of every feed into items of the table. Its role is
+	// Load.Role(), and LoadLogs is its log group, nil for an imported store.
+	Load     awslambda.IFunction
+	LoadLogs awslogs.ILogGroup
 	// Export writes the changes of the table to the landing bucket, and ExportLogs is
 	// its log group. They are nil without StoreProps.Changes, and for an imported store.
 	Export     awslambda.IFunction
@@ -44,6 +51,8 @@ type Store struct {
 	// AlarmTopic is notified of the alarms of every feed. It is nil without
 	// StoreProps.Alarms.
 	AlarmTopic awssns.ITopic
+	// Alarms are those of Load; there are none without AlarmTopic.
+	Alarms []awscloudwatch.CfnAlarm
 	// Dashboard is nil without StoreProps.Dashboard.
 	Dashboard awscloudwatch.CfnDashboard
 	// Key encrypts what is at rest, here and in the feeds. It is nil without StoreProps.Key.
@@ -55,6 +64,8 @@ type Store struct {
 	// feeds maps each feed to the path of its pipeline.
 	feeds map[string]string
 	names storeNames
+	// loaders is StoreProps.Loaders.
+	loaders int
 	// stackPath is the path of the stack that NewStore made it in, empty for a
 	// store of the feed's own and for an imported one.
 	stackPath string
@@ -64,7 +75,7 @@ type Store struct {
 
 // storeNames are what feeds need to know of a store. The CDK is asked once.
 type storeNames struct {
-	bucket, bucketARN, table, tableARN, topicARN string
+	bucket, bucketARN, table, tableARN, topicARN, loadARN, loadName string
 	// alarmTopicARN is empty without AlarmTopic.
 	alarmTopicARN string
 	// snowflakeUser is the SNS user of snowflakeAccount, empty where it was not looked up.
@@ -75,6 +86,7 @@ func (s *Store) setNames() {
 	s.names = storeNames{
 		bucket: *s.LandingBucket.BucketName(), bucketARN: *s.LandingBucket.BucketArn(),
 		table: *s.Table.TableName(), tableARN: *s.Table.TableArn(), topicARN: *s.Topic.TopicArn(),
+		loadARN: *s.Load.FunctionArn(), loadName: *s.Load.FunctionName(),
 	}
 	if s.AlarmTopic != nil {
 		s.names.alarmTopicARN = *s.AlarmTopic.TopicArn()
@@ -97,6 +109,21 @@ type StoreProps struct {
 	// Changes writes every change of the table to the landing bucket, from now
 	// on, which FromTable needs.
 	Changes bool
+	// Loaders is how many invocations of load may load at a time, for all feeds
+	// together: 1 to 64 (default 16, which use the default quota of a table, 40,000
+	// write units a second). A feed that is deployed later uses the new number when it
+	// is deployed again; the loaders themselves use it at once.
+	Loaders int
+	// Load sizes the function load.
+	Load FunctionProps
+	// WarmThroughput is what the table can take from the start, also after a pause. It
+	// costs once, when it is raised, and cannot be lowered. Default: what AWS gives a
+	// new table, 4,000 write and 12,000 read units a second, which grow with use.
+	WarmThroughput WarmThroughput
+	// MaxWriteUnits bounds the write units a second that the table takes, and so what
+	// it costs. More wait for it. Default: the quota of the account.
+	MaxWriteUnits int
+
 	// Alarms makes a topic and gives every feed of the store alarms, see AlarmProps.
 	Alarms *StoreAlarmProps
 	// Dashboard makes one of CloudWatch with every feed of the store, also those
@@ -110,7 +137,7 @@ type StoreProps struct {
 	DeleteData bool
 
 	// Architecture, LogRetentionDays and Assets are those of
-	// IngestionPipelineProps, for the functions that Snowflake and Changes bring.
+	// IngestionPipelineProps, for the functions of the store.
 	Architecture     Architecture
 	LogRetentionDays int
 	Assets           string
@@ -118,6 +145,8 @@ type StoreProps struct {
 
 func (p StoreProps) withDefaults() StoreProps {
 	setFunctionDefaults(&p.Architecture, &p.LogRetentionDays)
+	p.Loaders = cmp.Or(p.Loaders, feed.DefaultLoaders)
+	p.Load = p.Load.withDefaults(feed.DefaultLoadMemoryMB)
 	return p
 }
 
@@ -148,6 +177,11 @@ func (p StoreProps) Validate() error {
 	if p.Alarms != nil {
 		p.Alarms.validate(report)
 	}
+	if p.Loaders < 1 || p.Loaders > feed.MaxLoaders {
+		report("Loaders", "%d is outside 1 to %d", p.Loaders, feed.MaxLoaders)
+	}
+	p.Load.validate(report, "Load")
+	p.validateThroughput(report)
 	p.Key.validate(report, "Key")
 	p.Architecture.validate(report)
 	validateLogRetention(report, p.LogRetentionDays)
@@ -156,7 +190,7 @@ func (p StoreProps) Validate() error {
 
 // functions are the names of the functions that the store has.
 func (p StoreProps) functions() []string {
-	var names []string
+	names := []string{assets.Load}
 	if p.Snowflake != nil {
 		names = append(names, assets.Snowflake)
 	}
@@ -203,14 +237,14 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 func (s *Store) export(this core.Construct, stack awscdk.Stack, props StoreProps) {
 	// Whatever the app's feature flags are: a weak reference adds an output to
 	// the store's stack with the first feed that makes it.
-	for _, id := range []string{"LandingBucket", "Table", "Topic", "AlarmTopic", "Key", "SnowflakeSubscriber"} {
+	for _, id := range []string{"LandingBucket", "Table", "Topic", "Load", "AlarmTopic", "Key", "SnowflakeSubscriber"} {
 		if made := this.Node().TryFindChild(&id); made != nil && made.Node().DefaultChild() != nil {
 			awscdk.CrossStackReferences_Of(made).Produce(awscdk.ReferenceStrength_STRONG)
 		}
 	}
 	values := []*string{
 		s.LandingBucket.BucketName(), s.LandingBucket.BucketArn(),
-		s.Table.TableName(), s.Table.TableArn(), s.Topic.TopicArn(),
+		s.Table.TableName(), s.Table.TableArn(), s.Topic.TopicArn(), s.Load.FunctionArn(), s.Load.FunctionName(),
 	}
 	if props.Alarms != nil && props.Alarms.TopicARN == "" {
 		values = append(values, s.AlarmTopic.TopicArn())
@@ -231,6 +265,7 @@ func (s *Store) addOutputs(stack awscdk.Stack, id string) {
 	add("LandingBucket", s.names.bucket, "the parts and the quarantine of every feed of this store")
 	add("Table", s.names.table, "the records and the ledger of every feed of this store")
 	add("Topic", s.names.topicARN, "announces every part")
+	add("LoadFunction", s.names.loadName, "turns the parts of every feed into items of the table")
 	if s.AlarmTopic != nil {
 		add("AlarmTopic", s.names.alarmTopicARN, "is notified of the alarms of every feed")
 	}
@@ -260,7 +295,11 @@ func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *S
 	announcements.Announce(awss3.EventType_OBJECT_REMOVED, announced)
 	s := &Store{
 		LandingBucket: landing.Bucket, Topic: announcements.Topic, Key: settings.Key,
-		Table:        table.New(this, "Table", table.Config{Settings: settings, Stream: props.Changes}).Table,
+		Table: table.New(this, "Table", table.Config{
+			Settings: settings, Stream: props.Changes, MaxWriteUnits: props.MaxWriteUnits,
+			WarmReadUnits: props.WarmThroughput.ReadUnits, WarmWriteUnits: props.WarmThroughput.WriteUnits,
+		}).Table,
+		loaders:      props.Loaders,
 		capabilities: props.capabilities(), ready: announcements.Ready, feeds: map[string]string{}, values: scope.Values,
 	}
 	if a := props.Alarms; a != nil {
@@ -270,7 +309,12 @@ func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *S
 		f := export.New(this, "Export", export.Config{Settings: settings, Bucket: landing, Table: s.Table})
 		s.Export, s.ExportLogs = f.Function, f.Logs
 	}
+	loads := load.New(this, "Load", load.Config{Settings: settings, Bucket: landing, Table: s.Table, Size: props.Load.size(), Loaders: props.Loaders})
+	s.Load, s.LoadLogs = loads.Function, loads.Logs
 	s.setNames()
+	if s.AlarmTopic != nil {
+		s.addAlarms(this)
+	}
 	if announcements.SnowflakeUser != "" {
 		s.names.snowflakeAccount, s.names.snowflakeUser = props.Snowflake.Account, announcements.SnowflakeUser
 	}

@@ -3,7 +3,6 @@ package constructs
 import (
 	"fmt"
 	"regexp"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,9 +17,6 @@ const (
 	// replayDays is for how many days the failure queue keeps events, and so for how
 	// long the objects that are replayed must exist.
 	replayDays = 14
-	// slowLoad is how many bytes of a part, before compression, load writes in a
-	// second at least, by docs/performance.md and with a table that is not throttled.
-	slowLoad = 1 << 20
 	// accountConcurrency is Lambda's in an account unless it was raised, and
 	// unreserved what Lambda keeps of it for functions without a reservation.
 	accountConcurrency = 1000
@@ -33,14 +29,12 @@ const (
 // Warnings are what is valid and unwise about feeds taken together, and what
 // cannot be checked before the deployment. What is unwise about one feed, or about
 // the store, is a warning of its construct. It does not need jsii.
-func Warnings(_ StoreProps, feeds ...FeedStack) []string {
+func Warnings(store StoreProps, feeds ...FeedStack) []string {
 	var all []string
-	reserved, rules := 0, 0
+	reserved, rules := store.Load.MaxConcurrency, 0
 	for _, f := range feeds {
 		p := f.withDefaults()
-		if p.Buffer == Direct {
-			reserved += p.Unpack.MaxConcurrency + p.Load.MaxConcurrency
-		}
+		reserved += p.Unpack.MaxConcurrency
 		rules += p.rules()
 		for _, s := range p.sources() {
 			if s.Kind == feed.ExistingBucket {
@@ -49,7 +43,7 @@ func Warnings(_ StoreProps, feeds ...FeedStack) []string {
 		}
 	}
 	if most := accountConcurrency - unreserved; reserved > most {
-		all = append(all, fmt.Sprintf("MaxConcurrency: the feeds reserve %d concurrent executions in all. An account has %d unless it was raised, of which Lambda lets %d be reserved: lower some, or give the feeds Buffer: Queue, whose limit reserves nothing", reserved, accountConcurrency, most))
+		all = append(all, fmt.Sprintf("MaxConcurrency: the feeds reserve %d concurrent executions in all. An account has %d unless it was raised, of which Lambda lets %d be reserved: lower some", reserved, accountConcurrency, most))
 	}
 	if rules > maxRules {
 		all = append(all, fmt.Sprintf("Source: the feeds have %d rules of EventBridge in all. An account's default bus has %d unless that was raised: have it raised before you deploy, or put more of the sources under one prefix", rules, maxRules))
@@ -85,7 +79,6 @@ func (p StoreProps) Warnings() []string {
 // Warnings are what is valid and unwise about the feed.
 func (p IngestionPipelineProps) Warnings() []string {
 	p = p.withDefaults()
-	spec := p.spec()
 	var all []string
 	warn := func(field, format string, args ...any) {
 		all = append(all, fmt.Sprintf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
@@ -106,9 +99,6 @@ func (p IngestionPipelineProps) Warnings() []string {
 				warn("Snowflake."+n.field, "%q has to be quoted in every statement: give a name of letters, digits and underscores", n.name)
 			}
 		}
-	}
-	if need := time.Duration(spec.PartBytes/slowLoad) * time.Second; need > p.Load.Timeout {
-		warn("Load.Timeout", "%s may be too short for a part of %d bytes, which would then take several invocations: give %s or more, or a smaller PartBytes", p.Load.Timeout, spec.PartBytes, need)
 	}
 	return all
 }

@@ -6,19 +6,21 @@ const (
 	EnvLandingBucket = "LANDING_BUCKET"
 	// EnvTable is the name of the DynamoDB table for records and the ledger.
 	EnvTable = "TABLE"
-	// EnvLoadFunction is the name of the function that unpack dispatches parts to.
+	// EnvLoadFunction is the ARN of the function load, which unpack wakes for the parts.
 	EnvLoadFunction = "LOAD_FUNCTION"
-	// EnvLoadQueueURL is the URL of load's queue, set if the functions have queues:
-	// unpack dispatches parts to it instead.
-	EnvLoadQueueURL = "LOAD_QUEUE_URL"
-	// EnvQueueURL is the URL of the function's own queue, if it has one: continuations
-	// are dispatched to it.
-	EnvQueueURL = "QUEUE_URL"
-	// EnvUnpackFunction and EnvUnpackQueueURL are the function and the queue that discover
-	// dispatches objects to: one of the two is set.
+	// EnvLoaders is how many invocations of load may load at a time.
+	EnvLoaders = "LOADERS"
+	// EnvUnpackFunction is the function that discover dispatches objects to.
 	EnvUnpackFunction = "UNPACK_FUNCTION"
-	EnvUnpackQueueURL = "UNPACK_QUEUE_URL"
 )
+
+// DefaultLoaders is how many invocations of load may load at a time, for all feeds of a
+// table together. About four of them use the write capacity that a new on-demand table
+// has, sixteen that of the default quota of a table, 40,000 write units a second.
+const DefaultLoaders = 16
+
+// MaxLoaders is the highest number of loaders.
+const MaxLoaders = 64
 
 // Names of the table's key attributes and of its index. A change of one of them would
 // replace the tables of all users.
@@ -26,6 +28,9 @@ const (
 	// PartitionKey and SortKey are the key attributes of the table, both strings.
 	PartitionKey = "pk"
 	SortKey      = "sk"
+	// LoadingKey is the partition key of the items that the loaders and the functions
+	// unpack of all feeds share: the slots of the loaders, and the feeds with work.
+	LoadingKey = "loading"
 	// LedgerIndex lists the uploads of a feed by time. It is sparse: only the
 	// ledger's upload items have its keys, so records add no cost to it.
 	LedgerIndex             = "uploads"

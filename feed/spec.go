@@ -32,6 +32,8 @@ type Spec struct {
 	PartBytes int64 `json:"partBytes"`
 	// Limits bound the resources that one source object can use.
 	Limits Limits `json:"limits"`
+	// NoTable leaves the records out of the table: they are in the parts alone.
+	NoTable bool `json:"noTable,omitempty"`
 }
 
 // Limits bound the resources that one source object can use, so that a malicious or
@@ -79,12 +81,16 @@ const (
 	DefaultChangesPrefix    = "changes/" // of the table's changes; not a field of Spec
 	DefaultQuarantinePrefix = "quarantine/"
 	DefaultPartBytes        = 32 << 20
-	DefaultMaxEntries       = 100_000
-	DefaultMaxEntryBytes    = 5 << 40
-	DefaultMaxRatio         = 1_100
-	DefaultMaxRecordBytes   = 16 << 20
-	DefaultMaxDepth         = 4
-	DefaultMaxColumns       = 10_000
+	// DefaultUnpackMemoryMB and DefaultLoadMemoryMB size the functions: unpack
+	// decompresses, load mostly waits for the table.
+	DefaultUnpackMemoryMB = 1769
+	DefaultLoadMemoryMB   = 512
+	DefaultMaxEntries     = 100_000
+	DefaultMaxEntryBytes  = 5 << 40
+	DefaultMaxRatio       = 1_100
+	DefaultMaxRecordBytes = 16 << 20
+	DefaultMaxDepth       = 4
+	DefaultMaxColumns     = 10_000
 
 	DefaultMaxRecordsPerByte = 10
 )

@@ -143,3 +143,7 @@ func (readOnly) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*
 func (readOnly) TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	return nil, errReadOnly
 }
+
+func (readOnly) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return nil, errReadOnly
+}

@@ -75,7 +75,9 @@ func TestDemoApp(t *testing.T) {
 	t.Run("architecture from the context", func(t *testing.T) {
 		templates := runApp(t, dir, binary, map[string]any{"architecture": "x86_64"})
 		functions := 0
-		for id, f := range templates["Airports"].ofType("AWS::Lambda::Function") {
+		all := templates["Airports"].ofType("AWS::Lambda::Function")
+		maps.Copy(all, templates["Store"].ofType("AWS::Lambda::Function"))
+		for id, f := range all {
 			if f.Properties["Runtime"] != "provided.al2023" {
 				continue
 			}

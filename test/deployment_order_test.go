@@ -9,8 +9,7 @@ import (
 )
 
 // EventBridge does not retry an event where it is denied. So every policy that lets a
-// rule send is made before the rule, also when a feed changes between Direct and
-// Queue, and Snowflake lists the files after that.
+// rule send is made before the rule, and Snowflake lists the files after that.
 func TestRulesAreMadeLast(t *testing.T) {
 	for name, props := range sourceModes() {
 		if !strings.Contains(name, "existing") && !strings.Contains(name, "sources") {

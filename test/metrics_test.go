@@ -91,13 +91,13 @@ func dimensionsOf(alarm resource) map[string]string {
 func TestResourcesAreExposed(t *testing.T) {
 	app := newApp(t)
 	props := toSnowflake("orders", constructs.FromTable(), constructs.Continuous())
-	props.Buffer, props.Source = constructs.Queue, manySources()
+	props.Source = manySources()
 	props.Store = newStoreOf(t, app, comprehensiveStore())
 	p := newFeed(t, app, props)
 	for name, missing := range map[string]bool{
 		"SourceBucket": p.SourceBucket == nil, "Rules": len(p.Rules) != len(p.Spec.Sources)-1,
-		"Unpack": p.Unpack == nil, "Load": p.Load == nil, "UnpackLogs": p.UnpackLogs == nil, "LoadLogs": p.LoadLogs == nil,
-		"Discover": p.Discover == nil, "UnpackQueue": p.UnpackQueue == nil, "LoadQueue": p.LoadQueue == nil, "Drain": p.Drain == nil,
+		"Unpack": p.Unpack == nil, "UnpackLogs": p.UnpackLogs == nil, "Load": p.Store.Load == nil, "LoadLogs": p.Store.LoadLogs == nil,
+		"Discover": p.Discover == nil, "store's Alarms": len(p.Store.Alarms) == 0,
 		"FailureQueue": p.FailureQueue == nil, "SnowflakeRole": p.SnowflakeRole == nil, "SnowflakeFunction": p.SnowflakeFunction == nil,
 		"Alarms": len(p.Alarms) == 0, "LandingBucket": p.Store.LandingBucket == nil, "Table": p.Store.Table == nil, "Topic": p.Store.Topic == nil,
 		"Export": p.Store.Export == nil, "ExportLogs": p.Store.ExportLogs == nil, "AlarmTopic": p.Store.AlarmTopic == nil,

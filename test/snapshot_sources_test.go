@@ -25,36 +25,29 @@ func manySources() constructs.Source {
 	)
 }
 
-// sourceModes are feeds by the kind of their sources, with and without queues, and
-// with and without Snowflake being notified of the source objects.
+// sourceModes are feeds by the kind of their sources, with and without Snowflake being
+// notified of the source objects.
 func sourceModes() map[string]constructs.IngestionPipelineProps {
 	existing := constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/"), constructs.WithSuffixes(".csv"))
 	external := constructs.ExternalBucket("partner-drop", time.Hour, constructs.WithPrefix("out/"))
-	with := func(source constructs.Source, buffer constructs.Buffer) constructs.IngestionPipelineProps {
+	with := func(source constructs.Source) constructs.IngestionPipelineProps {
 		props := minimal("orders")
-		props.Source, props.Buffer = source, buffer
+		props.Source = source
 		return props
 	}
-	files := func(source constructs.Source, load constructs.SnowflakeLoad, buffer constructs.Buffer) constructs.IngestionPipelineProps {
+	files := func(source constructs.Source, load constructs.SnowflakeLoad) constructs.IngestionPipelineProps {
 		props := toSnowflake("orders", constructs.FromFiles(), load)
-		props.Source, props.Buffer = source, buffer
+		props.Source = source
 		return props
 	}
-	limited := with(constructs.NewBucket(constructs.WithPrefix("in/")), constructs.Queue)
-	limited.Unpack.MaxConcurrency, limited.Load.MaxConcurrency = 2, 1000
-	filtered := constructs.NewBucket(constructs.WithPrefix("in/"))
 	return map[string]constructs.IngestionPipelineProps{
-		"existing":                  with(existing, constructs.Direct),
-		"external":                  with(external, constructs.Direct),
-		"sources":                   with(manySources(), constructs.Direct),
-		"queue":                     limited,
-		"queue-existing":            with(existing, constructs.Queue),
-		"queue-external":            with(external, constructs.Queue),
-		"queue-sources":             with(manySources(), constructs.Queue),
-		"queue-files-continuous":    files(filtered, constructs.Continuous(), constructs.Queue),
-		"existing-files-continuous": files(constructs.ExistingBucket("warehouse-exports", constructs.WithKey(externalKey)), constructs.Continuous(), constructs.Direct),
-		"existing-files-external":   files(constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/")), constructs.ExternalTable(), constructs.Queue),
-		"external-files-bulk":       files(external, constructs.Bulk("17 2 * * *"), constructs.Direct),
+		"existing":                  with(existing),
+		"external":                  with(external),
+		"sources":                   with(manySources()),
+		"files-continuous-filtered": files(constructs.NewBucket(constructs.WithPrefix("in/")), constructs.Continuous()),
+		"existing-files-continuous": files(constructs.ExistingBucket("warehouse-exports", constructs.WithKey(externalKey)), constructs.Continuous()),
+		"existing-files-external":   files(constructs.ExistingBucket("warehouse-exports", constructs.WithPrefix("orders/")), constructs.ExternalTable()),
+		"external-files-bulk":       files(external, constructs.Bulk("17 2 * * *")),
 	}
 }
 

@@ -42,7 +42,7 @@ func TestSnapshots(t *testing.T) {
 		"imported": func(t *testing.T, app awscdk.App) {
 			stack := newStack(app, "Feed-orders")
 			store, err := constructs.ImportStore(stack, "Store", constructs.StoreNames{
-				LandingBucket: "landing-of-another-app", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts",
+				LandingBucket: "landing-of-another-app", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts", LoadFunction: "store-load",
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -119,11 +119,11 @@ func TestSnapshots(t *testing.T) {
 	})
 }
 
-// disposable is a feed with queues, a store and a key of its own, which are deleted
+// disposable is a feed with a store and a key of its own, which are deleted
 // with it in an app whose context has deleteData=true.
 func disposable() constructs.IngestionPipelineProps {
 	props := toSnowflake("orders", constructs.FromTable(), constructs.Continuous())
-	props.Key, props.DeleteData, props.Buffer = constructs.NewKey(), true, constructs.Queue
+	props.Key, props.DeleteData = constructs.NewKey(), true
 	props.Alarms = &constructs.AlarmProps{TopicARN: "arn:aws:sns:us-east-1:123456789012:alarms"}
 	return props
 }
@@ -136,6 +136,10 @@ func comprehensiveStore() constructs.StoreProps {
 		Changes:               true,
 		Alarms:                &constructs.StoreAlarmProps{Emails: []string{"data@example.com", "night@example.com"}},
 		Dashboard:             true,
+		Loaders:               32,
+		Load:                  constructs.FunctionProps{MemoryMB: 1024, Timeout: 5 * time.Minute, MaxConcurrency: 50},
+		WarmThroughput:        constructs.WarmThroughput{ReadUnits: 12_000, WriteUnits: 20_000},
+		MaxWriteUnits:         40_000,
 		Key:                   constructs.NewKey(),
 		Architecture:          constructs.X86,
 		LogRetentionDays:      365,
@@ -164,14 +168,13 @@ func comprehensive() constructs.IngestionPipelineProps {
 		},
 		Alarms:    &constructs.AlarmProps{NothingFor: 24 * time.Hour},
 		Metrics:   true,
-		Buffer:    constructs.Direct,
+		NoTable:   true,
 		PartBytes: 64 << 20,
 		Limits: constructs.Limits{
 			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2, MaxColumns: 500, MaxRecordsPerByte: 5,
 		},
 		Architecture:     constructs.X86,
 		Unpack:           constructs.FunctionProps{MemoryMB: 3008, Timeout: 10 * time.Minute, MaxConcurrency: 5},
-		Load:             constructs.FunctionProps{MemoryMB: 1024, Timeout: 5 * time.Minute, MaxConcurrency: 50},
 		LogRetentionDays: 365,
 	}
 }

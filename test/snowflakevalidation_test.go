@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"example.com/ingestion/constructs"
@@ -100,6 +101,14 @@ func TestStoreForSnowflake(t *testing.T) {
 	}
 	const stack = "stack Feed-orders: "
 	noChanges := `feed "orders": Snowflake.From: FromTable needs a store that exports its changes: set StoreProps.Changes, or StoreNames.Changes for an imported one that has it`
+	for _, from := range []constructs.SnowflakeFrom{constructs.FromTable(), constructs.FromParts()} {
+		props := toSnowflake("orders", from, constructs.Bulk("17 2 * * *"))
+		props.NoTable = true
+		props.Store = newStoreOf(t, newApp(t), comprehensiveStore())
+		if err := props.Validate(); (err != nil) != (from == constructs.FromTable()) || err != nil && !strings.Contains(err.Error(), `feed "orders": NoTable: leaves the records nowhere but in the landing bucket`) {
+			t.Errorf("NoTable from %v: %v", from, err)
+		}
+	}
 	noSubscribers := `feed "orders": Snowflake.Load: continuous needs a store whose topic Snowflake may subscribe to: set StoreProps.Snowflake or StoreProps.Subscribers`
 
 	changes := feed(constructs.FromTable(), constructs.Continuous())
@@ -109,7 +118,7 @@ func TestStoreForSnowflake(t *testing.T) {
 	requireLines(t, changes.Validate(), []string{noChanges, noSubscribers})
 
 	imported, err := constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{
-		LandingBucket: "landing", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts",
+		LandingBucket: "landing", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts", LoadFunction: "store-load",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -99,13 +99,6 @@ func TestValidateSources(t *testing.T) {
 		{"files through a role", files(constructs.ExternalBucket("theirs", time.Hour, constructs.AssumeRole(externalRole, "")), bulk), []string{
 			feed + `Snowflake.From: FromFiles has Snowflake read through the feed's own role, not through ` + externalRole + `: use FromParts(), or an ExistingIntegration with that role`,
 		}},
-		{"no buffer", func(p *constructs.IngestionPipelineProps) { p.Buffer = "kinesis" }, []string{feed + `Buffer: "kinesis" is neither Direct nor Queue`}},
-		{"concurrency of a queue", func(p *constructs.IngestionPipelineProps) {
-			p.Buffer, p.Unpack.MaxConcurrency, p.Load.MaxConcurrency = constructs.Queue, 1, 1001
-		}, []string{
-			feed + `Unpack.MaxConcurrency: 1 is outside 2 to 1000, which Lambda takes for a queue: give 0 for no limit, or leave Buffer out`,
-			feed + `Load.MaxConcurrency: 1001 is outside 2 to 1000, which Lambda takes for a queue: give 0 for no limit, or leave Buffer out`,
-		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			props := minimal("orders")
@@ -129,7 +122,7 @@ func TestValidateSources(t *testing.T) {
 
 func TestLandingBucketIsNoSource(t *testing.T) {
 	store, err := constructs.ImportStore(newStack(newApp(t), "Imported"), "Store", constructs.StoreNames{
-		LandingBucket: "landing", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts",
+		LandingBucket: "landing", Table: "records", TopicARN: "arn:aws:sns:us-east-1:123456789012:parts", LoadFunction: "store-load",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +199,7 @@ func TestFeedsAgainstEachOther(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	reserved := minimal("orders")
-	reserved.Unpack.MaxConcurrency, reserved.Load.MaxConcurrency = 100, 801
+	reserved.Unpack.MaxConcurrency = 100
 	existing := minimal("returns")
 	existing.Source = constructs.ExistingBucket("theirs")
 	many := make([]constructs.FeedStack, 0, 31)
@@ -219,10 +212,8 @@ func TestWarnings(t *testing.T) {
 		props.Source = constructs.Sources(all...)
 		many = append(many, feedStack(props))
 	}
-	queued := reserved
-	queued.Buffer = constructs.Queue
 	short := minimal("orders")
-	short.Source, short.Load.Timeout = constructs.NewBucket(constructs.WithNoncurrentDays(7)), 10*time.Second
+	short.Source = constructs.NewBucket(constructs.WithNoncurrentDays(7))
 	unwise := minimal("orders")
 	unwise.Source = constructs.NewBucket(constructs.WithPrefix("in"))
 	unwise.Snowflake = &constructs.SnowflakeProps{Database: "RAW", Table: "my orders"}
@@ -236,10 +227,9 @@ func TestWarnings(t *testing.T) {
 			`feed "orders": Snowflake.Table: "my orders" has to be quoted in every statement: give a name of letters, digits and underscores`,
 		}},
 		{"nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(minimal("orders"))), nil},
-		{"reservations", constructs.Warnings(constructs.StoreProps{}, feedStack(reserved)), []string{
-			`MaxConcurrency: the feeds reserve 901 concurrent executions in all. An account has 1000 unless it was raised, of which Lambda lets 900 be reserved: lower some, or give the feeds Buffer: Queue, whose limit reserves nothing`,
+		{"reservations", constructs.Warnings(constructs.StoreProps{Load: constructs.FunctionProps{MaxConcurrency: 801}}, feedStack(reserved)), []string{
+			`MaxConcurrency: the feeds reserve 901 concurrent executions in all. An account has 1000 unless it was raised, of which Lambda lets 900 be reserved: lower some`,
 		}},
-		{"queues reserve nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(queued)), nil},
 		{"EventBridge of an existing bucket", constructs.Warnings(constructs.StoreProps{}, feedStack(existing)), []string{
 			"stack Feed-returns: feed \"returns\": Source: nothing arrives from bucket \"theirs\" unless EventBridge is turned on in its properties, which the deployment neither does nor checks: `bin/ingest doctor returns` does",
 		}},
@@ -248,7 +238,6 @@ func TestWarnings(t *testing.T) {
 		}},
 		{"a feed", short.Warnings(), []string{
 			`feed "orders": Source: an overwritten object is deleted after 7 days, and what failed can be replayed for 14: give WithNoncurrentDays(14) or more`,
-			`feed "orders": Load.Timeout: 10s may be too short for a part of 33554432 bytes, which would then take several invocations: give 32s or more, or a smaller PartBytes`,
 		}},
 		{"a store", constructs.StoreProps{LandingExpirationDays: 7}.Warnings(), []string{
 			`LandingExpirationDays: parts are deleted after 7 days, and what failed can be replayed for 14: give 14 or more`,

@@ -29,6 +29,7 @@ const arnOf = `\{"Fn::(GetAtt|ImportValue)":[^}]*\}`
 func allowedWildcards() []*wildcard {
 	return []*wildcard{
 		{actions: append(slices.Clone(writeObjects), "s3:GetObjectVersion"), resource: `.*/(landing|quarantine)/[a-z0-9-]+/\*`, reason: "the feed's own prefix: the names below come with the data"},
+		{actions: []string{"s3:GetObject", "s3:PutObject"}, resource: arnOf + `/(landing|quarantine)/\*`, reason: "the parts and the quarantine of every feed, which load serves"},
 		{actions: readObjects, resource: arnOf + `/([a-z0-9-]+/)*\*`, reason: "the feed's source bucket, below the prefix that is given"},
 		{actions: readObjects, resource: `arn:\{"Ref":"AWS::Partition"\}:s3:::[a-z0-9.-]+/.*\*`, reason: "the source bucket of somebody else, below the prefix that is given"},
 		{actions: []string{"s3:PutObject"}, resource: arnOf + `/(changes|aws/lambda)/\*`, reason: "the changes of every feed, and where Lambda puts batches that it gave up on"},

@@ -40,7 +40,6 @@ func TestValidate(t *testing.T) {
 			Limits:           constructs.Limits{MaxEntries: -1, MaxEntryBytes: -1, MaxRatio: -1, MaxRecordBytes: 1, MaxDepth: 17},
 			Architecture:     "riscv",
 			Unpack:           constructs.FunctionProps{MemoryMB: 64, Timeout: time.Hour, MaxConcurrency: -1},
-			Load:             constructs.FunctionProps{MemoryMB: 20480, Timeout: 1500 * time.Millisecond, MaxConcurrency: -2},
 			LogRetentionDays: 31,
 		}, []string{
 			`feed "Orders!": Feed: may have lower-case letters, digits and hyphens only, and starts with a letter`,
@@ -64,9 +63,6 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": Unpack.MemoryMB: 64 is outside 128 to 10240`,
 			`feed "Orders!": Unpack.Timeout: 1h0m0s is not a number of whole seconds from 1s to 15m0s`,
 			`feed "Orders!": Unpack.MaxConcurrency: -1 is negative: give 0 for no limit`,
-			`feed "Orders!": Load.MemoryMB: 20480 is outside 128 to 10240`,
-			`feed "Orders!": Load.Timeout: 1.5s is not a number of whole seconds from 1s to 15m0s`,
-			`feed "Orders!": Load.MaxConcurrency: -2 is negative: give 0 for no limit`,
 			`feed "Orders!": LogRetentionDays: 31 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 		}},
 		{"too long", constructs.IngestionPipelineProps{
@@ -118,6 +114,8 @@ func TestValidateStore(t *testing.T) {
 	_, err := constructs.NewStore(newStack(app, "Store"), "Store", constructs.StoreProps{
 		LandingExpirationDays: -1, Snowflake: &constructs.SnowflakeConnection{Account: "my account"}, Subscribers: []string{"*"},
 		Architecture: "riscv", LogRetentionDays: 2,
+		Loaders: 65, Load: constructs.FunctionProps{MemoryMB: 20480, Timeout: 1500 * time.Millisecond, MaxConcurrency: -2},
+		WarmThroughput: constructs.WarmThroughput{ReadUnits: 1, WriteUnits: 5000}, MaxWriteUnits: 100,
 	})
 	requireLines(t, err, []string{
 		`store: LandingExpirationDays: -1 is negative: give 0 to keep the parts for ever`,
@@ -126,14 +124,22 @@ func TestValidateStore(t *testing.T) {
 		`store: Snowflake.Role: is required: it owns what the deployment makes`,
 		`store: Snowflake.Secret: is required: the secret with the user's private key; or set WorkloadIdentity`,
 		`store: Subscribers: "*" is not the ARN of an IAM user or role`,
+		`store: Loaders: 65 is outside 1 to 64`,
+		`store: Load.MemoryMB: 20480 is outside 128 to 10240`,
+		`store: Load.Timeout: 1.5s is not a number of whole seconds from 1s to 15m0s`,
+		`store: Load.MaxConcurrency: -2 is negative: give 0 for no limit`,
+		`store: WarmThroughput.ReadUnits: 1 is less than a new table takes from the start, 12000: give more, or leave it out`,
+		`store: WarmThroughput.WriteUnits: 5000 is more than MaxWriteUnits, 100: it would be paid for and never be used`,
 		`store: Architecture: "riscv" is neither arm64 nor x86_64`,
 		`store: LogRetentionDays: 2 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 	})
-	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic"})
+	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic", Loaders: 65})
 	requireLines(t, err, []string{
 		`store: LandingBucket: "No" is not the name of a bucket`,
 		`store: Table: "x" is not the name of a table`,
 		`store: TopicARN: "topic" is not the ARN of an SNS topic`,
+		`store: LoadFunction: "" is not the name of a function`,
+		`store: Loaders: 65 is outside 1 to 64, or 0 for 16`,
 	})
 }
 
@@ -176,6 +182,7 @@ func TestFunctionsThatAreNotBuilt(t *testing.T) {
 		Snowflake: connection(), Changes: true, Architecture: constructs.X86, Assets: "nowhere",
 	})
 	requireLines(t, err, []string{
+		`store: Assets: stat nowhere/amd64/load/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 		`store: Assets: stat nowhere/amd64/snowflake/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 		`store: Assets: stat nowhere/amd64/export/bootstrap: no such file or directory: put the binary there, or leave Assets out to have it built`,
 	})

@@ -96,7 +96,7 @@ func (c *command) times(to *time.Time, text, name string) error {
 
 func fillBackfill(ctx context.Context, b *backfill.Backfill, d *operator.Deployment, bucket string) error {
 	b.Feed, b.DynamoDB, b.Table = d.Name, d.DynamoDB, d.Table
-	b.Send = unpackSender(d)
+	b.Send = dispatch.Function(d.Account.Config, d.UnpackFunction)
 	buckets := s3source.NewClients(d.Account.Config)
 	var available []string
 	for _, s := range d.Sources {
@@ -125,14 +125,6 @@ func fillBackfill(ctx context.Context, b *backfill.Backfill, d *operator.Deploym
 
 // overlap reports whether a key can begin with both prefixes.
 func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
-
-// unpackSender dispatches to unpack, through its queue if it has one.
-func unpackSender(d *operator.Deployment) dispatch.Dispatcher {
-	if d.UnpackQueueURL != "" {
-		return dispatch.Queue(d.Account.Config, d.UnpackQueueURL)
-	}
-	return dispatch.Function(d.Account.Config, d.UnpackFunction)
-}
 
 func (c *command) runBackfill(cmd *cobra.Command, d *operator.Deployment, b *backfill.Backfill, dryRun, yes bool) error {
 	listing := c.progress(cmd, "listing", 0, "objects")

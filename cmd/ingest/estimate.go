@@ -16,6 +16,7 @@ func (c *command) estimate() *cobra.Command {
 	var pricesFile string
 	var feeds []string
 	var showPrices bool
+	var v volume
 	cmd := &cobra.Command{
 		Use:   "estimate [cdk.out]",
 		Short: "Estimate the cost of the feeds of synthesized templates",
@@ -27,9 +28,13 @@ which replaces the prices that it contains.
 
 The figures are list prices without free tiers. IDLE is per month, STORED per month
 for a million records in the table, METRICS for custom metrics in a month in which
-files arrive every hour.`,
+files arrive every hour.
+
+With --files it simulates a volume instead, and needs no templates: how long it takes,
+what limits it and what to change, how many functions run at a time, and the cost.`,
 		Example: `  ingest estimate
   ingest estimate --feed orders --record-bytes 2000
+  ingest estimate --files 10000 --gigabytes 1000 --within 1h
   ingest estimate --show-prices > prices.json && ingest estimate --prices prices.json
   ingest estimate --output json | jq '.[] | {feed, idle_usd_per_month}'`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +53,7 @@ files arrive every hour.`,
 			if load.Objects < 0 {
 				wrong = append(wrong, fmt.Errorf("--objects %d: it is 0 or more", load.Objects))
 			}
-			return c.usage(errors.Join(wrong...))
+			return c.usage(errors.Join(append(wrong, v.validate())...))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			prices, err := estimate.BuiltIn()
@@ -60,6 +65,9 @@ files arrive every hour.`,
 			}
 			if showPrices {
 				return printJSON(cmd.OutOrStdout(), prices)
+			}
+			if v.files > 0 {
+				return c.estimateVolume(cmd, v, load.RecordBytes, prices)
 			}
 			templates, err := estimate.ReadAssembly(strings.Join(append(args, "cdk.out")[:1], ""))
 			if err != nil {
@@ -78,6 +86,7 @@ files arrive every hour.`,
 	cmd.Flags().Int64Var(&load.RecordBytes, "record-bytes", estimate.DefaultRecordBytes, "size of a record as JSON, in bytes")
 	cmd.Flags().Int64Var(&load.FileBytes, "file-bytes", estimate.DefaultFileBytes, "size of a decompressed file, in bytes")
 	cmd.Flags().Int64Var(&load.Objects, "objects", estimate.DefaultObjects, "number of objects in an external bucket, which is listed on a schedule")
+	v.addFlags(cmd)
 	cmd.Flags().StringVar(&pricesFile, "prices", "", "file with other prices (JSON)")
 	cmd.Flags().BoolVar(&showPrices, "show-prices", false, "print only the price list, as JSON")
 	cmd.Flags().StringArrayVar(&feeds, "feed", nil, "only this feed; may be given several times")

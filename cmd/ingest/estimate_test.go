@@ -9,20 +9,17 @@ import (
 	"example.com/ingestion/internal/operator/estimate"
 )
 
-// cdkOut writes a cloud assembly with a feed that has alarms and queues.
+// cdkOut writes a cloud assembly with a feed that has alarms.
 func cdkOut(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"manifest.json": `{"artifacts":{"Orders":{"type":"aws:cloudformation:stack","properties":{"templateFile":"Orders.template.json"}},
 			"Store":{"type":"aws:cloudformation:stack","properties":{"templateFile":"Store.template.json"}}}}`,
-		"Store.template.json": `{"Resources":{"Dashboard":{"Type":"AWS::CloudWatch::Dashboard"}}}`,
+		"Store.template.json": `{"Resources":{"Dashboard":{"Type":"AWS::CloudWatch::Dashboard"},
+			"StoreLoad1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":512,"Architectures":["arm64"],"Environment":{"Variables":{"LANDING_BUCKET":"b","LOADERS":"16"}}}}}}`,
 		"Orders.template.json": `{"Metadata":{"Ingestion":{"Orders":{"Spec":{"feed":"orders"},"Snowflake":{"from":"parts","load":"continuous"}}}},"Resources":{
-			"OrdersUnpack1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":1769,"Architectures":["arm64"],"Environment":{"Variables":{"QUEUE_URL":"u","METRICS":"Errors,Records"}}}},
-			"OrdersLoad1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":512,"Architectures":["arm64"]}},
-			"OrdersUnpackQueue1":{"Type":"AWS::SQS::Queue"},"OrdersLoadQueue1":{"Type":"AWS::SQS::Queue"},
-			"OrdersUnpackMapping":{"Type":"AWS::Lambda::EventSourceMapping","Properties":{"EventSourceArn":{"Fn::GetAtt":["OrdersUnpackQueue1","Arn"]}}},
-			"OrdersLoadMapping":{"Type":"AWS::Lambda::EventSourceMapping","Properties":{"EventSourceArn":{"Fn::GetAtt":["OrdersLoadQueue1","Arn"]}}},
+			"OrdersUnpack1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":1769,"Architectures":["arm64"],"Environment":{"Variables":{"FEED_SPEC":"{}","METRICS":"Errors,Records"}}}},
 			"OrdersErrors":{"Type":"AWS::CloudWatch::Alarm","Properties":{"MetricName":"Errors"}},
 			"OrdersFailed":{"Type":"AWS::CloudWatch::Alarm","Properties":{"MetricName":"Failed"}}}}`,
 	} {
@@ -53,6 +50,23 @@ func TestEstimate(t *testing.T) {
 	}
 	if got := ingest(t.Context(), to(nil), "estimate", dir, "--prices", file); got.code != exitOK || !strings.HasPrefix(got.out, "Prices of after 20") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestEstimateOfAVolume(t *testing.T) {
+	args := []string{"estimate", "--files", "10000", "--gigabytes", "1000", "--within", "1h", "--record-bytes", "533"}
+	for _, form := range []string{"table", "json"} {
+		got := ingest(t.Context(), to(nil), append(args, "--output", form)...)
+		if got.code != exitOK || got.errOut != "" {
+			t.Fatalf("%+v", got)
+		}
+		golden(t, "estimate.volume."+form, got.out)
+	}
+	got := ingest(t.Context(), to(nil), "estimate", "--files", "-1", "--gigabytes", "0", "--feeds", "0", "--loaders", "65", "--table-units", "0", "--concurrency", "16")
+	for _, want := range []string{"--files -1", "--gigabytes 0", "--feeds 0", "--loaders 65", "--table-units 0", "--concurrency 16"} {
+		if got.code != exitUsage || !strings.Contains(got.errOut, want) {
+			t.Errorf("%+v, want %q", got, want)
+		}
 	}
 }
 

@@ -19,9 +19,9 @@ import (
 // maxRead is the number of events of the failure queue that are read to list some.
 const maxRead = 1000
 
-// queuedEvents returns the events of an upload in the failure queue, those of all for
-// nil: about so many as limit, 0 for all.
-// An empty queue is not polled, which would take seconds.
+// queuedEvents returns the events of an upload in the failure queue, and its parts that
+// load has set aside; those of all for nil: about so many events as limit, 0 for all. An
+// empty queue is not polled, which would take seconds.
 func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload, limit int) ([]replay.Event, error) {
 	// Messages that another reader has received are visible again soon.
 	counts := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
@@ -29,12 +29,14 @@ func queuedEvents(ctx context.Context, d *operator.Deployment, u *ledger.Upload,
 	if err != nil {
 		return nil, fmt.Errorf("attributes of the failure queue: %w", err)
 	}
-	if cmp.Or(out.Attributes[string(counts[0])], "0") == "0" && cmp.Or(out.Attributes[string(counts[1])], "0") == "0" {
-		return nil, nil
-	}
 	r := replay.Replay{Upload: u}
 	fillReplay(&r, d)
-	return r.FailedEvents(ctx, limit)
+	events, err := r.PartsSetAside(ctx)
+	if err != nil || cmp.Or(out.Attributes[string(counts[0])], "0") == "0" && cmp.Or(out.Attributes[string(counts[1])], "0") == "0" {
+		return events, err
+	}
+	queued, err := r.FailedEvents(ctx, limit)
+	return append(events, queued...), err
 }
 
 // failedEvents is an error if events of the upload, or without one of any upload, are in
@@ -93,5 +95,5 @@ func failed(feedName string, events []replay.Event) error {
 	if len(events) >= maxRead {
 		count += " or more"
 	}
-	return badData("%s\nThe failure queue has %s; after the fix, retry: ingest replay %s", strings.Join(lines, "\n"), count, feedName)
+	return badData("%s\nNot retried any more: %s. After the fix: ingest replay %s", strings.Join(lines, "\n"), count, feedName)
 }

@@ -83,6 +83,9 @@ JSON. --columns names the columns instead, each a jq expression.`,
 			if err != nil {
 				return err
 			}
+			if static, err := f.Static(ctx, account.Stacks); err == nil && static.Spec.NoTable {
+				fmt.Fprintf(cmd.ErrOrStderr(), "ingest: feed %q has no records in the table since it was deployed with NoTable: `ingest query %[1]s` reads them in Snowflake\n", f.Name)
+			}
 			db := dynamodb.NewFromConfig(account.Config)
 			query := records.Query{Filters: filters, Limit: limit}
 			if upload != "" {

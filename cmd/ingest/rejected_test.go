@@ -74,7 +74,7 @@ func TestStatusReadsTheFailureQueue(t *testing.T) {
 		fmt.Sprintf(failure, "load", `{"feed":"orders","upload":"`+u.ID+`","part":"0000000-000000"}`, "the table does not exist"),
 	}
 	c.Depth["orders-failures"] = len(c.Messages)
-	const hint = "\nThe failure queue has 1 event; after the fix, retry: ingest replay orders\n"
+	const hint = "\nNot retried any more: 1 event. After the fix: ingest replay orders\n"
 	for name, test := range map[string]struct {
 		code   int
 		errOut string

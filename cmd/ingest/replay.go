@@ -26,8 +26,9 @@ func (c *command) replay() *cobra.Command {
 
   - events in the failure queue are dispatched to the function that failed on them,
     and then deleted from the queue;
+  - parts that load has set aside after several attempts wait for it again;
   - uploads that were not unpacked and parts that were not loaded, without progress
-    for the time of --stuck, are dispatched to unpack and to load;
+    for the time of --stuck, are dispatched to unpack, or wait for load again;
   - records in quarantine are decoded again by the deployed version of unpack, with
     the current format and limits of the feed. Records that are valid now are written
     to new parts and loaded, with the same IDs; the others stay in quarantine with
@@ -95,10 +96,8 @@ func fillReplay(r *replay.Replay, d *operator.Deployment) {
 	r.Feed, r.Ledger, r.Queue, r.FailureQueueURL = d.Name, d.Ledger, d.SQS, d.FailureQueueURL
 	r.UnpackFunction, r.LoadFunction = d.UnpackFunction, d.LoadFunction
 	r.Landing, r.LandingBucket = d.S3, d.LandingBucket
-	r.Unpack, r.Load = unpackSender(d), dispatch.Function(d.Account.Config, d.LoadFunction)
-	if d.LoadQueueURL != "" {
-		r.Load = dispatch.Queue(d.Account.Config, d.LoadQueueURL)
-	}
+	r.Unpack = dispatch.Function(d.Account.Config, d.UnpackFunction)
+	r.LoadPart, r.Wake = d.LoadPart, d.WakeLoader
 	r.Function = func(name string) dispatch.Dispatcher { return dispatch.Function(d.Account.Config, name) }
 	r.Run = func(ctx context.Context, payload []byte) error {
 		out, err := d.Lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &d.UnpackFunction, Payload: payload})

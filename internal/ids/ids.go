@@ -129,14 +129,19 @@ func PartitionKey(feed, id string, shard int) string {
 // LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.
 func LedgerKey(feed, id string) string { return feed + "#" + id }
 
-// PartRef is the payload of load: unpack dispatches it for each part, and load for a
-// continuation.
+// PartRef identifies a part.
 type PartRef struct {
 	Feed   string `json:"feed"`
 	Upload string `json:"upload"`
 	Part   string `json:"part"` // see PartName
-	// Continuation is the number of earlier invocations for the part.
-	Continuation int `json:"continuation,omitempty"`
+	// Time is that of the source object: parts are loaded in this order.
+	Time time.Time `json:"time,omitzero"`
+}
+
+// Load is the payload of load. It wakes a loader, which looks for the parts itself.
+type Load struct {
+	// Feed is where the loader looks first; empty for any.
+	Feed string `json:"feed,omitempty"`
 }
 
 // Resume is the payload of a continuation of unpack.

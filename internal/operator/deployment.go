@@ -14,6 +14,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -37,15 +38,16 @@ type Deployment struct {
 	Sources []feed.Source
 	// Names of resources, from the outputs of the stack.
 	LandingBucket, Table, FailureQueueURL, UnpackFunction, LoadFunction string
-	// DiscoverFunction is empty for a feed that lists no bucket, the URLs for one
-	// without queues in front of its functions.
-	DiscoverFunction, UnpackQueueURL, LoadQueueURL string
+	// DiscoverFunction is empty for a feed that lists no bucket.
+	DiscoverFunction string
 
 	S3       *s3.Client
 	DynamoDB *dynamodb.Client
 	SQS      *sqs.Client
 	Lambda   *lambda.Client
 	Ledger   *ledger.Ledger
+
+	parts *handler.PartDispatcher // of LoadPart
 }
 
 // Open finds the feed with a name, as Find does, and its resources. If outputs are
@@ -66,8 +68,8 @@ func OpenFeed(ctx context.Context, a Account, f Feed) (*Deployment, error) {
 	}
 	l := &Deployment{
 		Feed: f, Static: static, Account: a,
-		DiscoverFunction: f.Output("DiscoverFunction"), UnpackQueueURL: f.Output("UnpackQueueUrl"), LoadQueueURL: f.Output("LoadQueueUrl"),
-		S3: s3.NewFromConfig(a.Config, s3source.ClientOptions), DynamoDB: dynamodb.NewFromConfig(a.Config),
+		DiscoverFunction: f.Output("DiscoverFunction"),
+		S3:               s3.NewFromConfig(a.Config, s3source.ClientOptions), DynamoDB: dynamodb.NewFromConfig(a.Config),
 		SQS: sqs.NewFromConfig(a.Config), Lambda: lambda.NewFromConfig(a.Config),
 	}
 	var missing []error

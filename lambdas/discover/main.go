@@ -27,7 +27,7 @@ func main() {
 
 func run(ctx context.Context, getenv func(string) string) error {
 	handler.TuneRuntime(getenv, 64<<20)
-	cfg, err := handler.Load(ctx, getenv, feed.EnvTable, feed.EnvUnpackFunction+"|"+feed.EnvUnpackQueueURL)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvTable, feed.EnvUnpackFunction)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		Bucket: func(ctx context.Context, source feed.Source, bucket string) (s3source.ListAPI, error) {
 			return clients.Client(ctx, source, bucket)
 		},
-		Dispatch: cfg.Dispatcher(feed.EnvUnpackQueueURL, getenv(feed.EnvUnpackFunction)),
+		Dispatch: dispatch.Function(cfg.AWS, getenv(feed.EnvUnpackFunction)),
 		Continue: dispatch.JSON[discover.Request](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),
 	}
 	lambda.StartWithOptions(h.HandlePayload, lambda.WithContext(ctx))

@@ -1,10 +1,13 @@
-// Command load is the function that writes the records of a part to the table.
+// Command load is the function that writes the records of parts to the table.
 package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log"
 	"os"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -17,6 +20,7 @@ import (
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
+	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -27,23 +31,37 @@ func main() {
 	}
 }
 
+// run does not use handler.Load: one function loads for all feeds of a table, so it has
+// no feed spec.
 func run(ctx context.Context, getenv func(string) string) error {
 	handler.TuneRuntime(getenv, 48<<20)
-	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable)
-	if err != nil {
+	var errs []error
+	for _, name := range []string{feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoaders} {
+		if getenv(name) == "" {
+			errs = append(errs, fmt.Errorf("environment variable %s is not set", name))
+		}
+	}
+	loaders, err := strconv.Atoi(getenv(feed.EnvLoaders))
+	errs = append(errs, err)
+	cfg, err := handler.AWSConfig(ctx)
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return err
 	}
-	db := dynamodb.NewFromConfig(cfg.AWS)
+	db, tableName := dynamodb.NewFromConfig(cfg), getenv(feed.EnvTable)
 	table, err := batchwrite.NewClient(ctx, db)
 	if err != nil {
 		return err
 	}
+	log := handler.NewLogger()
 	h := &load.Handler{
-		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Table: cfg.Table, Log: cfg.Log,
-		S3: s3.NewFromConfig(cfg.AWS, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, cfg.Table).WaitOutThrottling(),
-		Continue:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),
-		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
+		Bucket: getenv(feed.EnvLandingBucket), Table: tableName, Loaders: loaders, Log: log,
+		S3: s3.NewFromConfig(cfg, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, tableName).WaitOutThrottling(),
+		Continue:     dispatch.JSON[ids.Load](dispatch.Function(cfg, lambdacontext.FunctionName)),
+		NearDeadline: handler.NearDeadline,
+		Metrics: func(feedName, names string) *metrics.Emitter {
+			return metrics.New(os.Stdout, names, tableName, feedName)
+		},
 	}
-	lambda.StartWithOptions(handler.Handle(h.Handle, cfg.Metrics, cfg.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(h.Handle, lambda.WithContext(ctx))
 	return nil
 }

@@ -1,11 +1,13 @@
-// Command unpack is the function that turns a source object into parts and
-// dispatches each part to load.
+// Command unpack is the function that turns source objects into parts, which wait for
+// the loaders.
 package main
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"os"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -29,19 +31,33 @@ func main() {
 
 func run(ctx context.Context, getenv func(string) string) error {
 	handler.TuneRuntime(getenv, 64<<20)
-	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction+"|"+feed.EnvLoadQueueURL)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction, feed.EnvLoaders)
 	if err != nil {
 		return err
+	}
+	book := ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table).WaitOutThrottling()
+	loaders, err := strconv.Atoi(getenv(feed.EnvLoaders))
+	if err != nil {
+		return fmt.Errorf("environment variable %s: %w", feed.EnvLoaders, err)
+	}
+	parts := handler.PartDispatcher{
+		Ledger: book, Loaders: loaders,
+		Feed: ledger.FeedWithWork{Feed: cfg.Spec.Feed, Metrics: getenv(feed.EnvMetrics)},
+		Wake: dispatch.JSON[ids.Load](dispatch.Function(cfg.AWS, getenv(feed.EnvLoadFunction))),
+	}
+	dispatchPart := parts.Dispatch
+	if cfg.Spec.NoTable {
+		dispatchPart = handler.PartsWithoutTable{Ledger: book}.Dispatch
 	}
 	objects := s3.NewFromConfig(cfg.AWS, s3source.ClientOptions)
 	h := &unpack.Handler{
 		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Log: cfg.Log,
-		S3: objects, Replays: objects, Ledger: ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table).WaitOutThrottling(),
+		S3: objects, Replays: objects, Ledger: book,
 		SourceBucket: s3source.NewClients(cfg.AWS).Bucket,
-		Dispatch:     dispatch.JSON[ids.PartRef](cfg.Dispatcher(feed.EnvLoadQueueURL, getenv(feed.EnvLoadFunction))),
-		Continue:     dispatch.JSON[ids.Resume](cfg.Dispatcher(feed.EnvQueueURL, lambdacontext.FunctionName)),
+		Dispatch:     dispatchPart,
+		Continue:     dispatch.JSON[ids.Resume](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),
 		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
 	}
-	lambda.StartWithOptions(handler.Handle(h.Handle, cfg.Metrics, cfg.Log), lambda.WithContext(ctx))
+	lambda.StartWithOptions(handler.Handle(h.Handle, cfg.Metrics), lambda.WithContext(ctx))
 	return nil
 }

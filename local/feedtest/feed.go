@@ -35,6 +35,9 @@ type Feed struct {
 	S3     *s3.Client
 	DB     *dynamodb.Client
 	Ledger *ledger.Ledger
+	// LoadPart lets a part wait for load, and WakeLoader invokes it.
+	LoadPart   func(context.Context, ids.PartRef) error
+	WakeLoader func(context.Context, ids.Load) error
 }
 
 // New finds the feed of a stack.
@@ -47,6 +50,7 @@ func New(ctx context.Context, cfg aws.Config, stack string) (*Feed, error) {
 		Name: l.Name, Stack: stack, SourceBucket: l.Sources[0].Bucket, LandingBucket: l.LandingBucket, Table: l.Table,
 		QuarantinePrefix: l.Spec.QuarantinePrefix + l.Name + "/", FailureQueueURL: l.FailureQueueURL,
 		Unpack: l.UnpackFunction, Load: l.LoadFunction, S3: l.S3, DB: l.DynamoDB, Ledger: l.Ledger,
+		LoadPart: l.LoadPart, WakeLoader: l.WakeLoader,
 	}
 	if l.Snowflake == nil {
 		return f, nil

@@ -119,7 +119,9 @@ func everythingTwice(t *testing.T, w *fixture) {
 			w.invoke(t, f.Unpack, s3Event(u.Upload))
 			parts := 0
 			if err := f.Ledger.Parts(t.Context(), f.Name, u.ID, func(p ledger.Part) bool {
-				w.invoke(t, f.Load, ids.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name})
+				if err := f.LoadPart(t.Context(), ids.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name, Time: u.Time}); err != nil {
+					t.Error(err)
+				}
 				parts++
 				return true
 			}); err != nil {
@@ -134,8 +136,9 @@ func everythingTwice(t *testing.T, w *fixture) {
 	sameTable(t, before, w.dump(t, w.quakes))
 }
 
-// failingFunctions lets load fail: a failed invocation is retried, and the event of
-// one that keeps failing goes to the failure queue, from which it can be replayed.
+// failingFunctions lets invocations fail. A failed one is retried. The event of one of
+// unpack that keeps failing goes to the failure queue, from which it can be replayed. A
+// part for which load keeps failing waits for the next file.
 func failingFunctions(t *testing.T, w *fixture) {
 	w.env.Host().FailNext(w.quakes.Load, 1)
 	w.put(t, w.quakes, feedtest.File{Key: "fails once.json", Body: features(10, nil)})
@@ -143,7 +146,7 @@ func failingFunctions(t *testing.T, w *fixture) {
 		t.Errorf("ledger: %+v", u)
 	}
 
-	w.env.Host().FailNext(w.quakes.Load, 3)
+	w.env.Host().FailNext(w.quakes.Unpack, 3)
 	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "fails thrice.json", Body: features(10, nil)}); err != nil {
 		t.Fatal(err)
 	}
@@ -174,12 +177,26 @@ func failingFunctions(t *testing.T, w *fixture) {
 	if failed.RequestContext.Condition != "RetriesExhausted" || failed.RequestContext.ApproximateInvokeCount != 3 {
 		t.Errorf("failure queue has %s", body)
 	}
-	if u := w.ledgerOf(t, w.quakes, "fails thrice.json"); u.State != ledger.Unpacked || u.PartsLoaded != 0 {
-		t.Errorf("the ledger does not tell what is missing: %+v", u)
-	}
-	w.invoke(t, w.quakes.Load, failed.RequestPayload)
+	w.invoke(t, w.quakes.Unpack, failed.RequestPayload)
 	w.wait(t, w.quakes)
 	if u := w.ledgerOf(t, w.quakes, "fails thrice.json"); u.Stored != 10 || !u.Balanced() {
+		t.Errorf("ledger: %+v", u)
+	}
+
+	w.env.Host().FailNext(w.quakes.Load, 3)
+	if _, err := w.quakes.Put(t.Context(), feedtest.File{Key: "waits.json", Body: features(10, nil)}); err != nil {
+		t.Fatal(err)
+	}
+	w.expected[w.quakes]++
+	w.idle(t)
+	if u := w.ledgerOf(t, w.quakes, "waits.json"); u.State != ledger.Unpacked || u.PartsLoaded != 0 {
+		t.Errorf("the ledger does not show what is missing: %+v", u)
+	}
+	if waiting, _, err := w.quakes.Ledger.ListWork(t.Context(), w.quakes.Name, 10); err != nil || len(waiting) != 1 {
+		t.Errorf("parts that wait: %+v, %v", waiting, err)
+	}
+	w.put(t, w.quakes, feedtest.File{Key: "wakes load.json", Body: features(10, nil)})
+	if u := w.ledgerOf(t, w.quakes, "waits.json"); u.Stored != 10 || !u.Balanced() {
 		t.Errorf("ledger: %+v", u)
 	}
 }
@@ -219,10 +236,8 @@ func editOneProp(t *testing.T, w *fixture) {
 
 // continuations gives load a timeout that is too short for the part.
 func continuations(t *testing.T, w *fixture) {
-	app := w.editedApp(t, `Format: constructs.JSON().At("features"),`, `Format: constructs.JSON().At("features"), Load: constructs.FunctionProps{Timeout: 6e9},`)
-	if err := w.deployEdited(t, app, "Earthquakes"); err != nil {
-		t.Fatal(err)
-	}
+	w.context["loadTimeoutSeconds"] = "3"
+	w.deploy(t, "Store", "Earthquakes")
 	before := w.env.Host().Stats()[w.quakes.Load].Invocations
 	const n = 30_000
 	w.put(t, w.quakes, feedtest.File{Key: "long.json", Body: features(n, nil)})

@@ -263,6 +263,9 @@ func (w *fixture) dump(t *testing.T, f *feedtest.Feed) map[string]map[string]typ
 			t.Fatal(err)
 		}
 		for _, it := range page.Items {
+			if text(it[feed.PartitionKey]) == feed.LoadingKey {
+				continue // a loader takes any slot
+			}
 			all[text(it[feed.PartitionKey])+" "+text(it[feed.SortKey])] = it
 		}
 	}

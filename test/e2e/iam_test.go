@@ -36,12 +36,8 @@ var ofLambda = map[string]string{
 var unusedWithReason = map[string]string{
 	"Discover s3:ListBucketVersions": "an external bucket with versions, where a listed object was overwritten: tested in internal/aws/s3source",
 	"Discover sqs:SendMessage":       "the failure queue takes a listing that failed three times: Lambda sends it",
-	"Drain lambda:InvokeFunction":    "the next invocation of a drain that takes longer than 15 minutes: tested in internal/functions/drain",
-	"Drain sqs:DeleteMessage":        "messages that are left in the queues are moved to the failure queue: tested in internal/functions/drain",
-	"Drain sqs:ReceiveMessage":       "messages that are left in the queues are moved to the failure queue: tested in internal/functions/drain",
-	"Drain sqs:SendMessage":          "messages that are left in the queues are moved to the failure queue: tested in internal/functions/drain",
 	"Export s3:ListBucket":           "Lambda needs it for a bucket that takes failed batches: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-error-handling.html",
-	"Load dynamodb:Query":            "parts are counted again after an invocation that was stopped: tested in internal/functions/load",
+	"Load dynamodb:PutItem":          "a part is set aside after its last attempt, and a feed is entered again that got work meanwhile: tested in internal/functions/load",
 	"Unpack dynamodb:Query":          "parts are counted again after an invocation that was stopped: tested in internal/functions/unpack",
 	"Unpack s3:AbortMultipartUpload": "a large file whose copy to quarantine fails halfway: tested in internal/aws/s3source",
 }
@@ -75,7 +71,7 @@ func collectPermissions(ctx context.Context, env *local.Env) error {
 var randomSuffix = regexp.MustCompile(`(ServiceRole|Role)?[0-9A-F]{8}-[A-Za-z0-9]+$`)
 
 // roleKinds are the functions of a feed or store, as they occur in the names of roles.
-var roleKinds = []string{"Unpack", "Load", "Discover", "Drain", "Export", "BucketNotifications", "AutoDeleteObjects", "snowflake"}
+var roleKinds = []string{"Unpack", "Load", "Discover", "Export", "BucketNotifications", "AutoDeleteObjects", "snowflake"}
 
 // kindOfRole is the function of a role, without its stack and feed.
 func kindOfRole(arn string) string {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -20,12 +19,12 @@ import (
 	"example.com/ingestion/local/feedtest"
 )
 
-// Feeds of the environment "staging": Heavy, in several variants with queues and
-// metrics; Files, whose files in another team's bucket Snowflake reads itself; and
+// Feeds of the environment "staging": Heavy, with and without metrics and
+// alarms; Files, whose files in another team's bucket Snowflake reads itself; and
 // Parts, of which Snowflake reads the parts.
 const (
-	plainHeavy  = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket()}},` + "\n"
-	queuedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(), Buffer: constructs.Queue,
+	plainHeavy    = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket()}},` + "\n"
+	measuredHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(),
 		Metrics: true, Alarms: &constructs.AlarmProps{NothingFor: 2*3600e9}}},` + "\n"
 	twoSources = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(),
 		Source: constructs.Sources(constructs.ExistingBucket("team-files", constructs.WithPrefix("second/")), constructs.NewBucket())}},` + "\n"
@@ -65,7 +64,6 @@ func TestModes(t *testing.T) {
 		{"everything is turned on", everythingOn},
 		{"alarms, tags and metrics", alarmsTagsAndMetrics},
 		{"a pipe that stops", pipeThatStops},
-		{"queues that are not empty", queuesNotEmpty},
 		{"a second source", secondSource},
 		{"deletion", deletion},
 	} {
@@ -113,7 +111,7 @@ func (m *modes) checkCounts(t *testing.T) {
 	}
 }
 
-// everythingOn adds alarms, dashboard, key and queues to a deployment with data. No
+// everythingOn adds alarms, dashboard and key to a deployment with data. No
 // resource with data is replaced, cdk diff reports nothing afterwards, and everything
 // works.
 func everythingOn(t *testing.T, m *modes) {
@@ -123,7 +121,7 @@ func everythingOn(t *testing.T, m *modes) {
 	m.checkCounts(t)
 	before := m.physical(t)
 	maps.Copy(m.context, map[string]string{"alarmEmail": "data@example.com", "dashboard": "true", "key": "new"})
-	m.deployOf(t, queuedHeavy+fileFeed+partFeed, stagingStacks...)
+	m.deployOf(t, measuredHeavy+fileFeed+partFeed, stagingStacks...)
 	after := m.physical(t)
 	for id, name := range before {
 		if after[id] != name {
@@ -131,7 +129,7 @@ func everythingOn(t *testing.T, m *modes) {
 		}
 	}
 	var out bytes.Buffer
-	if err := m.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", m.appOf(t, queuedHeavy+fileFeed+partFeed)}, stagingStacks...)...); err != nil {
+	if err := m.env.CDK(t.Context(), &out, append([]string{"diff", "--fail", "--method=template", "--app", m.appOf(t, measuredHeavy+fileFeed+partFeed)}, stagingStacks...)...); err != nil {
 		t.Errorf("cdk diff after the deployment: %v\n%s", err, out.String())
 	}
 	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 3)
@@ -143,7 +141,7 @@ func everythingOn(t *testing.T, m *modes) {
 // alarmsTagsAndMetrics checks the alarms, tags and metrics of the deployment.
 func alarmsTagsAndMetrics(t *testing.T, m *modes) {
 	topic := m.output(t, "staging-Heavy", "HeavyAlarmTopic")
-	want := map[string]int{"staging-Store": 0, "staging-Heavy": 5, "staging-Files": 4, "staging-Parts": 4}
+	want := map[string]int{"staging-Store": 2, "staging-Heavy": 5, "staging-Files": 4, "staging-Parts": 4}
 	for stack, n := range want {
 		names := m.resources(t, stack, "AWS::CloudWatch::Alarm")
 		if len(names) != n {
@@ -218,48 +216,6 @@ func pipeThatStops(t *testing.T, m *modes) {
 		if look.change == "" && len(bodies) > 0 || look.change != "" && (len(bodies) != 1 || !strings.Contains(bodies[0], "Snowpipe of feed parts "+look.change)) {
 			t.Errorf("after %q the topic was notified of %q, want %q", look.statement, bodies, look.change)
 		}
-	}
-}
-
-// queuesNotEmpty changes back to Direct while the functions are paused and messages
-// wait in the queues. The deployment waits until they are processed.
-func queuesNotEmpty(t *testing.T, m *modes) {
-	queueURL := m.output(t, "staging-Heavy", "HeavyUnpackQueueUrl")
-	m.env.Host().Pause()
-	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 4)
-	app := m.appOf(t, plainHeavy+fileFeed+partFeed)
-	deployed := make(chan error, 1)
-	go func() { deployed <- m.deployEdited(t, app, "staging-Heavy") }()
-	// From now on the bucket invokes unpack itself, which is paused too.
-	client := cloudformation.NewFromConfig(m.cfg)
-	for draining := false; !draining; {
-		select {
-		case err := <-deployed:
-			t.Fatalf("the deployment did not wait for the queues: %v", err)
-		default:
-		}
-		out, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: aws.String("staging-Heavy")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, event := range out.StackEvents {
-			draining = draining || *event.ResourceType == "Custom::QueueDrain" && event.ResourceStatus == "DELETE_IN_PROGRESS"
-		}
-	}
-	m.putFiles(t, m.heavy, m.heavy.SourceBucket, "", 4)
-	attributes, err := sqs.NewFromConfig(m.cfg).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
-	})
-	if err != nil || attributes.Attributes["ApproximateNumberOfMessages"] == "0" {
-		t.Errorf("the deployment waits for an empty queue: %+v, %v", attributes, err)
-	}
-	m.env.Host().Resume()
-	if err := <-deployed; err != nil {
-		t.Fatal(err)
-	}
-	m.checkCounts(t)
-	if left := m.resources(t, "staging-Heavy", "AWS::SQS::Queue"); len(left) != 1 {
-		t.Errorf("queues of the feed: %v", left)
 	}
 }
 

@@ -43,7 +43,7 @@ func pageOfFailure(t *testing.T, w *fixture, upload string) {
 	if f.Feed.Feed != "earthquakes" || f.State != overview.Failing || *f.Snowflake.Rows != f.Records || !strings.HasPrefix(f.Sources[0], "s3://"+w.quakes.SourceBucket) {
 		t.Errorf("%+v", f)
 	}
-	if p := f.Problems[0]; p.Upload != upload || !strings.Contains(p.File, "2026/fails.json, part 0000000-00000") || p.Error != "FailNext made this invocation fail" || p.Command != "ingest status earthquakes "+upload {
+	if p := f.Problems[0]; p.Upload != upload || !strings.Contains(p.File, "2026/fails.json, part 0000000-00000") || p.Error != "AccessDenied: the key of the bucket" || p.Command != "ingest status earthquakes "+upload {
 		t.Errorf("%+v", p)
 	}
 	v, err := source.Upload(t.Context(), "Earthquakes/earthquakes", upload)

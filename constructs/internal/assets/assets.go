@@ -11,7 +11,6 @@ const (
 	Unpack    = "unpack"
 	Load      = "load"
 	Discover  = "discover"
-	Drain     = "drain"
 	Export    = "export"
 	Snowflake = "snowflake"
 )

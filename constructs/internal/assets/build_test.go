@@ -81,8 +81,8 @@ func build(t *testing.T, b *assets.Builder, functions ...string) string {
 func TestBuild(t *testing.T) {
 	app, library := newApp(t)
 	cache := t.TempDir()
-	root := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Drain)
-	binary := filepath.Join(assets.Folder(root, "amd64", assets.Drain), "bootstrap")
+	root := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Discover)
+	binary := filepath.Join(assets.Folder(root, "amd64", assets.Discover), "bootstrap")
 	first := read(t, binary)
 	if !bytes.HasPrefix(first, []byte("\x7fELF")) {
 		t.Errorf("%s is no program for Linux", binary)
@@ -90,7 +90,7 @@ func TestBuild(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Dir(binary)); err != nil || len(entries) != 1 {
 		t.Errorf("the asset has %d files, error %v", len(entries), err)
 	}
-	if errs := assets.Missing(root, "amd64", assets.Drain, assets.Load); len(errs) != 1 || !strings.Contains(errs[0].Error(), "load") {
+	if errs := assets.Missing(root, "amd64", assets.Discover, assets.Load); len(errs) != 1 || !strings.Contains(errs[0].Error(), "load") {
 		t.Errorf("missing: %v, want load alone", errs)
 	}
 
@@ -98,27 +98,27 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Drain); again != root {
+	if again := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Discover); again != root {
 		t.Errorf("without an edit the binaries move from %s to %s", root, again)
 	}
 	if unchanged, err := os.Stat(binary); err != nil || !unchanged.ModTime().Equal(info.ModTime()) {
 		t.Errorf("without an edit the binary is built again, error %v", err)
 	}
 
-	source := filepath.Join(library, "internal", "functions", "drain", "edited.go")
-	write(t, source, []byte("package drain\n\nimport \"os\"\n\nfunc init() { _ = os.Getenv(\"EDITED\") }\n"))
-	edited := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Drain)
-	if edited == root || bytes.Equal(first, read(t, filepath.Join(assets.Folder(edited, "amd64", assets.Drain), "bootstrap"))) {
+	source := filepath.Join(library, "internal", "functions", "discover", "edited.go")
+	write(t, source, []byte("package discover\n\nimport \"os\"\n\nfunc init() { _ = os.Getenv(\"EDITED\") }\n"))
+	edited := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Discover)
+	if edited == root || bytes.Equal(first, read(t, filepath.Join(assets.Folder(edited, "amd64", assets.Discover), "bootstrap"))) {
 		t.Error("after an edit the binary is the same")
 	}
 	if err := os.Remove(source); err != nil {
 		t.Fatal(err)
 	}
-	if restored := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Drain); restored != root {
+	if restored := build(t, &assets.Builder{Dir: app, Cache: cache}, assets.Discover); restored != root {
 		t.Error("after the edit is reverted the first binary is not found")
 	}
-	write(t, source, []byte("package drain\n\nvar broken int = \"\"\n"))
-	_, err = (&assets.Builder{Dir: app, Cache: cache}).Build(t.Context(), "amd64", assets.Drain)
+	write(t, source, []byte("package discover\n\nvar broken int = \"\"\n"))
+	_, err = (&assets.Builder{Dir: app, Cache: cache}).Build(t.Context(), "amd64", assets.Discover)
 	if err == nil || !strings.Contains(err.Error(), "edited.go:3") || !strings.Contains(err.Error(), "give Assets") {
 		t.Errorf("a source that does not compile: %v", err)
 	}
@@ -132,14 +132,14 @@ func TestBuildAtOnce(t *testing.T) {
 	errs := make([]error, len(roots))
 	for i := range roots {
 		wg.Go(func() {
-			roots[i], errs[i] = (&assets.Builder{Cache: cache}).Build(context.Background(), "amd64", assets.Drain)
+			roots[i], errs[i] = (&assets.Builder{Cache: cache}).Build(context.Background(), "amd64", assets.Discover)
 		})
 	}
 	wg.Wait()
 	if errs[0] != nil || errs[1] != nil || roots[0] != roots[1] {
 		t.Fatalf("%q, %v", roots, errs)
 	}
-	if errs := assets.Missing(roots[0], "amd64", assets.Drain); len(errs) > 0 {
+	if errs := assets.Missing(roots[0], "amd64", assets.Discover); len(errs) > 0 {
 		t.Error(errs)
 	}
 	left, err := filepath.Glob(filepath.Join(roots[0], "build-*"))

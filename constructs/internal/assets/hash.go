@@ -43,7 +43,7 @@ func (b *Builder) hash(ctx context.Context, goarch string) (string, error) {
 		return "", fmt.Errorf("go env: %w", err)
 	}
 	args := append([]string{"list", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Module"}, buildFlags...)
-	for _, function := range []string{Unpack, Load, Discover, Drain, Export, Snowflake} {
+	for _, function := range []string{Unpack, Load, Discover, Export, Snowflake} {
 		args = append(args, packageOf(function))
 	}
 	list, err := b.run(ctx, goarch, args...)

@@ -8,7 +8,6 @@ package assets
 
 import (
 	_ "example.com/ingestion/lambdas/discover"
-	_ "example.com/ingestion/lambdas/drain"
 	_ "example.com/ingestion/lambdas/export"
 	_ "example.com/ingestion/lambdas/load"
 	_ "example.com/ingestion/lambdas/snowflake"

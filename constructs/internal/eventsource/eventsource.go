@@ -7,7 +7,6 @@ import (
 	core "github.com/aws/constructs-go/constructs/v10"
 
 	"example.com/ingestion/constructs/internal/bucket"
-	"example.com/ingestion/constructs/internal/buffer"
 	"example.com/ingestion/constructs/internal/function"
 	"example.com/ingestion/constructs/internal/queue"
 	"example.com/ingestion/constructs/internal/source"
@@ -23,10 +22,8 @@ type Config struct {
 	stackscope.Settings
 	Feed    string
 	Sources []source.Source
-	// Unpack is notified of each object, through the queue before it where Buffer is
-	// not nil.
+	// Unpack is notified of each object.
 	Unpack *function.Output
-	Buffer *buffer.Output
 	// Failures takes the events that could not be delivered.
 	Failures *queue.Output
 	// Subscribers are notified of the objects too; nil for none. Of two notifications

@@ -69,9 +69,7 @@ func (e *eventSource) addRule(id string, s source.Source, detailType string, tar
 	if e.Topic != nil {
 		after = append(after, e.Topic.Policy)
 	}
-	if e.Buffer != nil {
-		after = append(after, e.Buffer.Drain)
-	} else if detailType == source.Created {
+	if detailType == source.Created {
 		after = append(after, awslambda.NewCfnPermission(e.scope, jsii.String(id+"Permission"), &awslambda.CfnPermissionProps{
 			Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(e.Unpack.Name()),
 			Principal: jsii.String("events.amazonaws.com"), SourceArn: &arn,
@@ -83,11 +81,7 @@ func (e *eventSource) addRule(id string, s source.Source, detailType string, tar
 
 // unpackTarget is the target of the events for unpack.
 func (e *eventSource) unpackTarget() []any {
-	arn := e.Unpack.ARN()
-	if e.Buffer != nil {
-		arn = *e.Buffer.Unpack.AttrArn()
-	}
-	return e.target("Unpack", &arn)
+	return e.target("Unpack", jsii.String(e.Unpack.ARN()))
 }
 
 func (e *eventSource) target(id string, arn *string) []any {
@@ -100,16 +94,13 @@ func (e *eventSource) target(id string, arn *string) []any {
 	}}
 }
 
-// allowRules lets the feed's rules send to its queues: what they could not
-// deliver to the failure queue, and the events to that of unpack.
+// allowRules lets the feed's rules send what they could not deliver to its failure
+// queue.
 func (e *eventSource) allowRules() {
 	if len(e.ruleARNs) == 0 {
 		return
 	}
 	rules := map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": oneOrMany(e.ruleARNs)}}
-	if e.Buffer != nil {
-		e.Buffer.AllowSend("events.amazonaws.com", rules)
-	}
 	e.Failures.Queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("UndeliveredEvents"),
 		Principals: &[]awsiam.IPrincipal{e.ServicePrincipal("events.amazonaws.com")},

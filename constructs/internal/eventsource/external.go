@@ -28,17 +28,9 @@ func (e *eventSource) connectExternal() {
 	c.FunctionName = e.DiscoverName
 	c.Size = function.Size{MemoryMB: discoverMemoryMB, Timeout: 15 * time.Minute}
 	c.Environment = maps.Clone(c.Environment)
-	if e.Buffer == nil {
-		c.Environment[feed.EnvUnpackFunction] = e.Unpack.ARN()
-	} else {
-		c.Environment[feed.EnvUnpackQueueURL] = *e.Buffer.Unpack.Ref()
-	}
+	c.Environment[feed.EnvUnpackFunction] = e.Unpack.ARN()
 	f := function.NewAsync(e.scope, "Discover", c, e.Failures.ARN)
-	if e.Buffer == nil {
-		f.Allow(nil, []string{e.Unpack.ARN()}, "lambda:InvokeFunction")
-	} else {
-		f.Allow(nil, []string{*e.Buffer.Unpack.AttrArn()}, "sqs:SendMessage")
-	}
+	f.Allow(nil, []string{e.Unpack.ARN()}, "lambda:InvokeFunction")
 	// The objects that it has listed, and its checkpoint.
 	own := map[string]any{"ForAllValues:StringLike": map[string]any{
 		"dynamodb:LeadingKeys": []string{e.Feed + "#seen#*", e.Feed + "#discover"},
@@ -93,7 +85,4 @@ func (e *eventSource) addSchedule(s source.Source) {
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: jsii.String(e.Discover.Name()),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
-	if e.Buffer != nil {
-		rule.AddDependency(e.Buffer.Drain)
-	}
 }

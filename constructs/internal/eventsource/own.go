@@ -3,7 +3,6 @@ package eventsource
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3notifications"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -36,41 +35,20 @@ func (e *eventSource) connectOwn(s source.Source) {
 		}
 		return
 	}
-	var destination awss3.IBucketNotificationDestination
-	if e.Buffer == nil {
-		destination = awss3notifications.NewLambdaDestination(e.Unpack.Function)
-	} else {
-		e.Buffer.AllowSend("s3.amazonaws.com", map[string]any{
-			"ArnEquals":    map[string]any{"aws:SourceArn": b.ARN},
-			"StringEquals": map[string]any{"aws:SourceAccount": e.Account()},
-		})
-		destination = awss3notifications.NewSqsDestination(e.Buffer.Reference())
-	}
+	destination := awss3notifications.NewLambdaDestination(e.Unpack.Function)
 	// OBJECT_CREATED is s3:ObjectCreated:*. "Put" alone misses multipart uploads.
 	for _, filter := range s.Filters() {
 		b.Bucket.AddEventNotification(awss3.EventType_OBJECT_CREATED, destination, filter...)
 	}
 	after := bucket.AllowNotifications(b.Bucket, e.Settings)
-	if e.Buffer != nil {
-		after = append(after, e.Buffer.Drain)
-	}
 	if len(after) > 0 {
 		b.Bucket.Node().FindChild(jsii.String("Notifications")).Node().AddDependency(after...)
 	}
 }
 
-// subscribe subscribes unpack, or the queue before it, to the topic, and returns
-// what must exist before the topic is published to.
+// subscribe subscribes unpack to the topic, and returns what must exist before the topic
+// is published to.
 func (e *eventSource) subscribe() []core.IDependable {
-	if e.Buffer == nil {
-		e.Topic.Topic.AddSubscription(awssnssubscriptions.NewLambdaSubscription(e.Unpack.Function, nil))
-		return []core.IDependable{e.Unpack.Function} // the subscription is part of its node
-	}
-	e.Buffer.AllowSend("sns.amazonaws.com", map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": e.Topic.Topic.TopicArn()}})
-	subscription := awssns.NewCfnSubscription(e.scope, jsii.String("UnpackSubscription"), &awssns.CfnSubscriptionProps{
-		TopicArn: e.Topic.Topic.TopicArn(), Protocol: jsii.String("sqs"), Endpoint: e.Buffer.Unpack.AttrArn(),
-		RawMessageDelivery: true,
-	})
-	subscription.Node().AddDependency(e.Buffer.Drain)
-	return []core.IDependable{subscription}
+	e.Topic.Topic.AddSubscription(awssnssubscriptions.NewLambdaSubscription(e.Unpack.Function, nil))
+	return []core.IDependable{e.Unpack.Function} // the subscription is part of its node
 }

@@ -1,7 +1,6 @@
 package function
 
 import (
-	"maps"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -10,37 +9,30 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/policy"
-	"example.com/ingestion/feed"
 )
 
-// NewAsync makes a function that is invoked asynchronously, or by the queue of c.
-// What takes longer than one invocation it continues in another, and events that
-// it failed on three times go to a failure queue.
+// NewAsync makes a function that is invoked asynchronously. What takes longer than one
+// invocation it continues in another, and events that it failed on three times go to a
+// failure queue, if there is one.
 func NewAsync(scope core.Construct, id string, c Config, failureQueueARN string) *Output {
 	c.InvokesItself = true
-	if c.Queue != nil {
-		c.Environment = maps.Clone(c.Environment)
-		c.Environment[feed.EnvQueueURL] = *c.Queue.Ref()
-	}
 	f := New(scope, id, c)
-	if c.Queue != nil {
-		f.Allow(nil, []string{*c.Queue.AttrArn()}, "sqs:SendMessage")
-	} else {
-		f.allowItself(scope, id, c)
-	}
-	f.Allow(nil, []string{failureQueueARN}, "sqs:SendMessage")
-	// Also with a queue, for asynchronous events that were waiting when the feed
-	// changed to queues. It is the level-1 resource, because the level-2 one also
-	// grants the function two actions on the queue that sending does not need.
-	awslambda.NewCfnEventInvokeConfig(scope, jsii.String(id+"Invocations"), &awslambda.CfnEventInvokeConfigProps{
+	f.allowItself(scope, id, c)
+	props := &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             jsii.String(f.Name()),
 		Qualifier:                jsii.String("$LATEST"),
 		MaximumRetryAttempts:     jsii.Number(2),
 		MaximumEventAgeInSeconds: jsii.Number((6 * time.Hour).Seconds()),
-		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+	}
+	if failureQueueARN != "" {
+		f.Allow(nil, []string{failureQueueARN}, "sqs:SendMessage")
+		props.DestinationConfig = &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
 			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: &failureQueueARN},
-		},
-	})
+		}
+	}
+	// The level-1 resource, because the level-2 one also grants the function two actions
+	// on the queue that sending does not need.
+	awslambda.NewCfnEventInvokeConfig(scope, jsii.String(id+"Invocations"), props)
 	return f
 }
 

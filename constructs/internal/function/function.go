@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	core "github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -39,8 +38,6 @@ type Config struct {
 	RoleName, FunctionName string
 	// Logs is the log group of another function to write to; nil for its own.
 	Logs awslogs.ILogGroup
-	// Queue invokes the function; nil where it is invoked without one.
-	Queue awssqs.CfnQueue
 	// InvokesItself is for a function that continues in a new invocation what takes
 	// longer than one.
 	InvokesItself bool
@@ -98,7 +95,7 @@ func New(scope core.Construct, id string, c Config) *Output {
 	if len(environment) > 0 {
 		props.EnvironmentEncryption = c.Key
 	}
-	if c.MaxConcurrency > 0 && c.Queue == nil {
+	if c.MaxConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(c.MaxConcurrency)
 	}
 	if c.InvokesItself {

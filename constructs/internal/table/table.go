@@ -16,6 +16,10 @@ type Config struct {
 	stackscope.Settings
 	// Stream has the changes of the table, with the new image of each item.
 	Stream bool
+	// MaxWriteUnits bounds the write units a second; 0 for no limit but the account's.
+	MaxWriteUnits int
+	// WarmReadUnits and WarmWriteUnits are the warm throughput; 0 for the default.
+	WarmReadUnits, WarmWriteUnits int
 }
 
 // Output is the table.
@@ -33,12 +37,15 @@ func New(scope core.Construct, id string, c Config) *Output {
 			SortKey:        stringAttribute(feed.LedgerIndexSortKey),
 			ProjectionType: awsdynamodb.ProjectionType_ALL,
 		}},
-		Billing: awsdynamodb.Billing_OnDemand(nil),
+		Billing: awsdynamodb.Billing_OnDemand(c.maxThroughput()),
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 		},
 		DeletionProtection: jsii.Bool(!c.DeleteData),
 		RemovalPolicy:      c.RemovalPolicy(),
+	}
+	if c.WarmReadUnits > 0 || c.WarmWriteUnits > 0 {
+		props.WarmThroughput = &awsdynamodb.WarmThroughput{ReadUnitsPerSecond: number(c.WarmReadUnits), WriteUnitsPerSecond: number(c.WarmWriteUnits)}
 	}
 	if c.Stream {
 		// A deletion is identified by its keys, which every image has.
@@ -52,6 +59,21 @@ func New(scope core.Construct, id string, c Config) *Output {
 		resource.AddPropertyOverride(jsii.String("Replicas.0.SSESpecification.KMSMasterKeyId"), c.Key.KeyArn())
 	}
 	return &Output{table}
+}
+
+func (c Config) maxThroughput() *awsdynamodb.MaxThroughputProps {
+	if c.MaxWriteUnits == 0 {
+		return nil
+	}
+	return &awsdynamodb.MaxThroughputProps{MaxWriteRequestUnits: number(c.MaxWriteUnits)}
+}
+
+// number is n, or nil for 0.
+func number(n int) *float64 {
+	if n == 0 {
+		return nil
+	}
+	return jsii.Number(n)
 }
 
 func stringAttribute(name string) *awsdynamodb.Attribute {

@@ -22,6 +22,8 @@ type batch struct {
 	request
 	ends []int // ends[i] is the end of item i
 	tags []int64
+	// progress is set when the batch is sent.
+	progress *progress
 }
 
 func (b *batch) reset(head request) {

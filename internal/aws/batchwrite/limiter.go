@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// limiter limits the number of requests in flight. The limit follows the
-// table's capacity as a congestion window of TCP follows a network's (additive
-// increase, multiplicative decrease): each success raises it a little, a throttled
-// request reduces it by 30 per cent. A new on-demand table starts with 4,000
-// writes a second, and more requests make it no faster.
+// limiter limits the number of items in flight. The limit follows the table's
+// capacity as a congestion window of TCP follows a network's (additive increase,
+// multiplicative decrease): each window of items that succeeds raises it by those of
+// one request, a throttled request reduces it by 30 per cent, down to minItems.
+// A new on-demand table starts with 4,000 writes a second, and more requests make it
+// no faster.
 type limiter struct {
 	mu        sync.Mutex
 	changed   *sync.Cond
@@ -20,24 +21,29 @@ type limiter struct {
 	reducedAt time.Time
 }
 
+// minItems is the smallest limit. A request costs the same time whatever it holds, so
+// smaller ones would take longer than a table of the least capacity needs.
+const minItems = 5
+
 func newLimiter(initial, ceiling int) *limiter {
 	l := &limiter{limit: float64(min(initial, ceiling)), ceiling: float64(ceiling)}
 	l.changed = sync.NewCond(&l.mu)
 	return l
 }
 
-// acquire waits until another request may be sent or ctx has ended; the end of
-// ctx must call wake. Only one goroutine may call it at a time.
-func (l *limiter) acquire(ctx context.Context) error {
+// acquire waits until n more items may be sent or ctx has ended; the end of ctx must
+// call wake. More items than the limit are sent alone. Only one goroutine may call it
+// at a time.
+func (l *limiter) acquire(ctx context.Context, n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for ctx.Err() == nil && l.inFlight >= int(l.limit) {
+	for ctx.Err() == nil && l.inFlight > 0 && l.inFlight+n > int(l.limit) {
 		l.changed.Wait()
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	l.inFlight++
+	l.inFlight += n
 	return nil
 }
 
@@ -48,17 +54,24 @@ func (l *limiter) wake() {
 	l.changed.Signal()
 }
 
-func (l *limiter) release() {
+func (l *limiter) release(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inFlight--
+	l.inFlight -= n
 	l.changed.Signal()
 }
 
-func (l *limiter) succeeded() {
+// items is how many items one request may have.
+func (l *limiter) items() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.limit = min(l.ceiling, l.limit+1/l.limit)
+	return min(max(int(l.limit), minItems), maxBatchItems)
+}
+
+func (l *limiter) succeeded(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit = min(l.ceiling, l.limit+float64(maxBatchItems*n)/max(l.limit, maxBatchItems))
 }
 
 // throttled reduces the limit, at most once in 100 ms: the requests that were in
@@ -70,5 +83,5 @@ func (l *limiter) throttled(now time.Time) {
 		return
 	}
 	l.reducedAt = now
-	l.limit = max(1, l.limit*0.7)
+	l.limit = max(minItems, l.limit*0.7)
 }

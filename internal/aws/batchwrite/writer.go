@@ -16,13 +16,17 @@ import (
 const (
 	// maxBytesInFlight bounds the request bodies in memory.
 	maxBytesInFlight = 16 << 20
-	// initialRequests and maxRequests bound the requests in flight.
-	initialRequests = 8
-	maxRequests     = 64
+	// initialItems and maxItems bound the items in flight: 8 and 64 requests.
+	initialItems = 8 * maxBatchItems
+	maxItems     = 64 * maxBatchItems
 	// maxAttempts bounds the attempts of a request that fails for reasons other
 	// than throttling. Throttled requests are retried until the context ends.
 	maxAttempts = 10
 )
+
+// throttledPolicy is retry.Throttled with shorter waits: a request has few items, and
+// the limiter reduces their number first.
+var throttledPolicy = retry.Policy{First: retry.Throttled.First, Max: time.Second}
 
 // Writer puts items into one table, in batches, many at a time. Its methods must
 // be called by one goroutine at a time.
@@ -40,9 +44,16 @@ type Writer struct {
 
 	mu        sync.Mutex
 	free      []*batch
+	sent      []*progress // of all batches, in the order of their items
 	stored    int64
 	requests  int64
 	throttled error // the last error of a throttled request
+}
+
+// progress is that of one batch.
+type progress struct {
+	first int64 // the tag of its first item
+	done  bool  // every item is stored or rejected
 }
 
 // NewWriter returns a Writer to table, whose requests end with ctx. It calls
@@ -56,7 +67,7 @@ func (c *Client) NewWriter(ctx context.Context, table string, onReject func(tag 
 	w := &Writer{
 		client: c, onReject: onReject,
 		head:    newRequest(fmt.Appendf(nil, `{"RequestItems":{%s:[`, name)),
-		limiter: newLimiter(initialRequests, maxRequests),
+		limiter: newLimiter(initialItems, maxItems),
 		bytes:   semaphore.NewWeighted(maxBytesInFlight),
 		work:    make(chan *batch),
 	}
@@ -134,14 +145,32 @@ func (w *Writer) Flush() (stored, requests int64, err error) {
 	return w.stored, w.requests, err
 }
 
+// Unfinished returns the tag of the first item that was given to Commit and is neither
+// stored nor rejected, or false if there is none. It is for use after Flush: where the
+// end of ctx ended the Writer, all items before that one need not be written again.
+func (w *Writer) Unfinished() (tag int64, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.sent {
+		if !p.done {
+			return p.first, true
+		}
+	}
+	return 0, false
+}
+
 func (w *Writer) send() error {
 	b := w.batch
 	w.batch = nil
 	b.request = append(b.request, batchTail...)
+	b.progress = &progress{first: b.tags[0]}
+	w.mu.Lock()
+	w.sent = append(w.sent, b.progress)
+	w.mu.Unlock()
 	if err := w.bytes.Acquire(w.ctx, b.weight()); err != nil {
 		return context.Cause(w.ctx)
 	}
-	if err := w.limiter.acquire(w.ctx); err != nil {
+	if err := w.limiter.acquire(w.ctx, len(b.ends)); err != nil {
 		w.bytes.Release(b.weight())
 		return err
 	}
@@ -157,20 +186,41 @@ func (w *Writer) send() error {
 // each new goroutine would grow its stack again.
 func (w *Writer) worker(b *batch) {
 	for ok := true; ok; b, ok = <-w.work {
-		err := w.write(b)
+		err := w.writeInPieces(b)
 		if err != nil {
 			w.cancel(err)
 		}
+		w.mu.Lock()
+		b.progress.done = err == nil
+		w.mu.Unlock()
+		items := len(b.ends)
 		w.bytes.Release(b.weight())
 		w.recycle(b)
-		w.limiter.release()
+		w.limiter.release(items)
 	}
+}
+
+// writeInPieces stores one batch, in several requests where the limit is below that of
+// a request.
+func (w *Writer) writeInPieces(b *batch) error {
+	for from := 0; from < len(b.ends); {
+		to := min(from+w.limiter.items(), len(b.ends))
+		piece := b
+		if to-from < len(b.ends) {
+			piece = b.slice(w.head, from, to)
+		}
+		if err := w.write(piece); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
 }
 
 // write stores one batch. Where DynamoDB rejects the request, each half is
 // written separately, down to the invalid item.
 func (w *Writer) write(b *batch) error {
-	err := w.retry(b.request)
+	err := w.retry(b.request, len(b.ends))
 	if !errors.Is(err, errRejected) {
 		if err == nil {
 			w.mu.Lock()
@@ -193,10 +243,10 @@ func (w *Writer) write(b *batch) error {
 }
 
 // retry sends a request until DynamoDB has processed all of its items.
-func (w *Writer) retry(r request) error {
+func (w *Writer) retry(r request, items int) error {
 	// A throttled table is written to until the function's time is up. Partial
 	// progress does not reset the backoff: the table is as busy as before.
-	backoff, failures := retry.Throttled.Start(), 0
+	backoff, failures := throttledPolicy.Start(), 0
 	for {
 		w.mu.Lock()
 		w.requests++
@@ -205,7 +255,7 @@ func (w *Writer) retry(r request) error {
 		var transient *transientError
 		switch {
 		case err == nil && next == nil:
-			w.limiter.succeeded()
+			w.limiter.succeeded(items)
 			return nil
 		case err == nil:
 			// Items are left unprocessed for the same reason that requests are throttled.

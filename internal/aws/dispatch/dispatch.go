@@ -1,6 +1,5 @@
-// Package dispatch dispatches a payload to a function: by an asynchronous
-// invocation, or as a message in the function's queue. The SDK's clients retry
-// throttling and other transient errors; what still fails is for the caller's own
+// Package dispatch dispatches a payload to a function by an asynchronous invocation.
+// The SDK's client retries throttling and other transient errors; what still fails is for the caller's own
 // retry, so a payload may be delivered twice and every function is idempotent.
 package dispatch
 
@@ -12,13 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // Dispatcher dispatches one payload: JSON of at most 256 KB. When it returns nil,
 // the payload is durable until it is processed: Lambda keeps an asynchronous
-// event for six hours, the project's queues keep a message for fourteen days.
-// Delivery is at least once.
+// event for six hours. Delivery is at least once.
 type Dispatcher func(ctx context.Context, payload []byte) error
 
 // Function dispatches by an asynchronous invocation of the function with a name or ARN.
@@ -28,17 +25,6 @@ func Function(cfg aws.Config, name string) Dispatcher {
 		_, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload})
 		if err != nil {
 			return fmt.Errorf("invoke function %s: %w", name, err)
-		}
-		return nil
-	}
-}
-
-// Queue dispatches by a message to the queue with a URL.
-func Queue(cfg aws.Config, queueURL string) Dispatcher {
-	client := sqs.NewFromConfig(cfg)
-	return func(ctx context.Context, payload []byte) error {
-		if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queueURL, MessageBody: aws.String(string(payload))}); err != nil {
-			return fmt.Errorf("send message to queue %s: %w", queueURL, err)
 		}
 		return nil
 	}

@@ -1,10 +1,9 @@
 package dispatch_test
 
 import (
-	"context"
-	"crypto/md5" //nolint:gosec // what SQS returns, for the SDK to compare
-	"encoding/hex"
-	"encoding/json"
+
+	//nolint:gosec // what SQS returns, for the SDK to compare
+
 	"errors"
 	"fmt"
 	"io"
@@ -22,56 +21,6 @@ import (
 
 func config(endpoint string) aws.Config {
 	return aws.Config{Region: "eu-west-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "token")}
-}
-
-func TestQueue(t *testing.T) {
-	var bodies []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if target := r.Header.Get("X-Amz-Target"); target != "AmazonSQS.SendMessage" {
-			t.Errorf("operation %q", target)
-		}
-		var message struct{ QueueUrl, MessageBody string } //nolint:revive // as SQS names it
-		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
-			t.Error(err)
-		}
-		bodies = append(bodies, message.QueueUrl+" "+message.MessageBody)
-		sum := md5.Sum([]byte(message.MessageBody)) //nolint:gosec // see above
-		fmt.Fprintf(w, `{"MessageId":"m","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))
-	}))
-	t.Cleanup(server.Close)
-	const queue, payload = "https://sqs.eu-west-1.amazonaws.com/123456789012/q", `{"a":"é\"<>"}`
-	if err := dispatch.Queue(config(server.URL), queue)(t.Context(), []byte(payload)); err != nil {
-		t.Fatal(err)
-	}
-	if len(bodies) != 1 || bodies[0] != queue+" "+payload {
-		t.Errorf("sent %q", bodies)
-	}
-}
-
-func TestQueueErrors(t *testing.T) {
-	attempts := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if attempts++; attempts < 3 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprint(w, `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}`)
-	}))
-	t.Cleanup(server.Close)
-	err := dispatch.Queue(config(server.URL), server.URL+"/1/q")(t.Context(), []byte(`{}`))
-	var api smithy.APIError
-	if !errors.As(err, &api) || !strings.Contains(err.Error(), "send message to queue "+server.URL+"/1/q") || !strings.Contains(err.Error(), "no such queue") {
-		t.Errorf("error %v", err)
-	}
-	if attempts != 3 {
-		t.Errorf("%d attempts, want two for 503 and one with the final error", attempts)
-	}
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := dispatch.Queue(config(server.URL), server.URL)(canceled, []byte(`{}`)); !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: %v", err)
-	}
 }
 
 func TestFunction(t *testing.T) {

@@ -122,6 +122,9 @@ func (r *Record) read() (change, kind, error) {
 // classify derives feed, upload and kind from an item's keys. A foreign item with the
 // keys of a record is exported as one, with the attributes of a record that it has.
 func classify(pk, sk string) (feedName, id string, k kind) {
+	if pk == feed.LoadingKey {
+		return "", "", kindLedger
+	}
 	feedName, rest, _ := strings.Cut(pk, "#")
 	id, shard, sharded := strings.Cut(rest, "#")
 	switch {
@@ -139,8 +142,9 @@ func classify(pk, sk string) (feedName, id string, k kind) {
 
 // bookkeeping are the names that the keys of other state have in place of an upload's
 // ID, which is longer: discover's seen objects and cursor, a backfill's checkpoint,
-// the watch of a pipe, and the formats that uploads were begun with.
-var bookkeeping = []string{"seen", "discover", "backfill", "watch", "spec"}
+// the watch of a pipe, the formats that uploads were begun with, and the parts that wait
+// for load.
+var bookkeeping = []string{"seen", "discover", "backfill", "watch", "spec", "work"}
 
 // isFeedName is the rule of feed.Spec.Validate. Such a name needs no escaping in JSON
 // or an object's key, like the other components of a record's keys.

@@ -175,6 +175,8 @@ func TestOnlyRecordsAreExported(t *testing.T) {
 		{"orders#backfill", "0123abcd"},
 		{"orders#watch", "0123abcd"},
 		{"orders#spec", "0123456789ab"},
+		{"orders#work", "wait#2026-03-01T00:00:00.000Z#u#p"},
+		{"loading", "slot#01"},
 	}, [][2]string{
 		{"config", "x"},
 		{"Orders#seen#b", "k"},

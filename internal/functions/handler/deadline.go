@@ -10,9 +10,9 @@ const (
 	// margin is left of an invocation's time to log its error and return it: a
 	// function that Lambda stops at the timeout cannot.
 	margin = 2 * time.Second
-	// reserve is left of an invocation's time to finish the current step, to store
+	// Reserve is left of an invocation's time to finish the current step, to store
 	// a checkpoint and to dispatch the continuation.
-	reserve = 30 * time.Second
+	Reserve = 30 * time.Second
 )
 
 // MaxContinuations bounds how often in a row a function continues in its own next
@@ -42,6 +42,24 @@ func NearDeadline(ctx context.Context) func() bool {
 	if !ok {
 		return func() bool { return false }
 	}
-	stopAt := deadline.Add(-min(reserve, time.Until(deadline)/4))
-	return func() bool { return time.Now().After(stopAt) }
+	at := stopAt(deadline)
+	return func() bool { return time.Now().After(at) }
+}
+
+// ErrNearDeadline is the cause of the end of a context of UntilNearDeadline.
+var ErrNearDeadline = errors.New("the function's timeout is near: the next invocation continues")
+
+// UntilNearDeadline returns a context that ends when NearDeadline reports true, for
+// requests that may take until then and that the next invocation repeats.
+func UntilNearDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadlineCause(ctx, stopAt(deadline), ErrNearDeadline)
+}
+
+// stopAt is when work has to stop that may take until a deadline.
+func stopAt(deadline time.Time) time.Time {
+	return deadline.Add(-min(Reserve, time.Until(deadline)/4))
 }

@@ -1,11 +1,14 @@
-// Package load is the load function: it writes the records of a part to the table.
+// Package load is the load function: it writes the records of parts to the table.
 //
-// It is idempotent: an item's keys are derived from the record's origin, so
-// loading a part again writes the same items, and the ledger counts a part once, in
-// a transaction. Records that cannot be an item of DynamoDB are quarantined.
+// Parts wait in the table (ledger.Work). An invocation is a loader: it takes one of the
+// table's slots, which bound how many run at a time for all feeds together, and then one
+// part after the other, the feeds in turn, until none is left. However much arrives, no
+// event has to wait for a loader, and nothing runs while nothing waits.
 //
-// Near the deadline it stores a checkpoint, the number of lines loaded, in the
-// ledger's part and dispatches a continuation. Throttling by DynamoDB is retried by
-// package batchwrite; an invocation that fails is retried by Lambda or the queue
-// from the checkpoint.
+// A loader is idempotent and may be killed at any time: an item's keys are derived
+// from the record's origin, so loading a part again writes the same items, and the
+// ledger counts a part once. Records that cannot be an item of DynamoDB are
+// quarantined. Near its deadline, also while the table throttles it, a loader stores
+// how far it has come and invokes the next one. A part that fails is tried again after
+// a wait that starts at seconds, and set aside after the last attempt.
 package load

@@ -3,11 +3,11 @@ package load_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,10 +15,10 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
+	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
@@ -28,13 +28,12 @@ import (
 const bucket = "landing"
 
 type fixture struct {
-	s3  *fake.S3
-	db  *fake.DynamoDB
-	h   *load.Handler
-	u   ids.Upload
-	ref ids.PartRef
-	// continued has the payloads of continuations.
-	continued []ids.PartRef
+	s3        *fake.S3
+	db        *fake.DynamoDB
+	h         *load.Handler
+	u         ids.Upload
+	ref       ids.PartRef
+	continued int // continuations
 }
 
 // newFixture writes one part with the payloads, and its items of the ledger.
@@ -42,16 +41,17 @@ func newFixture(t *testing.T, payloads []string) *fixture {
 	t.Helper()
 	w := &fixture{s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
 	w.u = ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "k.json", ETag: "e", Size: 9 << 20, Time: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)})
-	w.ref = ids.PartRef{Feed: "orders", Upload: w.u.ID, Part: ids.PartName(0, 0)}
+	w.ref = ids.PartRef{Feed: "orders", Upload: w.u.ID, Part: ids.PartName(0, 0), Time: w.u.Time}
 	book := ledger.New(w.db.Client(), "table")
 	table, err := batchwrite.NewClient(t.Context(), w.db.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.h = &load.Handler{
-		Spec: feed.Spec{Feed: "orders", QuarantinePrefix: "quarantine/"}, Bucket: bucket, Table: "table", S3: w.s3,
-		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler),
-		NearDeadline: handler.NearDeadline, Continue: func(_ context.Context, ref ids.PartRef) error { w.continued = append(w.continued, ref); return nil },
+		Metrics: noMetrics, Bucket: bucket, Table: "table", S3: w.s3, Loaders: 2,
+		DynamoDB: table, Ledger: book, Log: slog.New(slog.DiscardHandler), Lease: 200 * time.Millisecond,
+		Retries:      []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond},
+		NearDeadline: handler.NearDeadline, Continue: func(context.Context, ids.Load) error { w.continued++; return nil },
 	}
 	var buf bytes.Buffer
 	gz := gzip.NewWriter(&buf)
@@ -76,16 +76,29 @@ func newFixture(t *testing.T, payloads []string) *fixture {
 	if err := book.Unpacked(ctx, begun, ledger.Counts{Entries: 1, Records: n, Parts: 1}, nil, ""); err != nil {
 		t.Fatal(err)
 	}
+	w.dispatch(t)
 	return w
+}
+
+// dispatch lets the part wait.
+func (w *fixture) dispatch(t *testing.T) {
+	t.Helper()
+	parts := handler.PartDispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { return nil }}
+	if err := parts.Dispatch(t.Context(), w.ref); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func noMetrics(string, string) *metrics.Emitter { return nil }
+
+// records returns the records in the table.
+func records(db *fake.DynamoDB) []fake.Item {
+	return slices.DeleteFunc(db.Items(), func(it fake.Item) bool { return len(it["data"]) == 0 })
 }
 
 func (w *fixture) load(t *testing.T) error {
 	t.Helper()
-	payload, err := json.Marshal(w.ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.h.Handle(t.Context(), payload)
+	return w.h.Handle(t.Context(), []byte(`{"feed":"orders"}`))
 }
 
 func (w *fixture) upload(t *testing.T) ledger.Upload {
@@ -126,14 +139,19 @@ func TestLoadIsIdempotent(t *testing.T) {
 	if u.State != ledger.Loaded || u.Stored != 1000 || !u.Balanced() {
 		t.Errorf("ledger: %+v", u)
 	}
-	before := w.db.Items()
-	if len(before) != 1002 { // records, and the ledger's upload and part
-		t.Errorf("table has %d items", len(before))
+	// The slots and the feeds with work are left out: a loader may take any slot.
+	items := func() []fake.Item {
+		return slices.DeleteFunc(w.db.Items(), func(it fake.Item) bool { return it.Str("pk") == "loading" })
 	}
+	before := items()
+	if n := len(records(w.db)); n != 1000 || len(before) != 1002 { // the ledger's upload and part
+		t.Errorf("table has %d items, %d records", len(before), n)
+	}
+	w.dispatch(t) // a retry of unpack
 	if err := w.load(t); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(before, w.db.Items()) {
+	if !reflect.DeepEqual(before, items()) {
 		t.Error("the second load changed the table")
 	}
 }
@@ -144,7 +162,7 @@ func TestItem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, it := range w.db.Items() {
-		if it.Str("item") != "" {
+		if len(it["data"]) == 0 {
 			continue
 		}
 		got := fmt.Sprintf("%s %s %s", it.Str("pk"), it.Str("sk"), it["data"])
@@ -188,7 +206,7 @@ func TestInvalidItemsAreQuarantined(t *testing.T) {
 func TestRetryAfterAnyFailedRequest(t *testing.T) {
 	for name, lose := range map[string]bool{"before the effect": false, "after the effect": true} {
 		t.Run(name, func(t *testing.T) {
-			for at := int64(1); at <= 12; at++ {
+			for at := int64(1); at <= 24; at++ {
 				w := newFixture(t, numbered(60))
 				var calls atomic.Int64
 				if lose {
@@ -206,43 +224,38 @@ func TestRetryAfterAnyFailedRequest(t *testing.T) {
 					if err = w.load(t); err == nil {
 						break
 					}
+					time.Sleep(w.h.Lease) // a retry has the same request ID, or the lease expires
 				}
 				w.db.Before, w.db.LoseResponse = nil, nil
-				if u := w.upload(t); err != nil || u.State != ledger.Loaded || u.Stored != 60 || !u.Balanced() || len(w.db.Items()) != 62 {
-					t.Errorf("failure of request %d: error %v, %d items, ledger %+v", at, err, len(w.db.Items()), u)
+				if u := w.upload(t); err != nil || u.State != ledger.Loaded || u.Stored != 60 || !u.Balanced() || len(records(w.db)) != 60 {
+					t.Errorf("failure of request %d: error %v, %d items, ledger %+v", at, err, len(records(w.db)), u)
 				}
 			}
 		})
 	}
 }
 
-// A part that takes several invocations is stored once, also when continuations are
-// delivered twice.
+// A part that takes several invocations is stored once.
 func TestContinuationNearDeadline(t *testing.T) {
 	payloads := numbered(1000)
 	for i := 7; i < 1000; i += 100 {
 		payloads[i] = `{"n":1e999}`
 	}
 	w := newFixture(t, payloads)
-	w.h.NearDeadline = func(context.Context) func() bool { return func() bool { return true } } // always
+	w.h.NearDeadline = func(context.Context) func() bool {
+		calls := 0
+		return func() bool { calls++; return calls > 2 } // within the part
+	}
 	invocations := 0
-	for next := []ids.PartRef{w.ref}; len(next) > 0; next, w.continued = w.continued, nil {
-		w.ref = next[0]
+	for next := 1; next > 0; next, w.continued = w.continued, 0 {
 		invocations++
 		if err := w.load(t); err != nil {
 			t.Fatal(err)
 		}
-		if invocations%3 == 0 { // a duplicate of the invocation, whose checkpoint is older than the ledger's
-			continued := w.continued
-			if err := w.load(t); err != nil {
-				t.Fatal(err)
-			}
-			w.continued = append(continued, w.continued...)
-		}
 	}
 	u := w.upload(t)
-	if invocations < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(w.db.Items()) != 992 {
-		t.Errorf("after %d invocations: %d items, ledger %+v", invocations, len(w.db.Items()), u)
+	if invocations < 5 || u.State != ledger.Loaded || u.Stored != 990 || u.RejectedByLoad != 10 || u.Reasons["number_out_of_range"] != 10 || len(records(w.db)) != 990 {
+		t.Errorf("after %d invocations: %d records, ledger %+v", invocations, len(records(w.db)), u)
 	}
 	ids := map[string]bool{}
 	for _, r := range w.quarantined(t) {
@@ -253,19 +266,23 @@ func TestContinuationNearDeadline(t *testing.T) {
 	}
 }
 
+// A part that no attempt can load is set aside with its error, and does not keep the
+// others waiting.
 func TestPartDiffersFromLedger(t *testing.T) {
-	w := newFixture(t, numbered(10))
-	other := newFixture(t, numbered(9))
-	object, _ := other.s3.Get(bucket, other.u.PartKey("landing/", 0, 0))
-	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object)
-	if err := w.load(t); err == nil || !strings.Contains(err.Error(), "has 9 records, and 10 in the ledger") {
-		t.Errorf("error %v", err)
-	}
-	w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object[:len(object)-10])
-	if err := w.load(t); err == nil || !strings.Contains(err.Error(), w.ref.Part) {
-		t.Errorf("error %v", err)
-	}
-	if u := w.upload(t); u.State == ledger.Loaded {
-		t.Error("the upload is loaded")
+	for name, cut := range map[string]int{"has 9 records, and 10 in the ledger": 0, "unexpected EOF": 10} {
+		w := newFixture(t, numbered(10))
+		other := newFixture(t, numbered(9))
+		object, _ := other.s3.Get(bucket, other.u.PartKey("landing/", 0, 0))
+		w.s3.Set(bucket, w.u.PartKey("landing/", 0, 0), object[:len(object)-cut])
+		if err := w.load(t); err != nil {
+			t.Errorf("the loader failed: %v", err)
+		}
+		if u := w.upload(t); u.State == ledger.Loaded {
+			t.Error("the upload is loaded")
+		}
+		waiting, setAside, err := w.h.Ledger.ListWork(t.Context(), "orders", 10)
+		if err != nil || len(waiting) != 0 || len(setAside) != 1 || setAside[0].Attempts != 6 || !strings.Contains(setAside[0].Error, name) || !setAside[0].Time.Equal(w.u.Time) {
+			t.Errorf("waiting %+v, set aside %+v, %v", waiting, setAside, err)
+		}
 	}
 }

@@ -1,141 +1,189 @@
 package load
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"log/slog"
+	"sync"
+	"time"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/batchwrite"
-	"example.com/ingestion/internal/ids"
-	"example.com/ingestion/internal/store/landing"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/store/ledger"
-	"example.com/ingestion/internal/store/quarantine"
 )
 
-// loader writes the lines of one part.
+// loader is one invocation with a slot.
 type loader struct {
-	part       *ledger.Part
-	writer     *batchwrite.Writer
-	quarantine *quarantine.Writer
-	rejected   map[int64]error // by line, from 1: records that DynamoDB rejected
-	readAgain  int64           // lines that quarantineRejected has read
+	*Handler
+	slot         int
+	nearDeadline func() bool
+	turns        turns
 
-	keys    [][]byte // by shard: the JSON of an item's keys up to the sort key's value
-	keySize int      // of the keys, as DynamoDB counts it, in bytes
-	// origin is the members that the records of an entry have in common, and
-	// originWire the same as attributes. fixedSize is the size of an item without its
-	// payload, as DynamoDB counts it.
-	origin, originWire []byte
-	fixedSize          int
-	lines              int64
-	from               int64 // the checkpoint: lines that earlier invocations have loaded
-	nearDeadline       func() bool
+	mu    sync.Mutex
+	lease ledger.Lease
+	work  *ledger.Work // being loaded
 }
 
-// errNearDeadline ends the reading of a part that is continued.
-var errNearDeadline = errors.New("the deadline is near")
-
-// stop reports whether to stop at this line. It checks the time at every 64th line
-// only, so that every invocation makes progress.
-func (l *loader) stop() bool {
-	done := l.lines - l.from
-	return done > 0 && done%64 == 0 && l.nearDeadline()
-}
-
-func (l *loader) prepareKeys() {
-	for shard := range max(l.part.Shards, 1) {
-		// Feed names and upload IDs have no character that JSON escapes.
-		pk := ids.PartitionKey(l.part.Feed, l.part.Upload, shard)
-		l.keys = append(l.keys, fmt.Appendf(nil, `"%s":{"S":"%s"},"%s":{"S":"`, feed.PartitionKey, pk, feed.SortKey))
-		l.keySize = len(feed.PartitionKey) + len(pk) + len(feed.SortKey) + ids.EntryDigits + 1 + ids.OrdinalDigits
+// run loads parts until none is due, and ends the slot.
+func (l *loader) run(ctx context.Context) error {
+	held, stop := handler.Renew(ctx, l.leaseTime()/4, l.renew)
+	err := l.parts(held)
+	stop()
+	if err != nil {
+		return err
 	}
+	return l.Ledger.ReleaseSlot(ctx, l.slot, l.lease)
 }
 
-// put writes the record of one line to the table, or to quarantine.
-func (l *loader) put(line []byte) error {
-	if l.lines < l.from {
-		l.lines++
+// renew renews the leases of the slot and of the part being loaded. It makes its
+// requests without the lock, since they may have to wait while the table is throttled.
+func (l *loader) renew(ctx context.Context) error {
+	l.mu.Lock()
+	l.lease.Until = time.Now().Add(l.leaseTime())
+	lease, w := l.lease, l.work
+	l.mu.Unlock()
+	if err := l.Ledger.RenewSlot(ctx, l.slot, lease); err != nil || w == nil {
+		return err
+	}
+	err := l.Ledger.RenewWork(ctx, w, lease)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.work != w {
+		return nil // it was ended or released meanwhile
+	}
+	return err
+}
+
+func (l *loader) loading(w *ledger.Work) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.work = w
+}
+
+// longestWait is how long a loader waits before it looks for parts again.
+const longestWait = 5 * time.Second
+
+// parts loads parts until none is due.
+func (l *loader) parts(ctx context.Context) error {
+	for !l.nearDeadline() {
+		w, next, err := l.claim(ctx)
+		switch {
+		case err != nil:
+			return err
+		case w != nil:
+			if err := l.process(ctx, w); err != nil {
+				return err
+			}
+			continue
+		case next.IsZero():
+			return nil
+		}
+		// Parts that failed are not due yet. One loader waits for them.
+		if lowest, err := l.Ledger.LowestSlot(ctx, l.slot); err != nil || !lowest {
+			return err
+		}
+		if err := sleep(ctx, min(time.Until(next)+time.Millisecond, longestWait)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim takes the lease of a part: feeds take turns, one part each. Where it returns
+// none, next is when the earliest attempt may begin that is not due, zero if no part
+// waits for one.
+func (l *loader) claim(ctx context.Context) (w *work, next time.Time, err error) {
+	feeds, err := l.Ledger.FeedsWithWork(ctx)
+	if err != nil {
+		return nil, next, err
+	}
+	for _, f := range l.turns.order(feeds) {
+		claimed, empty, at, err := l.Ledger.ClaimWork(ctx, f.Feed, l.currentLease())
+		if err == nil && empty {
+			err = l.Ledger.RemoveFeed(ctx, f)
+		}
+		if err != nil {
+			return nil, next, err
+		}
+		if claimed != nil {
+			l.turns.last = f.Feed
+			return &work{Work: claimed, metrics: l.Metrics(f.Feed, f.Metrics), log: l.Log.With("feed", f.Feed)}, next, nil
+		}
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return nil, next, nil
+}
+
+// due reports whether a feed has a part that the loader could claim.
+func (l *loader) due(ctx context.Context) (bool, error) {
+	feeds, err := l.Ledger.FeedsWithWork(ctx)
+	for _, f := range feeds {
+		if due, err := l.Ledger.DueWork(ctx, f.Feed, l.lease.Owner); err != nil || due {
+			return due, err
+		}
+	}
+	return false, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
 		return nil
 	}
-	if l.stop() {
-		return errNearDeadline
-	}
-	l.lines++
-	rec, err := landing.ParseLine(line)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(rec.Origin, l.origin) || l.originWire == nil {
-		if err := l.prepareOrigin(rec.Origin); err != nil {
-			return fmt.Errorf("record %s: %w", rec.ID, err)
-		}
-	}
-	item := append(l.writer.Next(), l.keys[ids.Shard(rec.Ordinal, len(l.keys))]...)
-	item = append(item, rec.Sort...)
-	item = append(item, `"},"id":{"S":"`...)
-	item = append(item, rec.ID...)
-	item = append(item, `"},`...)
-	item = append(item, l.originWire...)
-	item = append(item, `,"ordinal":{"N":"`...)
-	item = strconv.AppendInt(item, rec.Ordinal, 10)
-	item = append(item, `"},"data":`...)
-	item, _, err = batchwrite.Value(item, rec.Data, l.fixedSize)
-	if err != nil {
-		return l.reject(line, reason(err), err)
-	}
-	return l.writer.Commit(item, l.lines)
 }
 
-// prepareOrigin transcodes the members that the records of an entry have in common.
-func (l *loader) prepareOrigin(origin []byte) error {
-	object := append(append([]byte{'{'}, origin...), '}')
-	wire, size, err := batchwrite.Attributes(nil, object, l.keySize)
-	if err != nil {
-		return err
-	}
-	l.origin = bytes.Clone(origin)
-	l.originWire = wire
-	l.fixedSize = size + len("id") + ids.RecordIDLength + len("ordinal") + 1 + (ids.OrdinalDigits+1)/2 + len("data")
-	return nil
+func (l *loader) currentLease() ledger.Lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lease
 }
 
-func (l *loader) quarantineRejected(line []byte) error {
-	// Not by ordinal: a part may have records of several entries.
-	l.readAgain++
-	if why := l.rejected[l.readAgain]; why != nil {
-		return l.reject(line, reasonRejected, why)
-	}
-	return nil
+// work is a part that is claimed, and what is needed of its feed.
+type work struct {
+	*ledger.Work
+	metrics *metrics.Emitter
+	log     *slog.Logger
 }
 
-func (l *loader) reject(line []byte, reason string, why error) error {
-	rec, err := landing.ParseLine(line)
-	if err != nil {
-		return err
+// A part that was begun killsBeforeSetAside times and whose last attempt was killed is
+// set aside: it probably kills any loader, and Lambda runs an event three times only.
+const killsBeforeSetAside = 2
+
+// process loads a part that was claimed. An error of the part is stored with it, and
+// returned only where the loader cannot go on.
+func (l *loader) process(ctx context.Context, w *work) error {
+	// An attempt is counted before it begins.
+	if before := w.Attempts - 1; before >= killsBeforeSetAside && w.Error == "" {
+		return l.setAside(ctx, w, fmt.Errorf("set aside after %d attempts: the last one was killed, by its timeout, for want of memory or by Lambda", before))
 	}
-	o, err := landing.ParseOrigin(line)
-	if err != nil {
-		return err
+	l.loading(w.Work)
+	err := l.part(ctx, w)
+	l.loading(nil) // from here on no renewal of its lease fails
+	switch {
+	case err == nil:
+		return l.Ledger.EndWork(ctx, w.Work)
+	case errors.Is(err, handler.ErrNearDeadline):
+		return l.Ledger.ReleaseWork(ctx, w.Work, l.currentLease())
+	case ctx.Err() != nil:
+		return fmt.Errorf("feed %s: upload %s: part %s: %w", w.Feed, w.Upload, w.Part, err)
 	}
-	q := quarantine.Record{
-		ID: o.ID, Feed: o.Feed, Source: o.Source, Version: o.Version, Entry: o.Entry, Ordinal: o.Ordinal, Offset: -1,
-		Stage: Stage, Reason: reason, Detail: why.Error(),
+	waits := l.retries()
+	if w.Attempts > len(waits) {
+		return l.setAside(ctx, w, err)
 	}
-	if l.part.Message == "" {
-		l.part.Message = fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why)
-	}
-	q.SetRaw(rec.Data)
-	return l.quarantine.Add(q)
+	w.log.Error("part failed", "upload", w.Upload, "part", w.Part, "attempt", w.Attempts, "error", err.Error())
+	w.metrics.Emit(metrics.Values{feed.MetricErrors: 1})
+	return l.Ledger.RetryWork(ctx, w.Work, l.currentLease(), waits[w.Attempts-1], err)
 }
 
-// reason is the quarantine reason of a record that cannot be an item.
-func reason(err error) string {
-	for _, known := range []error{batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange} {
-		if errors.Is(err, known) {
-			return known.Error()
-		}
-	}
-	return batchwrite.ErrMalformed.Error()
+func (l *loader) setAside(ctx context.Context, w *work, cause error) error {
+	w.log.Error("part set aside", "upload", w.Upload, "part", w.Part, "attempt", w.Attempts, "error", cause.Error())
+	w.metrics.Emit(metrics.Values{feed.MetricErrors: 1})
+	return l.Ledger.SetAside(ctx, w.Work, cause)
 }

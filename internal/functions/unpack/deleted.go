@@ -52,7 +52,7 @@ func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Ch
 		total.BytesLanded += p.Bytes
 		total.Records += p.Records
 		if !p.State.Done() {
-			dispatchErr = h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name})
+			dispatchErr = h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name, Time: u.Time})
 		}
 		return dispatchErr == nil
 	})

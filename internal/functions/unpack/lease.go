@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"example.com/ingestion/internal/functions/handler"
@@ -54,24 +53,5 @@ func (h *Handler) take(ctx context.Context, u ledger.Upload) (ledger.Upload, boo
 // hold renews the lease of an upload until release is called. The context ends when
 // another invocation has the lease.
 func (h *Handler) hold(ctx context.Context, u ledger.Upload) (held context.Context, release func()) {
-	held, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-held.Done():
-				return
-			case <-time.After(h.leaseTime() / 3):
-			}
-			// Another error is transient: the next renewal may succeed.
-			if err := h.Ledger.Renew(held, u, h.newLease(ctx).Until); errors.Is(err, ledger.ErrLeaseLost) {
-				cancel(err)
-			}
-		}
-	}()
-	return held, func() {
-		cancel(nil)
-		<-done
-	}
+	return handler.Renew(ctx, h.leaseTime()/3, func(ctx context.Context) error { return h.Ledger.Renew(ctx, u, h.newLease(ctx).Until) })
 }

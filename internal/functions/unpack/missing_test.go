@@ -2,7 +2,6 @@ package unpack_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -77,11 +76,8 @@ func TestDeletedForOneOfTwoInvocations(t *testing.T) {
 func (w *fixture) loadAll() {
 	w.t.Helper()
 	for len(w.dispatched) > 0 {
-		ref, err := json.Marshal(w.dispatched[0])
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		ref := w.dispatched[0]
 		w.dispatched = w.dispatched[1:]
-		w.again(func() error { return w.load.Handle(w.t.Context(), ref) }, 1)
+		w.loadPart(ref, 1)
 	}
 }

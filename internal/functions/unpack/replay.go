@@ -96,7 +96,7 @@ func (h *Handler) finish(ctx context.Context, step ledger.Replay) error {
 		if state.Done() {
 			continue
 		}
-		if err := h.Dispatch(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
+		if err := h.Dispatch(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name, Time: p.Time}); err != nil {
 			return fmt.Errorf("dispatch part %s to load: %w", p.Name, err)
 		}
 	}

@@ -31,12 +31,9 @@ func (w *fixture) replay(u ledger.Upload, reason string, tries int) ledger.Uploa
 	w.s3.Modified = w.s3.Modified.Add(time.Minute)
 	w.again(func() error { return w.unpack.Handle(w.t.Context(), payload) }, tries)
 	for len(w.dispatched) > 0 {
-		ref, err := json.Marshal(w.dispatched[0])
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		ref := w.dispatched[0]
 		w.dispatched = w.dispatched[1:]
-		w.again(func() error { return w.load.Handle(w.t.Context(), ref) }, tries)
+		w.loadPart(ref, tries)
 	}
 	return w.upload(u.Key, u.ETag)
 }

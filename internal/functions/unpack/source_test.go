@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -116,46 +113,25 @@ func TestArchivedObjects(t *testing.T) {
 	}
 }
 
-// With queues each dispatch is a message, and each message may be delivered twice.
-func TestBatchesFromQueues(t *testing.T) {
+// Each event may be delivered twice, also a continuation and the dispatch of a part.
+func TestEveryEventTwice(t *testing.T) {
 	w := newFixture(t, feed.Format{Kind: feed.JSON})
 	var out bytes.Buffer
 	emitter := metrics.New(&out, strings.Join([]string{
 		feed.MetricErrors, feed.MetricUploads, feed.MetricStored, feed.MetricRecords, feed.MetricQuarantined,
 	}, ","), "table", "orders")
-	w.unpack.Metrics, w.load.Metrics = emitter, emitter
-	log := slog.New(slog.DiscardHandler)
-	unpack, load := handler.Handle(w.unpack.Handle, emitter, log), handler.Handle(w.load.Handle, emitter, log)
+	w.unpack.Metrics, w.load.Metrics = emitter, func(string, string) *metrics.Emitter { return emitter }
+	unpack := handler.Handle(w.unpack.Handle, emitter)
 	expired := 1
 	w.unpack.NearDeadline = func(context.Context) func() bool {
 		expired--
 		return func() bool { return expired == 0 } // the first invocation continues in another
 	}
-	batch := func(bofails ...string) []byte {
-		var records []map[string]string
-		for i, body := range bofails {
-			records = append(records, map[string]string{"messageId": strconv.Itoa(i), "eventSource": "aws:sqs", "body": body})
-		}
-		payload, err := json.Marshal(map[string]any{"Records": records})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return payload
-	}
-	twice := func(handle func(context.Context, json.RawMessage) (*events.SQSEventResponse, error), body any) {
+	twice := func(payload []byte) {
 		t.Helper()
-		text, ok := body.(string)
-		if !ok {
-			encoded, err := json.Marshal(body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(encoded)
-		}
 		for range 2 {
-			failures, err := handle(t.Context(), batch(text, "no event"))
-			if err != nil || len(failures.BatchItemFailures) != 1 || failures.BatchItemFailures[0].ItemIdentifier != "1" {
-				t.Fatalf("answered %+v, %v", failures, err)
+			if err := unpack(t.Context(), payload); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
@@ -164,16 +140,20 @@ func TestBatchesFromQueues(t *testing.T) {
 		records = append(records, fmt.Sprintf(`{"n":%d,"text":"some more of it"}`, i))
 	}
 	etag := w.s3.Set("src", "k", []byte("["+strings.Join(records, ",")+"]"))
-	twice(unpack, string(notification("k", etag)))
+	twice(notification("k", etag))
 	for len(w.resume) > 0 {
-		next := w.resume[0]
+		next, err := json.Marshal(w.resume[0])
+		if err != nil {
+			t.Fatal(err)
+		}
 		w.resume = w.resume[1:]
-		twice(unpack, next)
+		twice(next)
 	}
 	for len(w.dispatched) > 0 {
 		next := w.dispatched[0]
 		w.dispatched = w.dispatched[1:]
-		twice(load, next)
+		w.loadPart(next, 1)
+		w.loadPart(next, 1)
 	}
 	u := w.upload("k", etag)
 	if u.State != ledger.Loaded || u.Records != 2000 || u.Stored != 2000 || len(w.stored()) != 2000 || w.continuations == 0 {
@@ -192,6 +172,23 @@ func TestBatchesFromQueues(t *testing.T) {
 	}
 	if stored != 2000 || uploads != 1 {
 		t.Errorf("metrics: %v stored, %v uploads", stored, uploads)
+	}
+}
+
+// Without a table the records are in the parts alone, and the upload is loaded, whatever
+// is repeated.
+func TestNoTable(t *testing.T) {
+	w := newFixture(t, ndjson)
+	w.unpack.Dispatch = handler.PartsWithoutTable{Ledger: w.unpack.Ledger}.Dispatch
+	body := []byte("{\"a\":1}\n{\n{\"a\":2}\n")
+	for range 2 {
+		u := w.run("k", body, 1)
+		if u.State != ledger.Loaded || !u.Balanced() || u.Records != 3 || u.Stored != 2 || u.PartsLoaded != u.Parts || len(w.stored()) != 0 {
+			t.Errorf("%d items, ledger %+v", len(w.stored()), u)
+		}
+	}
+	if err := w.unpack.Dispatch(t.Context(), ids.PartRef{Feed: "orders", Upload: "none", Part: "0"}); err == nil {
+		t.Error("a part that does not exist was dispatched")
 	}
 }
 

@@ -255,7 +255,7 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) e
 	if err != nil || state.Done() {
 		return err
 	}
-	if err := h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: name}); err != nil {
+	if err := h.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: name, Time: u.Time}); err != nil {
 		return fmt.Errorf("dispatch part %s of upload %s to load: %w", name, u.ID, err)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/replay"
 	"example.com/ingestion/internal/operator/snowflakeconn"
+	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
@@ -87,6 +88,7 @@ type Clients struct {
 	sqs    sqsAPI
 	sns    snsAPI
 	dynamo dynamoAPI
+	work   func(context.Context) (waiting, setAside []ledger.Work, err error)
 	events eventsAPI
 	watch  watchAPI
 	iam    iamAPI
@@ -101,6 +103,9 @@ func New(d *operator.Deployment, incomplete error, getenv func(string) string) C
 	cfg := d.Account.Config
 	return Clients{
 		Feed: d, Incomplete: incomplete,
+		work: func(ctx context.Context) (waiting, setAside []ledger.Work, err error) {
+			return d.Ledger.ListWork(ctx, d.Name, maxParts)
+		},
 		stacks: cfn.NewFromConfig(cfg), lambda: d.Lambda, s3: d.S3, sqs: d.SQS, dynamo: d.DynamoDB,
 		sns: sns.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), watch: cloudwatch.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
 		reader: func(roleARN, externalID string) s3API { return assumed(cfg, roleARN, externalID) },
@@ -133,9 +138,6 @@ func (d *doctor) close() {
 		_ = d.session.Close() // the session only reads
 	}
 }
-
-// queued reports whether the feed has queues in front of its functions.
-func (d *doctor) queued() bool { return d.Feed.UnpackQueueURL != "" || d.Feed.LoadQueueURL != "" }
 
 func (d *doctor) snowflake() bool { return d.Feed.Snowflake != nil }
 

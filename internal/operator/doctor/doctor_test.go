@@ -18,6 +18,8 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
 )
@@ -30,7 +32,6 @@ var shapes = map[string]struct {
 	has  []string
 }{
 	"own bucket, Snowpipe":    {healthy, []string{"own bucket", "own bucket: permission", "own bucket: other files", "notifications", "pipe: status", "pipe: notifications", "role: trust", "alarms: subscribers", "rejected files"}},
-	"queues":                  {func() *fixture { return healthy().queued() }, []string{"unpack", "unpack: read", "load: read"}},
 	"existing bucket":         {func() *fixture { return healthy().existing() }, []string{"existing bucket", "existing bucket: rule", "existing bucket: rule: permission"}},
 	"external bucket":         {func() *fixture { return healthy().external() }, []string{"external bucket: rule", "external bucket: last run", "external bucket: listing", "external bucket: readable"}},
 	"from files":              {func() *fixture { return healthy().fromFiles() }, []string{"own bucket: subscription", "own bucket: permission", "topic"}},
@@ -90,7 +91,7 @@ func TestProblems(t *testing.T) {
 	const revert = "cdk deploy --revert-drift Orders"
 	own := healthy
 	filesOfOthers := func() *fixture { return healthy().fromFilesOfOthers() }
-	queued, existing, external := shapes["queues"].make, shapes["existing bucket"].make, shapes["external bucket"].make
+	existing, external := shapes["existing bucket"].make, shapes["external bucket"].make
 	files, nightly, outside := shapes["from files"].make, shapes["from the table, nightly"].make, shapes["external table"].make
 	object := func(f *fixture, kind snowflake.Kind, ending string) *string {
 		return &f.aws.account.Object(kind, `"RAW"."PUBLIC"."ORDERS`+ending+`"`).Comment
@@ -120,11 +121,11 @@ func TestProblems(t *testing.T) {
 			other := f.feed
 			other.PartBytes++
 			text, _ := other.Env()
-			f.aws.functions["Orders-Load"].Environment.Variables[feed.EnvSpec] = text
-		}, "load", Fail, "differs from the template", revert},
+			f.aws.functions["Orders-Unpack"].Environment.Variables[feed.EnvSpec] = text
+		}, "unpack", Fail, "differs from the template", revert},
 		"another table":    {own, func(f *fixture) { f.aws.functions["Orders-Load"].Environment.Variables[feed.EnvTable] = "other" }, "load", Fail, `its TABLE is "other", the stack's is "records"`, revert},
 		"stopped":          {own, func(f *fixture) { f.aws.concurrency["Orders-Load"] = 0 }, "load: concurrency", Fail, "concurrency is 0", "delete-function-concurrency --function-name Orders-Load"},
-		"no failure queue": {own, func(f *fixture) { delete(f.aws.failures, "Orders-Load") }, "load: failures", Fail, "not sent to queue failures", revert},
+		"no failure queue": {own, func(f *fixture) { delete(f.aws.failures, "Orders-Unpack") }, "unpack: failures", Fail, "not sent to queue failures", revert},
 
 		"no notification": {own, func(f *fixture) { f.aws.buckets["source"] = &s3.GetBucketNotificationConfigurationOutput{} }, "own bucket", Fail, "in/*.json, in/*.gz", `--bucket source --notification-configuration '{"LambdaFunctionConfigurations":[{"Events":["s3:ObjectCreated:*"],"Filter":{"Key":{"FilterRules":[{"Name":"prefix","Value":"in/"},{"Name":"suffix","Value":".json"}]}},"LambdaFunctionArn":"` + unpackARN},
 		"another prefix": {own, func(f *fixture) {
@@ -168,16 +169,11 @@ func TestProblems(t *testing.T) {
 			f.aws.messages = []string{"{}", `{"requestContext":{"functionArn":"arn:aws:lambda:us-east-1:1:function:Orders-Load"},"requestPayload":{"feed":"orders","upload":"u","part":"0000000-000001"},"responsePayload":{"errorMessage":"boom"}}`}
 		}, "failed events", Fail, "2 events, the oldest for 2h0m0s; load failed on u 0000000-000001: boom", "ingest replay orders"},
 		"no failure queue exists": {own, func(f *fixture) { f.aws.queues = nil }, "failed events", Fail, "queue failures does not exist", revert},
-		"no redrive":              {queued, func(f *fixture) { delete(f.aws.queues[queueURL+"load"], "RedrivePolicy") }, "load", Fail, "has no dead-letter queue", revert},
-		"redrive elsewhere": {queued, func(f *fixture) {
-			f.aws.queues[queueURL+"load"]["RedrivePolicy"] = `{"deadLetterTargetArn":"arn:x:other"}`
-		}, "load", Fail, "arn:x:other", revert},
-		"mapping off": {queued, func(f *fixture) {
-			f.aws.mappings[0].State = aws.String("Disabled")
-			f.aws.mappings[1].State = aws.String("Disabled")
-		}, "unpack: read", Fail, "is Disabled", "update-event-source-mapping --enabled --uuid uuid-"},
-		"no mapping":         {queued, func(f *fixture) { f.aws.mappings = nil }, "load: read", Fail, "no function reads", revert},
-		"queue not notified": {queued, func(f *fixture) { f.aws.buckets["source"].QueueConfigurations = nil }, "own bucket", Fail, "does not notify queue unpack", `"QueueConfigurations"`},
+		"parts set aside": {own, func(f *fixture) {
+			f.setAside = []ledger.Work{{PartRef: ids.PartRef{Upload: "u", Part: "p"}, Error: "boom"}}
+		}, "parts", Fail, "1 part set aside after several attempts; upload u, part p: boom", "ingest replay orders"},
+		"no loader":     {own, func(f *fixture) { f.waiting = make([]ledger.Work, 2) }, "parts", Warn, "2 parts waiting, and no invocation of load has one", "ingest replay orders"},
+		"parts unknown": {own, func(f *fixture) { f.aws.errs["Query"] = accessDenied() }, "parts", Unknown, "permission to check it is missing", "dynamodb:Query"},
 
 		"parts without notification": {own, func(f *fixture) { f.aws.buckets["landing"].TopicConfigurations = nil }, "notifications", Fail, "does not notify topic", "prefix landing/orders/"},
 		"no landing bucket":          {own, func(f *fixture) { delete(f.aws.buckets, "landing") }, "notifications", Fail, "landing does not exist", "restore"},

@@ -22,6 +22,7 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/operator"
+	"example.com/ingestion/internal/store/ledger"
 	fakeaws "example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/internal/testing/fakesnowflake"
 	"example.com/ingestion/snowflake"
@@ -48,6 +49,8 @@ type fixture struct {
 	conn *snowflake.Connection
 	out  map[string]string
 	aws  *fakeAWS
+
+	waiting, setAside []ledger.Work
 }
 
 // healthy returns a correct feed with its own bucket and a Snowpipe.
@@ -129,26 +132,6 @@ func readPolicy(bucket, prefix string) string {
 	return fmt.Sprintf(`{"Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::%[1]s/%[2]s*"},
 		{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::%[1]s","Condition":{"StringLike":{"s3:prefix":"%[2]s*"}}},
 		{"Effect":"Allow","Action":"s3:GetBucketLocation","Resource":"arn:aws:s3:::%[1]s"}]}`, bucket, prefix)
-}
-
-// queued adds queues in front of the functions.
-func (f *fixture) queued() *fixture {
-	w := f.aws
-	f.out["UnpackQueueUrl"], f.out["LoadQueueUrl"] = queueURL+"unpack", queueURL+"load"
-	w.failures, w.policies = nil, nil
-	w.buckets["source"] = &s3.GetBucketNotificationConfigurationOutput{QueueConfigurations: []s3types.QueueConfiguration{
-		{QueueArn: aws.String(queueARN + "unpack"), Events: []s3types.Event{s3types.EventS3ObjectCreated}, Filter: filter("in/", ".json")},
-		{QueueArn: aws.String(queueARN + "unpack"), Events: []s3types.Event{s3types.EventS3ObjectCreated}, Filter: filter("in/", ".gz")},
-	}}
-	for name, arn := range map[string]string{"unpack": unpackARN, "load": loadARN} {
-		w.queues[queueURL+name] = map[string]string{
-			"QueueArn": queueARN + name, "ApproximateNumberOfMessages": "3", "RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":5}`, queueARN+"failures"),
-		}
-		w.mappings = append(w.mappings, lambdatypes.EventSourceMappingConfiguration{
-			UUID: aws.String("uuid-" + name), State: aws.String("Enabled"), FunctionArn: &arn, EventSourceArn: aws.String(queueARN + name),
-		})
-	}
-	return f
 }
 
 // existing makes the source an existing bucket.
@@ -277,7 +260,7 @@ func (f *fixture) run(t *testing.T, change func(*fixture)) Report {
 	change(f)
 	w := f.aws
 	r, err := Run(t.Context(), Clients{
-		Feed: f.deployment(t), stacks: w, lambda: w, s3: w, sqs: w, sns: w, dynamo: w, events: w, watch: w, iam: w,
+		Feed: f.deployment(t), work: func(context.Context) (_, _ []ledger.Work, err error) { return f.waiting, f.setAside, w.err("Query") }, stacks: w, lambda: w, s3: w, sqs: w, sns: w, dynamo: w, events: w, watch: w, iam: w,
 		reader: func(string, string) s3API { return w },
 		open: func(context.Context) (Session, error) {
 			if w.loginFail != nil {

@@ -53,36 +53,13 @@ func (d *doctor) failedEvent(ctx context.Context) string {
 	return ""
 }
 
-func events(n int) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return fmt.Sprintf("%d events", n)
-}
+func events(n int) string { return count(n, "event") }
 
-// queues checks the queues in front of unpack and load, and their event source mappings.
-func queues(ctx context.Context, d *doctor) {
-	for _, q := range []struct{ name, url, function string }{
-		{"unpack", d.Feed.UnpackQueueURL, d.Feed.UnpackFunction},
-		{"load", d.Feed.LoadQueueURL, d.Feed.LoadFunction},
-	} {
-		if q.url == "" {
-			continue
-		}
-		found, ok := d.queue(ctx, q.name, q.url)
-		if !ok {
-			continue
-		}
-		switch {
-		case found.deadLetters == "":
-			d.fail(q.name, d.revert(), "the queue has no dead-letter queue: failed messages are retried until they expire")
-		case !strings.HasSuffix(found.deadLetters, ":"+queueName(d.Feed.FailureQueueURL)):
-			d.fail(q.name, d.revert(), "its dead-letter queue is %s, not the feed's failure queue", found.deadLetters)
-		default:
-			d.pass(q.name, "%s waiting, %d in flight%s", events(found.visible), found.inFlight, d.oldest(ctx, q.url))
-		}
-		d.mapping(ctx, q.name+": read", q.function, found.arn)
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
 	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // queue holds attributes of a queue.

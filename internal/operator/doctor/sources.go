@@ -13,8 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"example.com/ingestion/feed"
 )
@@ -44,22 +42,13 @@ func sources(ctx context.Context, d *doctor) {
 type receiver struct {
 	name, arn string
 	// function is the name of a function whose policy must allow the invocation; empty
-	// for a queue.
+	// for a topic.
 	function string
 }
 
-// unpackReceiver returns the function unpack or, with queues, the queue in front of it.
-func (d *doctor) unpackReceiver(ctx context.Context) (receiver, error) {
-	if d.Feed.UnpackQueueURL == "" {
-		return receiver{name: "function " + d.Feed.UnpackFunction, arn: d.functionARN(d.Feed.UnpackFunction), function: d.Feed.UnpackFunction}, nil
-	}
-	out, err := d.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &d.Feed.UnpackQueueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
-	})
-	if err != nil {
-		return receiver{}, err
-	}
-	return receiver{name: "queue " + queueName(d.Feed.UnpackQueueURL), arn: out.Attributes["QueueArn"]}, nil
+// unpackReceiver returns the function unpack.
+func (d *doctor) unpackReceiver() receiver {
+	return receiver{name: "function " + d.Feed.UnpackFunction, arn: d.functionARN(d.Feed.UnpackFunction), function: d.Feed.UnpackFunction}
 }
 
 // notification is one entry of a bucket's notification configuration.
@@ -107,11 +96,7 @@ func (d *doctor) bucketNotifications(ctx context.Context, bucket string) (all []
 const notificationPermission = "s3:GetBucketNotification on the bucket"
 
 func (d *doctor) ownBucket(ctx context.Context, name string, s feed.Source) {
-	target, err := d.unpackReceiver(ctx)
-	if err != nil {
-		d.unknown(name, err, "sqs:GetQueueAttributes")
-		return
-	}
+	target := d.unpackReceiver()
 	to, service := target, "s3.amazonaws.com"
 	source := "arn:" + d.partition() + ":s3:::" + s.Bucket
 	if topic := d.Feed.Output("SourceTopic"); topic != "" {
@@ -258,11 +243,7 @@ func (d *doctor) existingBucket(ctx context.Context, name string, s feed.Source)
 	default:
 		d.pass(name, "%s sends its events to EventBridge", s.Bucket)
 	}
-	target, err := d.unpackReceiver(ctx)
-	if err != nil {
-		d.unknown(name+": rule", err, "sqs:GetQueueAttributes")
-		return
-	}
+	target := d.unpackReceiver()
 	d.rule(ctx, name, target, func(r *eventbridge.DescribeRuleOutput) bool {
 		return strings.Contains(aws.ToString(r.EventPattern), fmt.Sprintf("%q", s.Bucket))
 	})

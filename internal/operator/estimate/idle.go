@@ -155,7 +155,7 @@ func (f function) price() string {
 }
 
 // lists reports whether it is discover, the function that dispatches to unpack.
-func (f function) lists() bool { return f.has(feed.EnvUnpackFunction) || f.has(feed.EnvUnpackQueueURL) }
+func (f function) lists() bool { return f.has(feed.EnvUnpackFunction) }
 
 func (f function) has(variable string) bool {
 	_, ok := f.Environment.Variables[variable]

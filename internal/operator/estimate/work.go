@@ -10,6 +10,7 @@ import (
 
 // app holds what the feeds of an app share. Their store may be in another template.
 type app struct {
+	loaders     []function // that load the parts of a store
 	exports     []function // that export the changes of a table
 	landingDays float64    // retention of parts; 0: unlimited or unknown
 	recovery    bool       // point-in-time recovery of the table
@@ -21,7 +22,11 @@ func newApp(templates []Template) app {
 		for _, r := range t.sorted() {
 			switch r.Type {
 			case typeFunction:
-				if f := newFunction(r); f.has(feed.EnvLandingBucket) && !f.has(feed.EnvSpec) {
+				switch f := newFunction(r); {
+				case f.has(feed.EnvSpec) || !f.has(feed.EnvLandingBucket):
+				case f.has(feed.EnvLoaders):
+					a.loaders = append(a.loaders, f)
+				default:
 					a.exports = append(a.exports, f)
 				}
 			case "AWS::S3::Bucket":
@@ -57,33 +62,35 @@ func landingDays(r Resource) float64 {
 // work adds the cost of processing a million records.
 func (s *sheet) work(a app, f templateFeed, load Workload) {
 	var unpack, loader function
-	queues := 0.0
+	if len(a.loaders) > 0 {
+		loader = a.loaders[0]
+	}
 	for _, r := range f.resources {
 		switch {
 		case r.Type == typeFunction && strings.HasPrefix(r.id, f.id+"Unpack"):
 			unpack = newFunction(r)
-		case r.Type == typeFunction && strings.HasPrefix(r.id, f.id+"Load"):
+		case r.Type == typeFunction && strings.HasPrefix(r.id, f.id+"StoreLoad"):
 			loader = newFunction(r)
 		case r.Type == typeKey:
 			s.leaveOut("requests to the KMS key")
 		}
 	}
-	if unpack.has(feed.EnvQueueURL) {
-		queues = 1
-	}
 	bytes := million * float64(load.RecordBytes)
 	uploads := bytes / float64(load.FileBytes)
 	parts := uploads * math.Ceil(float64(load.FileBytes)/float64(f.Spec.PartBytes))
 	s.compute(unpack, bytes, "unpack_mb_per_vcpu_second", "unpack")
-	s.compute(loader, bytes, "load_mb_per_vcpu_second", "load")
-	s.add(Work, "lambda_request", uploads+parts, "unpack once for each of %g files, load for each of %g parts", uploads, parts)
+	if !f.Spec.NoTable {
+		s.compute(loader, bytes, "load_mb_per_vcpu_second", "load")
+	}
+	s.add(Work, "lambda_request", uploads+parts, "unpack once for each of %g files, load once at most for each of %g parts", uploads, parts)
 	s.add(Work, "s3_put", parts, "parts")
 	s.add(Work, "s3_get", uploads*s.value("s3_gets_per_upload")+parts*s.value("s3_gets_per_part"), "files and parts read")
 	item := float64(load.RecordBytes) + s.value("envelope_bytes")
-	s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key and origin", item)
+	if !f.Spec.NoTable {
+		s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key and origin", item)
+	}
 	s.add(Work, "dynamodb_wru", uploads*s.value("ledger_wru_per_upload")+parts*s.value("ledger_wru_per_part"), "ledger")
 	s.add(Work, "sns_publish", parts, "notifications about parts")
-	s.add(Work, "sqs_request", queues*(uploads+parts)*s.value("sqs_requests_per_message"), "files and parts through the queues")
 	if hasExisting(f.Spec) {
 		s.add(Work, "eventbridge_event", uploads, "files of buckets with EventBridge notifications")
 	}
@@ -96,6 +103,9 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	}
 	s.toSnowflake(a, f, bytes, item)
 	gb := million * (item + s.value("index_bytes_per_item")) / 1e9
+	if f.Spec.NoTable {
+		gb = 0
+	}
 	s.add(Stored, "dynamodb_gb_month", gb, "records in the table")
 	if a.recovery {
 		s.add(Stored, "dynamodb_pitr_gb_month", gb, "point-in-time recovery of the table")

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,9 +62,10 @@ type Feed struct {
 	// since Collector.Since.
 	Rejected int64 `json:"rejected_uploads"`
 	Partial  int64 `json:"partial_uploads"`
-	// Queued is the number of events and parts in the queues in front of the functions.
+	// Queued is the number of parts that wait for load or are being loaded, up to 1,000.
 	Queued int64 `json:"queued"`
-	// Failed is the number of events in the failure queue.
+	// Failed is the number of events in the failure queue, and of parts that load has
+	// set aside.
 	Failed int64 `json:"failed"`
 	// Records, Stored and Quarantined count the records of all uploads.
 	Records     int64 `json:"records"`
@@ -169,33 +171,32 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 		return o, err
 	}
 	o.Failed = failed + failedInFlight
-	var inFlight int64
-	for _, queue := range []string{"UnpackQueueUrl", "LoadQueueUrl"} {
-		visible, received, err := c.depth(ctx, f, queue)
-		if err != nil {
-			return o, err
-		}
-		o.Queued += visible + received
-		inFlight += received
+	waiting, setAside, err := uploads.ListWork(ctx, f.Name, maxQueued)
+	if err != nil {
+		return o, err
 	}
-	o.State, err = c.state(ctx, uploads, o, unfinished, inFlight)
+	o.Queued, o.Failed = int64(len(waiting)), o.Failed+int64(len(setAside))
+	o.State, err = c.state(ctx, uploads, o, unfinished, waiting)
 	if o.Rejected > 0 && (o.State == Idle || o.State == Working) {
 		o.State = Rejecting
 	}
 	return o, err
 }
 
+// maxQueued bounds the parts that are counted.
+const maxQueued = 1000
+
 // maxUnfinished is the number of unfinished uploads whose parts are checked for
 // progress.
 const maxUnfinished = 5
 
-func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, unfinished []ledger.Upload, inFlight int64) (State, error) {
+func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, unfinished []ledger.Upload, waiting []ledger.Work) (State, error) {
 	switch {
 	case o.Failed > 0:
 		return Failing, nil
 	case o.Waiting == 0 && o.Queued == 0:
 		return Idle, nil
-	case inFlight > 0:
+	case slices.ContainsFunc(waiting, func(w ledger.Work) bool { return w.Loading }):
 		return Working, nil
 	}
 	since := c.Now().Add(-StillAfter)

@@ -92,8 +92,29 @@ func TestState(t *testing.T) {
 	if f := w.read(queues{}, later); f.State != overview.Waiting {
 		t.Errorf("started an hour ago: %+v", f)
 	}
-	if f := w.read(queues{inFlight: map[string]string{"load": "1"}}, later); f.State != overview.Working || f.Queued != 1 {
+	ref := ids.PartRef{Feed: "orders", Upload: u.ID, Part: ids.PartName(0, 0), Time: u.Time}
+	if _, err := w.ledger.PutWork(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	if f := w.read(queues{}, later); f.State != overview.Waiting || f.Queued != 1 {
+		t.Errorf("a part waits: %+v", f)
+	}
+	work, _, _, err := w.ledger.ClaimWork(t.Context(), "orders", ledger.Lease{Owner: "loader", Until: later})
+	if err != nil || work == nil {
+		t.Fatal(work, err)
+	}
+	if f := w.read(queues{}, later); f.State != overview.Working || f.Queued != 1 {
 		t.Errorf("load is processing a part: %+v", f)
+	}
+	if err := w.ledger.SetAside(t.Context(), work, errors.New("boom")); err != nil {
+		t.Fatal(err)
+	}
+	_, setAside, err := w.ledger.ListWork(t.Context(), "orders", 10)
+	if f := w.read(queues{}, later); f.State != overview.Failing || f.Failed != 1 || f.Queued != 0 || len(setAside) != 1 || err != nil {
+		t.Errorf("a part was set aside: %+v, %+v, %v", f, setAside, err)
+	}
+	if err := w.ledger.ForgetSetAside(t.Context(), setAside[0]); err != nil {
+		t.Fatal(err)
 	}
 	if f := w.read(queues{visible: map[string]string{"failures": "2"}, inFlight: map[string]string{"failures": "1"}}, later); f.State != overview.Failing || f.Failed != 3 {
 		t.Errorf("failed events: %+v", f)
@@ -115,9 +136,6 @@ func TestState(t *testing.T) {
 	}
 	if f := w.read(queues{}, later); f.State != overview.Idle || f.Records != 3 || f.Stored != 2 || f.Quarantined != 1 || f.Waiting != 0 || f.Uploads != 1 {
 		t.Errorf("loaded: %+v", f)
-	}
-	if f := w.read(queues{visible: map[string]string{"unpack": "7"}}, later); f.State != overview.Waiting || f.Queued != 7 {
-		t.Errorf("queued events: %+v", f)
 	}
 }
 

@@ -66,8 +66,10 @@ func (c *check) all() error {
 			Kind: Rejected, Count: u.Quarantined(), Detail: "no record of the file could be stored: " + reasons, Remedy: c.remedy("quarantine", ""),
 		})
 	}
-	if err := c.table(parts); err != nil {
-		return err
+	if !c.Spec.NoTable {
+		if err := c.table(parts); err != nil {
+			return err
+		}
 	}
 	if c.Deep {
 		if err := c.file(); err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Failure is an event in the feed's failure queue.
+// Failure is an event in the feed's failure queue, or a part that load has set aside.
 type Failure struct {
 	Time     time.Time
 	Function string // that failed on it
@@ -63,5 +63,5 @@ func (f Failure) detail() string {
 	if text == "" {
 		text = "the event does not contain the error"
 	}
-	return fmt.Sprintf("%s failed at %s, the event is in the failure queue: %s", f.Function, f.Time.UTC().Format(time.DateTime), text)
+	return fmt.Sprintf("%s failed at %s, and is not retried any more: %s", f.Function, f.Time.UTC().Format(time.DateTime), text)
 }

@@ -28,12 +28,12 @@ func TestFailedEvents(t *testing.T) {
 	r.failed(&result)
 	const remedy = "ingest replay orders"
 	want := []Finding{
-		{Kind: Failed, Upload: "u0", Source: "s3://b/new.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: access denied", Remedy: remedy},
+		{Kind: Failed, Upload: "u0", Source: "s3://b/new.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, and is not retried any more: access denied", Remedy: remedy},
 		{Kind: NoEvent, Upload: "u9", Source: "s3://b/other.json", Count: 1, Remedy: "ingest backfill"},
-		{Kind: Failed, Upload: "u1", Part: "p1", Count: 10, Detail: "load failed at 2026-03-01 12:00:00, the event is in the failure queue: no table", Remedy: remedy + " --upload u1"},
+		{Kind: Failed, Upload: "u1", Part: "p1", Count: 10, Detail: "load failed at 2026-03-01 12:00:00, and is not retried any more: no table", Remedy: remedy + " --upload u1"},
 		{Kind: NotLoaded, Upload: "u1", Part: "p2", Count: 10, Remedy: "ingest replay"},
-		{Kind: Failed, Upload: "u2", Count: 5, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: the event does not contain the error", Remedy: remedy + " --upload u2"},
-		{Kind: Failed, Source: "s3://b/gone.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, the event is in the failure queue: deleted", Remedy: remedy},
+		{Kind: Failed, Upload: "u2", Count: 5, Detail: "unpack failed at 2026-03-01 12:00:00, and is not retried any more: the event does not contain the error", Remedy: remedy + " --upload u2"},
+		{Kind: Failed, Source: "s3://b/gone.json", Count: 1, Detail: "unpack failed at 2026-03-01 12:00:00, and is not retried any more: deleted", Remedy: remedy},
 	}
 	if !slices.EqualFunc(result.Findings, want, func(a, b Finding) bool {
 		return a.Kind == b.Kind && a.Upload == b.Upload && a.Source == b.Source && a.Part == b.Part && a.Count == b.Count && a.Detail == b.Detail && a.Remedy == b.Remedy

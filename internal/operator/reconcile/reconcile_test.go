@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
+	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator/reconcile"
@@ -55,7 +55,10 @@ func newFixture(t *testing.T) *fixture {
 		return nil
 	}
 	w.unpack = &unpack.Handler{Spec: spec, Bucket: "landing", S3: w.s3, Replays: w.s3, Ledger: ledgerTable, Log: log, Dispatch: dispatch, NearDeadline: handler.NearDeadline, Lease: 300 * time.Millisecond}
-	w.load = &load.Handler{Spec: spec, Bucket: "landing", Table: "table", S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, Continue: dispatch, NearDeadline: handler.NearDeadline}
+	w.load = &load.Handler{
+		Bucket: "landing", Table: "table", Loaders: 1, S3: w.s3, DynamoDB: table, Ledger: ledgerTable, Log: log, NearDeadline: handler.NearDeadline,
+		Metrics: func(string, string) *metrics.Emitter { return nil },
+	}
 	own.Bucket = "src"
 	w.r = &reconcile.Reconcile{
 		Feed: "orders", Spec: spec, Ledger: ledgerTable, DynamoDB: w.db.Client(), Table: "table", S3: w.s3, LandingBucket: "landing",
@@ -75,14 +78,14 @@ func (w *fixture) put(key, body string, loaded bool) {
 		w.t.Fatal(err)
 	}
 	for _, ref := range w.parts {
-		payload, err := json.Marshal(ref)
-		if err != nil {
-			w.t.Fatal(err)
-		}
 		if !loaded {
 			continue
 		}
-		if err := w.load.Handle(w.t.Context(), payload); err != nil {
+		parts := handler.PartDispatcher{Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
+		if err := parts.Dispatch(w.t.Context(), ref); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := w.load.Handle(w.t.Context(), []byte(`{}`)); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -318,7 +321,7 @@ func TestRowsOfFiles(t *testing.T) {
 func TestDeepAfterChangeOfColumns(t *testing.T) {
 	w := newFixture(t)
 	columns := feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "b"}}
-	w.unpack.Spec.Format, w.load.Spec.Format = columns, columns
+	w.unpack.Spec.Format = columns
 	w.put("a.csv", "a|b\n1|2\n3|4\n", true)
 	columns.Columns = []string{"a", "b", "c"}
 	w.r.Spec.Format = columns

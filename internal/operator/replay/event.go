@@ -19,9 +19,9 @@ const (
 	Load   Target = "load"
 )
 
-// Event is a message of the failure queue.
+// Event is a message of the failure queue, or a part that loaders have set aside.
 type Event struct {
-	// Time is when it was sent to the queue.
+	// Time is when it was sent to the queue, or set aside.
 	Time time.Time `json:"time"`
 	// Target is the function that failed on it; empty if the format of the message is
 	// unknown. Such a message stays in the queue.

@@ -42,7 +42,7 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 			return done, err
 		}
 	}
-	if err := r.dispatchJSON(ctx, Load, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}); err != nil {
+	if err := r.dispatchPart(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name, Time: p.Time}); err != nil {
 		return done, err
 	}
 	after, err := r.settle(ctx, u.ID)

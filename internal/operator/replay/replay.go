@@ -2,7 +2,7 @@
 // and parts without progress, and records in quarantine.
 //
 // It only dispatches. Events are dispatched to the function that failed on them, parts
-// to load, and quarantined records are decoded by the function unpack: by the deployed
+// wait again for the loaders, and quarantined records are decoded by the function unpack: by the deployed
 // version of the code, with the permissions of the functions.
 package replay
 
@@ -25,8 +25,11 @@ type Replay struct {
 	Ledger                                        *ledger.Ledger
 	Queue                                         Queue
 	FailureQueueURL, UnpackFunction, LoadFunction string
-	// Unpack and Load dispatch to these functions, directly or through their queues.
-	Unpack, Load dispatch.Dispatcher
+	// Unpack dispatches to unpack, LoadPart lets a part wait for the loaders, and Wake
+	// invokes a loader.
+	Unpack   dispatch.Dispatcher
+	LoadPart func(context.Context, ids.PartRef) error
+	Wake     func(context.Context, ids.Load) error
 	// Function dispatches to any other function, by its name.
 	Function func(name string) dispatch.Dispatcher
 	// Run invokes unpack synchronously.
@@ -62,7 +65,7 @@ type Replay struct {
 	next  time.Time // of the next dispatch, for Rate
 	// dispatched are the parts that were dispatched, started the uploads whose events
 	// were dispatched.
-	dispatched map[ids.PartRef]bool
+	dispatched map[[2]string]bool // by upload and part
 	started    map[string]bool
 }
 
@@ -109,10 +112,12 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 		return result, err
 	}
 	if r.Reason == "" {
-		events, err := r.events(ctx)
-		result.Events = append(result.Events, events...)
-		if err != nil {
-			return result, err
+		for _, dispatch := range []func(context.Context) ([]Event, error){r.events, r.setAside} {
+			events, err := dispatch(ctx)
+			result.Events = append(result.Events, events...)
+			if err != nil {
+				return result, err
+			}
 		}
 	}
 	uploads, err := r.affected(ctx)
@@ -139,7 +144,7 @@ func (r *Replay) reset() {
 	if r.now == nil {
 		r.now, r.sleep = time.Now, retry.Wait
 	}
-	r.dispatched, r.started = map[ids.PartRef]bool{}, map[string]bool{}
+	r.dispatched, r.started = map[[2]string]bool{}, map[string]bool{}
 }
 
 // FailedEvents returns the selected events of the failure queue, which stay in the queue.
@@ -150,6 +155,14 @@ func (r *Replay) FailedEvents(ctx context.Context, limit int) ([]Event, error) {
 	list.DryRun, list.limit = true, limit
 	list.reset()
 	return list.events(ctx)
+}
+
+// PartsSetAside returns the selected parts that loaders have set aside, as events.
+func (r *Replay) PartsSetAside(ctx context.Context) ([]Event, error) {
+	list := *r
+	list.DryRun = true
+	list.reset()
+	return list.setAside(ctx)
 }
 
 // affected returns the uploads to retry.
@@ -236,12 +249,14 @@ func (r *Replay) redispatch(ctx context.Context, u ledger.Upload, done *Upload) 
 		return true
 	})
 	for _, p := range parts {
-		done.Parts = append(done.Parts, p.Name)
-		ref := ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name}
-		if r.dispatched[ref] || err != nil {
-			continue
+		if r.dispatched[[2]string{p.Upload, p.Name}] {
+			continue // it is among the events
 		}
-		err = r.dispatchJSON(ctx, Load, ref)
+		done.Parts = append(done.Parts, p.Name)
+		ref := ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name, Time: p.Time}
+		if err == nil {
+			err = r.dispatchPart(ctx, ref)
+		}
 	}
 	return err
 }
@@ -294,28 +309,40 @@ func (r *Replay) dispatchJSON(ctx context.Context, to Target, v any) error {
 	return r.dispatch(ctx, to, payload)
 }
 
+// waitForRate waits until the next dispatch is due by Rate.
+func (r *Replay) waitForRate(ctx context.Context) error {
+	if r.Rate <= 0 {
+		return nil
+	}
+	now := r.now()
+	if wait := r.next.Sub(now); wait > 0 {
+		if err := r.sleep(ctx, wait); err != nil {
+			return err
+		}
+		now = r.next
+	}
+	r.next = now.Add(time.Duration(float64(time.Second) / r.Rate))
+	return nil
+}
+
 // dispatch dispatches a payload, at most at Rate.
 func (r *Replay) dispatch(ctx context.Context, to Target, payload []byte) error {
-	if r.Rate > 0 {
-		now := r.now()
-		if wait := r.next.Sub(now); wait > 0 {
-			if err := r.sleep(ctx, wait); err != nil {
-				return err
-			}
-			now = r.next
-		}
-		r.next = now.Add(time.Duration(float64(time.Second) / r.Rate))
+	if err := r.waitForRate(ctx); err != nil {
+		return err
 	}
 	switch to {
 	case Unpack:
 		return r.Unpack(ctx, payload)
 	case Load:
+		// An event of a version whose load was invoked for each part, or a wake-up.
 		var ref ids.PartRef
-		if json.Unmarshal(payload, &ref) == nil {
-			ref.Continuation = 0
-			r.dispatched[ref] = true
+		if err := json.Unmarshal(payload, &ref); err != nil {
+			return fmt.Errorf("event of load: %w", err)
 		}
-		return r.Load(ctx, payload)
+		if ref.Part == "" {
+			return r.Wake(ctx, ids.Load{Feed: r.Feed})
+		}
+		return r.part(ctx, ref)
 	}
 	return r.Function(string(to))(ctx, payload)
 }

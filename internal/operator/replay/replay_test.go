@@ -88,7 +88,12 @@ func newFixture(t *testing.T) *fixture {
 	}
 	w.r = &Replay{
 		Feed: "orders", Ledger: w.ledger, Queue: w.q, FailureQueueURL: "q", UnpackFunction: "Orders-Unpack-1", LoadFunction: "Orders-Load-1",
-		Unpack: to("unpack"), Load: to("load"), Function: to, Run: to("run"), Stuck: time.Hour,
+		Unpack: to("unpack"), Function: to, Run: to("run"), Stuck: time.Hour,
+		LoadPart: func(ctx context.Context, ref ids.PartRef) error {
+			ref.Time = time.Time{}
+			return dispatch.JSON[ids.PartRef](to("load"))(ctx, ref)
+		},
+		Wake:    dispatch.JSON[ids.Load](to("wake")),
 		Landing: w.s3, LandingBucket: "landing",
 	}
 	return w
@@ -128,6 +133,40 @@ func TestEvents(t *testing.T) {
 			t.Errorf("the order is %q", w.q.log)
 			break
 		}
+	}
+}
+
+// Parts that load has set aside wait again, and a loader is woken for those that wait.
+func TestPartsSetAside(t *testing.T) {
+	w := newFixture(t)
+	ctx := t.Context()
+	ref := ids.PartRef{Feed: "orders", Upload: "u", Part: ids.PartName(0, 1), Time: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	if _, err := w.ledger.PutWork(ctx, ref); err != nil {
+		t.Fatal(err)
+	}
+	claimed, _, _, err := w.ledger.ClaimWork(ctx, "orders", ledger.Lease{Owner: "loader", Until: time.Now().Add(time.Minute)})
+	if err != nil || claimed == nil {
+		t.Fatal(claimed, err)
+	}
+	if err := w.ledger.SetAside(ctx, claimed, errors.New("boom")); err != nil {
+		t.Fatal(err)
+	}
+	ref.Part = ids.PartName(0, 2)
+	if _, err := w.ledger.PutWork(ctx, ref); err != nil {
+		t.Fatal(err)
+	}
+	w.r.DryRun = true
+	if result := w.replay(); len(w.dispatched) != 0 || len(result.Events) != 1 || result.Events[0].Dispatched || result.Events[0].Error != "boom" || time.Since(result.Events[0].Time) > time.Minute {
+		t.Errorf("a dry run dispatched %q, result %+v", w.dispatched, result.Events)
+	}
+	w.r.DryRun = false
+	result := w.replay()
+	want := []string{`load {"feed":"orders","upload":"u","part":"0000000-000001"}`, `wake {"feed":"orders"}`}
+	if !slices.Equal(w.dispatched, want) || len(result.Events) != 1 || !result.Events[0].Dispatched {
+		t.Errorf("dispatched %q, result %+v", w.dispatched, result.Events)
+	}
+	if _, setAside, err := w.ledger.ListWork(ctx, "orders", 10); err != nil || len(setAside) != 0 {
+		t.Errorf("set aside %+v, %v", setAside, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -43,18 +44,20 @@ func (a *AccountSource) failed(ctx context.Context, f operator.Feed, n int64, co
 }
 
 func (a *AccountSource) readFailed(ctx context.Context, f operator.Feed, n int64, command string) {
+	uploads := ledger.New(a.dynamo, f.Output("Table"))
 	r := replay.Replay{
-		Feed: f.Name, Queue: a.sqs, FailureQueueURL: f.Output("FailureQueueUrl"),
+		Feed: f.Name, Ledger: uploads, Queue: a.sqs, FailureQueueURL: f.Output("FailureQueueUrl"),
 		UnpackFunction: f.Output("UnpackFunction"), LoadFunction: f.Output("LoadFunction"),
 	}
-	uploads := ledger.New(a.dynamo, f.Output("Table"))
 	var problems []Problem
-	events, err := r.Peek(ctx)
+	events, partsErr := r.PartsSetAside(ctx)
+	queued, err := r.Peek(ctx)
+	events, err = append(events, queued...), errors.Join(partsErr, err)
 	for _, e := range events[:min(len(events), maxProblems)] {
 		problems = append(problems, failedEvent(ctx, uploads, f.Name, e, command))
 	}
 	if err != nil {
-		problems = append(problems, Problem{File: "the failure queue", Error: operator.Explain(err), Command: "ingest replay " + command + " --dry-run"})
+		problems = append(problems, Problem{File: "failed events", Error: operator.Explain(err), Command: "ingest replay " + command + " --dry-run"})
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -55,6 +55,12 @@ func (r retryingAPI) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInpu
 	return out, err
 }
 
+// DeleteItem implements API.
+func (r retryingAPI) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, options ...func(*dynamodb.Options)) (out *dynamodb.DeleteItemOutput, err error) {
+	err = r.retry(ctx, func() error { out, err = r.API.DeleteItem(ctx, in, options...); return err })
+	return out, err
+}
+
 // TransactWriteItems implements API.
 func (r retryingAPI) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (out *dynamodb.TransactWriteItemsOutput, err error) {
 	err = r.retry(ctx, func() error { out, err = r.API.TransactWriteItems(ctx, in, options...); return err })

@@ -60,13 +60,36 @@ func NewDynamoDB(t testing.TB) *DynamoDB {
 	f := NewTable()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	f.client = dynamodb.New(dynamodb.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL),
+	f.client = newClient(server.URL, nil)
+	return f
+}
+
+// NewDynamoDBWithoutNetwork returns an empty table whose client calls it directly, for
+// tests with the fake clock of testing/synctest, which does not advance while a
+// connection is read.
+func NewDynamoDBWithoutNetwork() *DynamoDB {
+	f := NewTable()
+	f.client = newClient("http://dynamodb.invalid", directly{f})
+	return f
+}
+
+func newClient(url string, client dynamodb.HTTPClient) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(url), HTTPClient: client,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "token"),
 		// As many attempts as by default, with short waits.
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
-	return f
+}
+
+// directly is an HTTP client that calls a handler.
+type directly struct{ http.Handler }
+
+// Do implements dynamodb.HTTPClient.
+func (d directly) Do(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 // Client is an SDK client of a table that NewDynamoDB started.

@@ -20,8 +20,21 @@ type request struct {
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues Item
 	ReturnValues              string
-	RequestItems              map[string][]struct{ PutRequest struct{ Item Item } }
+	RequestItems              map[string][]writeRequest
 	TransactItems             []struct{ Update *request }
+}
+
+// writeRequest is one request of a batch: an item to put, or the key of one to delete.
+type writeRequest struct {
+	PutRequest    *struct{ Item Item } `json:",omitempty"`
+	DeleteRequest *struct{ Key Item }  `json:",omitempty"`
+}
+
+func (w writeRequest) id() string {
+	if w.DeleteRequest != nil {
+		return w.DeleteRequest.Key.id()
+	}
+	return w.PutRequest.Item.id()
 }
 
 func (f *DynamoDB) do(operation string, body []byte) (any, error) {
@@ -40,6 +53,12 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 		if it, ok := f.items[in.Key.id()]; ok {
 			return map[string]any{"Item": it}, nil
 		}
+		return map[string]any{}, nil
+	case "DeleteItem":
+		if err := in.check(f.items[in.Key.id()]); err != nil {
+			return nil, err
+		}
+		delete(f.items, in.Key.id())
 		return map[string]any{}, nil
 	case "PutItem":
 		if err := in.check(f.items[in.Item.id()]); err != nil {
@@ -133,11 +152,11 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 		}
 		seen := map[string]bool{}
 		for _, p := range puts {
-			if seen[p.PutRequest.Item.id()] {
+			if seen[p.id()] {
 				return nil, invalid("key twice in one batch")
 			}
-			seen[p.PutRequest.Item.id()] = true
-			if f.Refuse != nil && f.Refuse(p.PutRequest.Item) {
+			seen[p.id()] = true
+			if f.Refuse != nil && p.PutRequest != nil && f.Refuse(p.PutRequest.Item) {
 				return nil, invalid("an item is refused on request")
 			}
 		}
@@ -146,7 +165,11 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 			done -= min(f.Unprocessed(len(puts)), len(puts))
 		}
 		for _, p := range puts[:done] {
-			f.items[p.PutRequest.Item.id()] = p.PutRequest.Item
+			if p.DeleteRequest != nil {
+				delete(f.items, p.id())
+				continue
+			}
+			f.items[p.id()] = p.PutRequest.Item
 		}
 		if done < len(puts) {
 			left[table] = puts[done:]

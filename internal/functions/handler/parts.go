@@ -1,0 +1,36 @@
+package handler
+
+import (
+	"context"
+
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// PartDispatcher lets the parts of a feed wait for the loaders of the table.
+type PartDispatcher struct {
+	Ledger *ledger.Ledger
+	// Feed is entered as one with work.
+	Feed ledger.FeedWithWork
+	// Loaders is how many loaders may run at a time.
+	Loaders int
+	// Wake invokes a loader.
+	Wake func(context.Context, ids.Load) error
+}
+
+// Dispatch enters a part as work, and invokes a loader unless enough of them run:
+// those look for work once more after they have ended. It may be called again for the
+// same part.
+func (d PartDispatcher) Dispatch(ctx context.Context, ref ids.PartRef) error {
+	if _, err := d.Ledger.PutWork(ctx, ref); err != nil {
+		return err
+	}
+	if err := d.Ledger.EnterFeed(ctx, d.Feed); err != nil {
+		return err
+	}
+	idle, err := d.Ledger.IdleSlot(ctx, d.Loaders)
+	if err != nil || !idle {
+		return err
+	}
+	return d.Wake(ctx, ids.Load{Feed: ref.Feed})
+}

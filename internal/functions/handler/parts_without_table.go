@@ -1,0 +1,33 @@
+package handler
+
+import (
+	"context"
+	"errors"
+
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
+)
+
+// PartsWithoutTable enters the parts of a feed with feed.Spec.NoTable as loaded: their
+// records stay in the landing bucket.
+type PartsWithoutTable struct{ Ledger *ledger.Ledger }
+
+// Dispatch enters a part as loaded, with all of its records as stored. It may be called
+// again for the same part.
+func (d PartsWithoutTable) Dispatch(ctx context.Context, ref ids.PartRef) error {
+	p, ok, err := d.Ledger.GetPart(ctx, ref.Feed, ref.Upload, ref.Part)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("the part is not in the ledger")
+	}
+	if !p.State.Done() {
+		p.Stored = p.Records
+		if err := d.Ledger.PartLoaded(ctx, p); err != nil {
+			return err
+		}
+	}
+	_, err = d.Ledger.Settle(ctx, ref.Feed, ref.Upload)
+	return err
+}

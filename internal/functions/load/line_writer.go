@@ -1,0 +1,207 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/aws/batchwrite"
+	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/landing"
+	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/quarantine"
+)
+
+// reasonRefused is the reason of a record that DynamoDB itself rejected.
+const reasonRefused = "rejected_by_dynamodb"
+
+// lineWriter writes the lines of one part. The number of a line, from 0, is the tag of
+// its item.
+type lineWriter struct {
+	ctx    context.Context
+	loader *loader
+	part   *ledger.Part
+	writer *batchwrite.Writer
+
+	keys     [][]byte // by shard: the JSON of an item's keys up to the sort key's value
+	keySize  int      // of the keys, as DynamoDB counts it, in bytes
+	originOf []byte
+	// originWire is the members that the records of an entry have in common, as
+	// attributes. fixedSize is the size of an item without its payload, as DynamoDB
+	// counts it.
+	originWire []byte
+	fixedSize  int
+
+	lines int64
+	from  int64 // the checkpoint: lines that earlier invocations have loaded
+
+	refused    map[int64]error // by line: records that DynamoDB rejected
+	rejections []rejection
+	quarantine *quarantine.Writer
+}
+
+// rejection is a record that was put in quarantine.
+type rejection struct {
+	line            int64
+	reason, message string
+}
+
+func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) *lineWriter {
+	w := &lineWriter{
+		ctx: ctx, loader: l, part: p, from: p.Lines, refused: map[int64]error{},
+		quarantine: quarantine.NewWriter(ctx, l.S3, l.Bucket, feed.DefaultQuarantinePrefix, ids.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}, Stage+"-"+p.Name),
+	}
+	w.prepareKeys()
+	return w
+}
+
+// stop reports whether to stop at this line. It checks the time at every 64th line
+// only, so that every invocation makes progress.
+func (w *lineWriter) stop() bool {
+	done := w.lines - w.from
+	return done > 0 && done%64 == 0 && w.loader.nearDeadline()
+}
+
+// prepareKeys prepares the keys of the upload's records, by shard.
+func (w *lineWriter) prepareKeys() {
+	for shard := range max(w.part.Shards, 1) {
+		// Feed names and upload IDs have no character that JSON escapes.
+		pk := ids.PartitionKey(w.part.Feed, w.part.Upload, shard)
+		w.keys = append(w.keys, fmt.Appendf(nil, `"%s":{"S":"%s"},"%s":{"S":"`, feed.PartitionKey, pk, feed.SortKey))
+		w.keySize = len(feed.PartitionKey) + len(pk) + len(feed.SortKey) + ids.EntryDigits + 1 + ids.OrdinalDigits
+	}
+}
+
+// put writes the record of one line to the table, or to quarantine.
+func (w *lineWriter) put(line []byte) error {
+	if w.lines < w.from {
+		w.lines++
+		return nil
+	}
+	if w.stop() {
+		return handler.ErrNearDeadline
+	}
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	if w.originWire == nil || !bytes.Equal(rec.Origin, w.originOf) {
+		if err := w.prepareOrigin(rec.Origin); err != nil {
+			return fmt.Errorf("record %s: %w", rec.ID, err)
+		}
+	}
+	item := append(w.writer.Next(), w.keys[ids.Shard(rec.Ordinal, len(w.keys))]...)
+	item = append(item, rec.Sort...)
+	item = append(item, `"},"id":{"S":"`...)
+	item = append(item, rec.ID...)
+	item = append(item, `"},`...)
+	item = append(item, w.originWire...)
+	item = append(item, `,"ordinal":{"N":"`...)
+	item = strconv.AppendInt(item, rec.Ordinal, 10)
+	item = append(item, `"},"data":`...)
+	item, _, err = batchwrite.Value(item, rec.Data, w.fixedSize)
+	tag := w.lines
+	w.lines++
+	if err != nil {
+		return w.reject(tag, line, reason(err), err)
+	}
+	return w.writer.Commit(item, tag)
+}
+
+// prepareOrigin transcodes the members that the records of an entry have in common.
+func (w *lineWriter) prepareOrigin(origin []byte) error {
+	object := append(append([]byte{'{'}, origin...), '}')
+	wire, size, err := batchwrite.Attributes(nil, object, w.keySize)
+	if err != nil {
+		return err
+	}
+	w.originOf = append(w.originOf[:0], origin...)
+	w.originWire = wire
+	w.fixedSize = size + len("id") + ids.RecordIDLength + len("ordinal") + 1 + (ids.OrdinalDigits+1)/2 + len("data")
+	return nil
+}
+
+// quarantineRefused puts the records before line done that DynamoDB rejected in
+// quarantine. Their bytes are no longer in memory. They are rare: the part is read
+// again.
+func (w *lineWriter) quarantineRefused(done int64) error {
+	if len(w.refused) == 0 {
+		return nil
+	}
+	n := int64(0)
+	return w.loader.eachLine(w.ctx, w.part.Key, func(line []byte) error {
+		n++
+		if why := w.refused[n-1]; why != nil && n <= done {
+			return w.reject(n-1, line, reasonRefused, why)
+		}
+		return nil
+	})
+}
+
+// count adds the counts of the lines before done to the part's, and completes the
+// quarantine.
+func (w *lineWriter) count(done int64) error {
+	if _, _, err := w.quarantine.Close(); err != nil {
+		return err
+	}
+	p := w.part
+	rejected := int64(0)
+	for _, r := range w.rejections {
+		if r.line >= done {
+			continue
+		}
+		rejected++
+		p.Reasons = counted(p.Reasons, r.reason)
+		if p.Message == "" {
+			p.Message = r.message
+		}
+	}
+	p.Rejected += rejected
+	p.Stored += done - w.from - rejected
+	p.Lines = done
+	return nil
+}
+
+func counted(reasons map[string]int64, reason string) map[string]int64 {
+	if reasons == nil {
+		reasons = map[string]int64{}
+	}
+	reasons[reason]++
+	return reasons
+}
+
+// reject puts the record of a line in quarantine. A record of a line that is read
+// again by another invocation is in quarantine twice, with one ID, and counted once.
+func (w *lineWriter) reject(number int64, line []byte, reason string, why error) error {
+	rec, err := landing.ParseLine(line)
+	if err != nil {
+		return err
+	}
+	o, err := landing.ParseOrigin(line)
+	if err != nil {
+		return err
+	}
+	r := quarantine.Record{
+		ID: o.ID, Feed: o.Feed, Source: o.Source, Version: o.Version, Entry: o.Entry, Ordinal: o.Ordinal, Offset: -1,
+		Stage: Stage, Reason: reason, Detail: why.Error(),
+	}
+	r.SetRaw(rec.Data)
+	w.rejections = append(w.rejections, rejection{
+		line: number, reason: reason, message: fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why),
+	})
+	return w.quarantine.Add(r)
+}
+
+// reason is the quarantine reason of a record that cannot be an item.
+func reason(err error) string {
+	for _, known := range []error{batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return batchwrite.ErrMalformed.Error()
+}

@@ -1,0 +1,41 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Advice is what to change so that the flow is less limited, and what to know of it.
+func (r Result) Advice(sys System) []string {
+	var all []string
+	switch r.Bottleneck {
+	case TableWrites:
+		if sys.Initial < sys.Quota {
+			all = append(all, fmt.Sprintf("the table begins with %.0f write units a second and takes twice as much after half an hour of full use: set warmWriteUnits for what arrives at once", sys.Initial))
+		}
+		all = append(all, fmt.Sprintf("the table takes at most %.0f write units a second: raise its quota (Service Quotas, \"Table-level write throughput limit\"), and maxWriteUnits if it is set", sys.Quota))
+	case IndexWrites:
+		all = append(all, "the ledger's index takes 1,000 write units a second for each feed: put small files into archives, or use several feeds")
+	case Loaders:
+		all = append(all, "the loaders are the limit: raise loaders, or loadMemoryMB up to 1,769 for faster ones")
+	case Unpack:
+		all = append(all, fmt.Sprintf("the account's %d concurrent executions are the limit: raise the quota of Lambda", sys.Concurrency))
+	case Arrival:
+	}
+	if r.Expired > 0 {
+		all = append(all, fmt.Sprintf("%d files wait for more than six hours, and their events go to the failure queue: send the files over a longer time, or replay them", r.Expired))
+	}
+	if r.scenario.FileBytes < smallFile && r.scenario.Files > manyFiles {
+		all = append(all, "each small file costs an invocation, an upload in the ledger and a part: put them into archives")
+	}
+	return all
+}
+
+// Many files below this size cost more for themselves than for their records.
+const (
+	smallFile = 256e3 // bytes
+	manyFiles = 10_000
+)
+
+// Late reports by how much the records are complete after the last file has arrived.
+func (r Result) Late() time.Duration { return max(0, r.Duration-r.scenario.Within) }

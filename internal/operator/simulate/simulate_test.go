@@ -1,0 +1,101 @@
+package simulate_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/ingestion/internal/operator/estimate"
+	"example.com/ingestion/internal/operator/simulate"
+)
+
+func prices(t *testing.T) estimate.Prices {
+	t.Helper()
+	p, err := estimate.BuiltIn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Whatever arrives is stored, at little more than the cost of the write units of its
+// bare payload, by at most as many loaders as there are slots. Very many tiny files are
+// another matter: each costs an upload in the ledger, whose index limits them.
+func TestScenarios(t *testing.T) {
+	for _, sc := range simulate.Scenarios() {
+		for name, sys := range map[string]simulate.System{"new": simulate.NewSystem(), "warmed": simulate.NewSystem().Warmed()} {
+			if strings.HasPrefix(sc.Name, "g:") {
+				continue // see TestTinyFiles
+			}
+			r := simulate.Run(sc, sys, prices(t))
+			if r.Stored != 1 || r.PeakLoad > sys.Loaders || r.PeakUnpack+r.PeakLoad > sys.Concurrency {
+				t.Errorf("%s, %s table: %+v", sc.Name, name, r)
+			}
+			if r.Total() > 1.05*r.Floor || r.Wasted > 0.04*r.Total() || r.OldestEvent > time.Minute {
+				t.Errorf("%s, %s table: cost %.2f of the floor, %.1f%% wasted, events waited for %s", sc.Name, name, r.Total()/r.Floor, 100*r.Wasted/r.Total(), r.OldestEvent)
+			}
+		}
+	}
+}
+
+// A small feed that arrives with large ones is complete in proportion to its size.
+func TestFeedsFinishInProportion(t *testing.T) {
+	sc := simulate.Scenario{Files: 1000, FileBytes: 1e8, Within: time.Minute, Feeds: 10, RecordBytes: 533}
+	r := simulate.Run(sc, simulate.NewSystem().Warmed(), prices(t))
+	if r.LastFeed-r.FirstFeed > r.LastFeed/20 {
+		t.Errorf("equal feeds were complete after %s to %s", r.FirstFeed, r.LastFeed)
+	}
+}
+
+// What the simulation depends on: each change has the direction that it has in AWS.
+func TestDirections(t *testing.T) {
+	sc := simulate.Scenario{Files: 1000, FileBytes: 1e8, Within: time.Minute, Feeds: 1, RecordBytes: 533}
+	base := simulate.NewSystem().Warmed()
+	run := func(change func(*simulate.System)) simulate.Result {
+		sys := base
+		change(&sys)
+		return simulate.Run(sc, sys, prices(t))
+	}
+	same := run(func(*simulate.System) {})
+	if r := run(func(s *simulate.System) { s.Quota, s.Initial = 2*s.Quota, 2*s.Quota }); r.Duration > same.Duration*55/100 {
+		t.Errorf("twice the quota: %s instead of %s", r.Duration, same.Duration)
+	}
+	if r := run(func(s *simulate.System) { s.Initial = 4000 }); r.Duration <= same.Duration {
+		t.Errorf("a new table: %s instead of %s", r.Duration, same.Duration)
+	}
+	if r := run(func(s *simulate.System) { s.Loaders = 1; s.LoadMB = 128 }); r.Duration <= same.Duration || r.Bottleneck != simulate.Loaders {
+		t.Errorf("one slow loader: %s instead of %s, limited by %s", r.Duration, same.Duration, r.Bottleneck)
+	}
+	if r := run(func(s *simulate.System) { s.Killed = 0.5 }); r.Stored != 1 || r.Wasted <= same.Wasted || r.DynamoDB <= same.DynamoDB {
+		t.Errorf("every other loader is killed: %+v", r)
+	}
+}
+
+// Very many tiny files of one feed: each costs writes to one partition of the ledger's
+// index, and a loader the requests for a part, which bounds them to some hundred a
+// second. More wait in Lambda.
+func TestTinyFiles(t *testing.T) {
+	tiny := simulate.Scenario{Files: 1_000_000, FileBytes: 5000, Within: 6 * time.Minute, Feeds: 1, RecordBytes: 533}
+	sys := simulate.NewSystem().Warmed()
+	one := simulate.Run(tiny, sys, prices(t))
+	if perSecond := float64(tiny.Files) / one.Duration.Seconds(); perSecond > 400 || perSecond < 200 {
+		t.Errorf("%.0f files a second: %+v", perSecond, one)
+	}
+	sys.IndexShards, sys.Loaders = 16, 64
+	if many := simulate.Run(tiny, sys, prices(t)); many.Stored != 1 || many.Duration > one.Duration/2 {
+		t.Errorf("with 16 partitions of the index and 64 loaders: %+v", many)
+	}
+}
+
+// docs/performance.md has the table that `make simulate` prints.
+func TestDocumentedTable(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table := simulate.Table(prices(t)); !strings.Contains(string(doc), table) {
+		t.Errorf("docs/performance.md does not have the table that `make simulate` prints:\n%s", table)
+	}
+}
