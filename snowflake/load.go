@@ -55,6 +55,28 @@ func (c Copy) String() string {
 	return b.String()
 }
 
+// maxFiles is the maximum number of names in FILES.
+// https://docs.snowflake.com/en/sql-reference/sql/copy-into-table#optional-parameters
+const maxFiles = 1000
+
+// Files returns the statement for some files of the stage, on one line, whatever PATTERN
+// the COPY has. The keys are those of at most 1000 objects of the stage. It is the only
+// statement that loads a file on which a pipe has failed: the pipe's load history has the
+// file, so that neither a notification nor REFRESH loads it again.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-ts
+func (c Copy) Files(keys ...string) string {
+	_, path, _ := strings.Cut(c.Stage.URL, "://")
+	_, prefix, _ := strings.Cut(path, "/")
+	names := make([]string, 0, len(keys))
+	for _, key := range keys[:min(len(keys), maxFiles)] {
+		names = append(names, strings.TrimPrefix(key, prefix)) // relative to the stage's URL
+	}
+	c.Pattern = ""
+	text := strings.NewReplacer("\n    ", " ", "\n  ", " ").Replace(c.String())
+	before, after, _ := strings.Cut(text, " FILE_FORMAT=")
+	return before + " FILES=" + literals(names) + " FILE_FORMAT=" + after
+}
+
 // Pipe is a Snowpipe. It loads each file once, about a minute after the
 // notification. Neither its COPY nor its topic can be altered, and a replaced
 // pipe has no load history: package deploy replaces one without losing files.

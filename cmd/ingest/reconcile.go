@@ -42,7 +42,7 @@ missing.
   stuck, not_loaded           ingest replay <feed> --upload …
   missing                     ingest replay <feed> --upload … --part …
   rejected                    ingest quarantine <feed> --upload … shows the cause
-  rows                        ingest query <feed> 'ALTER PIPE … REFRESH', 'EXECUTE TASK …'
+  rows                        ingest query <feed> 'COPY INTO … FILES=(…)', 'EXECUTE TASK …'
   extra, unbalanced, file     no command: investigate
 
 Every item is read once, which costs about $0.03 for 1 GB of records. Exit code 1:

@@ -137,6 +137,26 @@ func TestRefreshOfPausedPipe(t *testing.T) {
 	f.wantRows(t, "1")
 }
 
+// A file that a pipe may not read has failed for good: neither a notification nor a
+// refresh loads it after the access was granted, but COPY INTO with FILES does.
+func TestFileThatPipeMayNotRead(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.bucket.readError = &awsaccess.Error{Number: 91003, State: "55000", Message: "Access Denied"}
+	f.bucket.put(t, folder+"1", part(1, "{}"))
+	if s := f.status(t, plan); s.ExecutionState != "RUNNING" || s.PendingFileCount != 0 {
+		t.Errorf("got %+v", s)
+	}
+	f.bucket.readError = nil
+	f.bucket.put(t, folder+"1", part(1, "{}"))
+	f.want(t, plan.Pipe.Refresh(time.Time{}))
+	f.wantRows(t, "0")
+	f.exec(t, plan.Pipe.Copy.Files(folder+"1"))
+	f.wantRows(t, "1")
+}
+
 // A pipe that was paused for more than 14 days is only resumed with force.
 func TestStalePipe(t *testing.T) {
 	f := start(t)

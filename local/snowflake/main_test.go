@@ -41,6 +41,7 @@ type bucket struct {
 	objects     map[string][]byte
 	times       map[string]time.Time
 	accessError error // the error of Check and Open
+	readError   error // the error of Fetch
 	slow        bool  // Fetch waits for the end of its context
 	topics      []string
 	notify      onEvents
@@ -96,6 +97,9 @@ func (b *bucket) Fetch(ctx context.Context, _, key string) (awsaccess.Object, io
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.readError != nil {
+		return awsaccess.Object{}, nil, b.readError
+	}
 	if _, ok := b.objects[key]; !ok {
 		return awsaccess.Object{}, nil, fmt.Errorf("no object %s", key)
 	}

@@ -84,8 +84,10 @@ func (e *engine) preparePipe(ctx context.Context, o *object) (*statement, *copyP
 	return st, plan, reader, err
 }
 
-// ingest loads the pending files, unless the pipe is paused. After an error of the
-// stage files stay pending; the error of a file is in COPY_HISTORY.
+// ingest loads the pending files, unless the pipe is paused. While the role cannot be
+// assumed files stay pending. The error of a file, also that of an access that S3 or KMS
+// denies, is in COPY_HISTORY, and the pipe never loads the file again.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-ts
 func (e *engine) ingest(ctx context.Context, o *object) {
 	d := o.detail.(*pipe)
 	if d.paused || len(d.pending) == 0 || e.stopped(d) != "" {
@@ -102,10 +104,6 @@ func (e *engine) ingest(ctx context.Context, o *object) {
 		if d.loaded[name] == nil && plan.matches(event.Key) {
 			load := st.load(ctx, plan, reader, awsaccess.Object{Bucket: event.Bucket, Key: event.Key, ETag: event.ETag, Size: event.Size}, o)
 			if ctx.Err() != nil {
-				return
-			}
-			if load.err != nil && awsError(load.err) != nil {
-				d.failure = load.err
 				return
 			}
 			load.received = event.Time

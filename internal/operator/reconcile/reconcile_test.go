@@ -276,7 +276,7 @@ func TestRows(t *testing.T) {
 	w.r.GracePeriod = time.Nanosecond
 	found := w.reconcile().Findings
 	if len(found) != 1 || found[0].Kind != reconcile.NoRows || found[0].Part != parts[1].Name || found[0].Count != parts[1].Records ||
-		found[0].Remedy != `ingest query orders 'ALTER PIPE "RAW"."PUBLIC"."ORDERS_PIPE" REFRESH'` {
+		found[0].Remedy != "ingest query orders '"+strings.ReplaceAll(plan.Pipe.Copy.Files(parts[1].Key), "'", `'\''`)+"'" || !strings.Contains(found[0].Remedy, `FILES=('\''`) {
 		t.Errorf("%+v", found)
 	}
 	for state, want := range map[string]string{

@@ -230,8 +230,16 @@ func (c *check) task(f *Finding, landed time.Time) {
 	}
 }
 
-// pipe completes a finding about rows that a pipe has not loaded. A refresh loads the
-// objects of the last seven days, but not while the pipe is paused or has failed.
+// copyFile is the command that loads a file, also one on which the pipe has failed, and
+// one that is older than the seven days of a refresh. The view has each record once if
+// the pipe loads the file as well.
+func (c *check) copyFile(key string) string {
+	return c.query(c.rows.Plan.Pipe.Copy.Files(key))
+}
+
+// pipe completes a finding about rows that a pipe has not loaded. A paused pipe loads
+// nothing. A running one has not received the notification, or has failed on the file,
+// which a refresh then skips: where the file is known, COPY INTO loads it in both cases.
 func (c *check) pipe(f *Finding) {
 	pipe := c.rows.Plan.Pipe
 	c.rows.stateMutex.Lock()
@@ -252,6 +260,9 @@ func (c *check) pipe(f *Finding) {
 	switch c.rows.state {
 	case "RUNNING":
 		f.Remedy = c.query(pipe.Refresh(time.Time{}))
+		if c.rows.Spec.From == snowflake.FromFiles {
+			f.Remedy = c.copyFile(c.u.Key)
+		}
 		return
 	case "PAUSED":
 		f.Remedy = c.query(pipe.Resume())
@@ -287,6 +298,8 @@ func (c *check) rowsByPart(f Finding, reason string, parts []ledger.Part) error 
 		finding.Detail = fmt.Sprintf("Snowflake has %d rows of the part's %d", n, p.Records-p.Replayed) + reason
 		if slices.Contains(c.deleted, p.Name) {
 			finding.Remedy = "" // the part was deleted
+		} else if pipe := c.rows.Plan.Pipe; pipe != nil && f.Remedy == c.query(pipe.Refresh(time.Time{})) {
+			finding.Remedy = c.copyFile(p.Key)
 		}
 		c.add(finding)
 	}
