@@ -41,6 +41,25 @@ func DelimitedBy(delimiter string, columns ...string) Format {
 	return Format{feed.Format{Kind: feed.CSV, Delimiter: delimiter, Columns: columns}}
 }
 
+// FixedColumn is a column of fixed-width text: its name, and its width in characters.
+type FixedColumn struct {
+	Name  string
+	Width int
+}
+
+// FixedWidth is for text with one record per line, in columns of fixed width, without a
+// header row (SkipLines skips one). Spaces around the values are removed. A line is
+// quarantined if it ends before its last column, or has other characters than spaces
+// after it.
+func FixedWidth(columns ...FixedColumn) Format {
+	spec := feed.Format{Kind: feed.FixedWidth}
+	for _, c := range columns {
+		spec.Columns = append(spec.Columns, c.Name)
+		spec.Widths = append(spec.Widths, c.Width)
+	}
+	return Format{spec}
+}
+
 // NoQuotes is for delimited text in which a quote is an ordinary character.
 func (f Format) NoQuotes() Format {
 	f.spec.Quotes = feed.NoQuotes
@@ -61,14 +80,14 @@ func (f Format) Escape(character rune) Format {
 	return f
 }
 
-// SkipLines is for delimited text with lines before the header row that are not read,
-// such as the title of a report.
+// SkipLines is for delimited or fixed-width text with lines at the start that are not
+// read, such as the title of a report.
 func (f Format) SkipLines(lines int) Format {
 	f.spec.SkipLines = lines
 	return f
 }
 
-// Comments is for delimited text in which lines that begin with prefix, such as "#",
+// Comments is for delimited or fixed-width text in which lines that begin with prefix, such as "#",
 // are not read.
 func (f Format) Comments(prefix string) Format {
 	f.spec.Comment = prefix

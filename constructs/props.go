@@ -23,7 +23,8 @@ type IngestionPipelineProps struct {
 	// Source is where the files come from: NewBucket(), ExistingBucket("name"),
 	// ExternalBucket("name", time.Hour), or several: Sources(a, b).
 	Source Source
-	// Format is how the files are split into records: JSON(), NDJSON() or CSV('|').
+	// Format is how the files are split into records: JSON(), NDJSON(), CSV('|')
+	// or FixedWidth(…).
 	Format Format
 	// Store has the parts and the records. Without it the feed makes one of its own.
 	Store *Store

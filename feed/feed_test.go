@@ -68,6 +68,21 @@ func TestValidate(t *testing.T) {
 		"comment of two lines":   {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Comment: "a\n"} }, "Format.Comment: "},
 		"no header, no columns":  {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", NoHeader: true} }, "Format.NoHeader: requires Columns"},
 		"trimmed delimiter":      {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "\t", Trim: true} }, "are the delimiter"},
+		"fixed width": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.FixedWidth, Columns: []string{"a", "b"}, Widths: []int{1, 20}, SkipLines: 1, Comment: "#"}
+		}, ""},
+		"fixed width without columns": {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.FixedWidth} }, "Format.Columns: is required for fixed-width text"},
+		"widths of other columns": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.FixedWidth, Columns: []string{"a", "b"}, Widths: []int{1}}
+		}, "Format.Widths: has 1 widths for 2 columns"},
+		"no width": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.FixedWidth, Columns: []string{"a"}, Widths: []int{0}}
+		}, "Format.Widths: 0 of column 1 is outside 1 to 100000"},
+		"delimiter in fixed width": {func(s *feed.Spec) {
+			s.Format = feed.Format{Kind: feed.FixedWidth, Columns: []string{"a"}, Widths: []int{1}, Delimiter: "|"}
+		}, "Format: Delimiter: for CSV only, this is fixed_width"},
+		"widths in CSV":  {func(s *feed.Spec) { s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Widths: []int{1}} }, "Format.Widths: belongs to fixed-width text, this is csv"},
+		"widths in JSON": {func(s *feed.Spec) { s.Format.Widths = []int{1} }, "Format: Widths: for CSV only"},
 		"column twice": {func(s *feed.Spec) {
 			s.Format = feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"a", "a"}}
 		}, `"a" is given twice`},

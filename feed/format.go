@@ -18,6 +18,9 @@ const (
 	NDJSON FormatKind = "ndjson"
 	// CSV is delimited text with a header row.
 	CSV FormatKind = "csv"
+	// FixedWidth is text with one record per line, in columns of fixed width, without a
+	// header row.
+	FixedWidth FormatKind = "fixed_width"
 )
 
 // Format describes the records of an entry, after decompression.
@@ -33,8 +36,12 @@ type Format struct {
 	// UTF-8 without quotes, line breaks and NUL.
 	Delimiter string `json:"delimiter,omitempty"`
 	// Columns, when given, are the names that the header row must have, in its order, or
-	// with NoHeader the names of the columns.
+	// with NoHeader, or in fixed-width text, the names of the columns.
 	Columns []string `json:"columns,omitempty"`
+	// Widths are the widths of the Columns of fixed-width text, in characters. Spaces
+	// around the values are removed. A line with too few or too many characters is
+	// quarantined, except for missing or additional spaces at its end.
+	Widths []int `json:"widths,omitempty"`
 	// NoHeader means that the files have no header row. It requires Columns.
 	NoHeader bool `json:"noHeader,omitempty"`
 	// Quotes is how the quotes around fields of delimited text are read.
@@ -43,10 +50,10 @@ type Format struct {
 	// without: the character after it is part of the field, be it a delimiter, a quote, a
 	// line break or the escape character. One ASCII character; empty: none.
 	Escape string `json:"escape,omitempty"`
-	// SkipLines is the number of lines before the header row that are not read: 0 to
-	// MaxSkipLines.
+	// SkipLines is the number of lines before the header row, or before the first line of
+	// fixed-width text, that are not read: 0 to MaxSkipLines.
 	SkipLines int `json:"skipLines,omitempty"`
-	// Comment, when given, begins the lines of delimited text that are not read.
+	// Comment, when given, begins the lines of delimited or fixed-width text that are not read.
 	Comment string `json:"comment,omitempty"`
 	// Trim removes spaces and tabs around the names and values of delimited text, and
 	// skips a line of dashes under the header row, as database clients print tables.
@@ -64,6 +71,8 @@ const (
 	MaxDelimiterBytes = 20
 	// MaxSkipLines is the greatest number of lines before the header row.
 	MaxSkipLines = 1000
+	// MaxWidth is the greatest width of a column of fixed-width text, in characters.
+	MaxWidth = 100_000
 )
 
 // Quotes is how quotes around the fields of delimited text are read. By default a
@@ -130,10 +139,12 @@ func (f Format) validate(add func(string, string, ...any)) {
 		}
 	case CSV:
 		f.validateCSV(add)
+	case FixedWidth:
+		f.validateFixedWidth(add)
 	case "":
-		add("Format", "is required: JSON(), NDJSON() or CSV('|')")
+		add("Format", "is required: JSON(), NDJSON(), CSV('|') or FixedWidth(…)")
 	default:
-		add("Format.Kind", "%q is none of json, ndjson, csv", f.Kind)
+		add("Format.Kind", "%q is none of json, ndjson, csv, fixed_width", f.Kind)
 	}
 }
 
@@ -146,6 +157,7 @@ func (f Format) textFields() []string {
 	}{
 		{"Delimiter", f.Delimiter != ""},
 		{"Columns", len(f.Columns) > 0},
+		{"Widths", len(f.Widths) > 0},
 		{"NoHeader", f.NoHeader},
 		{"Quotes", f.Quotes != ""},
 		{"Escape", f.Escape != ""},
@@ -163,6 +175,9 @@ func (f Format) textFields() []string {
 
 func (f Format) validateCSV(add func(string, string, ...any)) {
 	f.refuseJSONFields(add)
+	if len(f.Widths) > 0 {
+		add("Format.Widths", "belongs to fixed-width text, this is %s", f.Kind)
+	}
 	switch {
 	case f.Delimiter == "":
 		add("Format.Delimiter", "is required for CSV")
@@ -176,6 +191,28 @@ func (f Format) validateCSV(add func(string, string, ...any)) {
 	}
 	if c := f.Escape; c != "" && (len(c) != 1 || c[0] >= utf8.RuneSelf || c[0] <= ' ' || c == `"` || strings.HasPrefix(f.Delimiter, c)) {
 		add("Format.Escape", "%q must be one printable ASCII character other than a quote and the delimiter; doubled quotes need no escape character", c)
+	}
+	f.validateLines(add)
+	f.validateColumns(add)
+}
+
+func (f Format) validateFixedWidth(add func(string, string, ...any)) {
+	f.refuseJSONFields(add)
+	delimited := f
+	delimited.Columns, delimited.Widths, delimited.SkipLines, delimited.Comment = nil, nil, 0, ""
+	if fields := delimited.textFields(); len(fields) > 0 {
+		add("Format", "%s: for CSV only, this is %s", strings.Join(fields, ", "), f.Kind)
+	}
+	if len(f.Columns) == 0 {
+		add("Format.Columns", "is required for fixed-width text")
+	}
+	if len(f.Widths) != len(f.Columns) {
+		add("Format.Widths", "has %d widths for %d columns", len(f.Widths), len(f.Columns))
+	}
+	for i, width := range f.Widths {
+		if width < 1 || width > MaxWidth {
+			add("Format.Widths", "%d of column %d is outside 1 to %d", width, i+1, MaxWidth)
+		}
 	}
 	f.validateLines(add)
 	f.validateColumns(add)

@@ -80,7 +80,7 @@ func (s Spec) delimited() bool { return s.From == FromFiles && s.Format.Kind == 
 // keys returns the path of object keys to c inside a record. In delimited text
 // a dot in a column's name has no meaning.
 func (s Spec) keys(c Column) []string {
-	if c.Path == "" || s.Format.Kind == feed.CSV {
+	if c.Path == "" || s.Format.Kind == feed.CSV || s.Format.Kind == feed.FixedWidth {
 		return []string{c.path()}
 	}
 	return strings.Split(c.Path, ".")

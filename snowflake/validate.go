@@ -165,6 +165,8 @@ func (s Spec) validateFiles(add adder) {
 		add("From", "FromFiles cannot read files with %s: use FromParts()", strings.Join(options, ", "))
 	}
 	switch {
+	case s.Format.Kind == feed.FixedWidth:
+		add("From", "FromFiles cannot read fixed-width text: use FromParts()")
 	case s.Format.Kind == feed.JSON && s.Format.Path != "":
 		add("From", "FromFiles cannot read the records under %q inside a document: use FromParts()", s.Format.Path)
 	case s.Format.Kind != feed.CSV && s.Format.Encoding != "":
@@ -191,8 +193,13 @@ func fileOptions(f feed.Format) []string {
 		name string
 		set  bool
 	}{
-		{"NoHeader", f.NoHeader}, {"Escape", f.Escape != ""}, {"SkipLines", f.SkipLines > 0}, {"Comment", f.Comment != ""}, {"Trim", f.Trim},
-		{"TrailingDelimiter", f.TrailingDelimiter}, {"NaNAsNull", f.NaNAsNull},
+		{"NoHeader", f.NoHeader},
+		{"Escape", f.Escape != ""},
+		{"SkipLines", f.SkipLines > 0},
+		{"Comment", f.Comment != ""},
+		{"Trim", f.Trim},
+		{"TrailingDelimiter", f.TrailingDelimiter},
+		{"NaNAsNull", f.NaNAsNull},
 		{"Encoding " + string(f.Encoding), f.Kind == feed.CSV && f.Encoding != "" && f.Encoding != feed.Latin1},
 	} {
 		if option.set {
@@ -231,7 +238,7 @@ func (s Spec) validateColumns(add adder) {
 func (s Spec) validatePath(add adder, field string, c Column) {
 	checkText(add, field, c.Path)
 	switch {
-	case s.Format.Kind == feed.CSV && len(s.Format.Columns) > 0:
+	case len(s.Format.Columns) > 0:
 		if !slices.Contains(s.Format.Columns, c.path()) {
 			add(field, "%q is not a column of the header, which has %q", c.path(), s.Format.Columns)
 		}

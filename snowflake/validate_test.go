@@ -57,6 +57,7 @@ func TestValidate(t *testing.T) {
 		"files, CSV":     {files(csv, nil), ""},
 		"files, whole":   {files(json, func(s *snowflake.Spec) { s.Prefix, s.Suffixes = "", nil }), ""},
 		"files, path":    {files(feed.Format{Kind: feed.JSON, Path: "features"}, nil), `From: FromFiles cannot read the records under "features" inside a document: use FromParts()`},
+		"files, fixed":   {files(feed.Format{Kind: feed.FixedWidth, Columns: []string{"a"}, Widths: []int{1}}, nil), `From: FromFiles cannot read fixed-width text: use FromParts()`},
 		"files, zip":     {files(json, func(s *snowflake.Spec) { s.Suffixes = []string{".gz", ".ZIP"} }), `From: FromFiles cannot read ".ZIP": Snowflake reads gzip, bzip2, zstd and deflate, but no archives or other compressions: use FromParts()`},
 		"files, tar.gz":  {files(json, func(s *snowflake.Spec) { s.Suffixes = []string{".tar.gz"} }), `From: FromFiles cannot read ".tar.gz": Snowflake reads gzip, bzip2, zstd and deflate, but no archives or other compressions: use FromParts()`},
 		"files, any":     {files(json, func(s *snowflake.Spec) { s.Suffixes = []string{""} }), `Suffixes: has an empty suffix, which matches every key: remove Suffixes to load all files`},

@@ -26,6 +26,10 @@ func TestFormats(t *testing.T) {
 			constructs.CSV(';', "id", "größe").Latin1(),
 			feed.Format{Kind: feed.CSV, Delimiter: ";", Columns: []string{"id", "größe"}, Encoding: feed.Latin1},
 		},
+		"fixed width": {
+			constructs.FixedWidth(constructs.FixedColumn{Name: "id", Width: 10}, constructs.FixedColumn{Name: "name", Width: 20}).SkipLines(1),
+			feed.Format{Kind: feed.FixedWidth, Columns: []string{"id", "name"}, Widths: []int{10, 20}, SkipLines: 1},
+		},
 		"CSV without quotes": {constructs.CSV('|').NoQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.NoQuotes}},
 		"CSV with quotes":    {constructs.CSV('|').TrustQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.TrustQuotes}},
 	} {

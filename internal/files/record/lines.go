@@ -109,6 +109,12 @@ func (s *splitter) dropLine() error {
 		w.pos = i
 		return nil
 	}
+	return s.dropWholeLine()
+}
+
+// dropWholeLine is dropLine without skipping space at the start of the line.
+func (s *splitter) dropWholeLine() error {
+	w := &s.w
 	s.startCapture()
 	_, err := s.skip(lineEnd{})
 	switch {

@@ -17,9 +17,11 @@ const (
 	InvalidUTF8 = "invalid_utf8"
 	// DuplicateKey is an object with a duplicate key.
 	DuplicateKey = "duplicate_key"
-	// TooManyFields is a row with more fields than the header.
+	// TooManyFields is a row with more fields than the header, or a line of fixed width
+	// with more characters than its columns.
 	TooManyFields = "too_many_fields"
-	// TooFewFields is a row with fewer fields than the header.
+	// TooFewFields is a row with fewer fields than the header, or a line of fixed width
+	// that ends before its last column.
 	TooFewFields = "too_few_fields"
 	// InvalidQuote is a quoted field with characters between its closing quote and the delimiter.
 	InvalidQuote = "invalid_quote"
@@ -136,8 +138,10 @@ func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Re
 			err = s.lines()
 		case feed.CSV:
 			err = s.delimited(f)
+		case feed.FixedWidth:
+			err = s.fixedWidth(f)
 		default:
-			err = fmt.Errorf("split entry: format %q is not one of %q, %q, %q", f.Kind, feed.JSON, feed.NDJSON, feed.CSV)
+			err = fmt.Errorf("split entry: format %q is not one of %q, %q, %q, %q", f.Kind, feed.JSON, feed.NDJSON, feed.CSV, feed.FixedWidth)
 		}
 	}
 	if errors.Is(err, errRest) {

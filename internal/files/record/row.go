@@ -232,15 +232,19 @@ func (t *rows) escape(c byte) []byte {
 
 // quote appends the JSON string of text, which is UTF-8.
 func (t *rows) quote(dst []byte, text string) []byte {
-	dst = append(dst, '"')
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+	return append(t.appendEscaped(append(dst, '"'), []byte(text)), '"')
+}
+
+// appendEscaped appends text, which is UTF-8, as in a JSON string.
+func (t *rows) appendEscaped(dst, text []byte) []byte {
+	for _, c := range text {
+		if c < ' ' || c == '"' || c == '\\' {
 			dst = append(dst, t.escape(c)...)
 		} else {
 			dst = append(dst, c)
 		}
 	}
-	return append(dst, '"')
+	return dst
 }
 
 // rowEnd finds the line break that ends a row of any size.

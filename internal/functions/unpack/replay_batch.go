@@ -131,7 +131,8 @@ type text struct {
 // sufficient.
 func (r *batchReplay) standalone(q quarantine.Record) (text, bool, error) {
 	spec := r.h.Spec.Format
-	if q.Rest || q.Copy != "" || spec.Kind == feed.CSV && len(spec.Columns) == 0 {
+	// Raw is without the spaces at its end, which may be values of fixed-width text.
+	if q.Rest || q.Copy != "" || spec.Kind == feed.CSV && len(spec.Columns) == 0 || spec.Kind == feed.FixedWidth {
 		return text{}, false, nil
 	}
 	raw, err := q.Bytes()

@@ -218,6 +218,16 @@ func TestReplayNeedsTheSource(t *testing.T) {
 	w.holds(u, 1, map[string]int64{"too_few_fields": 1})
 }
 
+// A replay of fixed-width text reads the source: a quarantined record has no spaces at its end.
+func TestReplayOfFixedWidth(t *testing.T) {
+	w := newReplayWorld(t, feed.Format{Kind: feed.FixedWidth, Columns: []string{"a", "b"}, Widths: []int{100, 2}})
+	w.unpack.Spec.Limits.MaxRecordBytes = 50
+	u := w.run("k.txt", []byte("1"+strings.Repeat(" ", 101)+"\n"), 1)
+	w.holds(u, 0, map[string]int64{"record_too_large": 1})
+	w.unpack.Spec.Limits.MaxRecordBytes = 0
+	w.holds(w.replay(u, "", 1), 1, nil)
+}
+
 // A replay reads the bytes of a quarantined row with all options of the format.
 func TestReplayWithOptionsOfTheFormat(t *testing.T) {
 	long := strings.Repeat("x", 100)
