@@ -67,3 +67,11 @@ func (i StorageIntegration) Comment() Comment { return newComment(i.Owner, i.Pro
 func (i StorageIntegration) Validate(url string) string {
 	return "SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(" + Literal(i.StoredName()) + "," + Literal(url) + ",'ingestion-probe.txt','list')"
 }
+
+// ValidateRead checks whether the role can read a file, whose name is relative to url and
+// which has to exist. The result is as that of Validate. Listing does not show whether
+// s3:GetObject and, for encrypted objects, kms:Decrypt are allowed.
+// https://docs.snowflake.com/en/sql-reference/functions/system_validate_storage_integration
+func (i StorageIntegration) ValidateRead(url, name string) string {
+	return "SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(" + Literal(i.StoredName()) + "," + Literal(url) + "," + Literal(name) + ",'read')"
+}

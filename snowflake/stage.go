@@ -102,6 +102,10 @@ func (s Stage) Alter() []string {
 	return []string{"ALTER STAGE " + s.Name() + " SET\n  " + s.options() + "\n  " + s.Comment().clause()}
 }
 
+// List lists the files of the stage; column name has their URLs.
+// https://docs.snowflake.com/en/sql-reference/sql/list
+func (s Stage) List() string { return "LIST " + Literal("@"+s.Name()) }
+
 // Describe lists the stage.
 func (s Stage) Describe() string { return s.show(s.Kind()) }
 

@@ -157,6 +157,28 @@ func TestFileThatPipeMayNotRead(t *testing.T) {
 	f.wantRows(t, "1")
 }
 
+// A role that may list a file and not read it passes the check of action list only.
+func TestCheckOfRead(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	f.bucket.store(folder+"1", part(1, "{}"))
+	if got := f.rows(t, plan.Stage.List()); len(got) != 1 || !strings.HasPrefix(got[0], "s3://landing/"+folder+"1|") {
+		t.Errorf("got %q", got)
+	}
+	name := strings.TrimPrefix("s3://landing/"+folder+"1", plan.StageURL())
+	f.want(t, plan.Integration.ValidateRead(plan.StageURL(), name), `{"actions":{"READ":{"status":"success"}},"status":"success"}`)
+	if got := f.rows(t, plan.Integration.ValidateRead(plan.StageURL(), "other"))[0]; !strings.Contains(got, `"status":"failure"`) {
+		t.Errorf("a file that does not exist: %s", got)
+	}
+	f.bucket.readError = &awsaccess.Error{Number: 91003, State: "55000", Message: "Access Denied"}
+	f.want(t, plan.Integration.Validate(plan.StageURL()), `{"actions":{"LIST":{"status":"success"}},"status":"success"}`)
+	if got := f.rows(t, plan.Integration.ValidateRead(plan.StageURL(), name))[0]; !strings.Contains(got, "Access Denied") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // A pipe that was paused for more than 14 days is only resumed with force.
 func TestStalePipe(t *testing.T) {
 	f := start(t)

@@ -2,7 +2,10 @@ package snowflake
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
+	"time"
 
 	"example.com/ingestion/local/snowflake/awsaccess"
 	"example.com/ingestion/local/snowflake/sqlparser"
@@ -106,4 +109,46 @@ func describeStage(o *object) *result {
 	}
 	r.addText("STAGE_INTEGRATION", "STORAGE_INTEGRATION", "String", name, "")
 	return r
+}
+
+// list runs LIST. The stage may be a constant in single quotes, which names with special
+// characters need.
+// https://docs.snowflake.com/en/sql-reference/sql/list
+func (st *statement) list(ctx context.Context) (*result, error) {
+	st.Next()
+	p := st.Parser
+	if text, err := st.Text(); err == nil {
+		if p, err = sqlparser.New(text); err != nil {
+			return nil, err
+		}
+	}
+	named, err := p.Stage()
+	if err == nil {
+		err = errors.Join(p.ExpectEnd(), st.ExpectEnd())
+	}
+	if err != nil {
+		return nil, err
+	}
+	o, path, err := st.findStage(named, "USAGE", "READ")
+	if err != nil {
+		return nil, err
+	}
+	r := textResult("name")
+	r.columns = append(r.columns, numberColumn("size"), textColumn("md5"), textColumn("last_modified"))
+	if st.describe {
+		return r, nil
+	}
+	d := o.detail.(*stage)
+	reader, err := st.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	scheme, _, _ := strings.Cut(d.url, "://")
+	for object, err := range reader.List(ctx, d.pathURL(path)) {
+		if err != nil {
+			return nil, err
+		}
+		r.addText(scheme+"://"+object.Bucket+"/"+object.Key, strconv.FormatInt(object.Size, 10), object.ETag, object.Modified.UTC().Format(time.RFC1123))
+	}
+	return r, nil
 }

@@ -1,7 +1,10 @@
 package snowflake
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 
 	"example.com/ingestion/local/snowflake/awsaccess"
@@ -114,26 +117,50 @@ func (t *translator) named(kind, text string, privileges ...string) (*object, er
 	return t.st.find(kind, parts, privileges...)
 }
 
-// validateIntegration returns a JSON document with the status of action list and
-// the overall status.
+// validateIntegration returns a JSON document with the status of action list or read and
+// the overall status. Action read fails if the file does not exist.
+// https://docs.snowflake.com/en/sql-reference/functions/system_validate_storage_integration
 func validateIntegration(t *translator, args []string) (string, error) {
-	name, url, action := args[0], args[1], args[3]
-	if action != "list" {
+	name, url, file, action := args[0], args[1], args[2], args[3]
+	if action != "list" && action != "read" {
 		return "", errUnsupported("SYSTEM$VALIDATE_STORAGE_INTEGRATION with action " + action)
 	}
 	o, err := t.st.find(kindIntegration, []string{name}, "USAGE") // the name is case-sensitive
 	if err != nil {
 		return "", err
 	}
-	document := map[string]any{"status": "success", "actions": map[string]any{"LIST": map[string]string{"status": "success"}}}
-	if err := t.st.storage.Check(t.ctx, o.detail.(*integration).Integration, url); err != nil {
+	document := map[string]any{"status": "success", "actions": map[string]any{strings.ToUpper(action): map[string]string{"status": "success"}}}
+	if action == "list" {
+		err = t.st.storage.Check(t.ctx, o.detail.(*integration).Integration, url)
+	} else {
+		err = t.st.readFile(t.ctx, o, url+file)
+	}
+	if err != nil {
 		if t.ctx.Err() != nil {
 			return "", err
 		}
 		document["status"] = "failure"
-		document["actions"] = map[string]any{"LIST": map[string]string{"status": "failure", "message": err.Error()}}
+		document["actions"] = map[string]any{strings.ToUpper(action): map[string]string{"status": "failure", "message": err.Error()}}
 		document["message"] = err.Error()
 	}
 	text, err := json.Marshal(document)
 	return string(text), err
+}
+
+// readFile reads a file with the role of an integration.
+func (e *engine) readFile(ctx context.Context, o *object, url string) error {
+	location, err := awsaccess.ParseLocation(url)
+	if err != nil {
+		return err
+	}
+	reader, err := e.storage.Open(ctx, o.detail.(*integration).Integration)
+	if err != nil {
+		return err
+	}
+	_, body, err := reader.Fetch(ctx, location.Bucket, location.Prefix)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, body)
+	return errors.Join(err, body.Close())
 }

@@ -85,3 +85,30 @@ func (c *Client) Stream(ctx context.Context, statement string, columns func([]Co
 	}
 	return nil
 }
+
+// First runs a statement and returns the first row of its result, or nil if it has none.
+// It does not wait for the other rows.
+func (c *Client) First(ctx context.Context, statement string) (Row, error) {
+	var names []string
+	var first Row
+	done := errors.New("first row received")
+	err := c.Stream(ctx, statement, func(columns []Column) error {
+		for _, column := range columns {
+			names = append(names, strings.ToLower(column.Name))
+		}
+		return nil
+	}, func(values []any) error {
+		first = make(Row, len(names))
+		for i, name := range names {
+			first[name] = values[i]
+			if b, ok := values[i].([]byte); ok {
+				first[name] = string(b)
+			}
+		}
+		return done
+	})
+	if errors.Is(err, done) {
+		err = nil
+	}
+	return first, err
+}

@@ -16,6 +16,9 @@ type DB interface {
 	Exec(ctx context.Context, statement string) error
 	// Query runs a statement that only reads, and returns all rows.
 	Query(ctx context.Context, statement string) ([]client.Row, error)
+	// First runs a statement that only reads, and returns the first row, or nil if
+	// there is none.
+	First(ctx context.Context, statement string) (client.Row, error)
 }
 
 // Access has the values for the trust policy of the role that an integration assumes.

@@ -212,8 +212,8 @@ func TestTableCreatedByHand(t *testing.T) {
 }
 
 func TestAddedColumn(t *testing.T) {
-	a := deployed(t, files("id"))
-	if _, err := apply(t, a, files("id", "name"), names()); err != nil {
+	a := deployed(t, files("id", "day"))
+	if _, err := apply(t, a, files("id", "day", "name"), names()); err != nil {
 		t.Fatal(err)
 	}
 	got := a.Take()

@@ -32,7 +32,7 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 	if err := waitForAccess(ctx, db, spec, names, plan.StageURL()); err != nil {
 		return Result{}, err
 	}
-	a := apply{db: db, spec: spec, plan: plan, existing: existing, started: time.Now()}
+	a := apply{db: db, spec: spec, names: names, plan: plan, existing: existing, started: time.Now()}
 	if stage, ok := existing[snowflake.KindStage]; ok {
 		a.moved = stage.row.Text("url") != plan.StageURL()
 	}
@@ -51,6 +51,7 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 type apply struct {
 	db       DB
 	spec     snowflake.Spec
+	names    snowflake.Names
 	plan     snowflake.Plan
 	existing catalog
 	started  time.Time
@@ -199,6 +200,9 @@ func (a *apply) markUnfinished(ctx context.Context) error {
 
 func (a *apply) pipe(ctx context.Context, pipe snowflake.Pipe, f found, exists bool) error {
 	if !exists {
+		if err := checkRead(ctx, a.db, a.spec, a.names, a.plan.Stage); err != nil {
+			return err
+		}
 		var since time.Time
 		if a.loadedByTask && !a.moved {
 			since = a.started.Add(-lookBack)
@@ -211,6 +215,9 @@ func (a *apply) pipe(ctx context.Context, pipe snowflake.Pipe, f found, exists b
 	}
 	if f.comment == pipe.Comment() && !s.stopped() {
 		return ensureRunning(ctx, a.db, pipe)
+	}
+	if err := checkRead(ctx, a.db, a.spec, a.names, a.plan.Stage); err != nil {
+		return err
 	}
 	return replacePipe(ctx, a.db, pipe, a.moved || f.unfinished())
 }

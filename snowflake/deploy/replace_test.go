@@ -57,6 +57,29 @@ func TestStalePipe(t *testing.T) {
 	})
 }
 
+// No pipe is created while the role may list the files and not read them: the pipe would
+// never load them again.
+func TestPipeIsNotCreatedWithoutRead(t *testing.T) {
+	read := func(message string) func() string {
+		return func() string {
+			return `{"status":"failure","actions":{"READ":{"status":"failure","message":"` + message + `"}}}`
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakesnowflake.Account{Files: []string{"s3://landing-bucket/landing/orders/1"}}
+		a.Read = read("Access Denied (Status Code: 403; Error Code: AccessDenied)")
+		_, err := apply(t, a, parts(), names())
+		contains(t, err, "cannot read", "kms:Decrypt", "no file is lost")
+		if a.Object(snowflake.KindPipe, pipe) != nil {
+			t.Error("the pipe exists")
+		}
+		a.Read = read("The operation is not valid for the object's storage class (Error Code: InvalidObjectState)")
+		if _, err := apply(t, a, parts(), names()); err != nil || a.Object(snowflake.KindPipe, pipe) == nil {
+			t.Errorf("an archived object: %v", err)
+		}
+	})
+}
+
 // Privileges on a pipe are granted again after it is replaced.
 func TestReplacePipeKeepsGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -75,6 +76,56 @@ func waitForAccess(ctx context.Context, db DB, spec snowflake.Spec, names snowfl
 	}
 	return fmt.Errorf("storage integration %s cannot list %s: %w; Snowflake reports: %s; check that %s exists, that its trust policy allows sts:AssumeRole to the integration's STORAGE_AWS_IAM_USER_ARN with %s (all in %s), "+
 		"and that its policy allows s3:ListBucket with that prefix and s3:GetBucketLocation on bucket %s", integration.Name(), url, err, reason, role, externalID, integration.Describe(), names.Bucket)
+}
+
+// deniedTexts are parts of the messages with which S3 and KMS deny a read. Snowflake does
+// not document the messages of its function.
+var deniedTexts = []string{"accessdenied", "access denied", "not authorized", "kms"}
+
+// checkRead reads one existing file of the stage, if there is one. A pipe never loads a
+// file again that it was not allowed to read, and a right to list the files does not show
+// that they can be read, such as without kms:Decrypt. A read that fails for another
+// reason, such as for an archived object, is no error.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-ts
+func checkRead(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names, stage snowflake.Stage) error {
+	file, err := db.First(ctx, stage.List())
+	if err != nil || file == nil {
+		if err != nil {
+			slog.WarnContext(ctx, "no file was read to check the access", "stage", stage.Name(), "error", err.Error())
+		}
+		return nil
+	}
+	name, ok := strings.CutPrefix(file.Text("name"), stage.URL)
+	if !ok || name == "" || strings.HasSuffix(name, "/") {
+		return nil
+	}
+	integration, reason := snowflake.StorageIntegration{Integration: spec.Integration}, ""
+	err = poll(ctx, accessWait, func(ctx context.Context) (bool, error) {
+		text, err := scalar(ctx, db, integration.ValidateRead(stage.URL, name))
+		if permanent(err) || ctx.Err() != nil {
+			return false, err
+		}
+		if err != nil {
+			reason = err.Error()
+		} else {
+			var v validation
+			if err := json.Unmarshal([]byte(text), &v); err != nil {
+				return false, fmt.Errorf("result %q: %w", text, err)
+			}
+			if strings.EqualFold(v.Status, "success") {
+				return true, nil
+			}
+			reason = v.reason()
+		}
+		lower := strings.ToLower(reason)
+		denied := slices.ContainsFunc(deniedTexts, func(t string) bool { return strings.Contains(lower, t) }) && !strings.Contains(lower, "invalidobjectstate")
+		return !denied, nil // an access that is denied may be allowed once the policy has propagated
+	})
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("storage integration %s cannot read %s%s: %w; Snowflake reports: %s; check that role %s is allowed s3:GetObject on it and, if bucket %s is encrypted with a KMS key, kms:Decrypt by its policy and the key's; nothing loads yet, so that no file is lost: deploy again",
+		integration.Name(), stage.URL, name, err, reason, names.RoleARN, names.Bucket)
 }
 
 // permanent reports whether an error is not transient, so that a retry cannot help.

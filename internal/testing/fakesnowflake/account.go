@@ -26,6 +26,10 @@ type Account struct {
 	Fail func(statement string) error
 	// Validation returns the result of SYSTEM$VALIDATE_STORAGE_INTEGRATION. Default: success.
 	Validation func() string
+	// Files are the URLs of the stages' files, and Read returns the result of reading the
+	// first one. Default: success.
+	Files []string
+	Read  func() string
 	// Pending is the number of files that pipes have still to load. Each query of the
 	// status of a running pipe loads one; a paused pipe loads none.
 	Pending int

@@ -44,6 +44,14 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 		return a.status(m[1])
 	}
 	switch {
+	case strings.HasPrefix(line, "LIST '@"):
+		var rows []client.Row
+		for _, url := range a.Files {
+			rows = append(rows, client.Row{"name": url})
+		}
+		return rows, nil
+	case strings.HasSuffix(line, ",'read')") && a.Read != nil:
+		return []client.Row{{"v": a.Read()}}, nil
 	case strings.Contains(line, "SYSTEM$VALIDATE_STORAGE_INTEGRATION"):
 		result := `{"status":"success","actions":{"LIST":{"status":"success"}}}`
 		if a.Validation != nil {
@@ -57,6 +65,15 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 		return append([]client.Row{{"query_id": nil, "state": "SCHEDULED"}}, a.runs...), nil
 	}
 	return nil, fmt.Errorf("the fake account does not support %s", line)
+}
+
+// First runs Query and returns its first row.
+func (a *Account) First(ctx context.Context, statement string) (client.Row, error) {
+	rows, err := a.Query(ctx, statement)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
 }
 
 func (a *Account) grants(pipe string) ([]client.Row, error) {
