@@ -45,7 +45,7 @@ func ExampleSpec_Plan() {
 	// PIPE "RAW"."PUBLIC"."ORDERS_PIPE"
 	//
 	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=4a945d073826c262'
+	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=2565bd584de7ede4'
 	//   AS SELECT
 	//     "R"."DATA":"customer"."id"::VARCHAR AS "CUSTOMER",
 	//     TRY_CAST("R"."DATA":"total"::VARCHAR AS NUMBER(12,2)) AS "TOTAL",
@@ -55,7 +55,7 @@ func ExampleSpec_Plan() {
 	//     "R"."SOURCE" AS "SOURCE",
 	//     "R"."VERSION" AS "VERSION",
 	//     "R"."ENTRY" AS "ENTRY",
-	//     "R"."ORDINAL" AS "ORDINAL",
+	//     TRY_CAST("R"."ORDINAL" AS NUMBER(38,0)) AS "ORDINAL",
 	//     "R"."_FILE_NAME" AS "_FILE_NAME",
 	//     "R"."_FILE_ROW" AS "_FILE_ROW",
 	//     "R"."_FILE_KEY" AS "_FILE_KEY",
@@ -126,7 +126,7 @@ func ExampleScript() {
 	//   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:landing'
 	//   COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=b08abf408ac3dc79';
 	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=fa772e43a6e099e1'
+	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=7919a85011a68684'
 	//   AS SELECT
 	//     "R"."VALUE":"data" AS "DATA",
 	//     "R"."VALUE":"id"::VARCHAR AS "ID",
@@ -135,7 +135,7 @@ func ExampleScript() {
 	//     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
 	//     "R"."VALUE":"version"::VARCHAR AS "VERSION",
 	//     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-	//     "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+	//     TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
 	//     "R"."_FILE_NAME" AS "_FILE_NAME",
 	//     "R"."_FILE_ROW" AS "_FILE_ROW",
 	//     "R"."_DATE" AS "_DATE"

@@ -29,7 +29,7 @@ func (s Spec) query(table string) string {
 		add(dataColumn, s.data())
 	}
 	for _, name := range s.viewLineColumns() {
-		add(name, s.line(name))
+		add(name, s.typedLine(name))
 	}
 	for _, name := range s.fileColumnNames() {
 		add(name, column(name))
@@ -58,6 +58,16 @@ func (s Spec) line(name string) string {
 		return s.fromLine(column("VALUE"), name)
 	}
 	return column(name)
+}
+
+// typedLine is line with the type that the view has for it. The table keeps ORDINAL as
+// text, because Snowflake cannot change the type of a deployed column to a number.
+// https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
+func (s Spec) typedLine(name string) string {
+	if name == "ORDINAL" {
+		return "TRY_CAST(" + s.line(name) + " AS NUMBER(38,0))"
+	}
+	return s.line(name)
 }
 
 // cast returns the expression for a declared column. It is NULL if the type cannot

@@ -76,6 +76,14 @@ func TestFeeds(t *testing.T) {
 			`SELECT ID, NAME, N FROM RAW.PUBLIC.ORDERS_LATEST ORDER BY ID`,
 			[]string{`u/0000000/000000000001|a"b|1.50`, "u/0000000/000000000002|NULL|NULL", "u/0000000/000000000003|7|NULL"},
 		},
+		"parts in the order of their numbers": {
+			sf.Spec{From: sf.FromParts, Format: feed.Format{Kind: feed.JSON}},
+			"landing/orders/2026/01/02/u/",
+			[]string{part(9, "9") + part(10, "10"), part(100, "100")},
+			3,
+			`SELECT ORDINAL FROM RAW.PUBLIC.ORDERS_LATEST WHERE ORDINAL > 8 ORDER BY ORDINAL`,
+			[]string{"9", "10", "100"},
+		},
 		"files csv": {
 			sf.Spec{
 				From: sf.FromFiles, Prefix: "in/", Format: feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"id", "price"}},

@@ -97,7 +97,7 @@ DROP EXTERNAL TABLE IF EXISTS "RAW"."PUBLIC"."ORDERS";
 
 -- VIEW "RAW"."PUBLIC"."ORDERS_LATEST": create
 CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=d62f5078eb38226d'
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=08519064f70fe982'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
@@ -109,7 +109,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
     "R"."VALUE":"version"::VARCHAR AS "VERSION",
     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
     "R"."_FILE_NAME" AS "_FILE_NAME",
     "R"."_FILE_ROW" AS "_FILE_ROW",
     "R"."_DATE" AS "_DATE"
@@ -118,7 +118,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
 
 -- VIEW "RAW"."PUBLIC"."ORDERS_LATEST": alter
 CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=d62f5078eb38226d'
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=08519064f70fe982'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
@@ -130,7 +130,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
     "R"."VALUE":"version"::VARCHAR AS "VERSION",
     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
     "R"."_FILE_NAME" AS "_FILE_NAME",
     "R"."_FILE_ROW" AS "_FILE_ROW",
     "R"."_DATE" AS "_DATE"

@@ -52,7 +52,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS" (
   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:objects'
   COMMENT='ingestion owner=111122223333/us-east-1/Orders def=da721ceaf0b470c9';
 CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=93cd100e7e69b8d3'
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=9b19fb74153ba2be'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
@@ -68,7 +68,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
     "R"."VALUE":"version"::VARCHAR AS "VERSION",
     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
     "R"."_FILE_NAME" AS "_FILE_NAME",
     "R"."_FILE_ROW" AS "_FILE_ROW",
     "R"."_DATE" AS "_DATE"

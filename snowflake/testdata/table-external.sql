@@ -97,7 +97,7 @@ DROP EXTERNAL TABLE IF EXISTS "RAW"."PUBLIC"."ORDERS";
 
 -- VIEW "RAW"."PUBLIC"."ORDERS_LATEST": create
 CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=ce323227b6c2dd33'
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=c46765ad353b3db7'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     "R"."VALUE":"data"."name"::VARCHAR AS "NAME",
@@ -112,7 +112,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
     "R"."VALUE":"version"::VARCHAR AS "VERSION",
     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
     "R"."_FILE_NAME" AS "_FILE_NAME",
     "R"."_FILE_ROW" AS "_FILE_ROW",
     "R"."_DATE" AS "_DATE"
@@ -121,7 +121,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
 
 -- VIEW "RAW"."PUBLIC"."ORDERS_LATEST": alter
 CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=ce323227b6c2dd33'
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=c46765ad353b3db7'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     "R"."VALUE":"data"."name"::VARCHAR AS "NAME",
@@ -136,7 +136,7 @@ CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
     "R"."VALUE":"source"::VARCHAR AS "SOURCE",
     "R"."VALUE":"version"::VARCHAR AS "VERSION",
     "R"."VALUE":"entry"::VARCHAR AS "ENTRY",
-    "R"."VALUE":"ordinal"::VARCHAR AS "ORDINAL",
+    TRY_CAST("R"."VALUE":"ordinal"::VARCHAR AS NUMBER(38,0)) AS "ORDINAL",
     "R"."_FILE_NAME" AS "_FILE_NAME",
     "R"."_FILE_ROW" AS "_FILE_ROW",
     "R"."_DATE" AS "_DATE"
