@@ -83,7 +83,15 @@ func (p IngestionPipelineProps) Warnings() []string {
 	warn := func(field, format string, args ...any) {
 		all = append(all, fmt.Sprintf("feed %q: %s: %s", p.Feed, field, fmt.Sprintf(format, args...)))
 	}
+	external := p.Snowflake != nil && p.Snowflake.From.from == snowflake.FromFiles && p.Snowflake.Load.load == snowflake.ExternalTable
 	for _, s := range p.sources() {
+		switch {
+		case !external:
+		case s.Kind == feed.OwnBucket:
+			warn("Source", "the bucket keeps no versions, because an external table does not support them: an object that is overwritten before it is unpacked is lost; write each file under another key, or use FromParts()")
+		case s.Kind == feed.ExistingBucket:
+			warn("Source", "an external table does not support a bucket with S3 versioning: check that %q has none, or use FromParts()", s.Bucket)
+		}
 		if s.Kind == feed.OwnBucket && s.NoncurrentDays < replayDays {
 			warn("Source", "an overwritten object is deleted after %d days, and what failed can be replayed for %d: give WithNoncurrentDays(%[2]d) or more", s.NoncurrentDays, replayDays)
 		}

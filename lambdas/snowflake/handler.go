@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -94,10 +95,13 @@ func (h handler) process(ctx context.Context, event cfn.Event) (string, map[stri
 func (h handler) cleanUp(ctx context.Context, db deploy.DB, r resource, event cfn.Event, updated properties) {
 	old, err := decode(event.OldResourceProperties)
 	if err == nil {
-		switch r.id(old) {
-		case r.id(updated):
+		moved := !strings.EqualFold(old.Connection.Account, updated.Connection.Account)
+		switch id := r.id(old); {
+		case moved && (id == r.id(updated) || id != event.PhysicalResourceID):
+			err = h.leaveAccount(ctx, event.ResourceType, old)
+		case id == r.id(updated):
 			err = r.cleanUp(ctx, db, old, updated)
-		case event.PhysicalResourceID:
+		case id == event.PhysicalResourceID:
 			// A replacement: CloudFormation deletes the old resource after the update.
 		default:
 			// The rollback of a replacement that failed: CloudFormation does not know the
@@ -109,6 +113,27 @@ func (h handler) cleanUp(ctx context.Context, db deploy.DB, r resource, event cf
 	if err != nil {
 		slog.WarnContext(ctx, "object not dropped", "error", err.Error())
 	}
+}
+
+// leaveAccount drops the feed's objects and integration in the Snowflake account that the
+// feed used before, where they would load files for ever. Its tables are kept. It does so
+// after the objects were created in the other account, so that the integration is not
+// missing if the objects fail and CloudFormation returns to the old account.
+func (h handler) leaveAccount(ctx context.Context, resourceType string, old properties) error {
+	if resourceType != typeObjects {
+		return nil
+	}
+	old.Spec.DropTables = false
+	db, err := h.open(ctx, old.Connection)
+	if err == nil {
+		defer closeSession(ctx, db)
+		err = errors.Join(objects{}.drop(ctx, db, old), integration{}.drop(ctx, db, old))
+	}
+	if err != nil {
+		name := objects{}.id(old)
+		return fmt.Errorf("account %s still loads files of feed %q: drop pipe %s_PIPE, task %[3]s_TASK, external table and integration %s there: %w", old.Connection.Account, old.Spec.Feed, name, integration{}.id(old), err)
+	}
+	return nil
 }
 
 func (h handler) delete(ctx context.Context, event cfn.Event) error {

@@ -82,6 +82,40 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
+// A feed that moves to another Snowflake account leaves nothing in the old one that loads
+// files; its table is kept. If the deployment fails afterwards, it returns.
+func TestChangedAccount(t *testing.T) {
+	accounts := map[string]*fakesnowflake.Account{"org-acct": {}, "org-other": {}}
+	h := handler{open: func(_ context.Context, c snowflake.Connection) (session, error) { return accounts[c.Account], nil }}
+	moved := props(nil)
+	moved["Connection"] = map[string]any{"account": "org-other", "user": "U", "role": "R", "secret": "s"}
+	update := func(kind cfn.RequestType, updated, old map[string]any) {
+		t.Helper()
+		for resource, id := range map[string]string{typeIntegration: "ORDERS_INTEGRATION", typeObjects: "RAW.PUBLIC.ORDERS"} {
+			if got, _, err := h.handle(t.Context(), request(kind, resource, id, updated, old)); err != nil || got != id {
+				t.Fatalf("%s: id %q, error %v", resource, got, err)
+			}
+		}
+	}
+	pipe := `PIPE "RAW"."PUBLIC"."ORDERS_PIPE"`
+	table := []string{`TABLE "RAW"."PUBLIC"."ORDERS"`}
+	update(cfn.RequestCreate, props(nil), nil)
+	update(cfn.RequestUpdate, moved, props(nil))
+	if got := accounts["org-acct"].Objects(); !slices.Equal(got, table) {
+		t.Errorf("the old account has %q", got)
+	}
+	if got := accounts["org-other"].Objects(); !slices.Contains(got, pipe) || !slices.Contains(got, "STORAGE INTEGRATION \"ORDERS_INTEGRATION\"") {
+		t.Errorf("the new account has %q", got)
+	}
+	update(cfn.RequestUpdate, props(nil), moved)
+	if got := accounts["org-acct"].Objects(); !slices.Contains(got, pipe) {
+		t.Errorf("after the rollback the old account has %q", got)
+	}
+	if got := accounts["org-other"].Objects(); !slices.Equal(got, table) {
+		t.Errorf("after the rollback the new account has %q", got)
+	}
+}
+
 func TestFailedCreateWithoutObjects(t *testing.T) {
 	unreachable := handler{open: func(context.Context, snowflake.Connection) (session, error) { return nil, errors.New("wrong key") }}
 	tests := map[string]struct {

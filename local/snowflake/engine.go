@@ -102,7 +102,7 @@ func init() { // a literal would be an initialization cycle, because tasks run s
 		"DESC": (*statement).desc, "DESCRIBE": (*statement).desc, "SHOW": (*statement).show,
 		"USE": (*statement).use, "GRANT": (*statement).grant, "REVOKE": (*statement).revoke,
 		"EXECUTE": (*statement).executeTask, "LIST": (*statement).list, "LS": (*statement).list,
-		"BEGIN":   (*statement).transaction, "START": (*statement).transaction,
+		"BEGIN": (*statement).transaction, "START": (*statement).transaction,
 		"COMMIT": (*statement).transaction, "ROLLBACK": (*statement).transaction,
 	}
 }

@@ -119,6 +119,7 @@ func TestLoginErrors(t *testing.T) {
 		want []string
 	}{
 		"key":     {&gosnowflake.SnowflakeError{Number: 390144, Message: "JWT token is invalid."}, []string{`user "ingestion"`, `DESC USER "INGESTION"`, "RSA_PUBLIC_KEY_FP", fingerprint, `ALTER USER "INGESTION" SET RSA_PUBLIC_KEY`, "account identifier"}},
+		"default": {&gosnowflake.SnowflakeError{Number: 390201, Message: "The requested warehouse does not exist"}, []string{`ALTER USER "INGESTION" UNSET DEFAULT_WAREHOUSE`}},
 		"role":    {&gosnowflake.SnowflakeError{Number: 390189, Message: "Role does not exist"}, []string{`GRANT ROLE "LOADER" TO USER "INGESTION"`}},
 		"account": {&gosnowflake.SnowflakeError{Number: gosnowflake.ErrCodeFailedToConnect, Message: "HTTP 403"}, []string{`account "org-acct"`, "CURRENT_ORGANIZATION_NAME"}},
 		"network": {errors.New("dial tcp: no such host"), []string{"org-acct.snowflakecomputing.com can be reached", "no such host"}},

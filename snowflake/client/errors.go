@@ -67,6 +67,7 @@ const (
 	numberWarehouse    = 606
 	numberRole         = 390189
 	numberNetwork      = 390422
+	numberObject       = 390201
 	numberWrongAccount = gosnowflake.ErrCodeFailedToConnect
 	numberLoginHTTP    = gosnowflake.ErrFailedToAuth
 )
@@ -126,6 +127,10 @@ func loginError(err error, c snowflake.Connection, key *rsa.PrivateKey, host str
 	switch {
 	case number == numberRole:
 		wrapped.Remedy = fmt.Sprintf("grant the role to the user: GRANT ROLE %s TO USER %s", snowflake.Identifier(c.Role), user)
+	case number == numberObject:
+		// The user's key and name are right. The driver passes no warehouse, database or
+		// schema, so that the missing one is the user's default.
+		wrapped.Remedy = fmt.Sprintf("a default of the user does not exist or is not granted to the role: ALTER USER %s UNSET DEFAULT_WAREHOUSE, DEFAULT_NAMESPACE", user)
 	case number == numberNetwork:
 		wrapped.Remedy = "a network policy of the account blocks this address: allow it, or deploy the function into a VPC whose address is allowed"
 	case number == numberWrongAccount || number == numberLoginHTTP:

@@ -16,8 +16,10 @@ import (
 func (e *eventSource) connectOwn(s source.Source) {
 	b := bucket.New(e.scope, "SourceBucket", bucket.Config{
 		Settings: e.Settings,
-		// Without versions, an object that is overwritten before unpack reads it is lost.
-		Versioned: true,
+		// Without versions, an object that is overwritten before unpack reads it is lost. A
+		// bucket of an external table has none, because Snowflake does not support them.
+		// https://docs.snowflake.com/en/sql-reference/sql/create-external-table#usage-notes
+		Versioned: e.Subscribers == nil || !e.Subscribers.Removals,
 		LifecycleRules: []*awss3.LifecycleRule{{
 			AbortIncompleteMultipartUploadAfter: e.Days(7),
 			NoncurrentVersionExpiration:         e.Days(s.NoncurrentDays),
