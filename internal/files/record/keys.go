@@ -10,14 +10,17 @@ import (
 // those before it; the keys of a larger object are sorted at its end instead.
 const fewKeys = 32
 
-// key is a key of an open object that is not a known shape.
+// key is a key of an open object that is not a known shape. It has 16 bytes, because a
+// record of 16 MiB can have two million keys.
 type key struct {
-	print uint64 // fingerprint: usually differs if the keys differ
+	print uint32 // part of its fingerprint: usually differs if the keys differ
 	at    uint32 // where it begins in the buffer
 	start uint32 // where it begins in its text
-	size  uint32
-	kept  bool // its text is in keys.kept, otherwise in the buffer
+	size  uint32 // with the bit kept if its text is in keys.kept, otherwise in the buffer
 }
+
+// kept is above the size of the largest record.
+const kept = 1 << 31
 
 // keys detects duplicate keys. The open objects share one list, with the innermost at
 // its end.
@@ -46,21 +49,21 @@ func (k *keys) add(b []byte, start, end int, escaped bool, set *keySet) bool {
 		return k.addKept(b, from, start, set)
 	}
 	n := key{at: uint32(start), start: uint32(start), size: uint32(end - start)}
-	n.print = fingerprint(b, start, end-start)
-	return k.note(b, n, set)
+	return k.note(b, n, fingerprint(b, start, end-start), set)
 }
 
 // addKept adds the key k.kept[from:], whose source is at b[at:].
 func (k *keys) addKept(b []byte, from, at int, set *keySet) bool {
-	n := key{at: uint32(at), start: uint32(from), size: uint32(len(k.kept) - from), kept: true}
+	size := len(k.kept) - from
+	n := key{at: uint32(at), start: uint32(from), size: uint32(size) | kept}
 	var padding [pad]byte
 	k.kept = append(k.kept, padding[:]...)
-	n.print = fingerprint(k.kept, from, int(n.size))
-	return k.note(b, n, set)
+	return k.note(b, n, fingerprint(k.kept, from, size), set)
 }
 
-func (k *keys) note(b []byte, n key, set *keySet) bool {
-	hash := n.print * 0x9E3779B97F4A7C15
+func (k *keys) note(b []byte, n key, print uint64, set *keySet) bool {
+	hash := print * 0x9E3779B97F4A7C15
+	n.print = uint32(hash >> 24)
 	seen, bit := &set.seen[hash>>62], uint64(1)<<(hash>>56&63)
 	if *seen&bit != 0 && len(k.list)-set.first < fewKeys {
 		for _, o := range k.list[set.first:] {
@@ -97,10 +100,10 @@ func (k *keys) close(b []byte, set keySet) int {
 }
 
 func (k *keys) text(b []byte, n key) []byte {
-	if n.kept {
+	if n.size&kept != 0 {
 		b = k.kept
 	}
-	return b[n.start : n.start+n.size]
+	return b[n.start : n.start+n.size&^kept]
 }
 
 // fingerprint combines the length of a text and its first and last eight bytes. After
