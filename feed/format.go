@@ -104,8 +104,8 @@ const (
 )
 
 // Encodings are the encodings that a Format can have, by their names at IANA
-// ("Character Sets"): Unicode, Windows, ISO 8859, KOI8, Macintosh, and the code pages of
-// DOS and of EBCDIC.
+// ("Character Sets"): Unicode, Windows, ISO 8859, KOI8, Macintosh, the code pages of DOS and
+// of EBCDIC, and those of Chinese, Japanese and Korean.
 var Encodings = []Encoding{
 	Latin1, UTF16LE, UTF16BE,
 	"windows-874", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255",
@@ -115,6 +115,7 @@ var Encodings = []Encoding{
 	"koi8-r", "koi8-u", "macintosh",
 	"ibm437", "ibm850", "ibm852", "ibm855", "ibm858", "ibm860", "ibm862", "ibm863", "ibm865", "ibm866",
 	"ibm037", "ibm1047", "ibm1140",
+	"shift_jis", "euc-jp", "euc-kr", "gbk", "gb18030", "big5",
 }
 
 func (f Format) validate(add func(string, string, ...any)) {

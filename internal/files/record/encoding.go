@@ -88,6 +88,10 @@ func (s *splitter) decode(encoding feed.Encoding) error {
 	case feed.UTF16LE, feed.UTF16BE:
 		w.src, w.unit = newUTF16Reader(w.src, encoding == feed.UTF16BE, nil, nil), 2
 	default:
+		if e, ok := multibyte[encoding]; ok {
+			w.src, w.unit, w.sizes = newMultibyteReader(w.src, e), 1, sizesOf(encoding, e)
+			break
+		}
 		table, err := charTable(encoding)
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func (s *splitter) fixedWidth(f feed.Format) error {
 		}
 	}
 	for seen, first := 0, true; ; {
-		end, next := -1, 0
+		var end, next int
 		if n := bytes.IndexByte(w.buf[w.pos+seen:w.end], '\n'); n >= 0 {
 			end = w.pos + seen + n
 			next = end + 1

@@ -25,7 +25,9 @@ type window struct {
 	base int64 // offset in the entry of buf[0]
 	most int   // the largest size of the data in buf
 	unit int   // bytes per code unit of an entry that is not UTF-8, which buf contains as UTF-8; else 0
-	err  error // why nothing follows: io.EOF or a DamageError
+	// sizes, if set, has the sizes of the characters, instead of unit.
+	sizes *charSizes
+	err   error // why nothing follows: io.EOF or a DamageError
 
 	// The last argument of offset, and how many bytes of the entry correspond to
 	// buf[:countedTo]. Counting from buf[0] each time would make the work for a
@@ -93,8 +95,11 @@ func (w *window) offset(i int) int64 {
 	if i < w.countedTo {
 		w.countedTo, w.countedSize = 0, 0
 	}
-	for _, c := range w.buf[w.countedTo:i] {
+	for at, c := range w.buf[w.countedTo:i] {
 		switch {
+		case w.sizes != nil && c&0xC0 == 0x80:
+		case w.sizes != nil:
+			w.countedSize += w.sizes.of(w.buf[w.countedTo+at : w.end])
 		case c >= 0xF0: // a surrogate pair in UTF-16
 			w.countedSize += 4
 		case c&0xC0 != 0x80:
