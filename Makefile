@@ -74,6 +74,17 @@ cfn-lint: ## cfn-lint over the snapshots of the templates, see .cfnlintrc
 	@command -v cfn-lint >/dev/null || { echo 'cfn-lint is missing: pip install cfn-lint==1.51.0, in a virtual environment of your own' >&2; exit 1; }
 	cfn-lint
 
+# Not a pinned npm package because sqlfluff is Python. Where PyPI cannot be reached one
+# line says so, and the statements of views, tables and stages are still checked by `make
+# test` (test/sqlgrammar).
+SQLFLUFF := .cache/sqlfluff/bin/sqlfluff
+
+.PHONY: sql-lint
+sql-lint: ## check the generated SQL with sqlfluff's grammar of Snowflake (asks PyPI once)
+	@test -x $(SQLFLUFF) || { python3 -m venv .cache/sqlfluff && .cache/sqlfluff/bin/pip install --quiet --disable-pip-version-check sqlfluff==4.5.0; } >/dev/null 2>&1 || true
+	@if test -x $(SQLFLUFF); then SQLFLUFF=$(CURDIR)/$(SQLFLUFF) go test -count=1 -run SQLFluff ./test/sqlgrammar; \
+	else echo 'sql-lint: nothing was checked, because sqlfluff==4.5.0 cannot be installed from PyPI'; fi
+
 .PHONY: format
 format: ## rewrite the sources as lint wants them
 	$(GOLANGCI_LINT) fmt ./...

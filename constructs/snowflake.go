@@ -54,6 +54,10 @@ func (p *IngestionPipeline) addSnowflake(id string, props IngestionPipelineProps
 	if checked {
 		snowflakeobjects.NewCheck(p.Construct, check)
 	}
+	if to.Connection != nil && spec.Load == snowflake.ExternalTable {
+		check.Connection = *to.Connection
+		snowflakeobjects.NewRefresh(p.Construct, check)
+	}
 }
 
 // useSourceBucket has the stage show the bucket of the feed's only source.

@@ -183,6 +183,40 @@ func TestPipeCheck(t *testing.T) {
 	}
 }
 
+// An external table is refreshed every day, also without alarms, because Snowflake finds a
+// file whose notification was lost by a refresh only.
+func TestTableRefresh(t *testing.T) {
+	for name, test := range map[string]struct {
+		load   constructs.SnowflakeLoad
+		byHand bool
+		want   int
+	}{
+		"external":         {constructs.ExternalTable(), false, 1},
+		"external by hand": {constructs.ExternalTable(), true, 0},
+		"continuous":       {constructs.Continuous(), false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			props := toSnowflake("orders", constructs.FromParts(), test.load)
+			if test.byHand {
+				byHand(props.Snowflake)
+				props.Snowflake.Subscriber = ""
+			}
+			n := 0
+			for _, r := range snowflakeFeed(t, props).ofType("AWS::Events::Rule") {
+				if r.Properties["ScheduleExpression"] == "rate(1 day)" {
+					n++
+					if input := text(r.Properties["Targets"].([]any)[0].(map[string]any)["Input"]); !strings.Contains(input, `{"refresh":`) {
+						t.Errorf("input %s", input)
+					}
+				}
+			}
+			if n != test.want {
+				t.Errorf("%d rules, want %d", n, test.want)
+			}
+		})
+	}
+}
+
 func TestValidateAlarmsAndKey(t *testing.T) {
 	alarms := func(a constructs.AlarmProps) constructs.IngestionPipelineProps {
 		props := minimal("orders")

@@ -38,7 +38,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	l := login{secrets: newSecrets(cfg), endpoint: getenv(client.EnvEndpoint)}
 	h := handler{open: l.open}
 	w := watcher{open: l.open, table: dynamodb.NewFromConfig(cfg), topic: sns.NewFromConfig(cfg), now: time.Now}
-	lambda.StartWithOptions(route(w, cfn.LambdaWrap(h.handle)), lambda.WithContext(ctx))
+	lambda.StartWithOptions(route(w, h, cfn.LambdaWrap(h.handle)), lambda.WithContext(ctx))
 	return nil
 }
 

@@ -154,16 +154,22 @@ func (w watcher) notify(ctx context.Context, of watch, what, message string) err
 	return err
 }
 
-// route returns the function's handler. Its input is {"watch": …} from the rule, or
-// the event of a custom resource.
-func route(w watcher, custom cfn.CustomResourceLambdaFunction) func(context.Context, json.RawMessage) (any, error) {
+// route returns the function's handler. Its input is {"watch": …} or {"refresh": …} from
+// a rule, or the event of a custom resource.
+func route(w watcher, h handler, custom cfn.CustomResourceLambdaFunction) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, payload json.RawMessage) (any, error) {
-		var scheduled struct{ Watch *watch }
+		var scheduled struct {
+			Watch   *watch
+			Refresh *refresh
+		}
 		if err := json.Unmarshal(payload, &scheduled); err != nil {
 			return nil, fmt.Errorf("read the input of the function: %w", err)
 		}
 		if scheduled.Watch != nil {
 			return nil, w.check(ctx, *scheduled.Watch)
+		}
+		if scheduled.Refresh != nil {
+			return nil, h.refresh(ctx, *scheduled.Refresh)
 		}
 		var event cfn.Event
 		if err := json.Unmarshal(payload, &event); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,8 @@ func TestFailedNotification(t *testing.T) {
 func TestRoute(t *testing.T) {
 	aws := newServices(t)
 	var custom []cfn.Event
-	handle := route(watcherOn(aws, step{status: paused}), func(_ context.Context, event cfn.Event) (string, error) {
+	account := &fakesnowflake.Account{}
+	handle := route(watcherOn(aws, step{status: paused}), on(account), func(_ context.Context, event cfn.Event) (string, error) {
 		custom = append(custom, event)
 		return "reason", nil
 	})
@@ -110,6 +112,19 @@ func TestRoute(t *testing.T) {
 	}
 	if got, err := handle(t.Context(), json.RawMessage(`{"RequestType":"Delete","ResourceType":"Custom::SnowflakeObjects"}`)); err != nil || got != "reason" || len(custom) != 1 || custom[0].RequestType != cfn.RequestDelete {
 		t.Errorf("custom resource: %v, %v, %+v", got, err, custom)
+	}
+	refresh := json.RawMessage(`{"refresh":{"Connection":{"account":"org-acct"},"Spec":{"feed":"orders","database":"raw","schema":"PUBLIC","table":"orders"}}}`)
+	if _, err := handle(t.Context(), refresh); err != nil {
+		t.Errorf("the external table does not exist: %v", err)
+	}
+	account.Add(fakesnowflake.Object{Kind: string(snowflake.KindExternalTable), Name: `"RAW"."PUBLIC"."ORDERS"`})
+	account.Take()
+	if _, err := handle(t.Context(), refresh); err != nil || !slices.Equal(account.Take(), []string{`ALTER EXTERNAL TABLE "RAW"."PUBLIC"."ORDERS" REFRESH`}) {
+		t.Errorf("refresh: %v", err)
+	}
+	account.Fail = func(string) error { return errors.New("no access") }
+	if _, err := handle(t.Context(), refresh); err == nil || !strings.Contains(err.Error(), "no access") {
+		t.Errorf("a refresh that fails: %v", err)
 	}
 	if _, err := handle(t.Context(), json.RawMessage(`[]`)); err == nil {
 		t.Error("a list was accepted as an event")
