@@ -81,7 +81,7 @@ SQLFLUFF := .cache/sqlfluff/bin/sqlfluff
 
 .PHONY: sql-lint
 sql-lint: ## check the generated SQL with sqlfluff's grammar of Snowflake (asks PyPI once)
-	@test -x $(SQLFLUFF) || { python3 -m venv .cache/sqlfluff && .cache/sqlfluff/bin/pip install --quiet --disable-pip-version-check sqlfluff==4.5.0; } >/dev/null 2>&1 || true
+	@test -x $(SQLFLUFF) || { python3 -m venv .cache/sqlfluff && .cache/sqlfluff/bin/pip install --quiet --disable-pip-version-check sqlfluff==4.5.0; } >/dev/null 2>&1 || rm -rf .cache/sqlfluff
 	@if test -x $(SQLFLUFF); then SQLFLUFF=$(CURDIR)/$(SQLFLUFF) go test -count=1 -run SQLFluff ./test/sqlgrammar; \
 	else echo 'sql-lint: nothing was checked, because sqlfluff==4.5.0 cannot be installed from PyPI'; fi
 

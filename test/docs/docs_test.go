@@ -217,7 +217,7 @@ func markdownFiles(t *testing.T) []string {
 // skippedDirs hold what is installed, built or written by runs, and files that
 // imitate others.
 var skippedDirs = map[string]bool{
-	".git": true, ".local": true, ".venv": true, "bin": true, "cdk.out": true, "dist": true, "node_modules": true, "testdata": true,
+	".cache": true, ".git": true, ".local": true, ".venv": true, "bin": true, "cdk.out": true, "dist": true, "node_modules": true, "testdata": true,
 }
 
 // walk calls visit with the path of each file of the repository, relative to its root.
