@@ -1,12 +1,13 @@
 // Package archive reads one source object and returns its entries: the files that
 // it contains after decompressing and unpacking every layer around them. It
-// streams: its memory is bounded (about 24 MiB) whatever the size of the object.
+// streams: its memory is bounded (about 24 MiB, and up to 64 MiB more for
+// the dictionaries of xz) whatever the size of the object.
 //
 // Formats are recognised by content, never by name:
 //
 //   - gzip (concatenated members, zero padding after the last), zstd
 //     (concatenated and skippable frames), bzip2 (concatenated streams),
-//     framed snappy and S2, xz (concatenated streams, dictionaries up to 16 MiB),
+//     framed snappy and S2, xz (concatenated streams, dictionaries up to 64 MiB),
 //     lz4 (concatenated and skippable frames);
 //   - zip, by ranged reads, starting with its central directory, with Zip64;
 //     stored, deflated, bzip2 and zstd members;
@@ -125,9 +126,11 @@ type walker struct {
 	// reported is the last damage that the visitor has received.
 	reported *Damage
 
-	meter       meter
-	memory      int   // used by open layers, in bytes
-	nestedBytes int64 // in the temporary files of open nested zips
+	meter  meter
+	memory int // used by open layers, in bytes
+	// dictionaries is the memory of the xz dictionaries of open layers, in bytes.
+	dictionaries int
+	nestedBytes  int64 // in the temporary files of open nested zips
 }
 
 // location is where in the object a stream is.
@@ -210,6 +213,13 @@ func (w *walker) decompress(at location, in *input, f format, depth int) error {
 		return w.damaged(at, damagef(LimitMemory, "%s: %v", f.name(), err))
 	}
 	defer release()
+	if f == formatXZ {
+		release, err := w.reserveDictionary(in.Reader)
+		if err != nil {
+			return w.damaged(at, damagef(LimitMemory, "xz: %v", err))
+		}
+		defer release()
+	}
 	dec, done := c.open(in.Reader)
 	defer done()
 	out := newInput(&stage{w: w, r: dec, below: in.from, what: f.name(), depth: depth})

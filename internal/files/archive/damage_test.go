@@ -52,6 +52,8 @@ func TestDamage(t *testing.T) {
 	badBlock.packed = bytes.Clone(badBlock.packed)
 	copy(badBlock.packed[10_000:], strings.Repeat("\xff", 100))
 	threeFiles := tarOf(file{"a", "1"}, file{"b", data}, file{"c", "3"})
+	largeDictionary := bytes.Clone(xzLevel9)
+	largeDictionary[16] = 29 // 96 MiB
 	goodZip := zipOf(file{"a", "1"}, file{"b", "2"})
 	dirAt := bytes.Index(goodZip, []byte("PK\x01\x02"))
 
@@ -81,7 +83,9 @@ func TestDamage(t *testing.T) {
 		{"second.xz", join(xzOf(data), xzOf(data)[:9]), []string{"second.xz entry truncated ="}},
 		{"crc.xz", broken(xzOf(data), len(xzOf(data))-30), []string{"crc.xz entry corrupt ="}},
 		{"garbage.xz", join(xzOf(data), []byte("this is no stream")), []string{"garbage.xz entry corrupt ="}},
-		{"dictionary.xz", xzLevel9, []string{"dictionary.xz entry unsupported"}},
+		{"larger.xz", join(xz1, xzLevel9), []string{"larger.xz entry unsupported"}},
+		{"huge.xz", largeDictionary, []string{"huge.xz damaged limit_memory"}},
+		{"two.xz", xzNested, []string{"two.xz damaged limit_memory"}},
 		{"cut.lz4", half(lz4Of(data)), []string{"cut.lz4 entry truncated"}},
 		{"header.lz4", lz4Of(data)[:5], []string{"header.lz4 entry truncated"}},
 		{"trailer.lz4", lz4Of(data)[:len(lz4Of(data))-3], []string{"trailer.lz4 entry truncated ="}},

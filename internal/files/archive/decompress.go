@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"compress/bzip2"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +24,12 @@ const (
 	// should support (RFC 8878, section 3.1.1.1.2), and that zstd -1 to -19 do not
 	// exceed, unlike --long and --ultra.
 	zstdWindow = 8 << 20
-	// xzDictionary is the largest xz dictionary, in bytes: that of xz -7. xz -8 and -9
-	// have 32 and 64 MiB (xz(1), "Preset levels").
-	xzDictionary = 16 << 20
+	// maxDictionaries bounds the memory of the xz dictionaries in use, in bytes, besides
+	// maxMemory: that of xz -9 (xz(1), "Preset levels").
+	maxDictionaries = 64 << 20
+	// xzDictionary is the smallest dictionary that is reserved for xz, in bytes: that of
+	// xz -6, the default.
+	xzDictionary = 8 << 20
 )
 
 // codec is a compression format.
@@ -48,7 +52,7 @@ var codecs = map[format]codec{
 	formatZstd:   {memory: zstdWindow + 1<<20, open: openZstd},
 	formatBzip2:  {memory: 5 << 20, open: openBzip2},
 	formatSnappy: {memory: 9 << 20, open: openSnappy},
-	formatXZ:     {memory: xzDictionary + 1<<20, open: openXZ},
+	formatXZ:     {memory: 1 << 20, open: openXZ},  // besides its dictionary,
 	formatLZ4:    {memory: 9 << 20, open: openLZ4}, // two blocks of 4 MiB
 }
 
@@ -61,6 +65,51 @@ func (w *walker) reserve(n int) (release func(), err error) {
 	return func() { w.memory -= n }, nil
 }
 
+// reserveDictionary accounts for the dictionary of the xz stream in r until release is
+// called.
+func (w *walker) reserveDictionary(r *bufio.Reader) (release func(), err error) {
+	n := dictionarySize(r)
+	if w.dictionaries+n > maxDictionaries {
+		return nil, fmt.Errorf("the dictionary of %d MiB, with those of the layers around it, exceeds %d MiB", n>>20, maxDictionaries>>20)
+	}
+	w.dictionaries += n
+	return func() { w.dictionaries -= n }, nil
+}
+
+// dictionarySize returns the size of the dictionary for the xz stream in r, in bytes:
+// that of its first block, and at least xzDictionary. The stream may have other sizes in
+// later blocks, or no block at all.
+// https://tukaani.org/xz/xz-file-format.txt, sections 3.1 and 5.3.1
+func dictionarySize(r *bufio.Reader) int {
+	const streamHeader = 12
+	head, _ := r.Peek(streamHeader + 1024) // the largest block header
+	if len(head) < streamHeader+2 {
+		return xzDictionary
+	}
+	flags, b := head[streamHeader+1], head[streamHeader+2:]
+	number := func() (n uint64) {
+		n, size := binary.Uvarint(b)
+		b = b[max(size, 0):]
+		return n
+	}
+	for _, sized := range []byte{0x40, 0x80} { // compressed and uncompressed size
+		if flags&sized != 0 {
+			number()
+		}
+	}
+	for range flags&3 + 1 {
+		id, size := number(), number()
+		if uint64(len(b)) <= size {
+			break
+		}
+		if bits := b[0]; id == 0x21 && size == 1 && bits <= 40 {
+			return max(xzDictionary, min((2|int(bits&1))<<(bits/2+11), 4<<30-1))
+		}
+		b = b[size:]
+	}
+	return xzDictionary
+}
+
 // decoderDamage returns the damage that an error of the named decoder means.
 func decoderDamage(what string, err error) *Damage {
 	switch {
@@ -69,7 +118,7 @@ func decoderDamage(what string, err error) *Damage {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return unsupported("%s: needs a window of more than %d MiB, compress without --long and --ultra: %w", what, zstdWindow>>20, err)
 	case errors.Is(err, xz.ErrMemlimit):
-		return unsupported("%s: needs a dictionary of more than %d MiB, compress with levels 0 to 7: %w", what, xzDictionary>>20, err)
+		return unsupported("%s: a later block or stream needs a larger dictionary than the first, compress the whole file with one level: %w", what, err)
 	case errors.Is(err, zstd.ErrUnknownDictionary), errors.Is(err, s2.ErrUnsupported),
 		errors.Is(err, xz.ErrOptions), errors.Is(err, xz.ErrUnsupportedCheck):
 		return unsupported("%s: %w", what, err)
@@ -221,7 +270,7 @@ type unxz struct {
 
 func (u *unxz) Read(p []byte) (int, error) {
 	if u.z == nil {
-		z, err := xz.NewReader(u.r, xzDictionary)
+		z, err := xz.NewReader(u.r, uint32(dictionarySize(u.r)))
 		if err != nil {
 			return 0, err
 		}

@@ -172,11 +172,12 @@ var (
 	bzEmpty = unbase64("QlpoORdyRThQkAAAAAA=")
 )
 
-// The output of xz for "xz one\n", for "" and, at level 9, for "x".
+// The output of xz for "xz one\n", for "" and, at level 9, for "x" and for xzLevel9.
 var (
 	xz1      = unbase64("/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAGeHogb25lCgAA4byOjrLIe/QAAR8HFi64cx+2830BAAAAAARZWg==")
 	xzEmpty  = unbase64("/Td6WFoAAATm1rRGAAAAABzfRCEftvN9AQAAAAAEWVo=")
 	xzLevel9 = unbase64("/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQAAeAAAAABFru+D+O4WCgABGQGlLIHMH7bzfQEAAAAABFla")
+	xzNested = unbase64("/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQA7/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQAAeAAAAABFru+D+O4WCgABGQGlLIHMH7bzfQEAAAAABFlaAOY4RubanVJnAAFUPPxRPtEftvN9AQAAAAAEWVo=")
 )
 
 // repeated is the content of xzRepeated and of lz4Linked, whose blocks depend on the

@@ -52,6 +52,7 @@ func TestWalkForms(t *testing.T) {
 		{"a.xz", xzOf(long), []seen{whole("a.xz", long)}},
 		{"streams.xz", join(xz1, make([]byte, 8), xzEmpty, xzOf(long)), []seen{whole("streams.xz", "xz one\n"+long)}},
 		{"repeated.xz", xzRepeated, []seen{whole("repeated.xz", repeated)}},
+		{"level9.xz", xzLevel9, []seen{whole("level9.xz", "x")}},
 		{"empty.xz", xzEmpty, []seen{whole("empty.xz", "")}},
 		{"a.lz4", lz4Of(long), []seen{whole("a.lz4", long)}},
 		{
@@ -92,6 +93,7 @@ func TestWalkForms(t *testing.T) {
 		},
 		{"zip.gz", gz(string(zipOf(file{"a", "1"}))), []seen{whole("a", "1")}},
 		{"zip.zip", zipOf(file{"a.zip", string(zipOf(file{"b", "2"}))}, file{"c", "3"}), []seen{whole("a.zip!b", "2"), whole("c", "3")}},
+		{"xz.xz", xzOf(string(xzOf(long))), []seen{whole("xz.xz", long)}},
 		{"tgz.zip", zipOf(file{"o.tgz", string(gz(string(tarOf(file{"i/x", "1"}))))}, file{"c", "3"}), []seen{whole("o.tgz!i/x", "1"), whole("c", "3")}},
 		{"tar.tar", tarOf(file{"o.tar", string(tarOf(file{"i", "1"}))}, file{"c", "3"}), []seen{whole("o.tar!i", "1"), whole("c", "3")}},
 	}
