@@ -96,7 +96,9 @@ func allowedArguments(args map[string]string, names ...string) error {
 	return nil
 }
 
-// copyHistory implements INFORMATION_SCHEMA.COPY_HISTORY: the loads of one table.
+// copyHistory implements INFORMATION_SCHEMA.COPY_HISTORY: the loads of one table, without
+// those of a pipe that was replaced.
+// https://docs.snowflake.com/en/user-guide/data-load-snowpipe-manage
 func (t *translator) copyHistory(args map[string]string) (*inlined, error) {
 	if err := allowedArguments(args, "TABLE_NAME", "START_TIME", "END_TIME"); err != nil {
 		return nil, err
@@ -133,6 +135,9 @@ func (t *translator) copyHistory(args map[string]string) (*inlined, error) {
 	}
 	i.column("PIPE_RECEIVED_TIME", "TIMESTAMPTZ")
 	for _, f := range t.st.copyLog {
+		if f.pipe != nil && t.st.catalog.objects[f.pipe.key()] != f.pipe {
+			continue // of a pipe that was dropped or replaced
+		}
 		if f.table != table || f.loaded.Before(from) || f.loaded.After(to) {
 			continue
 		}

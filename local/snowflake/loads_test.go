@@ -243,13 +243,15 @@ func TestInvalidFile(t *testing.T) {
 	f := start(t)
 	spec := parts()
 	spec.Load = sf.Continuous
-	f.deploy(t, spec)
+	plan := f.deploy(t, spec)
 	f.bucket.put(t, folder+"1", part(1, "{}")+"{invalid\n")
 	f.bucket.put(t, folder+"2", part(2, "{}"))
 	f.want(t, rowCount, "1") // no row of an invalid file is loaded
-	f.want(t, `SELECT FILE_NAME, STATUS, ROW_COUNT, FIRST_ERROR_MESSAGE IS NULL, PIPE_NAME
-		FROM TABLE(RAW.INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME=>'"RAW"."PUBLIC"."ORDERS"', START_TIME=>DATEADD(hour, -1, CURRENT_TIMESTAMP()))) ORDER BY 1`,
-		"2026/01/02/u/1|Load failed|0|0|ORDERS_PIPE", "2026/01/02/u/2|Loaded|1|1|ORDERS_PIPE")
+	history := `SELECT FILE_NAME, STATUS, ROW_COUNT, FIRST_ERROR_MESSAGE IS NULL, PIPE_NAME
+		FROM TABLE(RAW.INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME=>'"RAW"."PUBLIC"."ORDERS"', START_TIME=>DATEADD(hour, -1, CURRENT_TIMESTAMP()))) ORDER BY 1`
+	f.want(t, history, "2026/01/02/u/1|Load failed|0|0|ORDERS_PIPE", "2026/01/02/u/2|Loaded|1|1|ORDERS_PIPE")
+	f.exec(t, plan.Pipe.Replace())
+	f.want(t, history) // a replaced pipe takes its loads with it
 }
 
 func TestCopy(t *testing.T) {

@@ -87,7 +87,7 @@ func (c *Client) statementError(ctx context.Context, err error, statement string
 	case reported.Number == numberNotFound || reported.Number == numberNotFoundDDL || strings.Contains(text, "does not exist or not authorized"):
 		wrapped.Class, wrapped.Remedy = ErrNotFound, notFoundRemedy(text, c.role)
 	case reported.Number == numberWarehouse:
-		wrapped.Remedy = "the history of a task can only be queried with a warehouse: set Warehouse of the connection, and run GRANT USAGE ON WAREHOUSE <name> TO ROLE " + snowflake.Identifier(c.role)
+		wrapped.Remedy = "queries, also of the history of a task, need a warehouse: set Warehouse of the connection, and run GRANT USAGE ON WAREHOUSE <name> TO ROLE " + snowflake.Identifier(c.role)
 	case reported.Number == numberSyntax:
 		wrapped.Class, wrapped.Remedy = ErrSyntax, "check the names and options in the feed's Snowflake properties; if they are correct, this is a defect of this project"
 	}

@@ -50,6 +50,7 @@ func TestLive(t *testing.T) {
 	}
 	environment := "live" + hex.EncodeToString(suffix[:])
 	to := accounts(t, mode, environment)
+	runFirstChecks(t, to, mode, environment)
 	named := func(stack string) string { return environment + "-" + stack }
 	all := []string{named("Store")}
 	for _, s := range stacks {
