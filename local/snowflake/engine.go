@@ -132,6 +132,9 @@ func (e *engine) execute(ctx context.Context, s *session, text string, describe 
 		return nil, err
 	}
 	st := &statement{engine: e, Parser: p, session: s, sql: text, describe: describe}
+	if s.noDefaultWarehouse && s.snapshot().warehouse == "" && needsWarehouse(p) {
+		return nil, errorf("000606", "57P03", "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command.")
+	}
 	r, err := handle(st, ctx)
 	if err != nil {
 		return nil, e.snowflakeError(err)
@@ -179,4 +182,16 @@ func (e *engine) snowflakeError(err error) error {
 		}
 	}
 	return err
+}
+
+// needsWarehouse reports whether Snowflake runs a statement in a warehouse: queries of a
+// table or table function, and what changes rows.
+// https://docs.snowflake.com/en/user-guide/warehouses-overview
+func needsWarehouse(p *sqlparser.Parser) bool {
+	switch first := p.Peek(); {
+	case first.Is("SELECT"), first.Is("WITH"), first.Is("("):
+		return slices.ContainsFunc(p.Tokens, func(t sqltext.Token) bool { return t.Is("FROM") })
+	default:
+		return slices.ContainsFunc([]string{"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"}, first.Is)
+	}
 }

@@ -63,7 +63,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "390100", err.Error())
 		return
 	}
-	session.roles = user.roles
+	session.roles, session.noDefaultWarehouse = user.roles, user.noDefaultWarehouse
 	if err := s.engine.start(session, query.Get("warehouse"), query.Get("databaseName"), query.Get("schemaName")); err != nil {
 		session.close()
 		refuse(w, "390201", err.Error())

@@ -101,6 +101,16 @@ func (s *Server) AddUser(name string, key *rsa.PublicKey, password string, roles
 	s.tokenStore.add(&user{name: strings.ToUpper(name), key: key, password: password, roles: upper})
 }
 
+// UnsetDefaultWarehouse makes the queries of a user's new sessions fail until the session
+// uses a warehouse. Without it users have a default one.
+func (s *Server) UnsetDefaultWarehouse(name string) {
+	s.tokenStore.mu.Lock()
+	defer s.tokenStore.mu.Unlock()
+	if u := s.tokenStore.users[strings.ToUpper(name)]; u != nil {
+		u.noDefaultWarehouse = true
+	}
+}
+
 // CreateDatabase creates a database with schema PUBLIC and the given ones, owned by
 // ACCOUNTADMIN. What exists is not changed.
 func (s *Server) CreateDatabase(name string, schemas ...string) error {

@@ -14,6 +14,8 @@ type session struct {
 	user  string
 	roles []string // that USE ROLE may name
 	conn  *sql.Conn
+	// noDefaultWarehouse is set if queries need USE WAREHOUSE first.
+	noDefaultWarehouse bool
 
 	mu sync.Mutex // protects sessionState, which responses read concurrently
 	sessionState

@@ -21,6 +21,8 @@ type user struct {
 	key      *rsa.PublicKey
 	password string
 	roles    []string
+	// noDefaultWarehouse is set if the user has no DEFAULT_WAREHOUSE.
+	noDefaultWarehouse bool
 }
 
 type tokenPair struct {
