@@ -55,3 +55,25 @@ func ExampleSource_Accepts() {
 	// invoices/1.csv false
 	// orders/ false
 }
+
+// Text in columns of fixed width, as mainframes write it: in EBCDIC, after one line that
+// is not read.
+func ExampleFormat() {
+	spec := feed.Spec{
+		Feed:    "accounts",
+		Sources: []feed.Source{{Kind: feed.OwnBucket}},
+		Format: feed.Format{
+			Kind:      feed.FixedWidth,
+			Columns:   []string{"account", "name", "balance"},
+			Widths:    []int{10, 30},
+			SkipLines: 1,
+			Encoding:  "ibm1047",
+		},
+	}.WithDefaults()
+	fmt.Println(spec.Validate())
+	spec.Format.Widths = append(spec.Format.Widths, 12)
+	fmt.Println(spec.Validate())
+	// Output:
+	// feed "accounts": Format.Widths: has 2 widths for 3 columns
+	// <nil>
+}

@@ -35,8 +35,13 @@ var charmaps = map[feed.Encoding]*charmap.Charmap{
 // charTables has the UTF-8 of each byte in each encoding that was used.
 var charTables sync.Map
 
+// controlNEL is the control character NEL, which is NL in EBCDIC.
+const controlNEL = '\u0085'
+
 // charTable returns the UTF-8 of each byte. A byte from 0x80 on that is undefined, other
 // than 0x80 to 0x9F, stays as it is: it is not valid UTF-8, so that its record is rejected.
+// In EBCDIC, the control character NL (0x15, U+0085) ends lines as LF (0x25) does: text
+// files of z/OS UNIX have it.
 func charTable(encoding feed.Encoding) ([]string, error) {
 	if table, ok := charTables.Load(encoding); ok {
 		return table.([]string), nil
@@ -49,6 +54,8 @@ func charTable(encoding feed.Encoding) ([]string, error) {
 	for i := range table {
 		r := chars.DecodeByte(byte(i))
 		switch {
+		case r == controlNEL && i < 0x80:
+			table[i] = "\n"
 		case r != utf8.RuneError:
 			table[i] = string(r)
 		case i < 0xA0:
