@@ -167,7 +167,8 @@ func TestCheckOfRead(t *testing.T) {
 	if got := f.rows(t, plan.Stage.List()); len(got) != 1 || !strings.HasPrefix(got[0], "s3://landing/"+folder+"1|") {
 		t.Errorf("got %q", got)
 	}
-	name := strings.TrimPrefix("s3://landing/"+folder+"1", plan.StageURL())
+	url := "s3://landing/" + folder + "1"
+	name := strings.TrimPrefix(url, plan.StageURL())
 	f.want(t, plan.Integration.ValidateRead(plan.StageURL(), name), `{"actions":{"READ":{"status":"success"}},"status":"success"}`)
 	if got := f.rows(t, plan.Integration.ValidateRead(plan.StageURL(), "other"))[0]; !strings.Contains(got, `"status":"failure"`) {
 		t.Errorf("a file that does not exist: %s", got)

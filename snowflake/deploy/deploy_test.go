@@ -193,6 +193,24 @@ func TestSimilarNames(t *testing.T) {
 	}
 }
 
+// Whether a URL below an allowed location can be checked is not documented: an error that
+// says so is no reason to fail, others are.
+func TestExistingIntegrationWithLocationAbove(t *testing.T) {
+	for message, fails := range map[string]bool{
+		"Location 's3://landing-bucket/landing/' is not allowed by integration 'SHARED'": false,
+		"Access Denied": true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			spec := parts()
+			spec.Integration, spec.ExistingIntegration, spec.ExternalID = "SHARED", true, ""
+			a := &fakesnowflake.Account{Validation: func() string { return `{"status":"failure","message":"` + message + `"}` }}
+			if _, err := deploy.Objects(t.Context(), a, spec, names()); (err != nil) != fails {
+				t.Errorf("%s: %v", message, err)
+			}
+		})
+	}
+}
+
 func TestTableCreatedByHand(t *testing.T) {
 	a := &fakesnowflake.Account{}
 	a.Add(fakesnowflake.Object{Kind: "TABLE", Name: table, Comment: "by hand", Columns: []string{`"DATA"`, `"ID"`}})
