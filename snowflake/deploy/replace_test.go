@@ -80,6 +80,21 @@ func TestPipeIsNotCreatedWithoutRead(t *testing.T) {
 	})
 }
 
+// A list of the files that fails is no reason to fail: it may need a warehouse.
+func TestPipeWithoutListOfFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakesnowflake.Account{Fail: func(statement string) error {
+			if strings.HasPrefix(statement, "LIST ") {
+				return errors.New("000606: No active warehouse selected")
+			}
+			return nil
+		}}
+		if _, err := apply(t, a, parts(), names()); err != nil || a.Object(snowflake.KindPipe, pipe) == nil {
+			t.Errorf("no pipe: %v", err)
+		}
+	})
+}
+
 // Privileges on a pipe are granted again after it is replaced.
 func TestReplacePipeKeepsGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

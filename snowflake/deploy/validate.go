@@ -95,7 +95,12 @@ var deniedTexts = []string{"accessdenied", "access denied", "not authorized", "k
 // reason, such as for an archived object, is no error.
 // https://docs.snowflake.com/en/user-guide/data-load-snowpipe-ts
 func checkRead(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Names, stage snowflake.Stage) error {
-	file, err := db.First(ctx, stage.List())
+	listing, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	file, err := db.First(listing, stage.List())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil || file == nil {
 		if err != nil {
 			slog.WarnContext(ctx, "no file was read to check the access", "stage", stage.Name(), "error", err.Error())

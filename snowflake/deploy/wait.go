@@ -12,6 +12,7 @@ import (
 const (
 	accessWait   = 2 * time.Minute  // for a new role to propagate, which usually takes seconds
 	existingWait = 10 * time.Second // for an existing role
+	listWait     = time.Minute      // for the list of a stage, which has every file
 	drainWait    = 5 * time.Minute  // for the pending files of a pipe
 	runWait      = 10 * time.Minute // for one run of a task
 	startWait    = time.Minute      // for a pipe to report that it runs
