@@ -80,7 +80,7 @@ func (c *command) estimateVolume(cmd *cobra.Command, v volume, recordBytes int64
 	sys := simulate.NewSystem()
 	sys.Loaders, sys.Quota, sys.Initial, sys.Concurrency = v.loaders, v.tableUnits, v.warmUnits, v.concurrency
 	r := simulate.Run(simulate.Scenario{
-		Files: v.files, FileBytes: v.gigabytes * 1e9 / float64(v.files), Within: v.within, Feeds: v.feeds, RecordBytes: float64(recordBytes),
+		Files: v.files, Stream: true, FileBytes: v.gigabytes * 1e9 / float64(v.files), Within: v.within, Feeds: v.feeds, RecordBytes: float64(recordBytes),
 	}, sys, prices)
 	result := volumeResult{
 		Files: v.files, Gigabytes: v.gigabytes, Hours: r.Duration.Hours(), HoursAfterLast: r.Late().Hours(), StoredShare: r.Stored,

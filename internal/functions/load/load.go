@@ -43,7 +43,8 @@ type Handler struct {
 	Log     *slog.Logger
 }
 
-const defaultLease = time.Minute
+// DefaultLease is for how long a loader has its slot and its part without renewing them.
+const DefaultLease = time.Minute
 
 // defaultRetries are the waits before the next attempts of a part. Transient errors of
 // AWS last for seconds, a denied permission until somebody changes it.
@@ -57,7 +58,7 @@ func (h *Handler) leaseTime() time.Duration {
 	if h.Lease > 0 {
 		return h.Lease
 	}
-	return defaultLease
+	return DefaultLease
 }
 
 func (h *Handler) retries() []time.Duration {

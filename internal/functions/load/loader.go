@@ -151,15 +151,15 @@ type work struct {
 	log     *slog.Logger
 }
 
-// A part that was begun killsBeforeSetAside times and whose last attempt was killed is
+// KillsBeforeSetAside: a part that was begun so many times and whose last attempt was killed is
 // set aside: it probably kills any loader, and Lambda runs an event three times only.
-const killsBeforeSetAside = 2
+const KillsBeforeSetAside = 2
 
 // process loads a part that was claimed. An error of the part is stored with it, and
 // returned only where the loader cannot go on.
 func (l *loader) process(ctx context.Context, w *work) error {
 	// An attempt is counted before it begins.
-	if before := w.Attempts - 1; before >= killsBeforeSetAside && w.Error == "" {
+	if before := w.Attempts - 1; before >= KillsBeforeSetAside && w.Error == "" {
 		return l.setAside(ctx, w, fmt.Errorf("set aside after %d attempts: the last one was killed, by its timeout, for want of memory or by Lambda", before))
 	}
 	l.loading(w.Work)

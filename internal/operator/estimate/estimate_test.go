@@ -147,6 +147,16 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// A million records of 533 bytes cost at most $0.64 in all, and nothing while idle.
+func TestCostOfAMillionRecords(t *testing.T) {
+	work := load
+	work.RecordBytes = 533
+	all, err := estimate.Templates(templates(t, "Orders", feedTemplate("", "")), builtIn(t), work)
+	if err != nil || len(all) != 1 || all[0].Idle != 0 || all[0].PerMillion > 0.64 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestStoreInAnotherStack(t *testing.T) {
 	store := `{"Resources":{
 		"Export1":{"Type":"AWS::Lambda::Function","Properties":{"MemorySize":512,"Environment":{"Variables":{"LANDING_BUCKET":"b"}}}},

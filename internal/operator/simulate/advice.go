@@ -25,6 +25,12 @@ func (r Result) Advice(sys System) []string {
 	if r.Expired > 0 {
 		all = append(all, fmt.Sprintf("%d files wait for more than six hours, and their events go to the failure queue: send the files over a longer time, or replay them", r.Expired))
 	}
+	if r.Unreached > 0 {
+		all = append(all, fmt.Sprintf("a compressed stream is unpacked up to about %.0f GB, since each invocation decompresses it from its beginning: send smaller files, or a zip of many", sys.streamLimit()/1e9))
+	}
+	if r.SetAside > 0 {
+		all = append(all, fmt.Sprintf("%d parts fail too often and are set aside: see `ingest status`, then `ingest replay`", r.SetAside))
+	}
 	if r.scenario.FileBytes < smallFile && r.scenario.Files > manyFiles {
 		all = append(all, "each small file costs an invocation, an upload in the ledger and a part: put them into archives")
 	}
@@ -39,3 +45,6 @@ const (
 
 // Late reports by how much the records are complete after the last file has arrived.
 func (r Result) Late() time.Duration { return max(0, r.Duration-r.scenario.Within) }
+
+// streamLimit is how many bytes of a compressed stream unpack reaches.
+func (s System) streamLimit() float64 { return s.invocationSeconds() * skipRate }

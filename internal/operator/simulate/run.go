@@ -2,9 +2,12 @@ package simulate
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
 
+	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/operator/estimate"
+	"example.com/ingestion/internal/retry"
 )
 
 // Run simulates a scenario.
@@ -32,8 +35,9 @@ type run struct {
 	indexFree  []float64
 
 	running      int // invocations of unpack
-	waitingFiles []float64
+	waitingFiles []waitingFile
 	waiting      []int     // parts by feed
+	again        [][]int   // by feed: the attempts of waiting parts that were begun before
 	left         []int     // parts of each feed that are not stored
 	done         []float64 // when each feed was complete
 	turn         int
@@ -45,19 +49,28 @@ type run struct {
 	// share the table's capacity equally.
 	service, ledgerUnits float64
 
-	stored, expired        int
-	writes, wasted         float64
-	unpackGBs, loadGBs     float64
-	unpackRuns, loadRuns   float64
-	peakLoad, peakUnpack   int
-	oldest, last           float64
-	limitedBy              map[Bottleneck]float64
-	killEvery, killCounter float64
+	stored, expired      int
+	setAside, unreached  int // parts: of too many attempts, and beyond what unpack reaches
+	throttled            int // requests to the ledger that were refused
+	random               *rand.Rand
+	writes, wasted       float64
+	unpackGBs, loadGBs   float64
+	unpackRuns, loadRuns float64
+	peakLoad, peakUnpack int
+	oldest, last         float64
+	limitedBy            map[Bottleneck]float64
+}
+
+// waitingFile is an event of unpack that waits in Lambda since at.
+type waitingFile struct {
+	feed int
+	at   float64
 }
 
 // loading is a part that a loader has.
 type loading struct {
 	feed   int
+	tries  int     // attempts before this one that ended without a checkpoint
 	until  float64 // service at which it is complete
 	units  float64
 	start  float64
@@ -76,6 +89,7 @@ type event struct {
 	at          float64
 	order, kind int
 	feed        int
+	tries       int // of a part: attempts that ended without a checkpoint
 }
 
 func newRun(sc Scenario, sys System, c costs) *run {
@@ -83,6 +97,8 @@ func newRun(sc Scenario, sys System, c costs) *run {
 		sc: sc, sys: sys, c: c, capacity: min(sys.Initial, sys.Quota), fullFor: -1,
 		parts:     int(math.Ceil(sc.FileBytes / sys.PartBytes)),
 		waiting:   make([]int, sc.Feeds),
+		again:     make([][]int, sc.Feeds),
+		random:    rand.New(rand.NewPCG(1, 1)),
 		left:      make([]int, sc.Feeds),
 		done:      make([]float64, sc.Feeds),
 		indexFree: make([]float64, sc.Feeds*sys.IndexShards),
@@ -91,9 +107,6 @@ func newRun(sc Scenario, sys System, c costs) *run {
 	unit := unitsOf(sc.RecordBytes, c.envelope)
 	r.partUnits = sc.FileBytes / sc.RecordBytes / float64(r.parts) * unit
 	r.loaderRate = processors(sys.LoadMB, c.vcpuMB) * c.loadRate / sc.RecordBytes * unit
-	if sys.Killed > 0 {
-		r.killEvery = 1 / sys.Killed
-	}
 	for i := range sc.Files {
 		r.left[i%sc.Feeds] += r.parts
 	}
@@ -101,9 +114,45 @@ func newRun(sc Scenario, sys System, c costs) *run {
 	return r
 }
 
-func (r *run) push(at float64, kind, feed int) {
+func (r *run) push(at float64, kind, feed int) { r.pushPart(at, kind, feed, 0) }
+
+func (r *run) pushPart(at float64, kind, feed, tries int) {
 	r.order++
-	r.events.push(event{at, r.order, kind, feed})
+	r.events.push(event{at, r.order, kind, feed, tries})
+}
+
+// throttling is how long n requests to the ledger wait, one after another. While the
+// table is saturated, each attempt is refused with a chance that grows as the loaders'
+// shares fall, and comes back with the backoff of retry.Throttled, which has no bound on
+// the attempts.
+func (r *run) throttling(n int) float64 {
+	if !r.saturated() {
+		return 0
+	}
+	refused, wait := refusedShare(r.share()), 0.0
+	for range n {
+		for ceiling := retry.Throttled.First; r.random.Float64() < refused; ceiling = min(2*ceiling, retry.Throttled.Max) {
+			wait += r.random.Float64() * ceiling.Seconds()
+			r.throttled++
+		}
+	}
+	return wait
+}
+
+// refusedShare is how often a saturated table refuses one more write, by the write units a
+// second that each writer gets: measured with the limiter and the backoff of batchwrite
+// over a token bucket per partition.
+func refusedShare(units float64) float64 {
+	measured := [][2]float64{{1, .947}, {4, .802}, {16, .756}, {40, .733}, {100, .65}, {200, .563}, {400, .474}, {1000, .341}, {2500, .179}, {10_000, .05}, {40_000, .01}}
+	if units <= measured[0][0] {
+		return measured[0][1]
+	}
+	for i, m := range measured[1:] {
+		if before := measured[i]; units <= m[0] {
+			return before[1] + (m[1]-before[1])*math.Log(units/before[0])/math.Log(m[0]/before[0])
+		}
+	}
+	return measured[len(measured)-1][1]
 }
 
 // share is the write units a second of each loader.
@@ -192,52 +241,74 @@ func (r *run) loop() {
 		case partLands:
 			r.waiting[e.feed]++
 			r.queued++
+			if e.tries > 0 {
+				r.again[e.feed] = append(r.again[e.feed], e.tries)
+			}
 			r.ledgerUnits += r.c.perPart
-			r.load()
+			r.claim()
 		case partClaimed:
-			r.write(e.feed)
+			r.write(e.feed, e.tries)
 		case fileEnds:
 			r.running--
-			r.next(e.feed)
+			r.next()
 		}
 	}
 }
 
 // next runs unpack on the file that waits for the longest time. Lambda drops an event
 // after six hours.
-func (r *run) next(feed int) {
+func (r *run) next() {
 	for len(r.waitingFiles) > 0 && r.running+r.sys.Loaders < r.sys.Concurrency {
-		age := r.now - r.waitingFiles[0]
+		file := r.waitingFiles[0]
 		r.waitingFiles = r.waitingFiles[1:]
+		age := r.now - file.at
 		if age > eventAge.Seconds() {
 			r.expired++
+			r.lost(file.feed, r.parts)
 			continue
 		}
 		r.oldest = max(r.oldest, age)
-		r.unpack(feed)
+		r.unpack(file.feed)
 	}
 }
 
 func (r *run) arrive(feed int) {
 	if r.running+r.sys.Loaders >= r.sys.Concurrency {
-		r.waitingFiles = append(r.waitingFiles, r.now)
+		r.waitingFiles = append(r.waitingFiles, waitingFile{feed, r.now})
 		return
 	}
 	r.unpack(feed)
 }
 
-// unpack runs unpack on a file. What takes longer than an invocation is continued: the
-// continuation reads the object again from the last entry, and so decompresses again.
+// unpack runs unpack on a file. What takes longer than an invocation is continued: in a
+// zip at the entry, in a compressed stream after the continuation has decompressed again
+// what comes before its checkpoint. So a stream ends where that takes a whole invocation.
 func (r *run) unpack(feed int) {
 	r.running++
 	r.peakUnpack = max(r.peakUnpack, r.running)
-	perPart := r.sc.FileBytes / float64(r.parts) / r.c.unpackRate / processors(r.sys.UnpackMemoryMB, r.c.vcpuMB)
-	at := r.now + unpackStart
-	for range r.parts {
-		at += perPart
+	vcpus := processors(r.sys.UnpackMemoryMB, r.c.vcpuMB)
+	partBytes := r.sc.FileBytes / float64(r.parts)
+	perPart := partBytes / r.c.unpackRate / vcpus
+	begin := r.now
+	at := begin + unpackStart + r.throttling(2)
+	r.unpackRuns++
+	for part := range r.parts {
+		if at+perPart-begin > r.sys.invocationSeconds() {
+			begin, at = at, at+unpackStart
+			r.unpackRuns++
+			if r.sc.Stream {
+				skip := float64(part) * partBytes / skipRate / vcpus
+				if skip+perPart+unpackStart > r.sys.invocationSeconds() {
+					r.unreached += r.parts - part
+					r.lost(feed, r.parts-part)
+					break
+				}
+				at += skip
+			}
+		}
+		at += perPart + r.throttling(1)
 		r.push(at, partLands, feed)
 	}
-	r.unpackRuns += math.Ceil((at - r.now) / r.sys.invocationSeconds())
 	r.ledgerUnits += r.c.perUpload
 	// The writes to the index wait for its partition.
 	shard := feed*r.sys.IndexShards + r.order%r.sys.IndexShards
@@ -249,8 +320,15 @@ func (r *run) unpack(feed int) {
 	r.push(at, fileEnds, feed)
 }
 
-// load lets idle loaders take parts, the feeds in turn.
-func (r *run) load() {
+// lost notes parts that nothing loads any more.
+func (r *run) lost(feed, parts int) {
+	if r.left[feed] -= parts; r.left[feed] == 0 {
+		r.done[feed] = r.now
+	}
+}
+
+// claim lets idle loaders take parts, the feeds in turn.
+func (r *run) claim() {
 	for len(r.loaders)+r.starting < r.sys.Loaders && r.queued > 0 {
 		for r.waiting[r.turn] == 0 {
 			r.turn = (r.turn + 1) % r.sc.Feeds
@@ -259,19 +337,22 @@ func (r *run) load() {
 		r.queued--
 		r.starting++
 		r.peakLoad = max(r.peakLoad, len(r.loaders)+r.starting)
-		r.push(r.now+loadStart, partClaimed, r.turn)
+		tries := 0
+		if n := len(r.again[r.turn]); n > r.waiting[r.turn] { // a part that was begun before comes last
+			tries, r.again[r.turn] = r.again[r.turn][0], r.again[r.turn][1:]
+		}
+		// The claim, the transaction of two items, and the removal of the work.
+		r.pushPart(r.now+loadStart+r.throttling(4), partClaimed, r.turn, tries)
 		r.turn = (r.turn + 1) % r.sc.Feeds
 	}
 }
 
 // write begins to write the records of a part.
-func (r *run) write(feed int) {
+func (r *run) write(feed, tries int) {
 	r.starting--
-	l := loading{feed: feed, units: r.partUnits, start: r.now}
-	if r.killEvery > 0 {
-		if r.killCounter++; r.killCounter >= r.killEvery {
-			r.killCounter, l.killed, l.units = 0, true, r.partUnits/2
-		}
+	l := loading{feed: feed, tries: tries, units: r.partUnits, start: r.now}
+	if r.random.Float64() < r.sys.Killed {
+		l.killed, l.units = true, r.partUnits/2
 	}
 	l.until = r.service + l.units
 	r.loaders = append(r.loaders, l)
@@ -285,8 +366,13 @@ func (r *run) loaded(i int) {
 	if l.killed {
 		// Its lease expires after a minute; then another loader takes the part.
 		r.wasted += l.units
-		r.push(r.now+60, partLands, l.feed)
-		r.ledgerUnits -= r.c.perPart
+		if l.tries+1 >= load.KillsBeforeSetAside {
+			r.setAside++
+			r.lost(l.feed, 1)
+		} else {
+			r.pushPart(r.now+load.DefaultLease.Seconds(), partLands, l.feed, l.tries+1)
+			r.ledgerUnits -= r.c.perPart
+		}
 	} else {
 		r.stored++
 		r.last = r.now
@@ -294,28 +380,29 @@ func (r *run) loaded(i int) {
 			r.done[l.feed] = r.now
 		}
 	}
-	r.load()
+	r.claim()
 }
 
 func (r *run) result() Result {
 	files, c := float64(r.sc.Files), r.c
-	records := files * r.sc.FileBytes / r.sc.RecordBytes
 	minUnpack := files * (unpackStart + r.sc.FileBytes/c.unpackRate/processors(r.sys.UnpackMemoryMB, c.vcpuMB)) * r.sys.UnpackMemoryMB / 1024
 	minLoad := files * r.sc.FileBytes / c.loadRate / processors(r.sys.LoadMB, c.vcpuMB) * r.sys.LoadMB / 1024
 	parts := files * float64(r.parts)
+	stored := float64(r.stored) / parts
+	records := stored * files * r.sc.FileBytes / r.sc.RecordBytes
 	first, last := math.Inf(1), 0.0
 	for _, at := range r.done {
 		first, last = min(first, at), max(last, at)
 	}
 	res := Result{
 		scenario: r.sc,
-		Duration: seconds(r.last), Stored: float64(r.stored) / parts, PeakLoad: r.peakLoad, PeakUnpack: r.peakUnpack,
-		OldestEvent: seconds(r.oldest), Expired: r.expired, FirstFeed: seconds(first), LastFeed: seconds(last),
+		Duration: seconds(r.last), Stored: stored, PeakLoad: r.peakLoad, PeakUnpack: r.peakUnpack,
+		OldestEvent: seconds(r.oldest), Expired: r.expired, SetAside: r.setAside, Unreached: r.unreached, Throttled: r.throttled, FirstFeed: seconds(first), LastFeed: seconds(last),
 		Lambda:   (r.unpackGBs+r.loadGBs)*c.gbSecond + (r.unpackRuns+r.loadRuns)*c.request,
 		DynamoDB: (r.writes + r.ledgerUnits) * c.writeUnit,
 		S3:       parts*(c.put+c.publish) + (files*c.getsUpload+parts*c.getsPart)*c.get,
-		Floor:    records*unitsOf(r.sc.RecordBytes, 40)*c.writeUnit + (minUnpack+minLoad)*c.gbSecond,
-		Wasted:   max(0, r.loadGBs-minLoad)*c.gbSecond + r.wasted*c.writeUnit,
+		Floor:    records*unitsOf(r.sc.RecordBytes, 40)*c.writeUnit + stored*(minUnpack+minLoad)*c.gbSecond,
+		Wasted:   max(0, r.loadGBs-stored*minLoad)*c.gbSecond + r.wasted*c.writeUnit,
 	}
 	for b, d := range r.limitedBy {
 		if res.Bottleneck == "" || d > r.limitedBy[res.Bottleneck] {
