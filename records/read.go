@@ -150,7 +150,7 @@ func nextPage(ctx context.Context, query *dynamodb.QueryPaginator, u ledger.Uplo
 	}
 	p := page{records: make([]Record, 0, len(out.Items))}
 	for _, item := range out.Items {
-		r, err := newRecord(item)
+		r, err := newRecord(item, u)
 		if err != nil {
 			return page{err: fmt.Errorf("read records of %s: %w", u.Source(), err)}
 		}
@@ -159,24 +159,28 @@ func nextPage(ctx context.Context, query *dynamodb.QueryPaginator, u ledger.Uplo
 	return p
 }
 
-func newRecord(item map[string]types.AttributeValue) (Record, error) {
+// newRecord returns the record of an item. An item has its keys and its data, and the
+// path of the entry unless that is the name of the file; the upload has the rest. Items
+// of versions before 0.2 have all of it.
+func newRecord(item map[string]types.AttributeValue, u ledger.Upload) (Record, error) {
 	var r struct {
-		PK      string    `dynamodbav:"pk"`
-		SK      string    `dynamodbav:"sk"`
-		ID      string    `dynamodbav:"id"`
-		Feed    string    `dynamodbav:"feed"`
-		Source  string    `dynamodbav:"source"`
-		Version string    `dynamodbav:"version"`
-		Entry   string    `dynamodbav:"entry"`
-		Ordinal int64     `dynamodbav:"ordinal"`
-		Data    jsonValue `dynamodbav:"data"`
+		PK    string    `dynamodbav:"pk"`
+		SK    string    `dynamodbav:"sk"`
+		Entry *string   `dynamodbav:"entry"`
+		Data  jsonValue `dynamodbav:"data"`
 	}
 	err := attributevalue.UnmarshalMap(item, &r)
 	if err != nil {
 		return Record{}, fmt.Errorf("item %s %s: %w", r.PK, r.SK, err)
 	}
-	if r.ID == "" {
-		return Record{}, fmt.Errorf("item %s %s has no id: it is not a record", r.PK, r.SK)
+	id := u.ID + "/" + r.SK
+	_, _, ordinal, err := ids.ParseRecordID(id)
+	if err != nil || item["data"] == nil {
+		return Record{}, fmt.Errorf("item %s %s is not a record", r.PK, r.SK)
 	}
-	return Record{ID: r.ID, Feed: r.Feed, Source: r.Source, Version: r.Version, Entry: r.Entry, Ordinal: r.Ordinal, Data: r.Data.text()}, nil
+	entry := ids.EntryName(u.Key)
+	if r.Entry != nil {
+		entry = *r.Entry
+	}
+	return Record{ID: id, Feed: u.Feed, Source: u.Source(), Version: u.Version(), Entry: entry, Ordinal: ordinal, Data: r.Data.text()}, nil
 }

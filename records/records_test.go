@@ -254,7 +254,7 @@ func (e generated) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*
 	for ; next < e.total && len(out.Items) < int(*in.Limit); next++ {
 		if ids.Shard(next, e.shards) == shard {
 			out.Items = append(out.Items, map[string]types.AttributeValue{
-				"id": s(ids.RecordID(e.u.ID, 0, next)), "ordinal": n(strconv.FormatInt(next, 10)), "data": m("text", s(strings.Repeat("x", 1000))),
+				"sk": s(ids.RecordID(e.u.ID, 0, next)[ids.IDLength+1:]), "data": m("text", s(strings.Repeat("x", 1000))),
 			})
 		}
 	}

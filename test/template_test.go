@@ -241,8 +241,8 @@ func TestActionsOfFunctions(t *testing.T) {
 		},
 		"SnowflakeDeploymentFunctionRole": {"logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"},
 		"StoreExportRole": {
-			"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
-			"kms:Decrypt", "kms:GenerateDataKey",
+			"dynamodb:DescribeStream", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+			"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo",
 			"logs:CreateLogStream", "logs:PutLogEvents",
 			"s3:ListBucket", "s3:PutObject",
 		},

@@ -162,6 +162,7 @@ func TestExport(t *testing.T) {
 	}
 	want := map[string][]string{
 		"dynamodb:DescribeStream":   {arn(table, "StreamArn")},
+		"dynamodb:GetItem":          {arn(table, "Arn")},
 		"dynamodb:GetRecords":       {arn(table, "StreamArn")},
 		"dynamodb:GetShardIterator": {arn(table, "StreamArn")},
 		"dynamodb:ListStreams":      {arn(table, "Arn") + "/stream/*"},

@@ -72,6 +72,13 @@ func (u Upload) Version() string {
 // Source is the URI of the source object, s3://bucket/key.
 func (u Upload) Source() string { return "s3://" + u.Bucket + "/" + u.Key }
 
+// EntryName is the name of the entry of a file that is no archive: that of the file.
+// sourceOrKey is its URI or its key. An item of the table has the path of its entry only
+// where it is another one.
+func EntryName(sourceOrKey string) string {
+	return sourceOrKey[strings.LastIndexByte(sourceOrKey, '/')+1:]
+}
+
 // RecordID is the ID of a record: upload, entry and ordinal, separated by slashes.
 func RecordID(id string, entry int, ordinal int64) string {
 	return fmt.Sprintf("%s/%0*d/%0*d", id, EntryDigits, entry, OrdinalDigits, ordinal)

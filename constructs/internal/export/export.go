@@ -39,7 +39,7 @@ func New(scope core.Construct, id string, c Config) *function.Output {
 		Asset:       assets.Export,
 		Of:          "of the store",
 		Description: "Writes the changes of the table to the landing bucket",
-		Environment: map[string]string{feed.EnvLandingBucket: c.Bucket.Name},
+		Environment: map[string]string{feed.EnvLandingBucket: c.Bucket.Name, feed.EnvTable: *c.Table.TableName()},
 		// A batch has at most 6 MB, the limit of an invocation's payload.
 		Size: function.Size{MemoryMB: 512, Timeout: 2 * time.Minute},
 	})
@@ -49,7 +49,10 @@ func New(scope core.Construct, id string, c Config) *function.Output {
 	f.Allow(nil, []string{*c.Table.TableArn() + "/stream/*"}, "dynamodb:ListStreams")
 	f.Allow(nil, []string{c.Bucket.ARN + "/" + failedBatches + "*"}, "s3:PutObject")
 	f.Allow(nil, []string{c.Bucket.ARN}, "s3:ListBucket")
+	// The uploads of the ledger have the origin of their records.
+	f.Allow(nil, []string{*c.Table.TableArn()}, "dynamodb:GetItem")
 	f.AllowKey(kmskey.Writes)
+	f.AllowKey(kmskey.Table)
 	f.AllowWildcards("The changes of every feed, and what Lambda gave up on, under names that come with the data", "/"+snowflake.ChangesPrefix+"*", "/"+failedBatches+"*")
 	f.AllowWildcards("The streams of this table: Lambda lists them to find the one to read", "/stream/*")
 

@@ -15,6 +15,7 @@ import (
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/aws/s3write"
 	"example.com/ingestion/internal/functions/handler"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // ContentType is the content type of change objects. Like parts they have no Content-Encoding.
@@ -24,7 +25,11 @@ const ContentType = "application/gzip"
 type Handler struct {
 	Bucket string // of landing
 	S3     s3source.API
-	Log    *slog.Logger
+	// Uploads returns an upload of the ledger, and false if it has none of that ID.
+	Uploads func(ctx context.Context, feedName, id string) (ledger.Upload, bool, error)
+	Log     *slog.Logger
+
+	known map[string]origin // by upload
 }
 
 // Handle is the function's handler. An error fails the batch, which Lambda then
@@ -33,7 +38,7 @@ func (h *Handler) Handle(ctx context.Context, event Event) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
 	start := time.Now()
-	b, err := read(event)
+	b, err := read(event, h.origins(ctx))
 	var written int
 	if err == nil {
 		written, err = h.write(ctx, b.objects)
@@ -67,10 +72,10 @@ type object struct {
 	lines       []byte
 }
 
-func read(event Event) (batch, error) {
+func read(event Event, origins func(feedName, upload string) (origin, error)) (batch, error) {
 	b := batch{skipped: map[kind]int{}}
 	byFeed := map[string]*object{}
-	var l liner
+	l := liner{origin: origins}
 	for i := range event.Records {
 		r := &event.Records[i]
 		c, k, err := r.read()

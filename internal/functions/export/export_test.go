@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/functions/export"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/testing/fake"
 )
 
@@ -28,7 +30,11 @@ const (
 
 func newHandler(log io.Writer) (*export.Handler, *fake.S3) {
 	s3 := &fake.S3{}
-	return &export.Handler{Bucket: bucket, S3: s3, Log: slog.New(slog.NewJSONHandler(log, nil))}, s3
+	uploads := func(_ context.Context, feedName, id string) (ledger.Upload, bool, error) {
+		u := ledger.Upload{Upload: ids.Upload{ID: id, Feed: feedName, Bucket: "src", Key: "ké.json", VersionID: `v"1`}}
+		return u, id == uploadID, nil
+	}
+	return &export.Handler{Bucket: bucket, S3: s3, Uploads: uploads, Log: slog.New(slog.NewJSONHandler(log, nil))}, s3
 }
 
 // change is one record of an event in Lambda's form.
@@ -50,8 +56,7 @@ func sortKey(n int) string {
 func put(feedName string, n int, data string) string {
 	pk := ids.PartitionKey(feedName, uploadID, n%5)
 	wire, _, err := batchwrite.Attributes(nil, fmt.Appendf(nil,
-		`{"pk":"%s","sk":"%s","id":"%s","feed":"%s","source":"s3://src/ké.json","version":"v\"1","entry":"a/b.json","ordinal":%d,"data":%s}`,
-		pk, sortKey(n), ids.RecordID(uploadID, 0, int64(n)), feedName, n, data), 0)
+		`{"pk":"%s","sk":"%s","entry":"a/b.json","data":%s}`, pk, sortKey(n), data), 0)
 	if err != nil {
 		panic(err)
 	}
@@ -96,6 +101,9 @@ func TestLine(t *testing.T) {
 		put("orders", 2, `{"price":1.50,"big":12345678901234567890123456789,"tags":["é",null,true]}`),
 		change("MODIFY", 3, pk, sortKey(2), `{"data":{"SS":["a","b"]},"Data":{"S":"another"},"extra":{"B":"AA=="},"ordinal":{"N":"2"}}`),
 		change("REMOVE", 4, pk, sortKey(2), ""),
+		change("INSERT", 5, strings.Replace(pk, uploadID, strings.Repeat("a", len(uploadID)), 1), sortKey(3), `{"data":{"S":"x"}}`),
+		// An item of an earlier version has its origin.
+		change("INSERT", 6, pk, sortKey(4), `{"source":{"S":"s3://old/k"},"version":{"S":"e"},"entry":{"S":"k"},"ordinal":{"N":"4"},"data":{"S":"y"}}`),
 	)); err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +112,15 @@ func TestLine(t *testing.T) {
 	want := []string{
 		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `2","event_id":"e2","changed_at":"2026-03-04T06:00:01Z",` + keys +
 			`,"source":"s3://src/ké.json","version":"v\"1","entry":"a/b.json","ordinal":2,"data":{"price":1.50,"big":12345678901234567890123456789,"tags":["é",null,true]}}`,
-		// A foreign write through DynamoDB's API: a missing attribute is null.
+		// A foreign write through DynamoDB's API: what the item lacks is the upload's.
 		`{"event":"MODIFY","sequence":"` + strings.Repeat("0", 39) + `3","event_id":"e3","changed_at":"2026-03-04T06:00:02Z",` + keys +
-			`,"source":null,"version":null,"entry":null,"ordinal":2,"data":["a","b"]}`,
+			`,"source":"s3://src/ké.json","version":"v\"1","entry":"ké.json","ordinal":2,"data":["a","b"]}`,
 		`{"event":"REMOVE","sequence":"` + strings.Repeat("0", 39) + `4","event_id":"e4","changed_at":"2026-03-04T06:00:03Z",` + keys + `}`,
+		// The ledger does not have the upload.
+		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `5","event_id":"e5","changed_at":"2026-03-04T06:00:04Z",` +
+			strings.ReplaceAll(strings.ReplaceAll(keys, uploadID, strings.Repeat("a", len(uploadID))), "0002\"", "0003\"") + `,"source":null,"version":null,"entry":null,"ordinal":3,"data":"x"}`,
+		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `6","event_id":"e6","changed_at":"2026-03-04T06:00:05Z",` +
+			strings.ReplaceAll(keys, "0002\"", "0004\"") + `,"source":"s3://old/k","version":"e","entry":"k","ordinal":4,"data":"y"}`,
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d lines: %q", len(got), got)
@@ -117,7 +130,7 @@ func TestLine(t *testing.T) {
 			t.Errorf("line %d is\n%s, want\n%s", i, got[i], want[i])
 		}
 	}
-	prefix := "changes/orders/2026/03/04/" + strings.Repeat("0", 39) + "2-" + strings.Repeat("0", 39) + "4-"
+	prefix := "changes/orders/2026/03/04/" + strings.Repeat("0", 39) + "2-" + strings.Repeat("0", 39) + "6-"
 	if !strings.HasPrefix(key, prefix) || !strings.HasSuffix(key, ".ndjson.gz") || len(key) != len(prefix)+16+len(".ndjson.gz") {
 		t.Errorf("key %s", key)
 	}

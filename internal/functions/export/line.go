@@ -3,7 +3,10 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
+
+	"example.com/ingestion/internal/ids"
 )
 
 // A line of a change object is one JSON object, without white space:
@@ -15,13 +18,16 @@ import (
 // select them by name.
 
 // imageNames are the attributes that a line takes from the item's image, in the
-// line's order. The others are derived from the keys. Foreign attributes of a record
-// are not exported.
+// line's order. An item has the data, and some have the entry: the ordinal is derived
+// from the keys, and what else is missing is taken from the ledger's upload. Foreign
+// attributes of a record are not exported.
 var imageNames = [...]string{"source", "version", "entry", "ordinal", "data"}
 
 // liner encodes lines.
 type liner struct {
 	image decoder // its dst is reused for each image
+	// origin returns what the records of an upload have in common.
+	origin func(feedName, upload string) (origin, error)
 }
 
 // append appends the line of a change to dst, with its line break.
@@ -54,17 +60,17 @@ func (l *liner) append(dst []byte, c change) ([]byte, error) {
 	dst = append(dst, c.upload...)
 	dst = append(dst, '"')
 	if c.EventName != eventRemove {
-		if dst, err = l.appendImage(dst, c.Change.NewImage); err != nil {
+		if dst, err = l.appendImage(dst, c); err != nil {
 			return dst, err
 		}
 	}
 	return append(dst, '}', '\n'), nil
 }
 
-// appendImage appends the members from the image. A missing attribute is null, so that
-// every line has the same members.
-func (l *liner) appendImage(dst, image []byte) ([]byte, error) {
-	l.image = decoder{src: image, dst: l.image.dst[:0]}
+// appendImage appends the members from the image, or from the upload. What neither has is
+// null, so that every line has the same members.
+func (l *liner) appendImage(dst []byte, c change) ([]byte, error) {
+	l.image = decoder{src: c.Change.NewImage, dst: l.image.dst[:0]}
 	var found [len(imageNames)]span
 	err := l.image.attributes(func(name []byte, value span) {
 		for i, wanted := range imageNames {
@@ -76,13 +82,27 @@ func (l *liner) appendImage(dst, image []byte) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("new image: %w", err)
 	}
+	o, err := l.origin(c.feed, c.upload)
+	if err != nil {
+		return dst, err
+	}
 	for i, name := range imageNames {
 		dst = append(dst, `,"`...)
 		dst = append(dst, name...)
 		dst = append(dst, `":`...)
-		if value := found[i]; value.to > 0 {
+		value := found[i]
+		switch {
+		case value.to > 0:
 			dst = append(dst, l.image.dst[value.from:value.to]...)
-		} else {
+		case name == "ordinal":
+			_, _, ordinal, err := ids.ParseRecordID(c.upload + "/" + c.Change.Keys.Sort.S)
+			if err != nil {
+				return dst, err
+			}
+			dst = strconv.AppendInt(dst, ordinal, 10)
+		case o[name] != "":
+			dst = append(dst, o[name]...)
+		default:
 			dst = append(dst, "null"...)
 		}
 	}

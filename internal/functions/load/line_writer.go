@@ -3,9 +3,9 @@ package load
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
@@ -29,12 +29,11 @@ type lineWriter struct {
 
 	keys     [][]byte // by shard: the JSON of an item's keys up to the sort key's value
 	keySize  int      // of the keys, as DynamoDB counts it, in bytes
-	originOf []byte
-	// originWire is the members that the records of an entry have in common, as
-	// attributes. fixedSize is the size of an item without its payload, as DynamoDB
-	// counts it.
-	originWire []byte
-	fixedSize  int
+	originOf []byte   // the origin that entryWire is of
+	// entryWire is the attribute with the path of the entry, with a comma behind it, or
+	// empty. fixedSize is the size of an item without its payload, as DynamoDB counts it.
+	entryWire []byte
+	fixedSize int
 
 	lines int64
 	from  int64 // the checkpoint: lines that earlier invocations have loaded
@@ -89,20 +88,16 @@ func (w *lineWriter) put(line []byte) error {
 	if err != nil {
 		return err
 	}
-	if w.originWire == nil || !bytes.Equal(rec.Origin, w.originOf) {
+	if w.fixedSize == 0 || !bytes.Equal(rec.Origin, w.originOf) {
 		if err := w.prepareOrigin(rec.Origin); err != nil {
 			return fmt.Errorf("record %s: %w", rec.ID, err)
 		}
 	}
 	item := append(w.writer.Next(), w.keys[ids.Shard(rec.Ordinal, len(w.keys))]...)
 	item = append(item, rec.Sort...)
-	item = append(item, `"},"id":{"S":"`...)
-	item = append(item, rec.ID...)
 	item = append(item, `"},`...)
-	item = append(item, w.originWire...)
-	item = append(item, `,"ordinal":{"N":"`...)
-	item = strconv.AppendInt(item, rec.Ordinal, 10)
-	item = append(item, `"},"data":`...)
+	item = append(item, w.entryWire...)
+	item = append(item, `"data":`...)
 	item, _, err = batchwrite.Value(item, rec.Data, w.fixedSize)
 	tag := w.lines
 	w.lines++
@@ -112,16 +107,28 @@ func (w *lineWriter) put(line []byte) error {
 	return w.writer.Commit(item, tag)
 }
 
-// prepareOrigin transcodes the members that the records of an entry have in common.
+// prepareOrigin prepares the attribute that the records of an entry have in common: the
+// path of the entry, unless it is the name of the file. Everything else about a record's
+// origin follows from its keys, or is in the ledger's upload.
 func (w *lineWriter) prepareOrigin(origin []byte) error {
-	object := append(append([]byte{'{'}, origin...), '}')
-	wire, size, err := batchwrite.Attributes(nil, object, w.keySize)
+	var o struct{ Source, Entry string }
+	if err := json.Unmarshal(append(append([]byte{'{'}, origin...), '}'), &o); err != nil {
+		return fmt.Errorf("origin: %w", err)
+	}
+	w.originOf = append(w.originOf[:0], origin...)
+	w.entryWire, w.fixedSize = w.entryWire[:0], w.keySize+len("data")
+	if o.Entry == ids.EntryName(o.Source) {
+		return nil
+	}
+	object, err := json.Marshal(map[string]string{"entry": o.Entry})
 	if err != nil {
 		return err
 	}
-	w.originOf = append(w.originOf[:0], origin...)
-	w.originWire = wire
-	w.fixedSize = size + len("id") + ids.RecordIDLength + len("ordinal") + 1 + (ids.OrdinalDigits+1)/2 + len("data")
+	wire, size, err := batchwrite.Attributes(w.entryWire, object, w.fixedSize)
+	if err != nil {
+		return err
+	}
+	w.entryWire, w.fixedSize = append(wire, ','), size
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -318,7 +319,7 @@ func (c *cloud) complete(feeds ...string) {
 	}
 	stored := map[string]int{}
 	for _, it := range records(c.db) {
-		stored[it.Str("id")[:ids.IDLength]]++
+		stored[strings.Split(it.Str("pk"), "#")[1]]++
 	}
 	for id, n := range c.expected {
 		var u ledger.Upload
@@ -389,7 +390,7 @@ func TestTwentyFeeds(t *testing.T) {
 
 // Very many tiny files.
 func TestTinyFiles(t *testing.T) {
-	files := 10_000
+	files := 1_000 // the fake sorts the parts that wait for each query
 	if testing.Short() {
 		files = 500
 	}

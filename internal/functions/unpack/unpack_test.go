@@ -168,7 +168,7 @@ func (w *fixture) stored() map[string]fake.Item {
 	all := map[string]fake.Item{}
 	for _, it := range w.db.Items() {
 		if len(it["data"]) > 0 {
-			all[it.Str("id")] = it
+			all[strings.Split(it.Str("pk"), "#")[1]+"/"+it.Str("sk")] = it
 		}
 	}
 	return all

@@ -123,7 +123,7 @@ func TestWork(t *testing.T) {
 		sum += usd
 	}
 	sum += 20 * 1000 / 1e9 * 0.5 // logs
-	if !near(simple.PerMillion, sum) || !near(simple.PerGB, 2*sum) || !near(simple.Stored, 0.85*0.25) || simple.Metrics != 0 {
+	if !near(simple.PerMillion, sum) || !near(simple.PerGB, 2*sum) || !near(simple.Stored, 0.695*0.25) || simple.Metrics != 0 {
 		t.Errorf("per million $%v, want $%v; per GB $%v; stored $%v; metrics $%v", simple.PerMillion, sum, simple.PerGB, simple.Stored, simple.Metrics)
 	}
 
@@ -191,7 +191,7 @@ func TestStoreInAnotherStack(t *testing.T) {
 			t.Errorf("%s: $%v, want $%v", price, got.usd(estimate.Work, price), usd)
 		}
 	}
-	if !near(a.Stored, 0.85*(0.25+0.2)) || !near(a.Metrics, 0.6) {
+	if !near(a.Stored, 0.695*(0.25+0.2)) || !near(a.Metrics, 0.6) {
 		t.Errorf("stored $%v, metrics $%v", a.Stored, a.Metrics)
 	}
 }

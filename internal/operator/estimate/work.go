@@ -85,9 +85,10 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	s.add(Work, "lambda_request", uploads+parts, "unpack once for each of %g files, load once at most for each of %g parts", uploads, parts)
 	s.add(Work, "s3_put", parts, "parts")
 	s.add(Work, "s3_get", uploads*s.value("s3_gets_per_upload")+parts*s.value("s3_gets_per_part"), "files and parts read")
-	item := float64(load.RecordBytes) + s.value("envelope_bytes")
+	line := float64(load.RecordBytes) + s.value("envelope_bytes")
+	item := float64(load.RecordBytes) + s.value("item_overhead_bytes")
 	if !f.Spec.NoTable {
-		s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key and origin", item)
+		s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key", item)
 	}
 	s.add(Work, "dynamodb_wru", uploads*s.value("ledger_wru_per_upload")+parts*s.value("ledger_wru_per_part"), "ledger")
 	s.add(Work, "sns_publish", parts, "notifications about parts")
@@ -98,10 +99,10 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	s.add(Work, "cloudwatch_logs_gb", logs, "logs")
 	if a.landingDays > 0 {
 		months := a.landingDays / s.value("days_per_month")
-		landed := million * item / s.value("compression") / 1e9
+		landed := million * line / s.value("compression") / 1e9
 		s.add(Work, "s3_gb_month", landed*months, "parts, compressed, for %g days", a.landingDays)
 	}
-	s.toSnowflake(a, f, bytes, item)
+	s.toSnowflake(a, f, bytes, line)
 	gb := million * (item + s.value("index_bytes_per_item")) / 1e9
 	if f.Spec.NoTable {
 		gb = 0
@@ -137,11 +138,11 @@ func hasExisting(spec feed.Spec) bool {
 }
 
 // toSnowflake adds the cost of loading the records into Snowflake.
-func (s *sheet) toSnowflake(a app, f templateFeed, bytes, item float64) {
+func (s *sheet) toSnowflake(a app, f templateFeed, bytes, line float64) {
 	if f.Snowflake == nil {
 		return
 	}
-	text := million * item // lines of parts or of changes
+	text := million * line // lines of parts or of changes
 	if f.Snowflake.From == snowflake.FromFiles {
 		text = bytes
 	}

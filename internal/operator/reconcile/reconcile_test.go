@@ -201,8 +201,9 @@ func TestDeletedPart(t *testing.T) {
 	w := newFixture(t)
 	w.put("lost", lines(20), true)
 	w.put("whole", lines(2), true)
+	lost := ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "lost", ETag: w.s3.Set("src", "lost", []byte(lines(20)))}).ID
 	w.db.Remove(func(it fake.Item) bool {
-		return strings.HasSuffix(it.Str("sk"), "/000000000000") && strings.Contains(it.Str("source"), "lost")
+		return strings.HasSuffix(it.Str("sk"), "/000000000000") && strings.Contains(it.Str("pk"), lost)
 	})
 	for _, key := range w.s3.Keys("landing", "landing/") {
 		w.s3.Delete("landing", key)

@@ -161,7 +161,7 @@ func newCosts(p estimate.Prices) costs {
 	return costs{
 		unpackRate: value("unpack_mb_per_vcpu_second") * 1e6, loadRate: value("load_mb_per_vcpu_second") * 1e6,
 		vcpuMB: value("lambda_mb_per_vcpu"), perUpload: value("ledger_wru_per_upload"), perPart: value("ledger_wru_per_part"),
-		indexPerUpload: value("index_wru_per_upload"), envelope: value("envelope_bytes"),
+		indexPerUpload: value("index_wru_per_upload"), envelope: value("item_overhead_bytes"),
 		gbSecond: usd("lambda_gb_second_arm64"), request: usd("lambda_request"),
 		writeUnit: usd("dynamodb_wru"), put: usd("s3_put"), get: usd("s3_get"), publish: usd("sns_publish"),
 		getsUpload: value("s3_gets_per_upload"), getsPart: value("s3_gets_per_part"),

@@ -93,8 +93,8 @@ func (v *UploadView) readEntries(ctx context.Context, d *operator.Deployment, u 
 			return nil
 		}
 		var record struct {
-			Entry string `dynamodbav:"entry"`
-			SK    string `dynamodbav:"sk"`
+			Entry *string `dynamodbav:"entry"`
+			SK    string  `dynamodbav:"sk"`
 		}
 		if err := attributevalue.UnmarshalMap(out.Items[0], &record); err != nil {
 			return fmt.Errorf("list the entries: %w", err)
@@ -103,7 +103,11 @@ func (v *UploadView) readEntries(ctx context.Context, d *operator.Deployment, u 
 		if err != nil {
 			return err
 		}
-		v.EntryList = append(v.EntryList, Entry{Number: number, Name: record.Entry})
+		name := ids.EntryName(u.Key)
+		if record.Entry != nil {
+			name = *record.Entry
+		}
+		v.EntryList = append(v.EntryList, Entry{Number: number, Name: name})
 		// The next entry sorts after every ordinal of this one: '0' follows '/'.
 		after = record.SK[:strings.LastIndex(record.SK, "/")] + "0"
 	}

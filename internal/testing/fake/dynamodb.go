@@ -29,9 +29,11 @@ type Item map[string]json.RawMessage
 // supports the operations and the forms of expression that this project uses,
 // and fails on any other.
 type DynamoDB struct {
-	mu     sync.Mutex
-	items  map[string]Item // by pk, NUL, sk
-	client *dynamodb.Client
+	mu    sync.Mutex
+	items map[string]Item // by pk, NUL, sk
+	// partitions are the keys of the items by partition key.
+	partitions map[string]map[string]struct{}
+	client     *dynamodb.Client
 
 	// Before, when set, may fail an operation: where it returns a status other
 	// than 0, the operation has no effect and fails with the error code.
@@ -52,7 +54,9 @@ type DynamoDB struct {
 }
 
 // NewTable returns an empty table without a server and a client: it is an http.Handler.
-func NewTable() *DynamoDB { return &DynamoDB{items: map[string]Item{}, Calls: map[string]int{}} }
+func NewTable() *DynamoDB {
+	return &DynamoDB{items: map[string]Item{}, partitions: map[string]map[string]struct{}{}, Calls: map[string]int{}}
+}
 
 // NewDynamoDB starts a server with an empty table; it stops at the end of the test.
 func NewDynamoDB(t testing.TB) *DynamoDB {
@@ -106,6 +110,22 @@ func (f *DynamoDB) Items() []Item {
 	return all
 }
 
+func (f *DynamoDB) set(it Item) {
+	key := it.id()
+	f.items[key] = it
+	partition, _, _ := strings.Cut(key, "\x00")
+	if f.partitions[partition] == nil {
+		f.partitions[partition] = map[string]struct{}{}
+	}
+	f.partitions[partition][key] = struct{}{}
+}
+
+func (f *DynamoDB) unset(key string) {
+	delete(f.items, key)
+	partition, _, _ := strings.Cut(key, "\x00")
+	delete(f.partitions[partition], key)
+}
+
 // Put puts an item of strings.
 func (f *DynamoDB) Put(attributes map[string]string) {
 	it := Item{}
@@ -115,7 +135,7 @@ func (f *DynamoDB) Put(attributes map[string]string) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.items[it.id()] = it
+	f.set(it)
 }
 
 // Str returns the value of a string or number attribute, empty if the item does not have it.

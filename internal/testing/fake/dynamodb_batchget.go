@@ -34,7 +34,7 @@ func (f *DynamoDB) Remove(chosen func(Item) bool) {
 	defer f.mu.Unlock()
 	for key, it := range f.items {
 		if chosen(it) {
-			delete(f.items, key)
+			f.unset(key)
 		}
 	}
 }

@@ -58,20 +58,20 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 		if err := in.check(f.items[in.Key.id()]); err != nil {
 			return nil, err
 		}
-		delete(f.items, in.Key.id())
+		f.unset(in.Key.id())
 		return map[string]any{}, nil
 	case "PutItem":
 		if err := in.check(f.items[in.Item.id()]); err != nil {
 			return nil, err
 		}
-		f.items[in.Item.id()] = in.Item
+		f.set(in.Item)
 		return map[string]any{}, nil
 	case "UpdateItem":
 		it, err := f.update(&in)
 		if err != nil {
 			return nil, err
 		}
-		f.items[it.id()] = it
+		f.set(it)
 		if in.ReturnValues == "ALL_NEW" {
 			return map[string]any{"Attributes": it}, nil
 		}
@@ -139,7 +139,7 @@ func (f *DynamoDB) transact(in *request) (any, error) {
 		return nil, &apiError{status: http.StatusBadRequest, code: "TransactionCanceledException", reasons: reasons}
 	}
 	for _, it := range changed {
-		f.items[it.id()] = it
+		f.set(it)
 	}
 	return map[string]any{}, nil
 }
@@ -166,10 +166,10 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 		}
 		for _, p := range puts[:done] {
 			if p.DeleteRequest != nil {
-				delete(f.items, p.id())
+				f.unset(p.id())
 				continue
 			}
-			f.items[p.id()] = p.PutRequest.Item
+			f.set(p.PutRequest.Item)
 		}
 		if done < len(puts) {
 			left[table] = puts[done:]

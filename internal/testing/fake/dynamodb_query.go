@@ -65,11 +65,5 @@ func (f *DynamoDB) query(in *request) (any, error) {
 
 // keysOf returns the keys of the items with a partition key.
 func (f *DynamoDB) keysOf(partition string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for key := range f.items {
-			if strings.HasPrefix(key, partition+"\x00") && !yield(key) {
-				return
-			}
-		}
-	}
+	return maps.Keys(f.partitions[partition])
 }

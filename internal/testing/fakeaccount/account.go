@@ -212,7 +212,7 @@ func (c *Account) Record(u ids.Upload, ordinal int, data types.AttributeValue) {
 	c.t.Helper()
 	id := ids.RecordID(u.ID, 0, int64(ordinal))
 	c.Put(ids.PartitionKey(u.Feed, u.ID, ids.Shard(int64(ordinal), 2)), id[ids.IDLength+1:], map[string]any{
-		"id": id, "feed": u.Feed, "source": u.Source(), "version": "v1", "entry": "", "ordinal": ordinal, "data": data,
+		"entry": "", "data": data,
 	})
 }
 
