@@ -281,8 +281,6 @@ func othersBucket(t *testing.T, w *fixture) {
 	put("2.ndjson", 4)
 	put("again.ndjson", 5)
 	put("again.ndjson", 6)
-	w.ingest(t, 0, "list").line(t, "late", "working", "late/unheard.ndjson", " 1 ", " 0 ", " 4 ")
-	w.ingest(t, 0, "doctor", "late").line(t, "pass", "Queues", "unpack", "events waiting", "in flight")
 	w.env.Host().Resume()
 	w.idle(t)
 	w.ingest(t, 0, "status", "late").line(t, "late/again.ndjson", "missing")
