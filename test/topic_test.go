@@ -167,7 +167,7 @@ func TestExport(t *testing.T) {
 		"dynamodb:GetShardIterator": {arn(table, "StreamArn")},
 		"dynamodb:ListStreams":      {arn(table, "Arn") + "/stream/*"},
 		"s3:ListBucket":             {arn(bucket, "Arn")},
-		"s3:PutObject":              {arn(bucket, "Arn") + "/aws/lambda/*", arn(bucket, "Arn") + "/changes/*"},
+		"s3:PutObject":              {arn(bucket, "Arn") + "/changes/*", arn(bucket, "Arn") + "/aws/lambda/*"},
 	}
 	if !reflect.DeepEqual(allowed, want) {
 		t.Errorf("may\n%v\nwant\n%v", allowed, want)

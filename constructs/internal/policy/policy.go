@@ -46,13 +46,13 @@ func (s *Statements) Empty() bool { return len(s.all) == 0 }
 
 // Allow adds a statement.
 func (s *Statements) Allow(conditions map[string]any, resources []string, actions ...string) {
-	added := Statement{conditions, union(nil, resources), union(nil, actions)}
+	added := Statement{conditions, union(nil, resources), slices.Sorted(slices.Values(union(nil, actions)))}
 	same := func(a, b any) bool { return stackscope.JSON(a) == stackscope.JSON(b) }
 	for i, other := range s.all {
 		switch {
 		case !same(other.Conditions, added.Conditions):
 		case slices.Equal(other.Resources, added.Resources):
-			s.all[i].Actions = union(other.Actions, added.Actions)
+			s.all[i].Actions = slices.Sorted(slices.Values(union(other.Actions, added.Actions)))
 			return
 		case slices.Equal(other.Actions, added.Actions):
 			s.all[i].Resources = union(other.Resources, added.Resources)
@@ -79,10 +79,16 @@ func (s *Statements) AttachTo(role awsiam.CfnRole, name string) {
 	}
 }
 
+// union has the elements of a and then those of b that a lacks. It does not sort: most
+// resources are tokens of the CDK, whose numbers depend on what was made before.
 func union(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+	var all []string
+	for _, s := range slices.Concat(a, b) {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // New makes a policy of roles that is a resource apart from the roles, for what
