@@ -124,11 +124,10 @@ func (w *lineWriter) prepareOrigin(origin []byte) error {
 	if err != nil {
 		return err
 	}
-	wire, size, err := batchwrite.Attributes(w.entryWire, object, w.fixedSize)
-	if err != nil {
+	if w.entryWire, w.fixedSize, err = batchwrite.Attributes(w.entryWire, object, w.fixedSize); err != nil {
 		return err
 	}
-	w.entryWire, w.fixedSize = append(wire, ','), size
+	w.entryWire = append(w.entryWire, ',')
 	return nil
 }
 

@@ -151,8 +151,9 @@ type work struct {
 	log     *slog.Logger
 }
 
-// KillsBeforeSetAside: a part that was begun so many times and whose last attempt was killed is
-// set aside: it probably kills any loader, and Lambda runs an event three times only.
+// KillsBeforeSetAside is how many attempts a part may have before it is set aside because
+// the last one was killed: it probably kills any loader, and Lambda runs an event three
+// times only.
 const KillsBeforeSetAside = 2
 
 // process loads a part that was claimed. An error of the part is stored with it, and
