@@ -14,8 +14,8 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3source"
-	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 )
 
 // Account is an account and region of AWS with the credentials to use there.
@@ -47,7 +47,7 @@ type Deployment struct {
 	Lambda   *lambda.Client
 	Ledger   *ledger.Ledger
 
-	parts *handler.PartDispatcher // of LoadPart
+	parts *partdispatch.Dispatcher // of LoadPart
 }
 
 // Open finds the feed with a name, as Find does, and its resources. If outputs are

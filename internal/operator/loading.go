@@ -10,9 +10,9 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
-	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 )
 
 // WakeLoader invokes load, which looks for parts that wait.
@@ -36,7 +36,7 @@ func (d *Deployment) LoadPart(ctx context.Context, ref ids.PartRef) error {
 		if err != nil {
 			return fmt.Errorf("environment of function %s: %s: %w", d.UnpackFunction, feed.EnvLoaders, err)
 		}
-		d.parts = &handler.PartDispatcher{
+		d.parts = &partdispatch.Dispatcher{
 			Ledger: d.Ledger, Loaders: loaders, Wake: d.WakeLoader,
 			Feed: ledger.FeedWithWork{Feed: d.Name, Metrics: env[feed.EnvMetrics]},
 		}

@@ -21,6 +21,7 @@ import (
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 )
 
 func main() {
@@ -40,14 +41,14 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("environment variable %s: %w", feed.EnvLoaders, err)
 	}
-	parts := handler.PartDispatcher{
+	parts := partdispatch.Dispatcher{
 		Ledger: book, Loaders: loaders,
 		Feed: ledger.FeedWithWork{Feed: cfg.Spec.Feed, Metrics: getenv(feed.EnvMetrics)},
 		Wake: dispatch.JSON[ids.Load](dispatch.Function(cfg.AWS, getenv(feed.EnvLoadFunction))),
 	}
 	dispatchPart := parts.Dispatch
 	if cfg.Spec.NoTable {
-		dispatchPart = handler.PartsWithoutTable{Ledger: book}.Dispatch
+		dispatchPart = partdispatch.WithoutTable{Ledger: book}.Dispatch
 	}
 	objects := s3.NewFromConfig(cfg.AWS, s3source.ClientOptions)
 	h := &unpack.Handler{

@@ -21,6 +21,7 @@ import (
 	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/store/quarantine"
 	"example.com/ingestion/internal/testing/fake"
 )
@@ -83,7 +84,7 @@ func newFixture(t *testing.T, payloads []string) *fixture {
 // dispatch lets the part wait.
 func (w *fixture) dispatch(t *testing.T) {
 	t.Helper()
-	parts := handler.PartDispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { return nil }}
+	parts := partdispatch.Dispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { return nil }}
 	if err := parts.Dispatch(t.Context(), w.ref); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/testing/fake"
 )
 
@@ -113,7 +114,7 @@ func (s *store) putIn(feedName, name string, parts, records int) ids.Upload {
 		if _, err := s.ledger.PutPart(ctx, p); err != nil {
 			s.t.Fatal(err)
 		}
-		dispatcher := handler.PartDispatcher{Ledger: s.ledger, Feed: ledger.FeedWithWork{Feed: feedName}, Loaders: s.loaders, Wake: s.invoke}
+		dispatcher := partdispatch.Dispatcher{Ledger: s.ledger, Feed: ledger.FeedWithWork{Feed: feedName}, Loaders: s.loaders, Wake: s.invoke}
 		if err := dispatcher.Dispatch(ctx, ids.PartRef{Feed: u.Feed, Upload: u.ID, Part: p.Name, Time: u.Time}); err != nil {
 			s.t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ import (
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/testing/fake"
 )
 
@@ -244,7 +245,7 @@ func (c *cloud) unpack(feedName string, payload []byte) {
 	spec := feed.Spec{Feed: feedName, Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: feed.Format{Kind: feed.NDJSON}, PartBytes: 8 << 10}.WithDefaults()
 	c.invoke(false, func(ctx context.Context, client *dynamodb.Client) error {
 		book := ledger.New(client, "table").WaitOutThrottling()
-		parts := handler.PartDispatcher{Ledger: book, Loaders: feed.DefaultLoaders, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
+		parts := partdispatch.Dispatcher{Ledger: book, Loaders: feed.DefaultLoaders, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
 		h := &unpack.Handler{
 			Spec: spec, Bucket: bucket, S3: c.s3, Replays: c.s3, Ledger: book, Log: slog.New(slog.DiscardHandler),
 			Dispatch: parts.Dispatch, NearDeadline: handler.NearDeadline,

@@ -21,6 +21,7 @@ import (
 	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/testing/fake"
 )
 
@@ -179,7 +180,7 @@ func TestEveryEventTwice(t *testing.T) {
 // is repeated.
 func TestNoTable(t *testing.T) {
 	w := newFixture(t, ndjson)
-	w.unpack.Dispatch = handler.PartsWithoutTable{Ledger: w.unpack.Ledger}.Dispatch
+	w.unpack.Dispatch = partdispatch.WithoutTable{Ledger: w.unpack.Ledger}.Dispatch
 	body := []byte("{\"a\":1}\n{\n{\"a\":2}\n")
 	for range 2 {
 		u := w.run("k", body, 1)

@@ -30,6 +30,7 @@ import (
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/store/quarantine"
 	"example.com/ingestion/internal/testing/fake"
 )
@@ -76,7 +77,7 @@ func newFixture(t *testing.T, format feed.Format) *fixture {
 // set aside, since faults look like loaders that were killed, waits again.
 func (w *fixture) loadPart(ref ids.PartRef, tries int) {
 	w.t.Helper()
-	parts := handler.PartDispatcher{
+	parts := partdispatch.Dispatcher{
 		Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: ref.Feed},
 		Wake: func(context.Context, ids.Load) error { w.wakes++; return nil },
 	}

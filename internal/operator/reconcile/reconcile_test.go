@@ -22,6 +22,7 @@ import (
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator/reconcile"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/store/partdispatch"
 	"example.com/ingestion/internal/testing/fake"
 	"example.com/ingestion/snowflake"
 	"example.com/ingestion/snowflake/client"
@@ -81,7 +82,7 @@ func (w *fixture) put(key, body string, loaded bool) {
 		if !loaded {
 			continue
 		}
-		parts := handler.PartDispatcher{Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
+		parts := partdispatch.Dispatcher{Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
 		if err := parts.Dispatch(w.t.Context(), ref); err != nil {
 			w.t.Fatal(err)
 		}

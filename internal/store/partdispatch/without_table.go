@@ -1,4 +1,4 @@
-package handler
+package partdispatch
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// PartsWithoutTable enters the parts of a feed with feed.Spec.NoTable as loaded: their
+// WithoutTable enters the parts of a feed with feed.Spec.NoTable as loaded: their
 // records stay in the landing bucket.
-type PartsWithoutTable struct{ Ledger *ledger.Ledger }
+type WithoutTable struct{ Ledger *ledger.Ledger }
 
 // Dispatch enters a part as loaded, with all of its records as stored. It may be called
 // again for the same part.
-func (d PartsWithoutTable) Dispatch(ctx context.Context, ref ids.PartRef) error {
+func (d WithoutTable) Dispatch(ctx context.Context, ref ids.PartRef) error {
 	p, ok, err := d.Ledger.GetPart(ctx, ref.Feed, ref.Upload, ref.Part)
 	if err != nil {
 		return err

@@ -1,4 +1,6 @@
-package handler
+// Package partdispatch hands the parts of an upload to the loaders of the table, or, for
+// a feed without a table, enters them as loaded.
+package partdispatch
 
 import (
 	"context"
@@ -7,8 +9,8 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// PartDispatcher lets the parts of a feed wait for the loaders of the table.
-type PartDispatcher struct {
+// Dispatcher lets the parts of a feed wait for the loaders of the table.
+type Dispatcher struct {
 	Ledger *ledger.Ledger
 	// Feed is entered as one with work.
 	Feed ledger.FeedWithWork
@@ -21,7 +23,7 @@ type PartDispatcher struct {
 // Dispatch enters a part as work, and invokes a loader unless enough of them run:
 // those look for work once more after they have ended. It may be called again for the
 // same part.
-func (d PartDispatcher) Dispatch(ctx context.Context, ref ids.PartRef) error {
+func (d Dispatcher) Dispatch(ctx context.Context, ref ids.PartRef) error {
 	if _, err := d.Ledger.PutWork(ctx, ref); err != nil {
 		return err
 	}
