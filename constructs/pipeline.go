@@ -120,7 +120,7 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, path: path}
 	if p.Store == nil {
 		p.scope = stackscope.New(scope, nil)
-		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore())
+		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore().withDefaults())
 	} else {
 		p.scope = stackscope.New(scope, p.Store.values)
 	}

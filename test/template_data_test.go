@@ -112,3 +112,17 @@ func TestLogsExpire(t *testing.T) {
 		}
 	}
 }
+
+// TestFunctionsAreOfAValidSize: Lambda refuses other values at deployment,
+// https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+func TestFunctionsAreOfAValidSize(t *testing.T) {
+	for file, tpl := range snapshotTemplates(t) {
+		for id, r := range tpl.ofType("AWS::Lambda::Function") {
+			memory, hasMemory := r.Properties["MemorySize"].(float64)
+			timeout, hasTimeout := r.Properties["Timeout"].(float64)
+			if hasMemory && (memory < 128 || memory > 10240) || hasTimeout && (timeout < 1 || timeout > 900) {
+				t.Errorf("%s: %s has %v MB and %v s", file, id, r.Properties["MemorySize"], r.Properties["Timeout"])
+			}
+		}
+	}
+}
