@@ -95,8 +95,6 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 	if e.host, err = lambdahost.New(o.Host); err != nil {
 		return nil, err
 	}
-	// The counts of a queue are exact here, so the function drain may check them often.
-	e.host.Setenv("DRAIN_EVERY", "200ms")
 	if e.server, err = startServer(ctx, python, o, e.host.URL()); err != nil {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"example.com/ingestion/local/lambdahost"
 )
@@ -297,26 +296,6 @@ func (f *fixture) empty(bucket string) {
 			f.Fatal(err)
 		}
 	}
-}
-
-func (f *fixture) send(name string, bodies ...string) {
-	f.Helper()
-	for _, body := range bodies {
-		if _, err := f.sqs.SendMessage(f.Context(), &sqs.SendMessageInput{QueueUrl: f.queueURL(name), MessageBody: &body}); err != nil {
-			f.Fatal(err)
-		}
-	}
-}
-
-// visible is the number of visible messages in a queue.
-func (f *fixture) visible(name string) string {
-	f.Helper()
-	const visible = sqstypes.QueueAttributeNameApproximateNumberOfMessages
-	out, err := f.sqs.GetQueueAttributes(f.Context(), &sqs.GetQueueAttributesInput{QueueUrl: f.queueURL(name), AttributeNames: []sqstypes.QueueAttributeName{visible}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	return out.Attributes[string(visible)]
 }
 
 func (f *fixture) queueURL(name string) *string {

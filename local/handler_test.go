@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	lambda.Start(handle)
 }
 
-// handle stores the events of S3, SQS, SNS, DynamoDB Streams and EventBridge that it
+// handle stores the events of S3, SNS, DynamoDB Streams and EventBridge that it
 // receives, and responds to custom resources. It fails for an object whose key
 // begins with "bad".
 func handle(ctx context.Context, raw json.RawMessage) (any, error) {
@@ -62,8 +62,6 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	}
 	if len(source.Records) > 0 {
 		switch source.Records[0].EventSource {
-		case "aws:sqs":
-			return handleMessages(ctx, db, table, raw)
 		case "aws:sns":
 			return nil, handleNotification(ctx, db, table, raw)
 		case "aws:dynamodb":
@@ -92,35 +90,6 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		}
 	}
 	return nil, nil
-}
-
-// handleMessages stores each message of SQS in the table, that of an object by its
-// key, and reports messages with the body "bad" as failed.
-func handleMessages(ctx context.Context, db *dynamodb.Client, table string, raw json.RawMessage) (any, error) {
-	var e events.SQSEvent
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return nil, err
-	}
-	var failed events.SQSEventResponse
-	for _, m := range e.Records {
-		if m.Body == "bad" {
-			failed.BatchItemFailures = append(failed.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-		}
-		pk := m.Body
-		var object events.S3Event
-		if err := json.Unmarshal([]byte(m.Body), &object); err == nil && len(object.Records) > 0 {
-			pk = "object " + object.Records[0].S3.Object.URLDecodedKey
-		}
-		_, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-			"pk":       &types.AttributeValueMemberS{Value: pk},
-			"from":     &types.AttributeValueMemberS{Value: m.EventSourceARN},
-			"receives": &types.AttributeValueMemberS{Value: m.Attributes["ApproximateReceiveCount"]},
-		}})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return failed, nil
 }
 
 // handleNotification stores each message of SNS in the table, that of an object by its

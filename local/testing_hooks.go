@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // FillBucket puts an object under each of the keys, all with the same body, into
@@ -42,15 +41,6 @@ func (e *Env) FireSchedules(ctx context.Context, stack string) error {
 func (e *Env) Throttle(ctx context.Context, operations ...string) error {
 	if _, err := e.post(ctx, "/_local/throttle", append([]string{}, operations...)); err != nil {
 		return fmt.Errorf("throttle %q: %w", operations, err)
-	}
-	return nil
-}
-
-// AdvanceQueues moves the clock of all SQS queues forward, by which received messages
-// become visible again, delayed ones become visible, and old ones expire.
-func (e *Env) AdvanceQueues(ctx context.Context, d time.Duration) error {
-	if _, err := e.post(ctx, "/_local/advance-queues", d.Seconds()); err != nil {
-		return fmt.Errorf("advance the clock of queues by %s: %w", d, err)
 	}
 	return nil
 }

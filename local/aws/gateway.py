@@ -27,7 +27,6 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto_patches.lambda_functions import deployment_package
 from moto_patches.s3_events import deferred_events
-from moto_patches.sqs_queues import advance
 
 INVOKE = re.compile(r"^/2015-03-31/functions/(?P<name>[^/]+)/invocations/?$")
 INVOKE_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Log-Type", "X-Amz-Client-Context")
@@ -110,9 +109,6 @@ class Gateway:
             return respond(start_response, *self.fire_schedules(name))
         if route == "fill":
             return respond(start_response, *self.fill_bucket(name, json.loads(body_of(environ))))
-        if route == "advance-queues":
-            advance(json.loads(body_of(environ)))
-            return respond(start_response, 200, "text/plain", b"")
         if route == "throughput":
             return respond(start_response, *self.limit_throughput(environ))
         if route == "throttle":

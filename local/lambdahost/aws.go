@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // awsClient has the requests of the host to AWS. Those of pollers and to
@@ -41,12 +40,6 @@ type awsClient interface {
 	shard(ctx context.Context, streamARN string, position lambdatypes.EventSourcePosition) (name, iterator string, err error)
 	// records reads a shard from an iterator on, and returns the next iterator.
 	records(ctx context.Context, iterator string, most int) (read []streamtypes.Record, next string, err error)
-	receive(ctx context.Context, queueARN string, most int) ([]sqstypes.Message, error)
-	deleteMessages(ctx context.Context, queueARN string, receipts []string) error
-	// shortenVisibility makes received messages visible again after most, or after
-	// the visibility timeout of the queue if that is shorter.
-	shortenVisibility(ctx context.Context, queueARN string, receipts []string, most time.Duration) error
-	countMessages(ctx context.Context, queueARN string) (int, error)
 	// environment has the variables with which a function reaches this AWS, with
 	// credentials of its role.
 	environment(ctx context.Context, f *function) ([]string, error)
@@ -236,4 +229,23 @@ func (c *sdkClient) environment(ctx context.Context, f *function) ([]string, err
 		"AWS_DEFAULT_REGION="+c.cfg.Region,
 		"AWS_ENDPOINT_URL="+aws.ToString(c.cfg.BaseEndpoint),
 	), nil
+}
+
+func (c *sdkClient) queueURL(ctx context.Context, queueARN string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if url, ok := c.urls[queueARN]; ok {
+		return url, nil
+	}
+	a, err := arn.Parse(queueARN)
+	if err != nil {
+		return "", fmt.Errorf("queue %q: %w", queueARN, err)
+	}
+	// Lambda knows the URL of a queue without a request that needs a permission.
+	out, err := c.sqs.GetQueueUrl(onBehalfOf(ctx, ""), &sqs.GetQueueUrlInput{QueueName: &a.Resource})
+	if err != nil {
+		return "", fmt.Errorf("URL of queue %s: %w", queueARN, err)
+	}
+	c.urls[queueARN] = aws.ToString(out.QueueUrl)
+	return c.urls[queueARN], nil
 }

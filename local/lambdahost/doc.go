@@ -4,8 +4,8 @@
 // not enforced, but the peak is measured.
 //
 // The host invokes functions synchronously and asynchronously (with two retries
-// and an on-failure destination, as Lambda does), and polls the SQS queues and
-// DynamoDB streams of event source mappings. Everything that it needs to know, it
+// and an on-failure destination, as Lambda does), and polls the DynamoDB
+// streams of event source mappings. Everything that it needs to know, it
 // reads from an AWS endpoint: that of the local AWS (package local).
 //
 // It runs functions of the provided runtimes that are built for the processor of

@@ -10,22 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"example.com/ingestion/internal/retry"
 )
 
 // The test binary is also the bootstrap of the function: with this variable set, it
@@ -61,7 +55,7 @@ type output struct {
 func handle(ctx context.Context, c command) (any, error) {
 	fmt.Println("handling", c.Do)
 	if c.Records != nil {
-		return handleRecords(c.Records)
+		return nil, handleChanges(c.Records)
 	}
 	lc, _ := lambdacontext.FromContext(ctx)
 	switch c.Do {
@@ -93,28 +87,6 @@ func appendLine(path, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// handleRecords fails the messages whose body is "bad".
-func handleRecords(raw json.RawMessage) (any, error) {
-	var records []struct {
-		MessageID   string `json:"messageId"`
-		Body        string `json:"body"`
-		EventSource string `json:"eventSource"`
-	}
-	if err := json.Unmarshal(raw, &records); err != nil {
-		return nil, err
-	}
-	if len(records) > 0 && records[0].EventSource == "aws:dynamodb" {
-		return nil, handleChanges(raw)
-	}
-	failures := []map[string]string{}
-	for _, r := range records {
-		if r.Body == "bad" {
-			failures = append(failures, map[string]string{"itemIdentifier": r.MessageID})
-		}
-	}
-	return map[string]any{"batchItemFailures": failures}, nil
-}
-
 // fakeAWS is an awsClient with functions that run this test binary.
 type fakeAWS struct {
 	mu        sync.Mutex
@@ -122,8 +94,6 @@ type fakeAWS struct {
 	pkg       []byte
 	config    invokeConfig
 	sent      []string // "destination record"
-	queue     []sqstypes.Message
-	hidden    []string // "receipt duration"
 	mapped    []mapping
 	stream    []streamtypes.Record
 	objects   map[string]string // "bucket key" -> body
@@ -241,58 +211,6 @@ func (c *fakeAWS) mappings(context.Context) ([]mapping, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]mapping(nil), c.mapped...), nil
-}
-
-// receive returns each message once: the fake has no visibility timeout.
-func (c *fakeAWS) receive(ctx context.Context, _ string, most int) ([]sqstypes.Message, error) {
-	c.mu.Lock()
-	var out []sqstypes.Message
-	for i := range c.queue {
-		if c.queue[i].Attributes == nil && len(out) < most {
-			c.queue[i].Attributes = map[string]string{"ApproximateReceiveCount": "1"}
-			out = append(out, c.queue[i])
-		}
-	}
-	c.mu.Unlock()
-	if out == nil {
-		return nil, retry.Wait(ctx, 20*time.Millisecond)
-	}
-	return out, nil
-}
-
-func (c *fakeAWS) deleteMessages(_ context.Context, _ string, receipts []string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	deleted := strings.Join(receipts, " ")
-	var left []sqstypes.Message
-	for _, m := range c.queue {
-		if !strings.Contains(deleted, aws.ToString(m.ReceiptHandle)) {
-			left = append(left, m)
-		}
-	}
-	c.queue = left
-	return nil
-}
-
-// shortenVisibility makes messages visible if the time is zero: the fake has no clock.
-func (c *fakeAWS) shortenVisibility(_ context.Context, _ string, receipts []string, most time.Duration) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := range c.queue {
-		if receipt := aws.ToString(c.queue[i].ReceiptHandle); slices.Contains(receipts, receipt) {
-			if most == 0 {
-				c.queue[i].Attributes = nil
-			}
-			c.hidden = append(c.hidden, fmt.Sprint(receipt, " ", most))
-		}
-	}
-	return nil
-}
-
-func (c *fakeAWS) countMessages(context.Context, string) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.queue), nil
 }
 
 func (c *fakeAWS) environment(context.Context, *function) ([]string, error) {

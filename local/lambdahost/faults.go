@@ -52,7 +52,6 @@ func (h *Host) FailNext(function string, n int) { h.faults.arm(faultFail, functi
 func (h *Host) LoseNext(function string, n int) { h.faults.arm(faultLose, function, n) }
 
 // ThrottleNext throttles the next n invocations of a function: a synchronous
-// caller receives TooManyRequestsException, an asynchronous event is invoked
-// again later without counting as a retry, and the messages of a queue become
-// visible again.
+// caller receives TooManyRequestsException, and an asynchronous event is
+// invoked again later without counting as a retry.
 func (h *Host) ThrottleNext(function string, n int) { h.faults.arm(faultThrottle, function, n) }

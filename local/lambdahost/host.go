@@ -24,9 +24,6 @@ const (
 	// DefaultRetryDelay replaces the minute after which Lambda retries an
 	// asynchronous invocation first; the second delay is twice as long, as in Lambda.
 	DefaultRetryDelay = time.Second
-	// DefaultVisibilityTimeout is the maximum time until a message that a function
-	// failed on is visible again.
-	DefaultVisibilityTimeout = time.Second
 	// DefaultBatchingWindow is the maximum time that a batch of a stream waits for
 	// more records.
 	DefaultBatchingWindow = time.Second
@@ -45,10 +42,6 @@ type Options struct {
 	// BatchingWindow limits the MaximumBatchingWindowInSeconds of streams, which may
 	// be minutes. Zero means DefaultBatchingWindow.
 	BatchingWindow time.Duration
-	// VisibilityTimeout limits the visibility timeout of messages that a function
-	// failed on, which may be hours. It is rounded up to seconds; zero means
-	// DefaultVisibilityTimeout.
-	VisibilityTimeout time.Duration
 	// Log receives the errors of the host itself; nil discards them.
 	Log io.Writer
 }
@@ -109,9 +102,6 @@ func New(o Options) (*Host, error) {
 	if o.BatchingWindow <= 0 {
 		o.BatchingWindow = DefaultBatchingWindow
 	}
-	if o.VisibilityTimeout <= 0 {
-		o.VisibilityTimeout = DefaultVisibilityTimeout
-	}
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
@@ -154,7 +144,7 @@ func (h *Host) URL() string {
 	return "http://" + h.listener.Addr().String()
 }
 
-// Connect sets the AWS that has the functions, queues, streams and destinations,
+// Connect sets the AWS that has the functions, streams and destinations,
 // and starts to poll for the event source mappings.
 func (h *Host) Connect(cfg aws.Config) {
 	h.connect(newSDKClient(cfg))
@@ -177,7 +167,7 @@ func (h *Host) connected() (awsClient, error) {
 }
 
 // Pause delays asynchronous invocations and their retries, and stops the polling
-// of queues and streams, until Resume. It affects neither running nor synchronous
+// of streams, until Resume. It affects neither running nor synchronous
 // invocations.
 func (h *Host) Pause() {
 	h.mu.Lock()
@@ -213,9 +203,8 @@ func (h *Host) waitWhilePaused(ctx context.Context) error {
 	}
 }
 
-// Idle waits until no invocation is queued, running or waiting for a retry, the
-// queues of all event source mappings are empty, and their streams are read to
-// the end. It returns the error of ctx if that takes too long; a paused host with
+// Idle waits until no invocation is queued, running or waiting for a retry, and the
+// streams of all event source mappings are read to the end. It returns the error of ctx if that takes too long; a paused host with
 // queued invocations never becomes idle.
 func (h *Host) Idle(ctx context.Context) error {
 	for {
@@ -232,7 +221,7 @@ func (h *Host) Idle(ctx context.Context) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("lambda host: %d messages or records left in mapped queues and streams: %w", left, ctx.Err())
+			return fmt.Errorf("lambda host: %d mapped streams have unread records: %w", left, ctx.Err())
 		}
 	}
 }

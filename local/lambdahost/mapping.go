@@ -15,17 +15,14 @@ import (
 // mapping is an enabled event source mapping. It is the key of its poller, so that
 // a change of any setting starts a new one.
 type mapping struct {
-	id             string
-	source         string // ARN of the queue or stream
-	stream         bool   // a DynamoDB stream; else an SQS queue
-	function       string
-	batchSize      int
-	concurrency    int // of a queue: maximum number of concurrent batches; zero if not set
-	partialBatches bool
+	id        string
+	source    string // ARN of the stream
+	function  string
+	batchSize int
 	streamSettings
 }
 
-// streamSettings are the settings that only mappings of DynamoDB streams have.
+// streamSettings are the settings of mappings of DynamoDB streams.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 type streamSettings struct {
 	position        lambdatypes.EventSourcePosition
@@ -72,22 +69,11 @@ func newMapping(c lambdatypes.EventSourceMappingConfiguration) (mapping, error) 
 		function:  functionName(aws.ToString(c.FunctionArn)),
 		batchSize: int(aws.ToInt32(c.BatchSize)),
 	}
-	for _, kind := range c.FunctionResponseTypes {
-		m.partialBatches = m.partialBatches || kind == lambdatypes.FunctionResponseTypeReportBatchItemFailures
+	if source.Service != "dynamodb" {
+		return mapping{}, fmt.Errorf("the Lambda host polls DynamoDB streams only, not %s", source)
 	}
-	switch source.Service {
-	case "sqs":
-		if c.ScalingConfig != nil {
-			m.concurrency = int(aws.ToInt32(c.ScalingConfig.MaximumConcurrency))
-		}
-		return m, nil
-	case "dynamodb":
-		m.stream = true
-		m.streamSettings, err = newStreamSettings(c)
-		return m, err
-	default:
-		return mapping{}, fmt.Errorf("the Lambda host polls SQS queues and DynamoDB streams only, not %s", source)
-	}
+	m.streamSettings, err = newStreamSettings(c)
+	return m, err
 }
 
 func newStreamSettings(c lambdatypes.EventSourceMappingConfiguration) (streamSettings, error) {

@@ -55,7 +55,7 @@ func (h *Host) syncMappings(ctx context.Context) error {
 			h.pollers.running[m] = p
 			h.jobs.Go(func() {
 				defer close(p.ended)
-				h.poll(poll, c, m)
+				h.pollStream(poll, c, m)
 			})
 		}
 	}
@@ -69,16 +69,7 @@ func (h *Host) syncMappings(ctx context.Context) error {
 	return nil
 }
 
-func (h *Host) poll(ctx context.Context, c awsClient, m mapping) {
-	if m.stream {
-		h.pollStream(ctx, c, m)
-	} else {
-		h.pollQueue(ctx, c, m)
-	}
-}
-
-// backlog counts the messages and records in the queues and streams of the
-// mappings. The unread records of a stream count as one.
+// backlog counts the streams of the mappings that have unread records.
 func (h *Host) backlog(ctx context.Context) (int, error) {
 	c, err := h.connected()
 	if err != nil {
@@ -90,11 +81,7 @@ func (h *Host) backlog(ctx context.Context) (int, error) {
 	}
 	total := 0
 	for _, m := range found {
-		count := c.countMessages
-		if m.stream {
-			count = func(ctx context.Context, _ string) (int, error) { return h.cursor(m.id).undelivered(ctx, c) }
-		}
-		n, err := count(ctx, m.source)
+		n, err := h.cursor(m.id).undelivered(ctx, c)
 		if err != nil {
 			return 0, err
 		}

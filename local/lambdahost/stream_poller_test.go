@@ -91,7 +91,7 @@ func (s *streamTest) setMapping(settings streamSettings) {
 	}
 	s.aws.mu.Lock()
 	defer s.aws.mu.Unlock()
-	s.aws.mapped = []mapping{{id: "m", source: testStream, stream: true, function: "f", batchSize: 4, streamSettings: settings}}
+	s.aws.mapped = []mapping{{id: "m", source: testStream, function: "f", batchSize: 4, streamSettings: settings}}
 }
 
 // delivered waits until the stream is read to its end, and returns the batches.

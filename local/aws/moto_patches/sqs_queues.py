@@ -1,7 +1,4 @@
-"""SQS: no lost and no duplicate messages, no event source mappings executed by moto, and a clock.
-
-Messages become visible, and expire, by a clock that a test can move forward, so that
-it need not wait for a visibility timeout of an hour.
+"""SQS: no lost and no duplicate messages.
 
 moto replaces and iterates over the list of messages of a queue without the lock
 that SendMessage takes: a message could be lost, be received twice, or stay in the
@@ -10,24 +7,14 @@ queue although it was moved to the dead-letter queue.
 
 import time
 
-from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend
-
-_ahead = 0.0  # seconds by which the clock of the queues is ahead
-
-
-def advance(seconds):
-    """Moves the clock of all queues forward."""
-    global _ahead
-    _ahead += seconds
-
 
 POLL = 0.2  # seconds after which a waiting receiver checks for messages that became visible
 
 
 def apply():
-    """Takes the lock of the queue for every operation, and disables moto's polling for Lambda."""
+    """Takes the lock of the queue for every operation."""
     moto_receive = SQSBackend.receive_message
     moto_change = SQSBackend.change_message_visibility
 
@@ -46,13 +33,9 @@ def apply():
         with self.get_queue(queue_name)._messages_lock:
             moto_change(self, queue_name, receipt_handle, visibility_timeout)
 
-    moto_time = models.unix_time_millis
-    models.unix_time_millis = lambda *at: moto_time(*at) + (0 if at else 1000 * _ahead)
     Queue.delete_message = delete_message
     SQSBackend.receive_message = receive_message
     SQSBackend.change_message_visibility = change_message_visibility
-    # The Lambda host polls queues; moto would invoke the function within SendMessage.
-    Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, value: None)
 
 
 def delete_message(queue, receipt_handle):

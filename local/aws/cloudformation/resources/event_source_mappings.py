@@ -1,4 +1,4 @@
-"""Event source mappings of SQS queues and DynamoDB streams."""
+"""Event source mappings of DynamoDB streams."""
 
 import json
 
@@ -7,15 +7,10 @@ import event_patterns
 from ..errors import ResourceFailed
 from .handler import ResourceHandler, ResourceResult, boolean, integer, pick, register
 
-# The settings that the Lambda host supports, by source (see local/lambdahost). Any other fails.
-ANY = {"BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"}
+# The settings that the Lambda host supports (see local/lambdahost). Any other fails.
 SETTINGS = {
-    "sqs": ANY | {"ScalingConfig"},
-    "dynamodb": ANY
-    | {
-        "BisectBatchOnFunctionError", "DestinationConfig", "FilterCriteria", "MaximumRecordAgeInSeconds",
-        "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
-    },
+    "BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName",
+    "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
 }
 # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
 RANGES = {
@@ -29,48 +24,19 @@ RANGES = {
 
 @register("AWS::Lambda::EventSourceMapping")
 class EventSourceMapping(ResourceHandler):
-    properties = frozenset(set().union(*SETTINGS.values()))
+    properties = frozenset(SETTINGS)
     ignored = frozenset({"Tags", "MetricsConfig"})
     create_only = frozenset({"EventSourceArn", "StartingPosition"})
 
     def check(self, properties):
         super().check(properties)
         arn = properties["EventSourceArn"]
-        source = arn.split(":")[2]
-        if source not in SETTINGS:
-            raise ResourceFailed(f"the local Lambda host polls SQS queues and DynamoDB streams only, not {arn}")
-        unknown = set(properties) - SETTINGS[source] - self.ignored
-        if unknown:
-            raise ResourceFailed(f"an event source mapping of {source} does not support these properties: {', '.join(sorted(unknown))}")
+        if arn.split(":")[2] != "dynamodb":
+            raise ResourceFailed(f"the local Lambda host polls DynamoDB streams only, not {arn}")
         for name, (lowest, highest) in RANGES.items():
             if name in properties and not lowest <= integer(properties[name]) <= highest:
                 raise ResourceFailed(f"{name} is {properties[name]}; it must be from {lowest} to {highest}")
-        if source == "dynamodb":
-            self._check_stream(properties)
-        else:
-            self._check_queue(properties)
-
-    @staticmethod
-    def _check_queue(properties):
-        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-        if integer(properties.get("BatchSize"), 10) > 10 and integer(properties.get("MaximumBatchingWindowInSeconds"), 0) < 1:
-            raise ResourceFailed("BatchSize above 10 requires a MaximumBatchingWindowInSeconds of at least 1")
-        scaling = properties.get("ScalingConfig", {})
-        if set(scaling) - {"MaximumConcurrency"} or not 2 <= integer(scaling.get("MaximumConcurrency"), 2) <= 1000:
-            raise ResourceFailed(f"ScalingConfig is {json.dumps(scaling)}; its MaximumConcurrency must be from 2 to 1000")
-
-    @staticmethod
-    def _check_visibility(context, properties):
-        """Lambda refuses a queue whose visibility timeout is shorter than the timeout of the function."""
-        _, _, service, region, _, name = properties["EventSourceArn"].split(":", 5)
-        if service != "sqs":
-            return
-        sqs = context.clients.get("sqs", region)
-        wanted = ["VisibilityTimeout"]
-        attributes = sqs.get_queue_attributes(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], AttributeNames=wanted)["Attributes"]
-        timeout = context.client("lambda").get_function_configuration(FunctionName=properties["FunctionName"])["Timeout"]
-        if int(attributes["VisibilityTimeout"]) < timeout:
-            raise ResourceFailed(f"Queue visibility timeout: {attributes['VisibilityTimeout']} seconds is less than Function timeout: {timeout} seconds")
+        self._check_stream(properties)
 
     @staticmethod
     def _check_stream(properties):
@@ -78,8 +44,6 @@ class EventSourceMapping(ResourceHandler):
             raise ResourceFailed("StartingPosition of a DynamoDB stream must be TRIM_HORIZON or LATEST")
         if 0 <= integer(properties.get("MaximumRecordAgeInSeconds"), -1) < 60:
             raise ResourceFailed("MaximumRecordAgeInSeconds is at least 60, or -1 for no limit")
-        if properties.get("FunctionResponseTypes"):
-            raise ResourceFailed("FunctionResponseTypes: the local Lambda host does not support partial batch responses of streams")
         destination = properties.get("DestinationConfig", {})
         if set(destination) - {"OnFailure"}:
             raise ResourceFailed("DestinationConfig of an event source mapping has OnFailure only")
@@ -90,24 +54,21 @@ class EventSourceMapping(ResourceHandler):
             _check_filter(entry["Pattern"])
 
     def create(self, context, properties):
-        self._check_visibility(context, properties)
         settings = self._settings(properties) | pick(properties, "StartingPosition")
         created = context.client("lambda").create_event_source_mapping(EventSourceArn=properties["EventSourceArn"], **settings)
         context.lambda_host.sync_event_source_mappings()
         return ResourceResult(created["UUID"], {"Id": created["UUID"]})
 
     def update(self, context, physical_id, old, new):
-        self._check_visibility(context, new)
         settings = self._settings(new)
         # A setting that the new template leaves out returns to its default.
         defaults = {
             "BisectBatchOnFunctionError": False, "DestinationConfig": {}, "FilterCriteria": {"Filters": []},
-            "FunctionResponseTypes": [], "MaximumBatchingWindowInSeconds": 0, "MaximumRecordAgeInSeconds": -1,
-            "MaximumRetryAttempts": -1, "ParallelizationFactor": 1, "ScalingConfig": {},
+            "MaximumBatchingWindowInSeconds": 0, "MaximumRecordAgeInSeconds": -1, "MaximumRetryAttempts": -1, "ParallelizationFactor": 1,
         }
         dropped = {name: defaults[name] for name in old if name in defaults and name not in new}
         if "BatchSize" in old and "BatchSize" not in new:
-            dropped["BatchSize"] = 10 if new["EventSourceArn"].split(":")[2] == "sqs" else 100
+            dropped["BatchSize"] = 100
         context.client("lambda").update_event_source_mapping(UUID=physical_id, **dropped, **settings)
         context.lambda_host.sync_event_source_mappings()
 
@@ -117,15 +78,13 @@ class EventSourceMapping(ResourceHandler):
 
     @staticmethod
     def _settings(properties):
-        settings = pick(properties, "FunctionName", "DestinationConfig", "FilterCriteria", "FunctionResponseTypes")
+        settings = pick(properties, "FunctionName", "DestinationConfig", "FilterCriteria")
         settings["Enabled"] = boolean(properties.get("Enabled"), True)
         if "BisectBatchOnFunctionError" in properties:
             settings["BisectBatchOnFunctionError"] = boolean(properties["BisectBatchOnFunctionError"])
         for name in RANGES:
             if name in properties:
                 settings[name] = integer(properties[name])
-        if "ScalingConfig" in properties:
-            settings["ScalingConfig"] = {key: integer(value) for key, value in properties["ScalingConfig"].items()}
         return settings
 
 
