@@ -30,7 +30,7 @@ func newPool(endpoint *url.URL, region string, _ dynamodb.HTTPClient) *pool {
 	return &pool{
 		url: endpoint.String(),
 		client: &fasthttp.HostClient{
-			Addr: endpoint.Host, MaxConns: maxRequests, MaxIdleConnDuration: 30 * time.Second,
+			Addr: endpoint.Host, MaxConns: maxItems / maxBatchItems, MaxIdleConnDuration: 30 * time.Second,
 			NoDefaultUserAgentHeader: true, DisableHeaderNamesNormalizing: true, DisablePathNormalizing: true,
 		},
 		signers: sync.Pool{New: func() any { return &signer{host: endpoint.Host, region: region} }},
@@ -49,10 +49,10 @@ func header(head []byte, name string) ([]byte, error) {
 	return value, nil
 }
 
-func (p *pool) send(ctx context.Context, creds aws.Credentials, r request) (response, error) {
+func (p *pool) send(ctx context.Context, creds aws.Credentials, r request, now time.Time) (response, error) {
 	s := p.signers.Get().(*signer)
 	defer p.signers.Put(s)
-	head, err := s.appendHead(r[:0:headSpace], creds, r.body(), time.Now())
+	head, err := s.appendHead(r[:0:headSpace], creds, r.body(), now)
 	if err != nil {
 		return response{}, fmt.Errorf("sign request: %w", err)
 	}
