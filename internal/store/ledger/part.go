@@ -1,11 +1,14 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"example.com/ingestion/internal/ids"
 )
 
 // Part is the ledger's item of one part.
@@ -36,6 +39,22 @@ type Part struct {
 	Time     time.Time `dynamodbav:"source_time"`
 	LandedAt time.Time `dynamodbav:"landed_at,omitempty"`
 	LoadedAt time.Time `dynamodbav:"loaded_at,omitempty"`
+	// Members are the uploads of a shared part, Rejections count the records of each that
+	// load has put in quarantine, by its ID. Reading is that of Upload.Reading.
+	Members    []Member              `dynamodbav:"-"`
+	Rejections map[string]Rejections `dynamodbav:"-"`
+	Reading    string                `dynamodbav:"reading,omitempty"`
+	// OwnLines means that only those lines of the object belong to the part whose IDs are
+	// the upload's: it is a shared part.
+	OwnLines bool `dynamodbav:"own_lines,omitempty"`
+	// Shared is the ID of the shared part that PartsOf has derived this one from; empty
+	// for a part that the ledger has an item of.
+	Shared string `dynamodbav:"-"`
+}
+
+// Ref identifies the part for load.
+func (p Part) Ref() ids.PartRef {
+	return ids.PartRef{Feed: p.Feed, Upload: cmp.Or(p.Shared, p.Upload), Part: p.Name, Time: p.Time}
 }
 
 func (p Part) key() item { return key(p.Feed, p.Upload, partSortPrefix+p.Name) }
@@ -43,6 +62,9 @@ func (p Part) key() item { return key(p.Feed, p.Upload, partSortPrefix+p.Name) }
 func decodePart(it item) (p Part, err error) {
 	if err = decode(it, &p); err == nil {
 		p.Reasons, err = decodeReasons(it)
+	}
+	if err == nil {
+		err = p.decodeShared(it)
 	}
 	if err != nil {
 		err = fmt.Errorf("ledger: item of part %s of upload %s: %w", p.Name, p.Upload, err)
@@ -53,15 +75,10 @@ func decodePart(it item) (p Part, err error) {
 // PutPart enters a part as Landed, unless the ledger has it already; it returns
 // the state that the ledger then has.
 func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
-	it, err := encode(Part{
-		Feed: p.Feed, Upload: p.Upload, Name: p.Name, Entry: p.Entry, Key: p.Key, State: Landed,
-		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(),
-	})
+	it, err := l.encodePart(p)
 	if err != nil {
 		return "", fmt.Errorf("ledger: part %s of upload %s: %w", p.Name, p.Upload, err)
 	}
-	it["item"] = str("part")
-	maps.Copy(it, p.key())
 	written, err := l.put(ctx, it)
 	if err != nil {
 		return "", fmt.Errorf("ledger: enter part %s of upload %s: %w", p.Name, p.Upload, err)
@@ -80,6 +97,25 @@ func (l *Ledger) PutPart(ctx context.Context, p Part) (State, error) {
 	return was.State, nil
 }
 
+// encodePart returns the item of a new part.
+func (l *Ledger) encodePart(p Part) (item, error) {
+	it, err := encode(Part{
+		Feed: p.Feed, Upload: p.Upload, Name: p.Name, Entry: p.Entry, Key: p.Key, State: Landed,
+		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(), Reading: p.Reading,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Members) > 0 {
+		if it[membersAttribute], err = p.encodedMembers(); err != nil {
+			return nil, err
+		}
+	}
+	it["item"] = str("part")
+	maps.Copy(it, p.key())
+	return it, nil
+}
+
 // GetPart returns the item of a part, or false where the ledger has none.
 func (l *Ledger) GetPart(ctx context.Context, feedName, id, name string) (Part, bool, error) {
 	it, err := l.get(ctx, key(feedName, id, partSortPrefix+name), "part "+name+" of upload "+id)
@@ -95,14 +131,16 @@ func (l *Ledger) GetPart(ctx context.Context, feedName, id, name string) (Part, 
 // with the part since this one read it, at from lines.
 func (l *Ledger) PartProgress(ctx context.Context, p Part, from int64) error {
 	c := change{key: p.key(), condition: equal("lines_done", from)}
-	c.setPartCounts(p)
+	if err := c.setPartCounts(p); err != nil {
+		return fmt.Errorf("ledger: part %s of upload %s: %w", p.Name, p.Upload, err)
+	}
 	if _, err := l.apply(ctx, c); err != nil && !conditionFailed(err) {
 		return fmt.Errorf("ledger: store progress of part %s of upload %s: %w", p.Name, p.Upload, err)
 	}
 	return nil
 }
 
-func (c *change) setPartCounts(p Part) {
+func (c *change) setPartCounts(p Part) error {
 	c.set("lines_done", p.Lines)
 	c.set("stored", p.Stored)
 	c.set("rejected", p.Rejected)
@@ -112,17 +150,30 @@ func (c *change) setPartCounts(p Part) {
 	for _, reason := range slices.Sorted(maps.Keys(p.Reasons)) {
 		c.set(reasonPrefix+reason, p.Reasons[reason])
 	}
+	if len(p.Rejections) == 0 {
+		return nil
+	}
+	rejections, err := p.encodedRejections()
+	c.set(rejectionsAttribute, rejections)
+	return err
 }
 
 // PartLoaded marks a part as Loaded and adds its counts to its upload's, both
-// or neither. It has no effect on a part that is Loaded already.
+// or neither. It has no effect on a part that is Loaded already. The counts of a shared
+// part are added to those of each of its uploads, one after the other; after an error the
+// remainder can be added by another call.
 func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
+	if len(p.Members) > 0 {
+		return l.sharedLoaded(ctx, p)
+	}
 	part := change{key: p.key(), condition: equal("state", Landed)}
 	part.set("state", Loaded)
 	part.set("loaded_at", stamp(l.now()))
 	// With all lines done, a slower invocation cannot store its progress any more.
 	p.Lines = p.Records
-	part.setPartCounts(p)
+	if err := part.setPartCounts(p); err != nil {
+		return fmt.Errorf("ledger: part %s of upload %s: %w", p.Name, p.Upload, err)
+	}
 
 	upload := change{key: key(p.Feed, p.Upload, uploadSortKey)}
 	upload.add("stored", p.Stored)

@@ -11,7 +11,7 @@ import (
 // landed more.
 func (l *Ledger) recount(ctx context.Context, u Upload) error {
 	var parts, records, bytes int64
-	err := l.Parts(ctx, u.Feed, u.ID, func(p Part) bool {
+	err := l.PartsOf(ctx, u, func(p Part) bool {
 		parts++
 		records += p.Records - p.Replayed
 		bytes += p.Bytes

@@ -18,6 +18,9 @@ func (l *Ledger) Reopen(ctx context.Context, p Part) error {
 	if p.Replayed > 0 {
 		return p.errReplayed()
 	}
+	if p.Shared != "" {
+		return l.reopenShared(ctx, p)
+	}
 	// A replay may have been committed since the part was read.
 	part := change{key: p.key(), condition: equal("state", Loaded).And(equal("replayed", 0))}
 	part.set("state", Landed)

@@ -26,6 +26,10 @@ type Upload struct {
 	// Reader is the invocation that reads the upload, until ReaderUntil, see Lease.
 	Reader      string    `dynamodbav:"reader,omitempty"`
 	ReaderUntil time.Time `dynamodbav:"reader_until,omitempty"`
+	// Shared is the ID of the shared part that has the upload's records, SharedLoaded
+	// means that they are counted as loaded.
+	Shared       string `dynamodbav:"shared_part,omitempty"`
+	SharedLoaded bool   `dynamodbav:"shared_part_loaded,omitempty"`
 	Counts
 	// Stored is the number of records in the table, RejectedByLoad of those that
 	// load put in quarantine, PartsLoaded of the parts in state Loaded.
@@ -195,8 +199,7 @@ func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error
 	}
 	// A replay may have landed more parts since the upload was read.
 	c := change{key: key(feedName, id, uploadSortKey), condition: equal("state", Unpacked).And(equal("parts", u.Parts))}
-	c.set("state", Loaded)
-	c.set("loaded_at", stamp(l.now()))
+	c.settled(l)
 	it, err := l.apply(ctx, c)
 	switch {
 	case conditionFailed(err):
@@ -206,4 +209,10 @@ func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error
 		return u, fmt.Errorf("ledger: settle upload %s: %w", id, err)
 	}
 	return decodeUpload(it)
+}
+
+// settled sets what an upload has once all its parts are loaded.
+func (c *change) settled(l *Ledger) {
+	c.set("state", Loaded)
+	c.set("loaded_at", stamp(l.now()))
 }
