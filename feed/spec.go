@@ -34,6 +34,8 @@ type Spec struct {
 	Limits Limits `json:"limits"`
 	// NoTable leaves the records out of the table: they are in the parts alone.
 	NoTable bool `json:"noTable,omitempty"`
+	// RecordKey is the key by which the table's index KeyIndex finds the records, nil for none.
+	RecordKey *RecordKey `json:"recordKey,omitempty"`
 }
 
 // Limits bound the resources that one source object can use, so that a malicious or

@@ -48,6 +48,12 @@ func (s Spec) Validate() error {
 	}
 	s.Format.validate(add)
 	s.Limits.validate(add)
+	if s.RecordKey != nil {
+		s.RecordKey.validate(add)
+		if s.NoTable {
+			add("RecordKey", "is of the table, and NoTable leaves the records out of it: give one of the two")
+		}
+	}
 	return errors.Join(errs...)
 }
 

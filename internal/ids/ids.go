@@ -133,6 +133,13 @@ func PartitionKey(feed, id string, shard int) string {
 	return feed + "#" + id + "#" + strconv.Itoa(shard)
 }
 
+// KeyTime is what the sort keys of an upload's records begin with in the index by key: the
+// time of the source object and, so that the order of records is the same whenever they
+// arrive, the upload. Entry and ordinal follow, after a slash.
+func KeyTime(sourceTime time.Time, id string) string {
+	return sourceTime.UTC().Format("2006-01-02T15:04:05.000Z") + "#" + id
+}
+
 // LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.
 func LedgerKey(feed, id string) string { return feed + "#" + id }
 

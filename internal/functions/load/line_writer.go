@@ -11,6 +11,7 @@ import (
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/recordkey"
 	"example.com/ingestion/internal/store/landing"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
@@ -34,6 +35,7 @@ type lineWriter struct {
 	// empty. fixedSize is the size of an item without its payload, as DynamoDB counts it.
 	entryWire []byte
 	fixedSize int
+	key       *keyWriter // nil for a feed without a key
 
 	lines int64
 	from  int64 // the checkpoint: lines that earlier invocations have loaded
@@ -49,13 +51,15 @@ type rejection struct {
 	reason, message string
 }
 
-func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) *lineWriter {
+func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) (*lineWriter, error) {
 	w := &lineWriter{
 		ctx: ctx, loader: l, part: p, from: p.Lines, refused: map[int64]error{},
 		quarantine: quarantine.NewWriter(ctx, l.S3, l.Bucket, feed.DefaultQuarantinePrefix, ids.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}, Stage+"-"+p.Name),
 	}
 	w.prepareKeys()
-	return w
+	var err error
+	w.key, err = newKeyWriter(p)
+	return w, err
 }
 
 // stop reports whether to stop at this line. It checks the time at every 64th line
@@ -97,10 +101,14 @@ func (w *lineWriter) put(line []byte) error {
 	item = append(item, rec.Sort...)
 	item = append(item, `"},`...)
 	item = append(item, w.entryWire...)
-	item = append(item, `"data":`...)
-	item, _, err = batchwrite.Value(item, rec.Data, w.fixedSize)
 	tag := w.lines
 	w.lines++
+	size := w.fixedSize
+	if item, size, err = w.key.append(item, size, rec); err != nil {
+		return w.reject(tag, line, reason(err), err)
+	}
+	item = append(item, `"data":`...)
+	item, _, err = batchwrite.Value(item, rec.Data, size)
 	if err != nil {
 		return w.reject(tag, line, reason(err), err)
 	}
@@ -204,7 +212,9 @@ func (w *lineWriter) reject(number int64, line []byte, reason string, why error)
 
 // reason is the quarantine reason of a record that cannot be an item.
 func reason(err error) string {
-	for _, known := range []error{batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange} {
+	for _, known := range []error{
+		batchwrite.ErrItemTooLarge, batchwrite.ErrTooDeep, batchwrite.ErrNumberRange, recordkey.ErrMissing, recordkey.ErrInvalid,
+	} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/load"
@@ -39,6 +40,11 @@ type fixture struct {
 
 // newFixture writes one part with the payloads, and its items of the ledger.
 func newFixture(t *testing.T, payloads []string) *fixture {
+	t.Helper()
+	return newFixtureWithKey(t, payloads, nil)
+}
+
+func newFixtureWithKey(t *testing.T, payloads []string, recordKey *feed.RecordKey) *fixture {
 	t.Helper()
 	w := &fixture{s3: &fake.S3{}, db: fake.NewDynamoDB(t)}
 	w.u = ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: "k.json", ETag: "e", Size: 9 << 20, Time: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)})
@@ -71,7 +77,7 @@ func newFixture(t *testing.T, payloads []string) *fixture {
 		t.Fatal(err)
 	}
 	n := int64(len(payloads))
-	if _, err := book.PutPart(ctx, ledger.Part{Feed: "orders", Upload: w.u.ID, Name: w.ref.Part, Key: key, Records: n, Shards: 5, Time: w.u.Time}); err != nil {
+	if _, err := book.PutPart(ctx, ledger.Part{Feed: "orders", Upload: w.u.ID, Name: w.ref.Part, Key: key, Records: n, Shards: 5, Time: w.u.Time, RecordKey: recordKey}); err != nil {
 		t.Fatal(err)
 	}
 	if err := book.Unpacked(ctx, begun, ledger.Counts{Entries: 1, Records: n, Parts: 1}, nil, ""); err != nil {

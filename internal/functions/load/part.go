@@ -60,10 +60,12 @@ func (l *loader) settle(ctx context.Context, p ledger.Part) error {
 // write writes the lines of a part to the table, and adds the counts of those that are
 // done to p.
 func (l *loader) write(ctx context.Context, p *ledger.Part) (*lineWriter, int64, error) {
-	w := newLineWriter(ctx, l, p)
+	w, err := newLineWriter(ctx, l, p)
+	if err != nil {
+		return w, 0, err
+	}
 	writing, cancel := handler.UntilNearDeadline(ctx)
 	defer cancel()
-	var err error
 	if w.writer, err = l.DynamoDB.NewWriter(writing, l.Table, func(tag int64, err error) { w.refused[tag] = err }); err != nil {
 		return w, 0, err
 	}

@@ -8,10 +8,14 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// reading returns the ID of the feed's format and limits, which it keeps in the
+func readingOf(s feed.Spec) ledger.Reading {
+	return ledger.Reading{Format: s.Format, Limits: s.Limits, Key: s.RecordKey}
+}
+
+// reading returns the ID of the feed's format, limits and key, which it keeps in the
 // ledger before the first upload is begun with them.
 func (h *Handler) reading(ctx context.Context) (string, error) {
-	r := ledger.Reading{Format: h.Spec.Format, Limits: h.Spec.Limits}
+	r := readingOf(h.Spec)
 	id, err := r.ID()
 	if err != nil || h.readingKept.Load() {
 		return id, err
@@ -23,12 +27,12 @@ func (h *Handler) reading(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// specOf returns the spec with the format and limits that an upload was begun with. A
+// specOf returns the spec with the format, limits and key that an upload was begun with. A
 // deployment may have changed them since, and with others its records and parts would
 // be others.
 func (h *Handler) specOf(ctx context.Context, u ledger.Upload) (feed.Spec, error) {
 	spec := h.Spec
-	now, err := ledger.Reading{Format: spec.Format, Limits: spec.Limits}.ID()
+	now, err := readingOf(spec).ID()
 	if err != nil || u.Reading == "" || u.Reading == now {
 		return spec, err
 	}
@@ -36,6 +40,6 @@ func (h *Handler) specOf(ctx context.Context, u ledger.Upload) (feed.Spec, error
 	if err == nil && !ok {
 		err = fmt.Errorf("the ledger does not have the format %s that the upload was begun with", u.Reading)
 	}
-	spec.Format, spec.Limits = r.Format, r.Limits
+	spec.Format, spec.Limits, spec.RecordKey = r.Format, r.Limits, r.Key
 	return spec, err
 }

@@ -167,7 +167,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	defer release()
 	writer, err := landing.NewWriter(ctx, landing.Config{
 		API: h.S3, Bucket: h.Bucket, Prefix: spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes, FirstPart: u.Checkpoint.Part,
-		Landed: func(ctx context.Context, p landing.Part) error { return h.landed(ctx, u, p) },
+		Landed: func(ctx context.Context, p landing.Part) error { return h.landed(ctx, u, spec.RecordKey, p) },
 	})
 	if err != nil {
 		return err
@@ -246,11 +246,11 @@ func (h *Handler) keepSource(ctx context.Context, u ledger.Upload, source *s3sou
 
 // landed writes a part to the ledger before it dispatches it, so that a part that was
 // never loaded can be found.
-func (h *Handler) landed(ctx context.Context, u ledger.Upload, p landing.Part) error {
+func (h *Handler) landed(ctx context.Context, u ledger.Upload, key *feed.RecordKey, p landing.Part) error {
 	name := ids.PartName(p.Entry, p.Number)
 	state, err := h.Ledger.PutPart(ctx, ledger.Part{
 		Feed: u.Feed, Upload: u.ID, Name: name, Entry: p.Entry, Key: p.Key,
-		Records: p.Records, Bytes: p.Bytes, Shards: u.Shards, Time: u.Time,
+		Records: p.Records, Bytes: p.Bytes, Shards: u.Shards, Time: u.Time, RecordKey: key,
 	})
 	if err != nil || state.Done() {
 		return err

@@ -3,11 +3,16 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
 
@@ -35,6 +40,8 @@ type Part struct {
 	Lines int64 `dynamodbav:"lines_done"`
 	// Reasons counts the rejected records by reason.
 	Reasons map[string]int64 `dynamodbav:"-"`
+	// RecordKey is the key of the records, nil for none: that of the upload, or of a replay.
+	RecordKey *feed.RecordKey `dynamodbav:"-"`
 	// Time is that of the source object; it is in the key of quarantine objects.
 	Time     time.Time `dynamodbav:"source_time"`
 	LandedAt time.Time `dynamodbav:"landed_at,omitempty"`
@@ -57,6 +64,30 @@ func (p Part) Ref() ids.PartRef {
 	return ids.PartRef{Feed: p.Feed, Upload: cmp.Or(p.Shared, p.Upload), Part: p.Name, Time: p.Time}
 }
 
+// keySpec is the attribute with a part's RecordKey, as JSON.
+const keySpec = "key_spec"
+
+func (p *Part) decodeKey(it item) error {
+	text, ok := it[keySpec].(*types.AttributeValueMemberS)
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text.Value), &p.RecordKey); err != nil {
+		return fmt.Errorf("attribute %q: %w", keySpec, err)
+	}
+	return nil
+}
+
+// encodeKey adds the RecordKey to the item of the part.
+func (p Part) encodeKey(it item) error {
+	if p.RecordKey == nil {
+		return nil
+	}
+	text, err := json.Marshal(p.RecordKey)
+	it[keySpec] = str(string(text))
+	return err
+}
+
 func (p Part) key() item { return key(p.Feed, p.Upload, partSortPrefix+p.Name) }
 
 func decodePart(it item) (p Part, err error) {
@@ -64,7 +95,7 @@ func decodePart(it item) (p Part, err error) {
 		p.Reasons, err = decodeReasons(it)
 	}
 	if err == nil {
-		err = p.decodeShared(it)
+		err = errors.Join(p.decodeShared(it), p.decodeKey(it))
 	}
 	if err != nil {
 		err = fmt.Errorf("ledger: item of part %s of upload %s: %w", p.Name, p.Upload, err)
@@ -104,6 +135,9 @@ func (l *Ledger) encodePart(p Part) (item, error) {
 		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(), Reading: p.Reading,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := p.encodeKey(it); err != nil {
 		return nil, err
 	}
 	if len(p.Members) > 0 {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
+
+	"example.com/ingestion/feed"
 )
 
 // Replay is one step of processing an upload's quarantined records again. It is
@@ -69,6 +71,8 @@ type replayBody struct {
 	Time    time.Time    `json:"time"`
 	Objects []string     `json:"objects"`
 	Refused []string     `json:"refused,omitempty"`
+	// Key is the RecordKey of the parts.
+	Key *feed.RecordKey `json:"key,omitempty"`
 }
 
 // replayPart has the fields in which the parts of a replay differ.
@@ -115,6 +119,7 @@ func (l *Ledger) encodeReplay(u Upload, r Replay) (item, error) {
 	stored := replayBody{Shards: u.Shards, Time: u.Time, Objects: r.Objects, Refused: r.Refused}
 	for _, p := range r.Parts {
 		stored.Parts = append(stored.Parts, replayPart{p.Name, p.Entry, p.Key, p.Records, p.Bytes})
+		stored.Key = p.RecordKey
 	}
 	body, err := json.Marshal(stored)
 	if err != nil {
@@ -177,7 +182,7 @@ func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int6
 	for _, p := range body.Parts {
 		r.Parts = append(r.Parts, Part{
 			Feed: feedName, Upload: id, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
-			Shards: body.Shards, Time: body.Time,
+			Shards: body.Shards, Time: body.Time, RecordKey: body.Key,
 		})
 	}
 	return r, true, nil

@@ -267,6 +267,9 @@ func (l *Ledger) ownPart(p Part, reasons map[string]int64) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
+	if err := p.encodeKey(it); err != nil {
+		return change{}, err
+	}
 	it["item"] = str("part")
 	for reason, n := range reasons {
 		it[reasonPrefix+reason] = &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
@@ -279,6 +282,7 @@ func (p Part) ofMember(m Member) Part {
 	return Part{
 		Feed: p.Feed, Upload: m.Upload, Name: p.Name, Key: p.Key, State: p.State, Records: m.Landed, Bytes: p.share(m),
 		Shards: sharedShards, Time: m.Time(), LandedAt: p.LandedAt, LoadedAt: p.LoadedAt, OwnLines: true,
+		RecordKey: p.RecordKey,
 	}
 }
 

@@ -11,12 +11,14 @@ import (
 	"example.com/ingestion/feed"
 )
 
-// Reading is what decides how a source object is divided into records. It is kept
-// for the uploads that were begun with it: a retry after a deployment must find the
-// same records and parts.
+// Reading is what decides how a source object is divided into records, and what their key
+// is. It is kept for the uploads that were begun with it: a retry after a deployment must
+// find the same records and parts.
 type Reading struct {
 	Format feed.Format `json:"format"`
 	Limits feed.Limits `json:"limits"`
+	// Key is that of the records, nil for none.
+	Key *feed.RecordKey `json:"key,omitempty"`
 }
 
 // specKey is the ID of a feed's readings among those of its uploads.

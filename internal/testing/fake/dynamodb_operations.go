@@ -14,6 +14,7 @@ type request struct {
 	KeyConditionExpression    string
 	FilterExpression          string
 	IndexName                 string
+	ConsistentRead            bool
 	ScanIndexForward          *bool
 	Limit                     int
 	ExclusiveStartKey         Item
@@ -64,6 +65,9 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 		if err := in.check(f.items[in.Item.id()]); err != nil {
 			return nil, err
 		}
+		if err := in.Item.checkKeys(); err != nil {
+			return nil, err
+		}
 		f.set(in.Item)
 		return map[string]any{}, nil
 	case "UpdateItem":
@@ -105,7 +109,11 @@ func (f *DynamoDB) update(in *request) (Item, error) {
 	if err := in.check(old); err != nil {
 		return nil, err
 	}
-	return in.expressions().apply(in.UpdateExpression, old, in.Key)
+	it, err := in.expressions().apply(in.UpdateExpression, old, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	return it, it.checkKeys()
 }
 
 func (in *request) conflict() error {
@@ -156,6 +164,11 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 				return nil, invalid("key twice in one batch")
 			}
 			seen[p.id()] = true
+			if p.PutRequest != nil {
+				if err := p.PutRequest.Item.checkKeys(); err != nil {
+					return nil, err
+				}
+			}
 			if f.Refuse != nil && p.PutRequest != nil && f.Refuse(p.PutRequest.Item) {
 				return nil, invalid("an item is refused on request")
 			}

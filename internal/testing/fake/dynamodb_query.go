@@ -11,6 +11,17 @@ import (
 func (f *DynamoDB) query(in *request) (any, error) {
 	expressions := in.expressions()
 	found := []Item{}
+	schema := tableKey
+	if in.IndexName != "" {
+		index, ok := indexes[in.IndexName]
+		switch {
+		case !ok:
+			return nil, invalid("the table does not have the index %s", in.IndexName)
+		case in.ConsistentRead:
+			return nil, invalid("consistent reads are not supported on global secondary indexes")
+		}
+		schema = index
+	}
 	keys := maps.Keys(f.items)
 	if partition, ok := expressions.equals(in.KeyConditionExpression, "pk"); ok {
 		keys = f.keysOf(partition)
@@ -21,13 +32,11 @@ func (f *DynamoDB) query(in *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if ok && schema.has(it) {
 			found = append(found, it)
 		}
 	}
-	if in.IndexName != "" {
-		slices.SortStableFunc(found, func(a, b Item) int { return strings.Compare(a.Str("ledger_time"), b.Str("ledger_time")) })
-	}
+	slices.SortStableFunc(found, func(a, b Item) int { return strings.Compare(a.Str(schema.sort), b.Str(schema.sort)) })
 	if in.ScanIndexForward != nil && !*in.ScanIndexForward {
 		slices.Reverse(found)
 	}
@@ -36,6 +45,8 @@ func (f *DynamoDB) query(in *request) (any, error) {
 	case in.IndexName == "" && (in.ScanIndexForward == nil || *in.ScanIndexForward):
 		// The start key need not be that of an item.
 		found = slices.DeleteFunc(found, func(it Item) bool { return it.id() <= start.id() })
+	case start[schema.partition] == nil || start[schema.sort] == nil || start["pk"] == nil || start["sk"] == nil:
+		return nil, invalid("the provided starting key is invalid: %v", start)
 	default:
 		after := slices.IndexFunc(found, func(it Item) bool { return it.id() == start.id() })
 		found = found[after+1:]
@@ -47,7 +58,7 @@ func (f *DynamoDB) query(in *request) (any, error) {
 	if in.Limit > 0 && in.Limit < len(found) {
 		found = found[:in.Limit]
 		last := found[in.Limit-1]
-		response["LastEvaluatedKey"] = Item{"pk": last["pk"], "sk": last["sk"]}
+		response["LastEvaluatedKey"] = schema.pageKey(last)
 	}
 	chosen := []Item{}
 	for _, it := range found {
