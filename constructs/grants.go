@@ -39,7 +39,9 @@ func (p *IngestionPipeline) GrantPut(grantee awsiam.IGrantable) (_ awsiam.Grant,
 
 // GrantRead lets a principal of the same account read the feed's records and its
 // ledger in the store's table, and no other feed's: what package records and
-// queries by the table's keys need. It adds to the policy of the principal alone,
+// queries by the table's keys need. With a RecordKey that has a name, it may read the
+// records of every feed that shares it in the index; package records reads their ledger too,
+// for which each of these feeds has to be granted. It adds to the policy of the principal alone,
 // and refers to names that the store exports in any case, so that the templates
 // of the store and of other feeds do not change.
 //
@@ -52,6 +54,10 @@ func (p *IngestionPipeline) GrantRead(grantee awsiam.IGrantable) (_ awsiam.Grant
 	// The index has the uploads of each feed under its name.
 	uploads := map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed}}
 	grant = grant.Combine(allow(grantee, uploads, []string{table + "/index/" + feed.LedgerIndex}, "dynamodb:Query"))
+	if k := p.Spec.RecordKey; k != nil {
+		keys := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": stackscope.EscapeIAM(k.Prefix(p.Spec.Feed)) + "*"}}
+		grant = grant.Combine(allow(grantee, keys, []string{table + "/index/" + feed.KeyIndex}, "dynamodb:Query"))
+	}
 	if key := p.Store.Key; key != nil {
 		grant = grant.Combine(allow(grantee, nil, []string{*key.KeyArn()}, "kms:Decrypt", "kms:DescribeKey"))
 	}

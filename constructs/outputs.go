@@ -3,6 +3,7 @@ package constructs
 import (
 	"example.com/ingestion/constructs/internal/output"
 	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 
@@ -21,6 +22,9 @@ func (p *IngestionPipeline) addOutputs(id string) {
 	add("UnpackFunction", p.unpack.Name(), "turns source objects into parts")
 	add("LoadFunction", p.Store.names.loadName, "turns parts into items of the table, for every feed of the store")
 	add("FailureQueueUrl", *p.FailureQueue.QueueUrl(), "events that failed, for ingest replay")
+	if s.RecordKey != nil {
+		add("RecordKey", stackscope.JSON(s.RecordKey), "the key of the records in the index "+feed.KeyIndex)
+	}
 	if p.Alarms != nil {
 		add("AlarmTopic", p.Store.names.alarmTopicARN, "is notified of the alarms of the feed")
 	}

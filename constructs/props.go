@@ -35,6 +35,11 @@ type IngestionPipelineProps struct {
 	// The ledger stays in the table. It may be changed at any time, for the files that
 	// come after; earlier records stay where they are.
 	NoTable bool
+	// RecordKey is the key by which the table finds the versions of a record: KeyedBy("customer_id").
+	// It costs as many write units again as the records themselves. It may be given, changed
+	// and taken back at any time: it applies to the files that come after, and to the
+	// records that are replayed from quarantine.
+	RecordKey RecordKey
 
 	// Alarms configures the feed's alarms. Default: four, if the store has a topic for
 	// them.
@@ -92,7 +97,7 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 
 // spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
-	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable}
+	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key}
 	for _, source := range p.sources() {
 		s.Sources = append(s.Sources, source.Source)
 	}

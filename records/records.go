@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/store/ledger"
@@ -46,10 +47,13 @@ type API interface {
 // Feed reads the records of one feed. It is safe for concurrent use.
 type Feed struct {
 	// Name is the name of the feed.
-	Name   string
-	api    API
-	table  string
-	ledger *ledger.Ledger
+	Name string
+	// RecordKey is the key of the feed's records, which Versions needs; nil for a feed
+	// without one. Open finds it; after New, the caller sets it.
+	RecordKey *feed.RecordKey
+	api       API
+	table     string
+	ledger    *ledger.Ledger
 }
 
 // Open finds a deployed feed by its name, by that of its stack, or by both
@@ -65,7 +69,9 @@ func Open(ctx context.Context, cfg aws.Config, name string) (*Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(dynamodb.NewFromConfig(cfg), table, f.Name), nil
+	opened := New(dynamodb.NewFromConfig(cfg), table, f.Name)
+	opened.RecordKey, err = f.RecordKey()
+	return opened, err
 }
 
 // New returns the feed of that name in a table whose name is known, for example

@@ -18,7 +18,7 @@ import (
 
 func (c *command) records() *cobra.Command {
 	var upload string
-	var where, columns []string
+	var key, where, columns []string
 	var limit int64
 	var filters []*records.Filter
 	cmd := &cobra.Command{
@@ -36,13 +36,19 @@ for which its result is neither false nor null:
   (.data.price | tonumber) < 10      delimited text: fields are strings
 Its input is a record: .id, .upload, .feed, .source, .version, .entry, .ordinal and
 .data. Given several times, all of them must match. Every record is read, and
-charged for, whether it matches or not: only --upload reduces the reading.
+charged for, whether it matches or not: only --upload and --key reduce the reading.
+
+--key prints the versions of the records with a key, newest file first, for a feed with
+a RecordKey; --limit 1 prints the newest. For a key of several fields it is given once
+for each field, in their order. A number is written in its shortest form: 4711. If the
+key has a name, the records of all feeds that share it are printed.
 
 --output csv has a header: id, source, entry, ordinal, then a column for each field
 of the first record, and a last one, data, with the remaining fields of a record as
 JSON. --columns names the columns instead, each a jq expression.`,
 		Example: `  ingest records orders --limit 10
   ingest records orders --upload 2026/03/orders.json.gz > orders.ndjson
+  ingest records customers --key 4711 --limit 1
   ingest records orders --where '.data.amount >= 100'
   ingest records orders --output csv --columns data.id,data.amount`,
 		Args:              oneFeed,
@@ -52,6 +58,9 @@ JSON. --columns names the columns instead, each a jq expression.`,
 			var invalid []error
 			if len(columns) > 0 && c.output != outputCSV {
 				invalid = append(invalid, errors.New("--columns is for --output csv"))
+			}
+			if len(key) > 0 && upload != "" {
+				invalid = append(invalid, errors.New("--key and --upload: give one of the two"))
 			}
 			if limit < 0 {
 				invalid = append(invalid, fmt.Errorf("--limit %d: it is 0, for all, or more", limit))
@@ -87,6 +96,10 @@ JSON. --columns names the columns instead, each a jq expression.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "ingest: feed %q has no records in the table since it was deployed with NoTable: `ingest query %[1]s` reads them in Snowflake\n", f.Name)
 			}
 			db := dynamodb.NewFromConfig(account.Config)
+			from := records.New(db, table, f.Name)
+			if from.RecordKey, err = f.RecordKey(); err != nil {
+				return err
+			}
 			query := records.Query{Filters: filters, Limit: limit}
 			if upload != "" {
 				u, err := overview.FindUpload(ctx, ledger.New(db, table), f.Name, upload)
@@ -99,7 +112,11 @@ JSON. --columns names the columns instead, each a jq expression.`,
 			if err != nil {
 				return err
 			}
-			for r, err := range records.New(db, table, f.Name).Read(ctx, query) {
+			found := from.Read(ctx, query)
+			if len(key) > 0 {
+				found = from.Versions(ctx, records.KeyQuery{Values: key, Filters: filters, Limit: limit})
+			}
+			for r, err := range found {
 				if err == nil {
 					err = write(r)
 				}
@@ -111,6 +128,7 @@ JSON. --columns names the columns instead, each a jq expression.`,
 		},
 	}
 	cmd.Flags().StringVar(&upload, "upload", "", "only that upload: its ID, the key of its file, or the beginning of either")
+	cmd.Flags().StringArrayVar(&key, "key", nil, "only the records with this key; several fields: once for each")
 	cmd.Flags().Int64Var(&limit, "limit", 0, "maximum number of records; 0 for all")
 	cmd.Flags().StringArrayVar(&where, "where", nil, "only records that match this jq expression; several: all of them")
 	cmd.Flags().StringSliceVar(&columns, "columns", nil, "columns of CSV: id,data.amount")

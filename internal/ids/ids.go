@@ -133,6 +133,16 @@ func PartitionKey(feed, id string, shard int) string {
 	return feed + "#" + id + "#" + strconv.Itoa(shard)
 }
 
+// SplitPartitionKey returns the feed and the upload of a record's partition key, or false
+// for another item's.
+func SplitPartitionKey(pk string) (feed, upload string, ok bool) {
+	parts := strings.Split(pk, "#")
+	if len(parts) != 3 || len(parts[1]) != IDLength {
+		return "", "", false
+	}
+	return parts[0], parts[1], true
+}
+
 // KeyTime is what the sort keys of an upload's records begin with in the index by key: the
 // time of the source object and, so that the order of records is the same whenever they
 // arrive, the upload. Entry and ordinal follow, after a slash.

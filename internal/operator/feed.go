@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/snowflake"
 )
 
@@ -53,6 +55,19 @@ func (f Feed) Required(name string) (string, error) {
 		return "", fmt.Errorf("feed %q: stack %s has no output %s%s: deploy it again with this version", f.Name, f.Stack, f.ID, name)
 	}
 	return value, nil
+}
+
+// RecordKey returns the key of the feed's records, nil for none.
+func (f Feed) RecordKey() (*feed.RecordKey, error) {
+	text := f.Output("RecordKey")
+	if text == "" {
+		return nil, nil //nolint:nilnil // the feed has no key
+	}
+	var key feed.RecordKey
+	if err := json.Unmarshal([]byte(text), &key); err != nil {
+		return nil, fmt.Errorf("feed %q: output %sRecordKey of stack %s: %w", f.Name, f.ID, f.Stack, err)
+	}
+	return &key, nil
 }
 
 // SnowflakeNames returns the names of AWS resources that the SQL of the feed's

@@ -29,15 +29,10 @@ type Output struct{ Table awsdynamodb.TableV2 }
 // kept and protected from deletion unless the settings say otherwise.
 func New(scope core.Construct, id string, c Config) *Output {
 	props := &awsdynamodb.TablePropsV2{
-		PartitionKey: stringAttribute(feed.PartitionKey),
-		SortKey:      stringAttribute(feed.SortKey),
-		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
-			IndexName:      jsii.String(feed.LedgerIndex),
-			PartitionKey:   stringAttribute(feed.LedgerIndexPartitionKey),
-			SortKey:        stringAttribute(feed.LedgerIndexSortKey),
-			ProjectionType: awsdynamodb.ProjectionType_ALL,
-		}},
-		Billing: awsdynamodb.Billing_OnDemand(c.maxThroughput()),
+		PartitionKey:           stringAttribute(feed.PartitionKey),
+		SortKey:                stringAttribute(feed.SortKey),
+		GlobalSecondaryIndexes: c.indexes(),
+		Billing:                awsdynamodb.Billing_OnDemand(c.maxThroughput()),
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 		},
@@ -59,6 +54,24 @@ func New(scope core.Construct, id string, c Config) *Output {
 		resource.AddPropertyOverride(jsii.String("Replicas.0.SSESpecification.KMSMasterKeyId"), c.Key.KeyArn())
 	}
 	return &Output{table}
+}
+
+// indexes are the table's. Both are sparse: an item without their attributes adds nothing
+// to them, so they cost nothing where nothing is in them. They have whole items, so that a
+// record is read with one Query, without a second read by its keys.
+func (c Config) indexes() *[]*awsdynamodb.GlobalSecondaryIndexPropsV2 {
+	indexes := []*awsdynamodb.GlobalSecondaryIndexPropsV2{{
+		IndexName:      jsii.String(feed.LedgerIndex),
+		PartitionKey:   stringAttribute(feed.LedgerIndexPartitionKey),
+		SortKey:        stringAttribute(feed.LedgerIndexSortKey),
+		ProjectionType: awsdynamodb.ProjectionType_ALL,
+	}, {
+		IndexName:      jsii.String(feed.KeyIndex),
+		PartitionKey:   stringAttribute(feed.KeyIndexPartitionKey),
+		SortKey:        stringAttribute(feed.KeyIndexSortKey),
+		ProjectionType: awsdynamodb.ProjectionType_ALL,
+	}}
+	return &indexes
 }
 
 func (c Config) maxThroughput() *awsdynamodb.MaxThroughputProps {

@@ -6,6 +6,7 @@ added. local/python.go checks that moto has exactly this version.
 
 from . import (
     cross_account,
+    dynamodb_index_keys,
     dynamodb_queries,
     dynamodb_streams,
     dynamodb_transactions,
@@ -30,6 +31,7 @@ def apply(lambda_host, endpoint, iam):
     dynamodb_values.apply()
     dynamodb_queries.apply()
     dynamodb_streams.apply()
+    dynamodb_index_keys.apply()
     dynamodb_transactions.apply()
     lambda_functions.apply(lambda_host, endpoint)
     sns_deliveries.apply(lambda_host, iam)

@@ -73,10 +73,16 @@ class _Table(ResourceHandler):
 
     @staticmethod
     def _indexes(dynamodb, name, old, new):
-        before = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes", [])}
+        # What the table has: a failed update that is rolled back has not made its indexes.
+        described = dynamodb.describe_table(TableName=name)["Table"].get("GlobalSecondaryIndexes", [])
+        made = {index["IndexName"] for index in described}
+        before = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes", []) if index["IndexName"] in made}
         after = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes", [])}
         updates = [{"Delete": {"IndexName": index}} for index in before if before[index] != after.get(index)]
         updates += [{"Create": after[index]} for index in after if before.get(index) != after[index]]
+        # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
+        if len(updates) > 1:
+            raise ResourceFailed("Cannot perform more than one GSI creation or deletion in a single update")
         for update in updates:
             dynamodb.update_table(
                 TableName=name, AttributeDefinitions=new["AttributeDefinitions"], GlobalSecondaryIndexUpdates=[update]
