@@ -57,7 +57,12 @@ type Env struct {
 	server   *server
 	config   aws.Config
 	closing  sync.Once
+	python   string
 }
+
+// Python is the interpreter that the local AWS runs on, which has boto3. It is empty for an
+// Env of Attach.
+func (e *Env) Python() string { return e.python }
 
 // Start starts a local AWS and returns when it is ready. It uses free ports, so that
 // several may run at once. Close, the end of ctx and the exit of this process stop
@@ -86,7 +91,7 @@ func Start(ctx context.Context, o Options) (_ *Env, err error) {
 		return nil, fmt.Errorf("local AWS: %w", err)
 	}
 	o.Host.Dir, o.Host.Log = o.Dir, o.Log
-	e := &Env{options: o}
+	e := &Env{options: o, python: python}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())

@@ -23,8 +23,8 @@ const root = "../.."
 
 // Every Go snippet compiles and is formatted as `make lint` wants it, so that it
 // can be pasted. A snippet with a package clause is a whole file, one that starts
-// with a brace an entry of feeds() in app.go, any other one the body of a
-// function that is given a stack.
+// with a brace an entry of feeds() in app.go, one that uses ctx the body of a function
+// that is given ctx and cfg, any other one that of a function that is given a stack.
 func TestGoSnippets(t *testing.T) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	absolute, err := filepath.Abs(root)
@@ -83,6 +83,9 @@ func wrap(snippet string) string {
 		return snippet
 	}
 	before, after := "func use(stack awscdk.Stack) error {\n", "\treturn nil\n}\n"
+	if strings.Contains(snippet, "ctx") {
+		before = "func use(ctx context.Context, cfg aws.Config) error {\n"
+	}
 	indent := "\t"
 	if strings.HasPrefix(snippet, "{") {
 		before, after = "var feeds = []app.Feed{\n", "}\n"
@@ -90,8 +93,8 @@ func wrap(snippet string) string {
 	imports := []string{}
 	module := strings.TrimSuffix(reflect.TypeFor[feed.Spec]().PkgPath(), "/feed")
 	for _, group := range [][][2]string{
-		{{"time.", "time"}},
-		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awscloudwatch.", "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
+		{{"context.", "context"}, {"fmt.", "fmt"}, {"time.", "time"}},
+		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awscloudwatch.", "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"aws.Config", "github.com/aws/aws-sdk-go-v2/aws"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
 		{{"app.Feed", module + "/app"}, {"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
 	} {
 		var lines strings.Builder

@@ -65,6 +65,7 @@ func TestModes(t *testing.T) {
 		{"alarms, tags and metrics", alarmsTagsAndMetrics},
 		{"a pipe that stops", pipeThatStops},
 		{"a second source", secondSource},
+		{"records by key", recordsByKey},
 		{"deletion", deletion},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.run(t, m) }) {

@@ -341,3 +341,27 @@ func TestJSONNames(t *testing.T) {
 		}
 	}
 }
+
+// A key costs the write units and the storage of the records once more, and none where
+// there is no key.
+func TestCostOfAKey(t *testing.T) {
+	units := func(body string) (table, index, stored float64) {
+		for _, l := range one(t, body).Lines {
+			switch {
+			case l.Price == "dynamodb_wru" && strings.Contains(l.What, "index by key"):
+				index = l.Quantity
+			case l.Price == "dynamodb_wru" && strings.HasPrefix(l.What, "records"):
+				table = l.Quantity
+			case l.Price == "dynamodb_gb_month":
+				stored += l.Quantity
+			}
+		}
+		return table, index, stored
+	}
+	_, without, stored := units(feedTemplate(``, ``))
+	with := strings.Replace(feedTemplate(``, ``), `"feed":"orders"`, `"feed":"orders","recordKey":{"fields":["id"]}`, 1)
+	table, index, storedWith := units(with)
+	if without != 0 || index != 1_000_000 || index != table || storedWith < 2*stored {
+		t.Errorf("%g write units of the index without a key, %g with one and %g of the table; GB %g and %g", without, index, table, stored, storedWith)
+	}
+}

@@ -87,8 +87,14 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	s.add(Work, "s3_get", uploads*s.value("s3_gets_per_upload")+parts*s.value("s3_gets_per_part"), "files and parts read")
 	line := float64(load.RecordBytes) + s.value("envelope_bytes")
 	item := float64(load.RecordBytes) + s.value("item_overhead_bytes")
+	if f.Spec.RecordKey != nil {
+		item += s.value("record_key_bytes")
+	}
 	if !f.Spec.NoTable {
 		s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "records of %g bytes with key", item)
+	}
+	if f.Spec.RecordKey != nil { // the index has whole items
+		s.add(Work, "dynamodb_wru", million*math.Ceil(item/1024), "the same records in the index by key")
 	}
 	s.add(Work, "dynamodb_wru", uploads*s.value("ledger_wru_per_upload")+parts*s.value("ledger_wru_per_part"), "ledger")
 	s.add(Work, "sns_publish", parts, "notifications about parts")
@@ -108,6 +114,9 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 		gb = 0
 	}
 	s.add(Stored, "dynamodb_gb_month", gb, "records in the table")
+	if f.Spec.RecordKey != nil {
+		s.add(Stored, "dynamodb_gb_month", gb, "records in the index by key")
+	}
 	if a.recovery {
 		s.add(Stored, "dynamodb_pitr_gb_month", gb, "point-in-time recovery of the table")
 	}

@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/ingestion/local/feedtest"
+)
+
+const keyedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(),
+		RecordKey: constructs.KeyedBy("customer.id")}},` + "\n"
+
+// recordsByKey gives a deployed feed a key, which replaces nothing, and then finds the
+// versions of a customer with the command and with boto3, as README.md describes it. They
+// stay the same when their files are delivered again.
+func recordsByKey(t *testing.T, m *modes) {
+	before := m.physical(t)
+	m.deployOf(t, keyedHeavy+fileFeed+partFeed, stagingStacks...)
+	for id, name := range m.physical(t) {
+		if before[id] != name {
+			t.Errorf("%s was %s and is %q", id, before[id], name)
+		}
+	}
+	for _, file := range []struct {
+		key, body string
+		records   int64
+	}{
+		{"january.ndjson", `{"customer":{"id":4711},"city":"Ulm"}` + "\n" + `{"customer":{"id":4712}}` + "\n" + `{"customer":{}}` + "\n", 3},
+		{"february.ndjson", `{"customer":{"id":"4711"},"city":"Bonn"}` + "\n" + `{"customer":{"id":4.711e3},"city":"Köln"}` + "\n", 2},
+	} {
+		m.putBody(t, m.heavy, file.key, file.body, file.records)
+		// S3 has the time of an object in whole seconds.
+		time.Sleep(1100 * time.Millisecond)
+	}
+	m.broken[m.heavy]++
+	m.checkCounts(t)
+
+	all := m.versions(t)
+	if want := []string{"Köln", "Bonn", "Ulm"}; !slices.Equal(all, want) {
+		t.Errorf("versions %q, want %q", all, want)
+	}
+	var newest []struct {
+		Data struct{ City string }
+	}
+	text := m.boto3(t, "The versions of a record", map[string]string{`"<Table>"`: fmt.Sprintf("%q", m.heavy.Table), "customers/customer.id#4711": "heavy/customer.id#4711"}, "newest")
+	if err := json.Unmarshal(text, &newest); err != nil || len(newest) != 1 || newest[0].Data.City != "Köln" {
+		t.Errorf("boto3 found %s, %v", text, err)
+	}
+	m.run(t, "ingest quarantine staging-Heavy").line(t, "key_missing")
+
+	uploads, err := m.heavy.Uploads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range uploads {
+		m.invoke(t, m.output(t, "staging-Heavy", "HeavyUnpackFunction"), s3Event(u.Upload))
+	}
+	m.idle(t)
+	if again := m.versions(t); !slices.Equal(again, all) {
+		t.Errorf("delivered again: %q, want %q", again, all)
+	}
+	m.deployOf(t, plainHeavy+fileFeed+partFeed, "staging-Heavy")
+}
+
+// putBody puts a file with these records into the bucket of a feed, and waits until it is
+// in the ledger.
+func (m *modes) putBody(t *testing.T, f *feedtest.Feed, key, body string, n int64) {
+	t.Helper()
+	if _, err := f.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &f.SourceBucket, Key: &key, Body: strings.NewReader(body)}); err != nil {
+		t.Fatal(err)
+	}
+	m.sent[f] = append(m.sent[f], feedtest.File{Key: key, Records: n})
+}
+
+// versions returns the cities of a customer, as the command prints them.
+func (m *modes) versions(t *testing.T) []string {
+	t.Helper()
+	out := m.run(t, "ingest records staging-Heavy --key 4711")
+	var cities []string
+	for line := range strings.Lines(out.out) {
+		var r struct{ Data struct{ City string } }
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		cities = append(cities, r.Data.City)
+	}
+	return cities
+}
+
+// boto3 runs the Python of a section of README.md with other names, and returns the value
+// of a variable as JSON.
+func (w *fixture) boto3(t *testing.T, heading string, names map[string]string, variable string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.repo, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### "+heading+"\n")
+	_, section, _ = strings.Cut(section, "```python\n")
+	code, _, found := strings.Cut(section, "```")
+	if !found {
+		t.Fatalf("README.md has no Python under %q", heading)
+	}
+	for old, name := range names {
+		if !strings.Contains(code, old) {
+			t.Fatalf("README.md, %q: no %s in\n%s", heading, old, code)
+		}
+		code = strings.ReplaceAll(code, old, name)
+	}
+	code += "\nimport json\nprint(json.dumps(" + variable + ", default=str))\n"
+	cmd := exec.CommandContext(t.Context(), w.env.Python(), "-c", code)
+	cmd.Env = w.env.Environ()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, code, stderr.String())
+	}
+	return out
+}
