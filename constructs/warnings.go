@@ -3,6 +3,7 @@ package constructs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -101,6 +102,9 @@ func (p IngestionPipelineProps) Warnings() []string {
 			warn("Source", "prefix %q is also that of keys such as %q: end it with a slash if it is a folder", s.Prefix, s.Prefix+"-old/a")
 		}
 	}
+	for _, field := range p.unknownKeyFields() {
+		warn("RecordKey", "no column of the format is called %q: each record will be without a key", field)
+	}
 	if p.Snowflake != nil {
 		for _, n := range []struct{ field, name string }{{"Database", p.Snowflake.Database}, {"Schema", p.Snowflake.Schema}, {"Table", p.Snowflake.Table}, {"View", p.Snowflake.View}} {
 			if n.name != "" && !stackscope.IsToken(n.name) && !unquoted.MatchString(n.name) {
@@ -109,6 +113,18 @@ func (p IngestionPipelineProps) Warnings() []string {
 		}
 	}
 	return all
+}
+
+// unknownKeyFields are the fields of the key that no declared column has.
+func (p IngestionPipelineProps) unknownKeyFields() []string {
+	columns := p.Format.spec.Columns
+	if p.RecordKey.key == nil || len(columns) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.RecordKey.key.Fields), func(field string) bool {
+		path, err := feed.SplitPath(field)
+		return err != nil || slices.Contains(columns, path[0])
+	})
 }
 
 // unquoted matches identifiers that need no quotes in SQL.

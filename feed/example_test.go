@@ -77,3 +77,15 @@ func ExampleFormat() {
 	// feed "accounts": Format.Widths: has 2 widths for 3 columns
 	// <nil>
 }
+
+// The value of the index's partition key under which by_key has the records of a customer.
+func ExampleRecordKey_Partition() {
+	key := feed.RecordKey{Fields: []string{"customer.id"}}
+	fmt.Println(key.Partition("orders", "4711"))
+
+	shared := feed.RecordKey{Fields: []string{"region", "id"}, Name: "customer"}
+	fmt.Println(shared.Partition("orders", "eu", "4711"))
+	// Output:
+	// orders/customer.id#4711 <nil>
+	// customer#eu#4711 <nil>
+}

@@ -14,15 +14,16 @@ import (
 )
 
 func indexedTable(indexes ...string) string {
-	attributes, definitions := `{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}`, make([]string, 0, len(indexes))
+	attributes := []string{`{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}`}
+	var definitions []string
 	for _, name := range indexes {
-		attributes += fmt.Sprintf(`,{"AttributeName":"%s_key","AttributeType":"S"},{"AttributeName":"%[1]s_time","AttributeType":"S"}`, name)
+		attributes = append(attributes, fmt.Sprintf(`{"AttributeName":"%s_key","AttributeType":"S"},{"AttributeName":"%[1]s_time","AttributeType":"S"}`, name))
 		definitions = append(definitions, fmt.Sprintf(`{"IndexName":"%s","KeySchema":[{"AttributeName":"%[1]s_key","KeyType":"HASH"},{"AttributeName":"%[1]s_time","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"}}`, name))
 	}
 	return fmt.Sprintf(`{"Resources":{"Table":{"Type":"AWS::DynamoDB::GlobalTable","Properties":{
 		"TableName":"indexed","BillingMode":"PAY_PER_REQUEST","Replicas":[{"Region":{"Ref":"AWS::Region"}}],
 		"AttributeDefinitions":[%s],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],
-		"GlobalSecondaryIndexes":[%s]}}}}`, attributes, strings.Join(definitions, ","))
+		"GlobalSecondaryIndexes":[%s]}}}}`, strings.Join(attributes, ","), strings.Join(definitions, ","))
 }
 
 // An item with an attribute that cannot be a key of an index is refused, with the batch that

@@ -81,6 +81,26 @@ func TestGrantRead(t *testing.T) {
 	}
 }
 
+// With a key, its records in the index are readable, and no others'.
+func TestGrantReadOfKeys(t *testing.T) {
+	for want, key := range map[string]constructs.RecordKey{
+		`[dynamodb:Query] [Table/index/by_key]{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"orders/id,region#*"}}`: constructs.KeyedBy("id", "region"),
+		`[dynamodb:Query] [Table/index/by_key]{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"customer#*"}}`:         constructs.KeyedBy("id").Named("customer"),
+	} {
+		app := newApp(t)
+		props := minimal("orders")
+		props.Store, props.RecordKey = newStoreOf(t, app, constructs.StoreProps{}), key
+		p := newFeed(t, app, props)
+		role := awsiam.NewRole(newStack(app, "Reader"), jsii.String("Role"), &awsiam.RoleProps{AssumedBy: awsiam.NewAccountRootPrincipal()})
+		if _, err := p.GrantRead(role); err != nil {
+			t.Fatal(err)
+		}
+		if got := granted(t, synth(t, app)["Reader"]); !slices.Contains(got, want) {
+			t.Errorf("granted\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+		}
+	}
+}
+
 func TestGrantPut(t *testing.T) {
 	put := func(p *constructs.IngestionPipeline, role awsiam.Role) {
 		grant, err := p.GrantPut(role)

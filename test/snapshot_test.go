@@ -79,6 +79,13 @@ func TestSnapshots(t *testing.T) {
 			props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection(), Changes: true})
 			newFeed(t, app, props)
 		},
+		// What NoTable excludes.
+		"record-key": func(t *testing.T, app awscdk.App) {
+			props := minimal("orders")
+			props.Store = newStore(t, app)
+			props.RecordKey = constructs.KeyedBy("region", "customer.id").Named("customer").Optional()
+			newFeed(t, app, props)
+		},
 		"own-store-with-changes": func(t *testing.T, app awscdk.App) {
 			newFeed(t, app, toSnowflake("orders", constructs.FromTable(), constructs.Continuous()))
 		},
@@ -184,7 +191,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 // the other snapshots.
 func TestComprehensiveSetsEveryProp(t *testing.T) {
 	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host", "TopicARN", "arn", "DeleteData")
-	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "Off", "Emails", "TopicARN",
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "RecordKey", "Off", "Emails", "TopicARN",
 		"Principal", "ExternalID", "Subscriber", "ExistingIntegration", "WorkloadIdentity")
 }
 

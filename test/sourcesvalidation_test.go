@@ -217,6 +217,7 @@ func TestWarnings(t *testing.T) {
 	unwise := minimal("orders")
 	unwise.Source = constructs.NewBucket(constructs.WithPrefix("in"))
 	unwise.Snowflake = &constructs.SnowflakeProps{Database: "RAW", Table: "my orders"}
+	unwise.Format, unwise.RecordKey = constructs.CSV('|', "id", "name"), constructs.KeyedBy("id", "region")
 	for _, test := range []struct {
 		name string
 		got  []string
@@ -224,6 +225,7 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"names", unwise.Warnings(), []string{
 			`feed "orders": Source: prefix "in" is also that of keys such as "in-old/a": end it with a slash if it is a folder`,
+			`feed "orders": RecordKey: no column of the format is called "region": each record will be without a key`,
 			`feed "orders": Snowflake.Table: "my orders" has to be quoted in every statement: give a name of letters, digits and underscores`,
 		}},
 		{"nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(minimal("orders"))), nil},
