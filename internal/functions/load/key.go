@@ -3,6 +3,7 @@ package load
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
@@ -15,8 +16,9 @@ import (
 // origin alone: a repeated or replayed part writes the same ones.
 type keyWriter struct {
 	find *recordkey.Finder
-	// time is the JSON of the sort key's attribute, up to the entry.
-	time []byte
+	// times is, by upload, the JSON of the sort key's attribute up to the entry. A part has
+	// several uploads if small ones share it.
+	times map[string][]byte
 	// size is that of the attributes without the key, as DynamoDB counts it, in bytes.
 	size int
 }
@@ -30,12 +32,18 @@ func newKeyWriter(p *ledger.Part) (*keyWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	time := ids.KeyTime(p.Time, p.Upload) + "/"
-	return &keyWriter{
-		find: find,
-		time: fmt.Appendf(nil, `"},"%s":{"S":"%s`, feed.KeyIndexSortKey, time),
-		size: len(feed.KeyIndexPartitionKey) + len(feed.KeyIndexSortKey) + len(time) + ids.EntryDigits + 1 + ids.OrdinalDigits,
-	}, nil
+	k := &keyWriter{find: find, times: map[string][]byte{}}
+	k.add(p.Upload, p.Time)
+	for _, m := range p.Members {
+		k.add(m.Upload, m.Time())
+	}
+	return k, nil
+}
+
+func (k *keyWriter) add(upload string, sourceTime time.Time) {
+	value := ids.KeyTime(sourceTime, upload) + "/"
+	k.times[upload] = fmt.Appendf(nil, `"},"%s":{"S":"%s`, feed.KeyIndexSortKey, value)
+	k.size = len(feed.KeyIndexPartitionKey) + len(feed.KeyIndexSortKey) + len(value) + ids.EntryDigits + 1 + ids.OrdinalDigits
 }
 
 // append appends the attributes of a record, with a comma behind each, to an item of a
@@ -58,7 +66,11 @@ func (k *keyWriter) append(item []byte, size int, rec landing.Line) ([]byte, int
 	if item, err = appendText(item, key); err != nil {
 		return item, size, err
 	}
-	item = append(item, k.time...)
+	before, known := k.times[string(rec.ID[:ids.IDLength])]
+	if !known {
+		return item, size, fmt.Errorf("record %s: its upload is none of the part's", rec.ID)
+	}
+	item = append(item, before...)
 	item = append(item, rec.Sort...)
 	return append(item, `"},`...), size, nil
 }

@@ -104,8 +104,11 @@ func (w *lineWriter) put(line []byte) error {
 	tag := w.lines
 	w.lines++
 	size := w.fixedSize
-	if item, size, err = w.key.append(item, size, rec); err != nil {
+	switch item, size, err = w.key.append(item, size, rec); {
+	case errors.Is(err, recordkey.ErrMissing), errors.Is(err, recordkey.ErrInvalid):
 		return w.reject(tag, line, reason(err), err)
+	case err != nil:
+		return err
 	}
 	item = append(item, `"data":`...)
 	item, _, err = batchwrite.Value(item, rec.Data, size)
