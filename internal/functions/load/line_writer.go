@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
@@ -28,7 +29,8 @@ type lineWriter struct {
 	part   *ledger.Part
 	writer *batchwrite.Writer
 
-	keys     [][]byte // by shard: the JSON of an item's keys up to the sort key's value
+	upload   []byte   // of the last line
+	keys     [][]byte // by shard: the JSON of its items' keys up to the sort key's value
 	keySize  int      // of the keys, as DynamoDB counts it, in bytes
 	originOf []byte   // the origin that entryWire is of
 	// entryWire is the attribute with the path of the entry, with a comma behind it, or
@@ -42,24 +44,22 @@ type lineWriter struct {
 
 	refused    map[int64]error // by line: records that DynamoDB rejected
 	rejections []rejection
-	quarantine *quarantine.Writer
+	// quarantine is that of the upload quarantined. The lines of an upload follow one
+	// another in a shared part, so one is open at a time.
+	quarantine  *quarantine.Writer
+	quarantined string
 }
 
 // rejection is a record that was put in quarantine.
 type rejection struct {
 	line            int64
+	upload          string
 	reason, message string
 }
 
 func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) (*lineWriter, error) {
-	w := &lineWriter{
-		ctx: ctx, loader: l, part: p, from: p.Lines, refused: map[int64]error{},
-		quarantine: quarantine.NewWriter(ctx, l.S3, l.Bucket, feed.DefaultQuarantinePrefix, ids.Upload{ID: p.Upload, Feed: p.Feed, Time: p.Time}, Stage+"-"+p.Name),
-	}
-	w.prepareKeys()
-	var err error
-	w.key, err = newKeyWriter(p)
-	return w, err
+	key, err := newKeyWriter(p)
+	return &lineWriter{ctx: ctx, loader: l, part: p, key: key, from: p.Lines, refused: map[int64]error{}}, err
 }
 
 // stop reports whether to stop at this line. It checks the time at every 64th line
@@ -69,11 +69,26 @@ func (w *lineWriter) stop() bool {
 	return done > 0 && done%64 == 0 && w.loader.nearDeadline()
 }
 
-// prepareKeys prepares the keys of the upload's records, by shard.
-func (w *lineWriter) prepareKeys() {
+// eachLine calls yield for each line of the part.
+func (w *lineWriter) eachLine(yield func([]byte) error) error {
+	return w.loader.eachLine(w.ctx, w.part.Key, func(line []byte) error {
+		if w.part.OwnLines {
+			// The other lines of the shared part are those of other uploads.
+			rec, err := landing.ParseLine(line)
+			if err != nil || string(rec.ID[:ids.IDLength]) != w.part.Upload {
+				return err
+			}
+		}
+		return yield(line)
+	})
+}
+
+// prepareKeys prepares the keys of an upload's records, by shard.
+func (w *lineWriter) prepareKeys(upload []byte) {
+	w.upload, w.keys = append(w.upload[:0], upload...), w.keys[:0]
 	for shard := range max(w.part.Shards, 1) {
 		// Feed names and upload IDs have no character that JSON escapes.
-		pk := ids.PartitionKey(w.part.Feed, w.part.Upload, shard)
+		pk := ids.PartitionKey(w.part.Feed, string(upload), shard)
 		w.keys = append(w.keys, fmt.Appendf(nil, `"%s":{"S":"%s"},"%s":{"S":"`, feed.PartitionKey, pk, feed.SortKey))
 		w.keySize = len(feed.PartitionKey) + len(pk) + len(feed.SortKey) + ids.EntryDigits + 1 + ids.OrdinalDigits
 	}
@@ -91,6 +106,9 @@ func (w *lineWriter) put(line []byte) error {
 	rec, err := landing.ParseLine(line)
 	if err != nil {
 		return err
+	}
+	if upload := rec.ID[:ids.IDLength]; !bytes.Equal(upload, w.upload) {
+		w.prepareKeys(upload)
 	}
 	if w.fixedSize == 0 || !bytes.Equal(rec.Origin, w.originOf) {
 		if err := w.prepareOrigin(rec.Origin); err != nil {
@@ -150,7 +168,7 @@ func (w *lineWriter) quarantineRefused(done int64) error {
 		return nil
 	}
 	n := int64(0)
-	return w.loader.eachLine(w.ctx, w.part.Key, func(line []byte) error {
+	return w.eachLine(func(line []byte) error {
 		n++
 		if why := w.refused[n-1]; why != nil && n <= done {
 			return w.reject(n-1, line, reasonRefused, why)
@@ -162,7 +180,7 @@ func (w *lineWriter) quarantineRefused(done int64) error {
 // count adds the counts of the lines before done to the part's, and completes the
 // quarantine.
 func (w *lineWriter) count(done int64) error {
-	if _, _, err := w.quarantine.Close(); err != nil {
+	if err := w.closeQuarantine(); err != nil {
 		return err
 	}
 	p := w.part
@@ -172,6 +190,10 @@ func (w *lineWriter) count(done int64) error {
 			continue
 		}
 		rejected++
+		if len(p.Members) > 0 {
+			countMember(p, r)
+			continue
+		}
 		p.Reasons = counted(p.Reasons, r.reason)
 		if p.Message == "" {
 			p.Message = r.message
@@ -181,6 +203,20 @@ func (w *lineWriter) count(done int64) error {
 	p.Stored += done - w.from - rejected
 	p.Lines = done
 	return nil
+}
+
+// countMember counts a rejected record of a shared part for its upload.
+func countMember(p *ledger.Part, r rejection) {
+	if p.Rejections == nil {
+		p.Rejections = map[string]ledger.Rejections{}
+	}
+	m := p.Rejections[r.upload]
+	m.Count++
+	m.Reasons = counted(m.Reasons, r.reason)
+	if m.Message == "" {
+		m.Message = r.message
+	}
+	p.Rejections[r.upload] = m
 }
 
 func counted(reasons map[string]int64, reason string) map[string]int64 {
@@ -207,10 +243,40 @@ func (w *lineWriter) reject(number int64, line []byte, reason string, why error)
 		Stage: Stage, Reason: reason, Detail: why.Error(),
 	}
 	r.SetRaw(rec.Data)
+	upload := o.ID[:ids.IDLength]
 	w.rejections = append(w.rejections, rejection{
-		line: number, reason: reason, message: fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why),
+		line: number, upload: upload, reason: reason, message: fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why),
 	})
+	if err := w.openQuarantine(upload); err != nil {
+		return err
+	}
 	return w.quarantine.Add(r)
+}
+
+// openQuarantine begins the quarantine of an upload.
+func (w *lineWriter) openQuarantine(upload string) error {
+	if w.quarantine != nil && w.quarantined == upload {
+		return nil
+	}
+	if err := w.closeQuarantine(); err != nil {
+		return err
+	}
+	of := ids.Upload{ID: upload, Feed: w.part.Feed, Time: w.part.Time}
+	if at := slices.IndexFunc(w.part.Members, func(m ledger.Member) bool { return m.Upload == upload }); at >= 0 {
+		of.Time = w.part.Members[at].Time()
+	}
+	w.quarantined = upload
+	w.quarantine = quarantine.NewWriter(w.ctx, w.loader.S3, w.loader.Bucket, feed.DefaultQuarantinePrefix, of, Stage+"-"+w.part.Name)
+	return nil
+}
+
+func (w *lineWriter) closeQuarantine() error {
+	if w.quarantine == nil {
+		return nil
+	}
+	_, _, err := w.quarantine.Close()
+	w.quarantine = nil
+	return err
 }
 
 // reason is the quarantine reason of a record that cannot be an item.

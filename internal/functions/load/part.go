@@ -26,69 +26,81 @@ func (l *loader) part(ctx context.Context, work *work) error {
 	log := work.log.With("upload", p.Upload, "part", p.Name)
 	if p.State.Done() {
 		log.Info("loaded already", "state", p.State)
-		return l.settle(ctx, p)
+		return l.Ledger.SettlePart(ctx, p)
 	}
-	w, requests, err := l.write(ctx, &p)
-	if err != nil {
-		return err
+	from, requests := p.Lines, int64(0)
+	// An earlier invocation may have written all lines of a shared part already.
+	if p.Lines < p.Records {
+		if requests, err = l.write(ctx, &p); err != nil {
+			return err
+		}
 	}
 	log = log.With("records", p.Records, "stored", p.Stored, "quarantined", p.Rejected,
 		"bytes_landed", p.Bytes, "requests", requests, "seconds", time.Since(start).Seconds())
-	if p.Lines < p.Records {
-		if p.Lines > w.from {
-			if err := l.Ledger.PartProgress(ctx, p, w.from); err != nil {
-				return err
-			}
+	if p.Lines > from && (p.Lines < p.Records || len(p.Members) > 0) {
+		if err := l.Ledger.PartProgress(ctx, p, from); err != nil {
+			return err
 		}
+	}
+	if p.Lines < p.Records {
 		log.Info("continued", "lines", p.Lines)
 		return handler.ErrNearDeadline
 	}
-	if err := l.Ledger.PartLoaded(ctx, p); err != nil {
+	if err := l.loaded(ctx, p); err != nil {
 		return err
 	}
 	log.Info("loaded")
 	work.metrics.Emit(metrics.Values{feed.MetricStored: float64(p.Stored), feed.MetricQuarantined: float64(p.Rejected)})
-	return l.settle(ctx, p)
+	return l.Ledger.SettlePart(ctx, p)
 }
 
-// settle completes the upload of a part.
-func (l *loader) settle(ctx context.Context, p ledger.Part) error {
-	_, err := l.Ledger.Settle(ctx, p.Feed, p.Upload)
+// loaded enters a part as loaded. In a shared part, that changes each of its uploads: what
+// time does not suffice for is left to the next invocation.
+func (l *loader) loaded(ctx context.Context, p ledger.Part) error {
+	if len(p.Members) == 0 {
+		return l.Ledger.PartLoaded(ctx, p)
+	}
+	entering, cancel := handler.UntilNearDeadline(ctx)
+	defer cancel()
+	err := l.Ledger.PartLoaded(entering, p)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(entering), handler.ErrNearDeadline) {
+		return handler.ErrNearDeadline
+	}
 	return err
 }
 
 // write writes the lines of a part to the table, and adds the counts of those that are
 // done to p.
-func (l *loader) write(ctx context.Context, p *ledger.Part) (*lineWriter, int64, error) {
+func (l *loader) write(ctx context.Context, p *ledger.Part) (requests int64, err error) {
 	w, err := newLineWriter(ctx, l, p)
 	if err != nil {
-		return w, 0, err
+		return 0, err
 	}
 	writing, cancel := handler.UntilNearDeadline(ctx)
 	defer cancel()
 	if w.writer, err = l.DynamoDB.NewWriter(writing, l.Table, func(tag int64, err error) { w.refused[tag] = err }); err != nil {
-		return w, 0, err
+		return 0, err
 	}
-	readErr := l.eachLine(ctx, p.Key, w.put)
+	readErr := w.eachLine(w.put)
 	_, requests, writeErr := w.writer.Flush()
 	stopped := errors.Is(readErr, handler.ErrNearDeadline) || errors.Is(writeErr, handler.ErrNearDeadline)
 	switch {
 	case writeErr != nil && !errors.Is(writeErr, handler.ErrNearDeadline):
-		return w, requests, writeErr // it ended the reading, if that failed too
+		return requests, writeErr // it ended the reading, if that failed too
 	case readErr != nil && !errors.Is(readErr, handler.ErrNearDeadline):
-		return w, requests, readErr
+		return requests, readErr
 	case !stopped && w.lines != p.Records:
-		return w, requests, fmt.Errorf("s3://%s/%s has %d records, and %d in the ledger", l.Bucket, p.Key, w.lines, p.Records)
+		return requests, fmt.Errorf("s3://%s/%s has %d records, and %d in the ledger", l.Bucket, p.Key, w.lines, p.Records)
 	}
 	done := w.lines
 	if tag, ok := w.writer.Unfinished(); ok {
 		done = tag
 	}
 	if done <= w.from {
-		return w, requests, nil
+		return requests, nil
 	}
 	if err := w.quarantineRefused(done); err != nil {
-		return w, requests, err
+		return requests, err
 	}
-	return w, requests, w.count(done)
+	return requests, w.count(done)
 }

@@ -225,19 +225,28 @@ func (l *Ledger) sharedLoaded(ctx context.Context, p Part) error {
 }
 
 // memberLoaded counts the records of an upload in a shared part as loaded, once. In one
-// write it also settles an upload that has no other part.
+// write it also settles an upload that has no other part. It reads before it writes, so
+// that an invocation which continues another one's work makes progress also while the table
+// accepts hardly any write.
 func (l *Ledger) memberLoaded(ctx context.Context, p Part, m Member) error {
-	only := memberChange(p, m)
-	only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1))
-	only.settled(l)
-	err := l.applyMember(ctx, p, m, only)
-	if !conditionFailed(err) {
-		return err
+	u, ok, err := l.GetUpload(ctx, p.Feed, m.Upload)
+	if err != nil || !ok || u.Shared != p.Upload {
+		return err // another invocation has unpacked it into parts of its own
 	}
-	// It is counted already, or a replay has landed other parts of the upload.
-	err = l.applyMember(ctx, p, m, memberChange(p, m))
-	if err != nil && !conditionFailed(err) {
-		return err
+	if !u.SharedLoaded {
+		only := memberChange(p, m)
+		only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1))
+		only.settled(l)
+		if err = l.applyMember(ctx, p, m, only); !conditionFailed(err) {
+			return err
+		}
+		// A replay has landed other parts of the upload.
+		if err = l.applyMember(ctx, p, m, memberChange(p, m)); err != nil && !conditionFailed(err) {
+			return err
+		}
+	}
+	if u.State == Loaded {
+		return nil
 	}
 	_, err = l.Settle(ctx, p.Feed, m.Upload)
 	return err

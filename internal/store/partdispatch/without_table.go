@@ -28,6 +28,5 @@ func (d WithoutTable) Dispatch(ctx context.Context, ref ids.PartRef) error {
 			return err
 		}
 	}
-	_, err = d.Ledger.Settle(ctx, ref.Feed, ref.Upload)
-	return err
+	return d.Ledger.SettlePart(ctx, p)
 }
