@@ -96,14 +96,46 @@ type Upload struct {
 func (f *Feed) Uploads(ctx context.Context) iter.Seq2[Upload, error] {
 	return func(yield func(Upload, error) bool) {
 		err := f.ledger.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
-			return yield(Upload{
-				ID: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), Time: u.Time,
-				Done: u.State.Done(), Records: u.Records, Stored: u.Stored,
-			}, nil)
+			return yield(newUpload(u), nil)
 		})
 		if err != nil {
 			yield(Upload{}, err)
 		}
+	}
+}
+
+// File lists the uploads of a source object's key, the newest first: one for each version of
+// the object. It takes one Query, and reads the item of each upload. Files that versions
+// before 0.2 loaded are not found: list Uploads for those. An error is the last value.
+func (f *Feed) File(ctx context.Context, key string) iter.Seq2[Upload, error] {
+	return func(yield func(Upload, error) bool) {
+		if err := f.ledger.UploadsOfFile(ctx, f.Name, key, func(u ledger.Upload) bool { return yield(newUpload(u), nil) }); err != nil {
+			yield(Upload{}, err)
+		}
+	}
+}
+
+// readFile reads the newest upload of a source object's key.
+func (f *Feed) readFile(ctx context.Context, q Query, read func(ledger.Upload) bool) error {
+	if q.Upload != "" {
+		return fmt.Errorf("feed %q: a query has the file %q and the upload %q: give one of the two", f.Name, q.File, q.Upload)
+	}
+	found := false
+	err := f.ledger.UploadsOfFile(ctx, f.Name, q.File, func(u ledger.Upload) bool {
+		found = true
+		read(u)
+		return false
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("feed %q has no upload of the file %q", f.Name, q.File)
+	}
+	return err
+}
+
+func newUpload(u ledger.Upload) Upload {
+	return Upload{
+		ID: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), Time: u.Time,
+		Done: u.State.Done(), Records: u.Records, Stored: u.Stored,
 	}
 }
 
@@ -112,6 +144,9 @@ type Query struct {
 	// Upload is the ID of the upload to read; empty for all, newest source object
 	// first.
 	Upload string
+	// File is the key of a source object, as in its bucket: the records of its newest
+	// version are read. It excludes Upload.
+	File string
 	// Filters must all match a record for it to be returned. They are evaluated by
 	// the client: records that do not match are read from the table, and charged
 	// for, nevertheless.
@@ -141,6 +176,12 @@ func (f *Feed) Read(ctx context.Context, q Query) iter.Seq2[Record, error] {
 				}
 			}
 			return true
+		}
+		if q.File != "" {
+			if err := f.readFile(ctx, q, readUpload); err != nil {
+				yield(Record{}, err)
+			}
+			return
 		}
 		if q.Upload == "" {
 			if err := f.ledger.Uploads(ctx, f.Name, readUpload); err != nil {

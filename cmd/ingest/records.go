@@ -17,7 +17,7 @@ import (
 )
 
 func (c *command) records() *cobra.Command {
-	var upload string
+	var upload, file string
 	var key, where, columns []string
 	var limit int64
 	var filters []*records.Filter
@@ -36,7 +36,10 @@ for which its result is neither false nor null:
   (.data.price | tonumber) < 10      delimited text: fields are strings
 Its input is a record: .id, .upload, .feed, .source, .version, .entry, .ordinal and
 .data. Given several times, all of them must match. Every record is read, and
-charged for, whether it matches or not: only --upload and --key reduce the reading.
+charged for, whether it matches or not: only --upload, --file and --key reduce the reading.
+
+--file prints the records of the newest version of a source file, by its whole key: it
+takes one query, while --upload lists the uploads of the feed.
 
 --key prints the versions of the records with a key, newest file first, for a feed with
 a RecordKey; --limit 1 prints the newest. For a key of several fields it is given once
@@ -48,6 +51,7 @@ of the first record, and a last one, data, with the remaining fields of a record
 JSON. --columns names the columns instead, each a jq expression.`,
 		Example: `  ingest records orders --limit 10
   ingest records orders --upload 2026/03/orders.json.gz > orders.ndjson
+  ingest records orders --file 2026/03/orders.json.gz
   ingest records customers --key 4711 --limit 1
   ingest records orders --where '.data.amount >= 100'
   ingest records orders --output csv --columns data.id,data.amount`,
@@ -59,8 +63,8 @@ JSON. --columns names the columns instead, each a jq expression.`,
 			if len(columns) > 0 && c.output != outputCSV {
 				invalid = append(invalid, errors.New("--columns is for --output csv"))
 			}
-			if len(key) > 0 && upload != "" {
-				invalid = append(invalid, errors.New("--key and --upload: give one of the two"))
+			if (len(key) > 0 && upload+file != "") || (upload != "" && file != "") {
+				invalid = append(invalid, errors.New("--key, --file and --upload: give one of them"))
 			}
 			if limit < 0 {
 				invalid = append(invalid, fmt.Errorf("--limit %d: it is 0, for all, or more", limit))
@@ -100,7 +104,7 @@ JSON. --columns names the columns instead, each a jq expression.`,
 			if from.RecordKey, err = f.RecordKey(); err != nil {
 				return err
 			}
-			query := records.Query{Filters: filters, Limit: limit}
+			query := records.Query{File: file, Filters: filters, Limit: limit}
 			if upload != "" {
 				u, err := overview.FindUpload(ctx, ledger.New(db, table), f.Name, upload)
 				if err != nil {
@@ -128,6 +132,7 @@ JSON. --columns names the columns instead, each a jq expression.`,
 		},
 	}
 	cmd.Flags().StringVar(&upload, "upload", "", "only that upload: its ID, the key of its file, or the beginning of either")
+	cmd.Flags().StringVar(&file, "file", "", "only the newest version of the file with this key")
 	cmd.Flags().StringArrayVar(&key, "key", nil, "only the records with this key; several fields: once for each")
 	cmd.Flags().Int64Var(&limit, "limit", 0, "maximum number of records; 0 for all")
 	cmd.Flags().StringArrayVar(&where, "where", nil, "only records that match this jq expression; several: all of them")

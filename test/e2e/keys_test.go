@@ -56,6 +56,14 @@ func recordsByKey(t *testing.T, m *modes) {
 	if err := json.Unmarshal(text, &newest); err != nil || len(newest) != 1 || newest[0].Data.City != "Köln" {
 		t.Errorf("boto3 found %s, %v", text, err)
 	}
+	if out := m.run(t, "ingest records staging-Heavy --file february.ndjson"); strings.Count(out.out, "\n") != 2 || !strings.Contains(out.out, "Bonn") {
+		t.Errorf("records of a file: %s", out.out)
+	}
+	var found []struct{ Data struct{ City string } }
+	text = m.boto3(t, "The records of a file", map[string]string{`"<Table>"`: fmt.Sprintf("%q", m.heavy.Table), "orders#": "heavy#", "2026/03/orders.json": "february.ndjson"}, "found")
+	if err := json.Unmarshal(text, &found); err != nil || len(found) != 2 || found[0].Data.City != "Bonn" {
+		t.Errorf("boto3 found %s, %v", text, err)
+	}
 	m.run(t, "ingest quarantine staging-Heavy").line(t, "key_missing")
 
 	uploads, err := m.heavy.Uploads(t.Context())

@@ -142,9 +142,9 @@ func classify(pk, sk string) (feedName, id string, k kind) {
 
 // bookkeeping are the names that the keys of other state have in place of an upload's
 // ID, which is longer: discover's seen objects and cursor, a backfill's checkpoint,
-// the watch of a pipe, the formats that uploads were begun with, and the parts that wait
-// for load.
-var bookkeeping = []string{"seen", "discover", "backfill", "watch", "spec", "work"}
+// the watch of a pipe, the formats that uploads were begun with, the parts that wait for
+// load, and the uploads of a source object's key.
+var bookkeeping = []string{"seen", "discover", "backfill", "watch", "spec", "work", "file"}
 
 // isFeedName is the rule of feed.Spec.Validate. Such a name needs no escaping in JSON
 // or an object's key, like the other components of a record's keys.

@@ -29,6 +29,9 @@ func (l *Ledger) Missing(ctx context.Context, u Upload, message string) (entered
 // without a lease: in a bucket without versions, the same content may be put again.
 // An upload that is not Missing stays as it is.
 func (l *Ledger) Found(ctx context.Context, u Upload) error {
+	if err := l.putFile(ctx, u); err != nil {
+		return err
+	}
 	c := change{key: key(u.Feed, u.ID, uploadSortKey), condition: equal("state", Missing)}
 	c.set("state", Unpacking)
 	c.set("bytes_in", u.Size)

@@ -180,6 +180,9 @@ func (l *Ledger) EnterMember(ctx context.Context, u Upload) error {
 	for reason, n := range u.Reasons {
 		it[reasonPrefix+reason] = &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 	}
+	if err := l.putFile(ctx, u); err != nil {
+		return err
+	}
 	it["unpacked_at"] = str(stamp(l.now()))
 	if state == Loaded {
 		it["loaded_at"] = it["unpacked_at"]

@@ -113,6 +113,9 @@ func (l *Ledger) Begin(ctx context.Context, u Upload) (Upload, error) {
 	if err != nil {
 		return Upload{}, err
 	}
+	if err := l.putFile(ctx, u); err != nil {
+		return Upload{}, err
+	}
 	c := change{key: key(u.Feed, u.ID, uploadSortKey)}
 	for _, name := range slices.Sorted(maps.Keys(it)) {
 		c.setOnce(name, it[name])
