@@ -15,8 +15,8 @@ const (
 )
 
 // DefaultLoaders is how many invocations of load may load at a time, for all feeds of a
-// table together. About four of them use the write capacity that a new on-demand table
-// has, sixteen that of the default quota of a table, 40,000 write units a second.
+// table together. As many run as the table needs: by `make simulate` one for a new
+// on-demand table, two for the default quota of a table, 40,000 write units a second.
 const DefaultLoaders = 16
 
 // MaxLoaders is the highest number of loaders.

@@ -86,7 +86,7 @@ const (
 	// DefaultUnpackMemoryMB and DefaultLoadMemoryMB size the functions: unpack
 	// decompresses, load mostly waits for the table.
 	DefaultUnpackMemoryMB = 1769
-	DefaultLoadMemoryMB   = 512
+	DefaultLoadMemoryMB   = 256
 	DefaultMaxEntries     = 100_000
 	DefaultMaxEntryBytes  = 5 << 40
 	DefaultMaxRatio       = 1_100

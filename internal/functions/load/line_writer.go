@@ -66,7 +66,7 @@ func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) (*lineWriter,
 // only, so that every invocation makes progress.
 func (w *lineWriter) stop() bool {
 	done := w.lines - w.from
-	return done > 0 && done%64 == 0 && w.loader.nearDeadline()
+	return done > 0 && done%64 == 0 && w.loader.stopping()
 }
 
 // eachLine calls yield for each line of the part.

@@ -90,7 +90,7 @@ func newFixtureWithKey(t *testing.T, payloads []string, recordKey *feed.RecordKe
 // dispatch lets the part wait.
 func (w *fixture) dispatch(t *testing.T) {
 	t.Helper()
-	parts := partdispatch.Dispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { return nil }}
+	parts := partdispatch.Dispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
 	if err := parts.Dispatch(t.Context(), w.ref); err != nil {
 		t.Fatal(err)
 	}
