@@ -28,6 +28,10 @@ const (
 	// PartitionKey and SortKey are the key attributes of the table, both strings.
 	PartitionKey = "pk"
 	SortKey      = "sk"
+	// ExpiryAttribute is the time, in seconds since 1970, after which DynamoDB deletes an item
+	// that has it. Only records have it: an item of the ledger with this attribute would be
+	// deleted too.
+	ExpiryAttribute = "expires_at"
 	// LoadingKey is the partition key of the items that the loaders and the functions
 	// unpack of all feeds share: the slots of the loaders, and the feeds with work.
 	LoadingKey = "loading"

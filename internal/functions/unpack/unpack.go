@@ -131,6 +131,7 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 	lease := h.newLease(ctx)
 	entered := ledger.Upload{
 		Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reader: lease.Owner, ReaderUntil: lease.Until,
+		ExpireInSnowflake: h.Spec.ExpireInSnowflake,
 	}
 	if entered.Reading, err = h.reading(ctx); err != nil {
 		return err
@@ -251,6 +252,7 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, key *feed.RecordK
 	state, err := h.Ledger.PutPart(ctx, ledger.Part{
 		Feed: u.Feed, Upload: u.ID, Name: name, Entry: p.Entry, Key: p.Key,
 		Records: p.Records, Bytes: p.Bytes, Shards: u.Shards, Time: u.Time, RecordKey: key,
+		ExpireAfterDays: h.Spec.ExpireAfterDays,
 	})
 	if err != nil || state.Done() {
 		return err
