@@ -104,7 +104,9 @@ func TestRowsOfExpiredRecords(t *testing.T) {
 		}
 		w.r.GracePeriod = time.Nanosecond
 		for _, deleted := range []int64{0, 2, 3} {
-			w.db.Remove(func(it fake.Item) bool { return it["data"] != nil && strings.Compare(it.Str("sk"), "0000000/"+leftPad(deleted)) < 0 })
+			w.db.Remove(func(it fake.Item) bool {
+				return it["data"] != nil && strings.Compare(it.Str("sk"), "0000000/"+leftPad(deleted)) < 0
+			})
 			for rows := range int64(5) {
 				w.r.Snowflake = &reconcile.Snowflake{Querier: rowsOf(id, rows), Spec: spec, Plan: plan}
 				differs := w.reconcile().Uploads[0].Differs
