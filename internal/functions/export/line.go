@@ -100,8 +100,8 @@ func (l *liner) appendImage(dst []byte, c change) ([]byte, error) {
 				return dst, err
 			}
 			dst = strconv.AppendInt(dst, ordinal, 10)
-		case o.members[name] != "":
-			dst = append(dst, o.members[name]...)
+		case o[name] != "":
+			dst = append(dst, o[name]...)
 		default:
 			dst = append(dst, "null"...)
 		}

@@ -9,12 +9,9 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// origin is what the records of an upload have in common. It is empty for an upload that
-// the ledger does not have.
-type origin struct {
-	members map[string]string // JSON by the name of a line's member
-	expire  bool              // ledger.Upload.ExpireInSnowflake
-}
+// origin is what the records of an upload have in common: JSON by the name of a line's
+// member. It is empty for an upload that the ledger does not have.
+type origin map[string]string
 
 // maxOrigins bounds the origins that are kept between batches.
 const maxOrigins = 10_000
@@ -28,15 +25,15 @@ func (h *Handler) origins(ctx context.Context) func(feedName, upload string) (or
 		}
 		u, ok, err := h.Uploads(ctx, feedName, upload)
 		if err != nil {
-			return origin{}, err
+			return nil, err
 		}
 		if !ok {
 			missing[upload] = true
-			return origin{}, nil
+			return nil, nil
 		}
 		o, err := newOrigin(u)
 		if err != nil {
-			return origin{}, err
+			return nil, err
 		}
 		if h.known == nil || len(h.known) >= maxOrigins {
 			h.known = map[string]origin{}
@@ -47,13 +44,13 @@ func (h *Handler) origins(ctx context.Context) func(feedName, upload string) (or
 }
 
 func newOrigin(u ledger.Upload) (origin, error) {
-	o := origin{members: map[string]string{}, expire: u.ExpireInSnowflake}
+	o := origin{}
 	for name, value := range map[string]string{"source": u.Source(), "version": u.Version(), "entry": ids.EntryName(u.Key)} {
 		text, err := json.Marshal(value)
 		if err != nil {
-			return o, fmt.Errorf("%s of upload %s: %w", name, u.ID, err)
+			return nil, fmt.Errorf("%s of upload %s: %w", name, u.ID, err)
 		}
-		o.members[name] = string(text)
+		o[name] = string(text)
 	}
 	return o, nil
 }

@@ -40,14 +40,18 @@ type cloud struct {
 	units *units
 	// concurrent bounds the invocations of all functions.
 	concurrent chan struct{}
+	// gather means that small files share parts.
+	gather bool
 	// kill returns at which request an invocation is killed, 0 for never.
 	kill func() int
+
+	partBytes int64
+	repeated  int // how often an event is delivered again
 
 	running     sync.WaitGroup
 	mu          sync.Mutex
 	invocations int
-	loads, peak int           // running, and the most
-	loading     time.Duration // of all invocations of load together
+	loads, peak int // running, and the most
 	killed      int
 	failed      []failedEvent
 	expected    map[string]int // records by upload
@@ -62,7 +66,7 @@ type failedEvent struct {
 func newCloud(t *testing.T) *cloud {
 	return &cloud{
 		t: t, s3: &fake.S3{}, db: fake.NewDynamoDBWithoutNetwork(), concurrent: make(chan struct{}, 64), kill: func() int { return 0 },
-		expected: map[string]int{},
+		expected: map[string]int{}, partBytes: 8 << 10,
 	}
 }
 
@@ -190,12 +194,7 @@ func (c *cloud) attempt(id string, isLoad bool, handle func(context.Context, *dy
 		c.loads++
 		c.peak = max(c.peak, c.loads)
 		c.mu.Unlock()
-		defer func(start time.Time) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.loads--
-			c.loading += time.Since(start)
-		}(time.Now())
+		defer func() { c.mu.Lock(); c.loads--; c.mu.Unlock() }()
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), 15*time.Minute)
 	defer cancel()
@@ -236,30 +235,43 @@ func (c *cloud) wake(_ context.Context, w ids.Load) error {
 
 // put puts a file of so many records, in parts of 8 KiB.
 func (c *cloud) put(feedName, key string, records int) {
+	body := file(key, records)
+	etag := c.s3.Set("src", key, body)
+	c.mu.Lock()
+	c.expected[ids.New(ids.Upload{Feed: feedName, Bucket: "src", Key: key, ETag: etag}).ID] = records
+	c.mu.Unlock()
+	event := s3event.Object{Bucket: "src", Key: key, ETag: etag, Size: int64(len(body))}
+	for range 1 + c.repeated {
+		c.unpack(feedName, s3event.Notification(event))
+	}
+}
+
+// file is the content of a file.
+func file(key string, records int) []byte {
 	var body bytes.Buffer
 	for i := range records {
 		fmt.Fprintf(&body, "{\"file\":%q,\"n\":%d,\"text\":\"%060d\"}\n", key, i, i)
 	}
-	etag := c.s3.Set("src", key, body.Bytes())
-	c.mu.Lock()
-	c.expected[ids.New(ids.Upload{Feed: feedName, Bucket: "src", Key: key, ETag: etag}).ID] = records
-	c.mu.Unlock()
-	c.unpack(feedName, s3event.Notification(s3event.Object{Bucket: "src", Key: key, ETag: etag, Size: int64(body.Len())}))
+	return body.Bytes()
 }
 
 func (c *cloud) unpack(feedName string, payload []byte) {
-	spec := feed.Spec{Feed: feedName, Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: feed.Format{Kind: feed.NDJSON}, PartBytes: 8 << 10}.WithDefaults()
+	spec := feed.Spec{Feed: feedName, Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: feed.Format{Kind: feed.NDJSON}, PartBytes: c.partBytes}.WithDefaults()
 	c.invoke(false, func(ctx context.Context, client *dynamodb.Client) error {
 		book := ledger.New(client, "table").WaitOutThrottling()
-		parts := partdispatch.Dispatcher{Ledger: book, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
+		parts := partdispatch.Dispatcher{Ledger: book, Loaders: feed.DefaultLoaders, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
+		self := func(_ context.Context, v any) error {
+			payload, err := json.Marshal(v)
+			c.unpack(feedName, payload)
+			return err
+		}
 		h := &unpack.Handler{
 			Spec: spec, Bucket: bucket, S3: c.s3, Replays: c.s3, Ledger: book, Log: slog.New(slog.DiscardHandler),
 			Dispatch: parts.Dispatch, NearDeadline: handler.NearDeadline,
-			Continue: func(_ context.Context, r ids.Resume) error {
-				payload, err := json.Marshal(r)
-				c.unpack(feedName, payload)
-				return err
-			},
+			Continue: func(ctx context.Context, r ids.Resume) error { return self(ctx, r) },
+		}
+		if c.gather {
+			h.Self = self
 		}
 		return h.Handle(ctx, payload)
 	})

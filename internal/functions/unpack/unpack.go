@@ -38,10 +38,15 @@ type Handler struct {
 	Dispatch func(context.Context, ids.PartRef) error
 	// Continue dispatches the continuation of an upload.
 	Continue func(context.Context, ids.Resume) error
+	// Self invokes unpack asynchronously with a payload. Without it, small objects are not
+	// gathered: each has parts of its own.
+	Self func(context.Context, any) error
 	// NearDeadline is handler.NearDeadline, except in tests.
 	NearDeadline func(context.Context) func() bool
 	// Lease is how long a lease of an upload holds without renewal; 0 means 30 seconds.
-	Lease   time.Duration
+	Lease time.Duration
+	// Window is how long small objects wait for others, 0 means GatherWindow.
+	Window  time.Duration
 	Metrics *metrics.Emitter
 	Log     *slog.Logger
 
@@ -49,7 +54,7 @@ type Handler struct {
 }
 
 // Handle is the function's handler: payload is an event that s3event.Parse reads, a
-// continuation (ids.Resume) or a replay (ids.Replay). After an error a retry with the
+// continuation (ids.Resume), a replay (ids.Replay) or names small objects (ids.Gather). After an error a retry with the
 // same payload resumes at the last checkpoint.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := handler.WithDeadline(ctx)
@@ -71,39 +76,66 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 		}
 		return err
 	}
+	if ref, ok := parseGather(payload); ok {
+		err := h.gather(ctx, ref)
+		if err != nil {
+			err = fmt.Errorf("feed %s: small objects: %w", ref.Feed, err)
+			h.Log.Error("failed", "error", err.Error())
+		}
+		return err
+	}
 	objects, err := s3event.Parse(payload)
 	errs := []error{err}
+	small := waiting{}
 	for _, o := range objects {
 		if _, ok := h.Spec.SourceOf(o.Bucket, o.Key); !ok {
 			h.Log.Info("no source of this feed", "bucket", o.Bucket, "key", o.Key)
 			continue
 		}
-		if err := h.object(ctx, o); err != nil {
-			errs = append(errs, fmt.Errorf("feed %s: s3://%s/%s: %w", h.Spec.Feed, o.Bucket, o.Key, err))
+		if err := h.object(ctx, o, small); err != nil {
+			errs = append(errs, objectError(h.Spec.Feed, o.Bucket, o.Key, err))
 		}
 	}
-	err = errors.Join(errs...)
+	err = errors.Join(append(errs, h.gatherAll(ctx, small))...)
 	if err != nil {
 		h.Log.Error("failed", "error", err.Error())
 	}
 	return err
 }
 
-// open opens the source object of an upload with the settings of its source.
+func objectError(feedName, bucket, key string, err error) error {
+	return fmt.Errorf("feed %s: s3://%s/%s: %w", feedName, bucket, key, err)
+}
+
+// open opens the source object of an upload.
 func (h *Handler) open(ctx context.Context, u ids.Upload) (*s3source.Object, error) {
-	from := s3source.Bucket{API: h.S3}
-	if h.SourceBucket != nil {
-		// An object that no source has any more is read with the function's role.
-		source, _ := h.Spec.SourceOf(u.Bucket, u.Key)
-		var err error
-		if from, err = h.SourceBucket(ctx, source, u.Bucket); err != nil {
-			return nil, err
-		}
+	from, err := h.bucketOf(ctx, u)
+	if err != nil {
+		return nil, err
 	}
 	return from.Open(ctx, u.Bucket, u.Key, u.VersionID, u.ETag)
 }
 
-func (h *Handler) object(ctx context.Context, o s3event.Object) error {
+// bucketOf is the bucket of an upload, with the settings of its source.
+func (h *Handler) bucketOf(ctx context.Context, u ids.Upload) (s3source.Bucket, error) {
+	if h.SourceBucket == nil {
+		return s3source.Bucket{API: h.S3}, nil
+	}
+	// An object that no source has any more is read with the function's role.
+	source, _ := h.Spec.SourceOf(u.Bucket, u.Key)
+	return h.SourceBucket(ctx, source, u.Bucket)
+}
+
+// newUpload is the ledger's upload of an object that is begun.
+func (h *Handler) newUpload(u ids.Upload, reading string) ledger.Upload {
+	return ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reading: reading}
+}
+
+// object unpacks an object or, with small, lets a small one wait for others.
+func (h *Handler) object(ctx context.Context, o s3event.Object, small waiting) error {
+	if small != nil && h.small(o) {
+		return h.wait(ctx, o, small)
+	}
 	named := ids.Upload{
 		Feed: h.Spec.Feed, Bucket: o.Bucket, Key: o.Key, VersionID: o.VersionID, ETag: o.ETag, Size: o.Size, Time: time.Now(),
 	}
@@ -123,19 +155,23 @@ func (h *Handler) object(ctx context.Context, o s3event.Object) error {
 		return nil
 	}
 	u := ids.New(named)
+	// An event without a size, or without a version.
+	opened := s3event.Object{Bucket: u.Bucket, Key: u.Key, VersionID: u.VersionID, ETag: u.ETag, Size: u.Size}
+	if small != nil && h.small(opened) {
+		return h.wait(ctx, opened, small)
+	}
 
 	known, ok, err := h.Ledger.GetUpload(ctx, u.Feed, u.ID)
 	if err != nil {
 		return err
 	}
 	lease := h.newLease(ctx)
-	entered := ledger.Upload{
-		Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reader: lease.Owner, ReaderUntil: lease.Until,
-		ExpireInSnowflake: h.Spec.ExpireInSnowflake,
-	}
-	if entered.Reading, err = h.reading(ctx); err != nil {
+	reading, err := h.reading(ctx)
+	if err != nil {
 		return err
 	}
+	entered := h.newUpload(u, reading)
+	entered.Reader, entered.ReaderUntil = lease.Owner, lease.Until
 	if ok && known.State == ledger.Missing {
 		if err := h.Ledger.Found(ctx, entered); err != nil {
 			return err
@@ -252,7 +288,6 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, key *feed.RecordK
 	state, err := h.Ledger.PutPart(ctx, ledger.Part{
 		Feed: u.Feed, Upload: u.ID, Name: name, Entry: p.Entry, Key: p.Key,
 		Records: p.Records, Bytes: p.Bytes, Shards: u.Shards, Time: u.Time, RecordKey: key,
-		ExpireAfterDays: h.Spec.ExpireAfterDays,
 	})
 	if err != nil || state.Done() {
 		return err

@@ -10,7 +10,6 @@ import (
 	"example.com/ingestion/internal/files/archive"
 	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/ids"
-	"example.com/ingestion/internal/store/landing"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
 )
@@ -25,13 +24,21 @@ const (
 // errContinue ends the walk of an archive that is continued in the next invocation.
 var errContinue = errors.New("the deadline is near")
 
+// recordWriter writes records to parts: a landing.Writer, or a landing.SharedWriter.
+type recordWriter interface {
+	StartEntry(entry int, path string) error
+	Record(ordinal int64, data []byte) error
+	Skipped(bytes int64) error
+	NextPart() (number int, empty bool)
+}
+
 // visitor writes the records of an upload's entries to parts and to quarantine. What
 // is before the checkpoint it reads again and skips.
 type visitor struct {
 	h            *Handler
 	u            ids.Upload
 	spec         feed.Spec // with the format and limits that the upload was begun with
-	writer       *landing.Writer
+	writer       recordWriter
 	quarantine   *quarantine.Writer
 	nearDeadline func() bool
 
@@ -46,7 +53,7 @@ type visitor struct {
 	deletedRecorded bool
 }
 
-func newVisitor(h *Handler, u ledger.Upload, spec feed.Spec, w *landing.Writer, q *quarantine.Writer, nearDeadline func() bool) *visitor {
+func newVisitor(h *Handler, u ledger.Upload, spec feed.Spec, w recordWriter, q *quarantine.Writer, nearDeadline func() bool) *visitor {
 	return &visitor{h: h, u: u.Upload, spec: spec, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
 }
 

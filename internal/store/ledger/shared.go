@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,9 @@ type Member struct {
 	// Event is the ID of the waiting object, where it is not Upload: that of an event
 	// without the object's version.
 	Event string `json:"v,omitempty"`
+	// VersionID and ETag are those of the source object, where the event has others.
+	VersionID string `json:"version,omitempty"`
+	ETag      string `json:"etag,omitempty"`
 	// Landed is the number of the upload's records in the part. The others are the counts
 	// with which the upload is entered.
 	Landed        int64            `json:"n"`
@@ -46,6 +50,9 @@ type Member struct {
 
 // Time is that of the source object.
 func (m Member) Time() time.Time { return time.UnixMilli(m.Millis).UTC() }
+
+// WaitingID is the ID of the object that waited.
+func (m Member) WaitingID() string { return cmp.Or(m.Event, m.Upload) }
 
 // Rejections are the records of a member that load has put in quarantine.
 type Rejections struct {
@@ -294,7 +301,7 @@ func (p Part) ofMember(m Member) Part {
 	return Part{
 		Feed: p.Feed, Upload: m.Upload, Name: p.Name, Key: p.Key, State: p.State, Records: m.Landed, Bytes: p.share(m),
 		Shards: sharedShards, Time: m.Time(), LandedAt: p.LandedAt, LoadedAt: p.LoadedAt, OwnLines: true,
-		RecordKey: p.RecordKey, ExpireAfterDays: p.ExpireAfterDays,
+		RecordKey: p.RecordKey,
 	}
 }
 

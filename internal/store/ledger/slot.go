@@ -57,10 +57,10 @@ func (l *Ledger) held(ctx context.Context) (map[string]slot, error) {
 	return held, nil
 }
 
-// AnyLoader reports whether a loader runs.
-func (l *Ledger) AnyLoader(ctx context.Context) (bool, error) {
+// IdleSlot reports whether fewer than n loaders run.
+func (l *Ledger) IdleSlot(ctx context.Context, n int) (bool, error) {
 	held, err := l.held(ctx)
-	return len(held) > 0, err
+	return len(held) < n, err
 }
 
 // TakeSlot takes one of n slots, or the one that the owner has. It returns 0 where
@@ -123,19 +123,15 @@ func (l *Ledger) changeSlot(ctx context.Context, number int, c change) error {
 	return nil
 }
 
-// Rank returns how many loaders run other than the one with the slot number, and how many
-// of these have a lower slot.
-func (l *Ledger) Rank(ctx context.Context, number int) (lower, others int, err error) {
+// LowestSlot reports whether no loader has a slot below number.
+func (l *Ledger) LowestSlot(ctx context.Context, number int) (bool, error) {
 	held, err := l.held(ctx)
 	for sort := range held {
-		if sort != slotSort(number) {
-			others++
-		}
 		if sort < slotSort(number) {
-			lower++
+			return false, err
 		}
 	}
-	return lower, others, err
+	return true, err
 }
 
 // Loaders returns until when each loader that runs has its slot.

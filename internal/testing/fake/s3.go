@@ -209,7 +209,9 @@ func (f *S3) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.O
 			body = io.MultiReader(bytes.NewReader(kept), broken{})
 		}
 	}
-	return &s3.GetObjectOutput{Body: io.NopCloser(body), ETag: aws.String(`"` + o.etag + `"`)}, nil
+	return &s3.GetObjectOutput{
+		Body: io.NopCloser(body), ETag: aws.String(`"` + o.etag + `"`), ContentLength: aws.Int64(to - from), LastModified: &o.modified,
+	}, nil
 }
 
 type broken struct{}
