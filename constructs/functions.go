@@ -3,7 +3,6 @@ package constructs
 import (
 	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 
 	"example.com/ingestion/constructs/internal/assets"
@@ -41,7 +40,6 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 	c.Description = fmt.Sprintf("Feed %s: splits source objects into parts", p.Spec.Feed)
 	c.Environment = maps.Clone(c.Environment)
 	c.Environment[feed.EnvLoadFunction] = p.Store.names.loadARN
-	c.Environment[feed.EnvLoaders] = strconv.Itoa(p.Store.loaders)
 	f := function.NewAsync(p.Construct, "Unpack", c, p.failures.ARN)
 	f.Allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
 	// Only files that go to quarantine whole are copied in several requests.
@@ -53,7 +51,7 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 	// The ledger's transactions are updates.
 	f.Allow(p.ownItems(), []string{p.Store.names.tableARN},
 		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-	// It enters the feed as one with work, and looks for an idle loader.
+	// It enters the feed as one with work, and looks for a loader that runs.
 	f.Allow(map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": feed.LoadingKey}},
 		[]string{p.Store.names.tableARN}, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 	f.Allow(nil, []string{p.Store.names.loadARN}, "lambda:InvokeFunction")

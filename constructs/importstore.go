@@ -1,7 +1,6 @@
 package constructs
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"example.com/ingestion/constructs/internal/stackscope"
-	"example.com/ingestion/feed"
 )
 
 // StoreNames name a Store that exists already, in the same account and region.
@@ -25,8 +23,6 @@ type StoreNames struct {
 	TopicARN      string
 	// LoadFunction is the name of the function load.
 	LoadFunction string
-	// Loaders is StoreProps.Loaders of the store (default 16).
-	Loaders int
 	// Changes is true for a store with StoreProps.Changes.
 	Changes bool
 	// AlarmTopicARN and KeyARN are those of a store with StoreProps.Alarms and Key.
@@ -53,9 +49,6 @@ func (n StoreNames) Validate() error {
 	check("Table", n.Table, tableName, "the name of a table")
 	check("TopicARN", n.TopicARN, topicARN, "the ARN of an SNS topic")
 	check("LoadFunction", n.LoadFunction, functionName, "the name of a function")
-	if n.Loaders < 0 || n.Loaders > feed.MaxLoaders {
-		errs = append(errs, fmt.Errorf("store: Loaders: %d is outside 1 to %d, or 0 for %d", n.Loaders, feed.MaxLoaders, feed.DefaultLoaders))
-	}
 	if n.AlarmTopicARN != "" {
 		check("AlarmTopicARN", n.AlarmTopicARN, topicARN, "the ARN of an SNS topic")
 	}
@@ -77,7 +70,6 @@ func ImportStore(scope core.Construct, id string, names StoreNames) (_ *Store, e
 		Key:           ExistingKey(names.KeyARN).resolve(this, stackscope.Settings{}),
 		capabilities:  storeCapabilities{landing: names.LandingBucket, changes: names.Changes, alarms: names.AlarmTopicARN != "", imported: true},
 		Load:          awslambda.Function_FromFunctionName(this, jsii.String("Load"), &names.LoadFunction),
-		loaders:       cmp.Or(names.Loaders, feed.DefaultLoaders),
 		feeds:         map[string]string{}, values: stackscope.NewValues(),
 	}
 	if names.AlarmTopicARN != "" {

@@ -40,6 +40,14 @@ type IngestionPipelineProps struct {
 	// and taken back at any time: it applies to the files that come after, and to the
 	// records that are replayed from quarantine.
 	RecordKey RecordKey
+	// ExpireAfterDays is for how many days after loading the table keeps a record: 1 to
+	// 36,500, 0 for ever. DynamoDB deletes expired records without charge, usually within
+	// two days, and queries return them until then. It may be given, changed and taken back
+	// at any time: it applies to the files that come after.
+	ExpireAfterDays int
+	// ExpireInSnowflake deletes a record that has expired in Snowflake too, with
+	// FromTable(). Default: it stays there.
+	ExpireInSnowflake bool
 
 	// Alarms configures the feed's alarms. Default: four, if the store has a topic for
 	// them.
@@ -97,7 +105,9 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 
 // spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
-	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key}
+	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key,
+		ExpireAfterDays: p.ExpireAfterDays, ExpireInSnowflake: p.ExpireInSnowflake,
+	}
 	for _, source := range p.sources() {
 		s.Sources = append(s.Sources, source.Source)
 	}
@@ -146,6 +156,9 @@ func (p IngestionPipelineProps) validate(store storeCapabilities) error {
 	}
 	if p.NoTable && (p.Snowflake == nil || p.Snowflake.spec(spec).From == snowflake.FromTable) {
 		report("NoTable", "leaves the records nowhere but in the landing bucket: give Snowflake with FromParts() or FromFiles(), or leave it out")
+	}
+	if p.ExpireInSnowflake && (p.Snowflake == nil || p.Snowflake.spec(spec).From != snowflake.FromTable) {
+		report("ExpireInSnowflake", "Snowflake learns what has expired from the changes of the table only: give Snowflake with FromTable(), or leave it out")
 	}
 	if p.Snowflake != nil {
 		p.Snowflake.validate(report, spec, store)

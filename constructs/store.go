@@ -64,8 +64,6 @@ type Store struct {
 	// feeds maps each feed to the path of its pipeline.
 	feeds map[string]string
 	names storeNames
-	// loaders is StoreProps.Loaders.
-	loaders int
 	// stackPath is the path of the stack that NewStore made it in, empty for a
 	// store of the feed's own and for an imported one.
 	stackPath string
@@ -110,9 +108,8 @@ type StoreProps struct {
 	// on, which FromTable needs.
 	Changes bool
 	// Loaders is how many invocations of load may load at a time, for all feeds
-	// together: 1 to 64 (default 16, which use the default quota of a table, 40,000
-	// write units a second). A feed that is deployed later uses the new number when it
-	// is deployed again; the loaders themselves use it at once.
+	// together: 1 to 64 (default 16). As many run as the table needs: about two for the
+	// default quota of a table, 40,000 write units a second.
 	Loaders int
 	// Load sizes the function load.
 	Load FunctionProps
@@ -299,7 +296,6 @@ func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *S
 			Settings: settings, Stream: props.Changes, MaxWriteUnits: props.MaxWriteUnits,
 			WarmReadUnits: props.WarmThroughput.ReadUnits, WarmWriteUnits: props.WarmThroughput.WriteUnits,
 		}).Table,
-		loaders:      props.Loaders,
 		capabilities: props.capabilities(), ready: announcements.Ready, feeds: map[string]string{}, values: scope.Values,
 	}
 	if a := props.Alarms; a != nil {

@@ -15,8 +15,8 @@ const (
 )
 
 // DefaultLoaders is how many invocations of load may load at a time, for all feeds of a
-// table together. About four of them use the write capacity that a new on-demand table
-// has, sixteen that of the default quota of a table, 40,000 write units a second.
+// table together. As many run as the table needs: by `make simulate` one for a new
+// on-demand table, two for the default quota of a table, 40,000 write units a second.
 const DefaultLoaders = 16
 
 // MaxLoaders is the highest number of loaders.
@@ -28,6 +28,10 @@ const (
 	// PartitionKey and SortKey are the key attributes of the table, both strings.
 	PartitionKey = "pk"
 	SortKey      = "sk"
+	// ExpiryAttribute is the time, in seconds since 1970, after which DynamoDB deletes an item
+	// that has it. Only records have it: an item of the ledger with this attribute would be
+	// deleted too.
+	ExpiryAttribute = "expires_at"
 	// LoadingKey is the partition key of the items that the loaders and the functions
 	// unpack of all feeds share: the slots of the loaders, and the feeds with work.
 	LoadingKey = "loading"

@@ -36,6 +36,11 @@ type Spec struct {
 	NoTable bool `json:"noTable,omitempty"`
 	// RecordKey is the key by which the table's index KeyIndex finds the records, nil for none.
 	RecordKey *RecordKey `json:"recordKey,omitempty"`
+	// ExpireAfterDays is for how many days the table keeps a record: 1 to MaxExpireDays, 0
+	// for ever. ExpireInSnowflake means that a record that has expired is deleted in
+	// Snowflake too, where that reads the changes of the table.
+	ExpireAfterDays   int  `json:"expireAfterDays,omitempty"`
+	ExpireInSnowflake bool `json:"expireInSnowflake,omitempty"`
 }
 
 // Limits bound the resources that one source object can use, so that a malicious or
@@ -86,7 +91,7 @@ const (
 	// DefaultUnpackMemoryMB and DefaultLoadMemoryMB size the functions: unpack
 	// decompresses, load mostly waits for the table.
 	DefaultUnpackMemoryMB = 1769
-	DefaultLoadMemoryMB   = 512
+	DefaultLoadMemoryMB   = 256
 	DefaultMaxEntries     = 100_000
 	DefaultMaxEntryBytes  = 5 << 40
 	DefaultMaxRatio       = 1_100
@@ -95,6 +100,9 @@ const (
 	DefaultMaxColumns     = 10_000
 
 	DefaultMaxRecordsPerByte = 10
+
+	// MaxExpireDays is the greatest ExpireAfterDays: a hundred years.
+	MaxExpireDays = 36_500
 )
 
 // WithDefaults returns s with every unset field that has a default filled in.

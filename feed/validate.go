@@ -54,7 +54,19 @@ func (s Spec) Validate() error {
 			add("RecordKey", "is of the table, and NoTable leaves the records out of it: give one of the two")
 		}
 	}
+	s.validateExpiry(add)
 	return errors.Join(errs...)
+}
+
+func (s Spec) validateExpiry(add func(string, string, ...any)) {
+	switch {
+	case s.ExpireAfterDays < 0 || s.ExpireAfterDays > MaxExpireDays:
+		add("ExpireAfterDays", "%d is outside 1 to %d, or 0 for ever", s.ExpireAfterDays, MaxExpireDays)
+	case s.ExpireAfterDays > 0 && s.NoTable:
+		add("ExpireAfterDays", "is of the table, and NoTable leaves the records out of it: give one of the two")
+	case s.ExpireAfterDays == 0 && s.ExpireInSnowflake:
+		add("ExpireInSnowflake", "is about records that expire: give ExpireAfterDays too")
+	}
 }
 
 func checkPrefix(add func(string, string, ...any), field, p string) {

@@ -84,6 +84,7 @@ func TestSnapshots(t *testing.T) {
 			props := minimal("orders")
 			props.Store = newStore(t, app)
 			props.RecordKey = constructs.KeyedBy("region", "customer.id").Named("customer").Optional()
+			props.ExpireAfterDays = 400
 			newFeed(t, app, props)
 		},
 		"own-store-with-changes": func(t *testing.T, app awscdk.App) {
@@ -191,7 +192,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 // the other snapshots.
 func TestComprehensiveSetsEveryProp(t *testing.T) {
 	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host", "TopicARN", "arn", "DeleteData")
-	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "RecordKey", "Off", "Emails", "TopicARN",
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "RecordKey", "ExpireAfterDays", "ExpireInSnowflake", "Off", "Emails", "TopicARN",
 		"Principal", "ExternalID", "Subscriber", "ExistingIntegration", "WorkloadIdentity")
 }
 

@@ -65,6 +65,17 @@ func TestValidate(t *testing.T) {
 			`feed "Orders!": Unpack.MaxConcurrency: -1 is negative: give 0 for no limit`,
 			`feed "Orders!": LogRetentionDays: 31 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 		}},
+		{"a key and an expiry without a table", constructs.IngestionPipelineProps{
+			Feed: "orders", Source: constructs.NewBucket(), Format: constructs.NDJSON(), NoTable: true,
+			RecordKey: constructs.KeyedBy().Named("a b"), ExpireAfterDays: 40_000, ExpireInSnowflake: true,
+			Snowflake: &constructs.SnowflakeProps{Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", From: constructs.FromParts(), Load: constructs.Bulk("*/5 * * * *"), Connection: connection()},
+		}, []string{
+			`feed "orders": RecordKey.Fields: has 0 fields, 1 to 8 are allowed`,
+			`feed "orders": RecordKey.Name: "a b" may have letters, digits, dots, hyphens and underscores only`,
+			`feed "orders": RecordKey: is of the table, and NoTable leaves the records out of it: give one of the two`,
+			`feed "orders": ExpireAfterDays: 40000 is outside 1 to 36500, or 0 for ever`,
+			`feed "orders": ExpireInSnowflake: Snowflake learns what has expired from the changes of the table only: give Snowflake with FromTable(), or leave it out`,
+		}},
 		{"too long", constructs.IngestionPipelineProps{
 			Feed:   strings.Repeat("f", 41),
 			Source: constructs.NewBucket(constructs.WithPrefix(strings.Repeat("p", 513)), constructs.WithSuffixes(manySuffixes...)),
@@ -133,13 +144,12 @@ func TestValidateStore(t *testing.T) {
 		`store: Architecture: "riscv" is neither arm64 nor x86_64`,
 		`store: LogRetentionDays: 2 is not a retention of CloudWatch Logs: give 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653`,
 	})
-	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic", Loaders: 65})
+	_, err = constructs.ImportStore(newStack(app, "Imported"), "Store", constructs.StoreNames{LandingBucket: "No", Table: "x", TopicARN: "topic"})
 	requireLines(t, err, []string{
 		`store: LandingBucket: "No" is not the name of a bucket`,
 		`store: Table: "x" is not the name of a table`,
 		`store: TopicARN: "topic" is not the ARN of an SNS topic`,
 		`store: LoadFunction: "" is not the name of a function`,
-		`store: Loaders: 65 is outside 1 to 64, or 0 for 16`,
 	})
 }
 

@@ -183,6 +183,8 @@ func reconcileTable(t *table, r reconcile.Result) error {
 			result = bad("differs")
 		case u.Waiting:
 			result = warning("waiting")
+		case u.Expired > 0:
+			result = good("same, " + amount(u.Expired, "record") + " expired")
 		}
 		t.row(u.ID, u.Source, uploadState(u.State), u.Records, u.Quarantined, u.Stored, count(u.InFile), count(u.InTable), count(u.InSnowflake), result)
 	}

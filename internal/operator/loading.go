@@ -1,10 +1,8 @@
 package operator
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -32,12 +30,8 @@ func (d *Deployment) LoadPart(ctx context.Context, ref ids.PartRef) error {
 		if f.Environment != nil {
 			env = f.Environment.Variables
 		}
-		loaders, err := strconv.Atoi(cmp.Or(env[feed.EnvLoaders], strconv.Itoa(feed.DefaultLoaders)))
-		if err != nil {
-			return fmt.Errorf("environment of function %s: %s: %w", d.UnpackFunction, feed.EnvLoaders, err)
-		}
 		d.parts = &partdispatch.Dispatcher{
-			Ledger: d.Ledger, Loaders: loaders, Wake: d.WakeLoader,
+			Ledger: d.Ledger, Wake: d.WakeLoader,
 			Feed: ledger.FeedWithWork{Feed: d.Name, Metrics: env[feed.EnvMetrics]},
 		}
 	}

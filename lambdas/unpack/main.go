@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log"
 	"os"
-	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -32,19 +30,15 @@ func main() {
 
 func run(ctx context.Context, getenv func(string) string) error {
 	handler.TuneRuntime(getenv, 64<<20)
-	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction, feed.EnvLoaders)
+	cfg, err := handler.Load(ctx, getenv, feed.EnvLandingBucket, feed.EnvTable, feed.EnvLoadFunction)
 	if err != nil {
 		return err
 	}
 	book := ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table).WaitOutThrottling()
-	loaders, err := strconv.Atoi(getenv(feed.EnvLoaders))
-	if err != nil {
-		return fmt.Errorf("environment variable %s: %w", feed.EnvLoaders, err)
-	}
 	parts := partdispatch.Dispatcher{
-		Ledger: book, Loaders: loaders,
-		Feed: ledger.FeedWithWork{Feed: cfg.Spec.Feed, Metrics: getenv(feed.EnvMetrics)},
-		Wake: dispatch.JSON[ids.Load](dispatch.Function(cfg.AWS, getenv(feed.EnvLoadFunction))),
+		Ledger: book,
+		Feed:   ledger.FeedWithWork{Feed: cfg.Spec.Feed, Metrics: getenv(feed.EnvMetrics)},
+		Wake:   dispatch.JSON[ids.Load](dispatch.Function(cfg.AWS, getenv(feed.EnvLoadFunction))),
 	}
 	dispatchPart := parts.Dispatch
 	if cfg.Spec.NoTable {

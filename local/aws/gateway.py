@@ -25,6 +25,7 @@ from eventbridge.targets import Targets
 from iam_enforcement.enforcement import Enforcement
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
+from moto_patches import dynamodb_expiry
 from moto_patches.lambda_functions import deployment_package
 from moto_patches.s3_events import deferred_events
 
@@ -111,6 +112,10 @@ class Gateway:
             return respond(start_response, *self.fill_bucket(name, json.loads(body_of(environ))))
         if route == "throughput":
             return respond(start_response, *self.limit_throughput(environ))
+        if route == "expire":
+            with self.dynamodb_lock:
+                deleted = dynamodb_expiry.expire(name, json.loads(body_of(environ))["now"])
+            return respond(start_response, 200, "application/json", json.dumps({"deleted": deleted}).encode())
         if route == "throttle":
             self.throttled_operations = frozenset(json.loads(body_of(environ)))
             return respond(start_response, 200, "text/plain", b"")

@@ -235,6 +235,7 @@ func TestConcurrentBatchesKeepTheOrderOfAnItem(t *testing.T) {
 func TestStreamRecordHasTheFormOfLambda(t *testing.T) {
 	r, err := newStreamRecord(streamtypes.Record{
 		EventID: aws.String("e"), EventName: streamtypes.OperationTypeModify, AwsRegion: aws.String("us-east-1"),
+		UserIdentity: &streamtypes.Identity{Type: aws.String("Service"), PrincipalId: aws.String("dynamodb.amazonaws.com")},
 		Dynamodb: &streamtypes.StreamRecord{
 			ApproximateCreationDateTime: aws.Time(time.Unix(1_700_000_000, 900_000_000)),
 			Keys:                        map[string]streamtypes.AttributeValue{"pk": &streamtypes.AttributeValueMemberS{Value: "ä"}},
@@ -254,6 +255,7 @@ func TestStreamRecordHasTheFormOfLambda(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"eventID":"e","eventName":"MODIFY","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"us-east-1","eventSourceARN":"` + testStream + `",
+		"userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"},
 		"dynamodb":{"ApproximateCreationDateTime":1700000000,"Keys":{"pk":{"S":"ä"}},"SequenceNumber":"111","SizeBytes":26,"StreamViewType":"NEW_IMAGE",
 		"NewImage":{"b":{"B":"AP8="},"l":{"L":[{"NULL":true},{"M":{"n":{"N":"1.50"}}}]},"s":{"SS":["x","y"]},"t":{"BOOL":true}}}}`
 	if got, want := decode(t, string(r.json)), decode(t, want); !reflect.DeepEqual(got, want) {

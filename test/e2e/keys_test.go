@@ -18,11 +18,11 @@ import (
 )
 
 const keyedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(),
-		RecordKey: constructs.KeyedBy("customer.id")}},` + "\n"
+		RecordKey: constructs.KeyedBy("customer.id"), ExpireAfterDays: 30}},` + "\n"
 
-// recordsByKey gives a deployed feed a key, which replaces nothing, and then finds the
-// versions of a customer with the command and with boto3, as README.md describes it. They
-// stay the same when their files are delivered again.
+// recordsByKey gives a deployed feed a key and an expiry, which replaces nothing, and then
+// finds the versions of a customer with the command and with boto3, as README.md describes
+// it. They stay the same when their files are delivered again, and end with the expiry.
 func recordsByKey(t *testing.T, m *modes) {
 	before := m.physical(t)
 	m.deployOf(t, keyedHeavy+fileFeed+partFeed, stagingStacks...)
@@ -76,6 +76,15 @@ func recordsByKey(t *testing.T, m *modes) {
 	m.idle(t)
 	if again := m.versions(t); !slices.Equal(again, all) {
 		t.Errorf("delivered again: %q, want %q", again, all)
+	}
+	for _, days := range []int{29, 31} {
+		deleted, err := m.env.ExpireDynamoDB(t.Context(), time.Now().AddDate(0, 0, days))
+		if want := map[int]int{29: 0, 31: 4}[days]; err != nil || deleted != want {
+			t.Errorf("after %d days %d items are deleted, %v, want %d", days, deleted, err, want)
+		}
+	}
+	if left := m.versions(t); len(left) != 0 {
+		t.Errorf("after the expiry: %q", left)
 	}
 	m.deployOf(t, plainHeavy+fileFeed+partFeed, "staging-Heavy")
 }

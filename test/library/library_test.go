@@ -142,7 +142,7 @@ func checkOrders(t *testing.T, assembly, architecture string, machine elf.Machin
 		if err := json.Unmarshal(resource.Properties, &properties); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := properties.Environment.Variables[feed.EnvLoaders]; !ok {
+		if _, ok := properties.Environment.Variables[feed.EnvLandingBucket]; !ok {
 			continue // a function of the CDK's own
 		}
 		functions++

@@ -32,7 +32,10 @@ func New(scope core.Construct, id string, c Config) *Output {
 		PartitionKey:           stringAttribute(feed.PartitionKey),
 		SortKey:                stringAttribute(feed.SortKey),
 		GlobalSecondaryIndexes: c.indexes(),
-		Billing:                awsdynamodb.Billing_OnDemand(c.maxThroughput()),
+		// It deletes nothing but items with the attribute, which costs nothing, so that a feed
+		// gets an expiry without a change of its store.
+		TimeToLiveAttribute: jsii.String(feed.ExpiryAttribute),
+		Billing:             awsdynamodb.Billing_OnDemand(c.maxThroughput()),
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 		},

@@ -19,6 +19,9 @@ type limiter struct {
 	ceiling   float64
 	inFlight  int
 	reducedAt time.Time
+
+	blocked      time.Duration
+	blockedSince time.Time // zero: not blocked
 }
 
 // minItems is the smallest limit. A request costs the same time whatever it holds, so
@@ -84,4 +87,34 @@ func (l *limiter) throttled(now time.Time) {
 	}
 	l.reducedAt = now
 	l.limit = max(minItems, l.limit*0.7)
+}
+
+// block and unblock are called before and after the Writer's caller waits until requests
+// end.
+func (l *limiter) block(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.blockedSince = now
+}
+
+func (l *limiter) unblock(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.blocked += l.blockedNow(now)
+	l.blockedSince = time.Time{}
+}
+
+// waited is for how long the caller was blocked because the table throttles. Without
+// throttling it is blocked too, by the processor or the latency of requests.
+func (l *limiter) waited(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.blocked + l.blockedNow(now)
+}
+
+func (l *limiter) blockedNow(now time.Time) time.Duration {
+	if l.blockedSince.IsZero() || l.reducedAt.Before(l.blockedSince.Add(-time.Second)) {
+		return 0
+	}
+	return now.Sub(l.blockedSince)
 }

@@ -134,7 +134,9 @@ func (w *Writer) Flush() (stored, requests int64, err error) {
 		err = w.send()
 	}
 	close(w.work)
+	w.limiter.block(time.Now())
 	w.wg.Wait()
+	w.limiter.unblock(time.Now())
 	if cause := context.Cause(w.ctx); err == nil && cause != nil {
 		err = cause
 	}
@@ -144,6 +146,10 @@ func (w *Writer) Flush() (stored, requests int64, err error) {
 	w.cancel(nil)
 	return w.stored, w.requests, err
 }
+
+// Waited is for how long the calls of Commit and Flush, until now, have waited because the
+// table throttles. It may be called by any goroutine.
+func (w *Writer) Waited() time.Duration { return w.limiter.waited(time.Now()) }
 
 // Unfinished returns the tag of the first item that was given to Commit and is neither
 // stored nor rejected, or false if there is none. It is for use after Flush: where the
@@ -167,17 +173,27 @@ func (w *Writer) send() error {
 	w.mu.Lock()
 	w.sent = append(w.sent, b.progress)
 	w.mu.Unlock()
-	if err := w.bytes.Acquire(w.ctx, b.weight()); err != nil {
-		return context.Cause(w.ctx)
-	}
-	if err := w.limiter.acquire(w.ctx, len(b.ends)); err != nil {
-		w.bytes.Release(b.weight())
+	if err := w.admit(b); err != nil {
 		return err
 	}
 	select {
 	case w.work <- b:
 	default:
 		w.wg.Go(func() { w.worker(b) })
+	}
+	return nil
+}
+
+// admit waits until b may be sent.
+func (w *Writer) admit(b *batch) error {
+	w.limiter.block(time.Now())
+	defer func() { w.limiter.unblock(time.Now()) }()
+	if err := w.bytes.Acquire(w.ctx, b.weight()); err != nil {
+		return context.Cause(w.ctx)
+	}
+	if err := w.limiter.acquire(w.ctx, len(b.ends)); err != nil {
+		w.bytes.Release(b.weight())
+		return err
 	}
 	return nil
 }

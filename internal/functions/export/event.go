@@ -23,7 +23,9 @@ type Event struct {
 type Record struct {
 	EventID   string `json:"eventID"`
 	EventName string `json:"eventName"`
-	Change    Change `json:"dynamodb"`
+	// Identity is that of a deletion by the expiry of the item, see expired.
+	Identity Identity `json:"userIdentity"`
+	Change   Change   `json:"dynamodb"`
 }
 
 // Change is what happened to the item.
@@ -35,6 +37,18 @@ type Change struct {
 	NewImage json.RawMessage `json:"NewImage"`
 	// SequenceNumber grows with every change of an item: 21 to 40 digits.
 	SequenceNumber string `json:"SequenceNumber"`
+}
+
+// Identity is who made a change. DynamoDB gives it for a deletion by the time to live alone
+// ("DynamoDB Streams and Time to Live").
+type Identity struct {
+	Type      string `json:"type"`
+	Principal string `json:"principalId"`
+}
+
+// expired reports whether DynamoDB deleted the item because its time to live was over.
+func (r *Record) expired() bool {
+	return r.EventName == eventRemove && r.Identity == Identity{"Service", "dynamodb.amazonaws.com"}
 }
 
 // Keys are the table's, feed.PartitionKey and feed.SortKey.
@@ -66,6 +80,9 @@ const (
 	// kindForeign is an item that the project has not written. It belongs to no feed; it
 	// is counted and not exported.
 	kindForeign
+	// kindExpired is a record that has expired. It is no deletion in Snowflake, unless its
+	// feed asks for it.
+	kindExpired
 )
 
 // change is a Record with decoded fields.

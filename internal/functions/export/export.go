@@ -44,7 +44,7 @@ func (h *Handler) Handle(ctx context.Context, event Event) error {
 		written, err = h.write(ctx, b.objects)
 	}
 	log := h.Log.With("changes", len(event.Records), "exported", b.exported, "ledger", b.skipped[kindLedger],
-		"foreign", b.skipped[kindForeign], "objects", len(b.objects), "bytes_written", written, "seconds", time.Since(start).Seconds())
+		"foreign", b.skipped[kindForeign], "expired", b.skipped[kindExpired], "objects", len(b.objects), "bytes_written", written, "seconds", time.Since(start).Seconds())
 	if len(event.Records) > 0 {
 		log = log.With("first_sequence", event.Records[0].Change.SequenceNumber)
 	}
@@ -79,6 +79,12 @@ func read(event Event, origins func(feedName, upload string) (origin, error)) (b
 	for i := range event.Records {
 		r := &event.Records[i]
 		c, k, err := r.read()
+		if err == nil && k == kindRecord && r.expired() {
+			var o origin
+			if o, err = origins(c.feed, c.upload); err == nil && !o.expire {
+				k = kindExpired
+			}
+		}
 		if err == nil && k != kindRecord {
 			b.skipped[k]++
 			continue

@@ -189,6 +189,7 @@ func TestOnlyRecordsAreExported(t *testing.T) {
 		{"orders#watch", "0123abcd"},
 		{"orders#spec", "0123456789ab"},
 		{"orders#work", "wait#2026-03-01T00:00:00.000Z#u#p"},
+		{"orders#file#in/a#1.json", "2026-03-01T00:00:00.000Z#" + id},
 		{"loading", "slot#01"},
 	}, [][2]string{
 		{"config", "x"},

@@ -100,8 +100,8 @@ func (l *liner) appendImage(dst []byte, c change) ([]byte, error) {
 				return dst, err
 			}
 			dst = strconv.AppendInt(dst, ordinal, 10)
-		case o[name] != "":
-			dst = append(dst, o[name]...)
+		case o.members[name] != "":
+			dst = append(dst, o.members[name]...)
 		default:
 			dst = append(dst, "null"...)
 		}

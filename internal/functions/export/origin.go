@@ -9,9 +9,12 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// origin is what the records of an upload have in common: JSON by the name of a line's
-// member. It is empty for an upload that the ledger does not have.
-type origin map[string]string
+// origin is what the records of an upload have in common. It is empty for an upload that
+// the ledger does not have.
+type origin struct {
+	members map[string]string // JSON by the name of a line's member
+	expire  bool              // ledger.Upload.ExpireInSnowflake
+}
 
 // maxOrigins bounds the origins that are kept between batches.
 const maxOrigins = 10_000
@@ -25,15 +28,15 @@ func (h *Handler) origins(ctx context.Context) func(feedName, upload string) (or
 		}
 		u, ok, err := h.Uploads(ctx, feedName, upload)
 		if err != nil {
-			return nil, err
+			return origin{}, err
 		}
 		if !ok {
 			missing[upload] = true
-			return nil, nil
+			return origin{}, nil
 		}
 		o, err := newOrigin(u)
 		if err != nil {
-			return nil, err
+			return origin{}, err
 		}
 		if h.known == nil || len(h.known) >= maxOrigins {
 			h.known = map[string]origin{}
@@ -44,13 +47,13 @@ func (h *Handler) origins(ctx context.Context) func(feedName, upload string) (or
 }
 
 func newOrigin(u ledger.Upload) (origin, error) {
-	o := origin{}
+	o := origin{members: map[string]string{}, expire: u.ExpireInSnowflake}
 	for name, value := range map[string]string{"source": u.Source(), "version": u.Version(), "entry": ids.EntryName(u.Key)} {
 		text, err := json.Marshal(value)
 		if err != nil {
-			return nil, fmt.Errorf("%s of upload %s: %w", name, u.ID, err)
+			return o, fmt.Errorf("%s of upload %s: %w", name, u.ID, err)
 		}
-		o[name] = string(text)
+		o.members[name] = string(text)
 	}
 	return o, nil
 }

@@ -9,6 +9,7 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // A record has the attributes of the index by key; loaded again, it has the same ones.
@@ -114,5 +115,48 @@ func TestKeyCountsForTheSizeOfTheItem(t *testing.T) {
 	}
 	if u := w.upload(t); u.Stored != 1 || u.Reasons["item_too_large"] != 1 {
 		t.Errorf("%d stored, reasons %v: %s", u.Stored, u.Reasons, u.Message)
+	}
+}
+
+// The records of a part expire at one time, however late and often it is loaded.
+func TestExpiry(t *testing.T) {
+	w := newFixture(t, numbered(30))
+	p, _, err := w.h.Ledger.GetPart(t.Context(), "orders", w.u.ID, w.ref.Part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Expiry().IsZero() {
+		t.Errorf("a part without an expiry expires at %s", p.Expiry())
+	}
+	second := ledger.Part{Feed: "orders", Upload: w.u.ID, Name: ids.PartName(0, 1), Key: p.Key, Records: 30, Shards: 5, Time: w.u.Time, ExpireAfterDays: 30}
+	if _, err := w.h.Ledger.PutPart(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	w.ref.Part = second.Name
+	w.dispatch(t)
+	for range 2 {
+		if err := w.load(t); err != nil {
+			t.Fatal(err)
+		}
+		p, _, err := w.h.Ledger.GetPart(t.Context(), "orders", w.u.ID, second.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf(`{"N":"%d"}`, p.LandedAt.Unix()+30*24*3600)
+		items := records(w.db)
+		for _, it := range items {
+			if string(it["expires_at"]) != want {
+				t.Fatalf("item %v, want %s", it, want)
+			}
+		}
+		for _, it := range w.db.Items() {
+			if it["expires_at"] != nil && it["data"] == nil {
+				t.Errorf("DynamoDB would delete an item of the ledger: %v", it)
+			}
+		}
+		if err := w.h.Ledger.Reopen(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		w.dispatch(t)
 	}
 }

@@ -32,12 +32,12 @@ type lineWriter struct {
 	upload   []byte   // of the last line
 	keys     [][]byte // by shard: the JSON of its items' keys up to the sort key's value
 	keySize  int      // of the keys, as DynamoDB counts it, in bytes
-	originOf []byte   // the origin that entryWire is of
-	// entryWire is the attribute with the path of the entry, with a comma behind it, or
-	// empty. fixedSize is the size of an item without its payload, as DynamoDB counts it.
-	entryWire []byte
-	fixedSize int
-	key       *keyWriter // nil for a feed without a key
+	originOf []byte   // the origin that commonWire is of
+	// commonWire are the attributes that the records of an entry have in common, with a comma
+	// behind them, or empty. fixedSize is the size of an item without its payload, as DynamoDB counts it.
+	commonWire []byte
+	fixedSize  int
+	key        *keyWriter // nil for a feed without a key
 
 	lines int64
 	from  int64 // the checkpoint: lines that earlier invocations have loaded
@@ -66,7 +66,7 @@ func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) (*lineWriter,
 // only, so that every invocation makes progress.
 func (w *lineWriter) stop() bool {
 	done := w.lines - w.from
-	return done > 0 && done%64 == 0 && w.loader.nearDeadline()
+	return done > 0 && done%64 == 0 && w.loader.stopping()
 }
 
 // eachLine calls yield for each line of the part.
@@ -118,7 +118,7 @@ func (w *lineWriter) put(line []byte) error {
 	item := append(w.writer.Next(), w.keys[ids.Shard(rec.Ordinal, len(w.keys))]...)
 	item = append(item, rec.Sort...)
 	item = append(item, `"},`...)
-	item = append(item, w.entryWire...)
+	item = append(item, w.commonWire...)
 	tag := w.lines
 	w.lines++
 	size := w.fixedSize
@@ -136,8 +136,8 @@ func (w *lineWriter) put(line []byte) error {
 	return w.writer.Commit(item, tag)
 }
 
-// prepareOrigin prepares the attribute that the records of an entry have in common: the
-// path of the entry, unless it is the name of the file. Everything else about a record's
+// prepareOrigin prepares the attributes that the records of an entry have in common: the
+// path of the entry, unless it is the name of the file, and the expiry. Everything else about a record's
 // origin follows from its keys, or is in the ledger's upload.
 func (w *lineWriter) prepareOrigin(origin []byte) error {
 	var o struct{ Source, Entry string }
@@ -145,18 +145,25 @@ func (w *lineWriter) prepareOrigin(origin []byte) error {
 		return fmt.Errorf("origin: %w", err)
 	}
 	w.originOf = append(w.originOf[:0], origin...)
-	w.entryWire, w.fixedSize = w.entryWire[:0], w.keySize+len("data")
-	if o.Entry == ids.EntryName(o.Source) {
+	w.commonWire, w.fixedSize = w.commonWire[:0], w.keySize+len("data")
+	common := map[string]any{}
+	if o.Entry != ids.EntryName(o.Source) {
+		common["entry"] = o.Entry
+	}
+	if expiry := w.part.Expiry(); !expiry.IsZero() {
+		common[feed.ExpiryAttribute] = expiry.Unix()
+	}
+	if len(common) == 0 {
 		return nil
 	}
-	object, err := json.Marshal(map[string]string{"entry": o.Entry})
+	object, err := json.Marshal(common)
 	if err != nil {
 		return err
 	}
-	if w.entryWire, w.fixedSize, err = batchwrite.Attributes(w.entryWire, object, w.fixedSize); err != nil {
+	if w.commonWire, w.fixedSize, err = batchwrite.Attributes(w.commonWire, object, w.fixedSize); err != nil {
 		return err
 	}
-	w.entryWire = append(w.entryWire, ',')
+	w.commonWire = append(w.commonWire, ',')
 	return nil
 }
 

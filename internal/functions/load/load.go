@@ -101,8 +101,13 @@ func (h *Handler) run(ctx context.Context, first string) error {
 		if nearDeadline() {
 			return h.Continue(ctx, ids.Load{})
 		}
+		if l.surplus() {
+			if _, others, err := l.Ledger.Rank(ctx, l.slot); err != nil || others > 0 {
+				return err
+			}
+		}
 		// What was entered while the slot was held is found after its end.
-		due, err := l.due(ctx)
+		due, err := l.due(ctx, l.lease.Owner)
 		if err != nil || !due {
 			return err
 		}

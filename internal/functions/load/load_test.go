@@ -90,7 +90,7 @@ func newFixtureWithKey(t *testing.T, payloads []string, recordKey *feed.RecordKe
 // dispatch lets the part wait.
 func (w *fixture) dispatch(t *testing.T) {
 	t.Helper()
-	parts := partdispatch.Dispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { return nil }}
+	parts := partdispatch.Dispatcher{Ledger: w.h.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
 	if err := parts.Dispatch(t.Context(), w.ref); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestLoadIsIdempotent(t *testing.T) {
 		return slices.DeleteFunc(w.db.Items(), func(it fake.Item) bool { return it.Str("pk") == "loading" })
 	}
 	before := items()
-	if n := len(records(w.db)); n != 1000 || len(before) != 1002 { // the ledger's upload and part
+	if n := len(records(w.db)); n != 1000 || len(before) != 1003 { // the ledger's upload, its file and part
 		t.Errorf("table has %d items, %d records", len(before), n)
 	}
 	w.dispatch(t) // a retry of unpack

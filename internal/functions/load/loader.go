@@ -21,6 +21,11 @@ type loader struct {
 	nearDeadline func() bool
 	turns        turns
 
+	// ending ends when the loader is to stop before its time, because others are enough.
+	ending context.Context
+	end    context.CancelCauseFunc
+	balancer
+
 	mu    sync.Mutex
 	lease ledger.Lease
 	work  *ledger.Work // being loaded
@@ -28,7 +33,15 @@ type loader struct {
 
 // run loads parts until none is due, and ends the slot.
 func (l *loader) run(ctx context.Context) error {
-	held, stop := handler.Renew(ctx, l.leaseTime()/4, l.renew)
+	l.ending, l.end = context.WithCancelCause(ctx)
+	defer l.end(nil)
+	l.balancer = balancer{at: time.Now()}
+	held, stop := handler.Renew(ctx, l.leaseTime()/renewals, func(ctx context.Context) error {
+		if err := l.balance(ctx); err != nil && ctx.Err() == nil {
+			l.Log.Warn("the number of loaders stays as it is", "error", err.Error())
+		}
+		return l.renew(ctx)
+	})
 	err := l.parts(held)
 	stop()
 	if err != nil {
@@ -36,6 +49,12 @@ func (l *loader) run(ctx context.Context) error {
 	}
 	return l.Ledger.ReleaseSlot(ctx, l.slot, l.lease)
 }
+
+// renewals is how often a lease is renewed in its time.
+const renewals = 12
+
+// stopping reports whether the loader has to stop at its next checkpoint.
+func (l *loader) stopping() bool { return l.nearDeadline() || l.surplus() }
 
 // renew renews the leases of the slot and of the part being loaded. It makes its
 // requests without the lock, since they may have to wait while the table is throttled.
@@ -67,7 +86,7 @@ const longestWait = 5 * time.Second
 
 // parts loads parts until none is due.
 func (l *loader) parts(ctx context.Context) error {
-	for !l.nearDeadline() {
+	for !l.stopping() {
 		w, next, err := l.claim(ctx)
 		switch {
 		case err != nil:
@@ -81,7 +100,7 @@ func (l *loader) parts(ctx context.Context) error {
 			return nil
 		}
 		// Parts that failed are not due yet. One loader waits for them.
-		if lowest, err := l.Ledger.LowestSlot(ctx, l.slot); err != nil || !lowest {
+		if lower, _, err := l.Ledger.Rank(ctx, l.slot); err != nil || lower > 0 {
 			return err
 		}
 		if err := sleep(ctx, min(time.Until(next)+time.Millisecond, longestWait)); err != nil {
@@ -118,11 +137,11 @@ func (l *loader) claim(ctx context.Context) (w *work, next time.Time, err error)
 	return nil, next, nil
 }
 
-// due reports whether a feed has a part that the loader could claim.
-func (l *loader) due(ctx context.Context) (bool, error) {
+// due reports whether a feed has a part that the owner could claim.
+func (l *loader) due(ctx context.Context, owner string) (bool, error) {
 	feeds, err := l.Ledger.FeedsWithWork(ctx)
 	for _, f := range feeds {
-		if due, err := l.Ledger.DueWork(ctx, f.Feed, l.lease.Owner); err != nil || due {
+		if due, err := l.Ledger.DueWork(ctx, f.Feed, owner); err != nil || due {
 			return due, err
 		}
 	}

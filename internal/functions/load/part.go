@@ -78,9 +78,14 @@ func (l *loader) write(ctx context.Context, p *ledger.Part) (requests int64, err
 	}
 	writing, cancel := handler.UntilNearDeadline(ctx)
 	defer cancel()
+	writing, end := context.WithCancelCause(writing)
+	defer end(nil)
+	defer context.AfterFunc(l.ending, func() { end(context.Cause(l.ending)) })()
 	if w.writer, err = l.DynamoDB.NewWriter(writing, l.Table, func(tag int64, err error) { w.refused[tag] = err }); err != nil {
 		return 0, err
 	}
+	l.observe(w.writer)
+	defer l.observe(nil)
 	readErr := w.eachLine(w.put)
 	_, requests, writeErr := w.writer.Flush()
 	stopped := errors.Is(readErr, handler.ErrNearDeadline) || errors.Is(writeErr, handler.ErrNearDeadline)

@@ -51,7 +51,8 @@ type cloud struct {
 	running     sync.WaitGroup
 	mu          sync.Mutex
 	invocations int
-	loads, peak int // running, and the most
+	loads, peak int           // running, and the most
+	loading     time.Duration // of all invocations of load together
 	killed      int
 	failed      []failedEvent
 	expected    map[string]int // records by upload
@@ -194,7 +195,12 @@ func (c *cloud) attempt(id string, isLoad bool, handle func(context.Context, *dy
 		c.loads++
 		c.peak = max(c.peak, c.loads)
 		c.mu.Unlock()
-		defer func() { c.mu.Lock(); c.loads--; c.mu.Unlock() }()
+		defer func(start time.Time) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.loads--
+			c.loading += time.Since(start)
+		}(time.Now())
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), 15*time.Minute)
 	defer cancel()
@@ -259,7 +265,7 @@ func (c *cloud) unpack(feedName string, payload []byte) {
 	spec := feed.Spec{Feed: feedName, Sources: []feed.Source{{Kind: feed.OwnBucket}}, Format: feed.Format{Kind: feed.NDJSON}, PartBytes: c.partBytes}.WithDefaults()
 	c.invoke(false, func(ctx context.Context, client *dynamodb.Client) error {
 		book := ledger.New(client, "table").WaitOutThrottling()
-		parts := partdispatch.Dispatcher{Ledger: book, Loaders: feed.DefaultLoaders, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
+		parts := partdispatch.Dispatcher{Ledger: book, Feed: ledger.FeedWithWork{Feed: feedName}, Wake: c.wake}
 		self := func(_ context.Context, v any) error {
 			payload, err := json.Marshal(v)
 			c.unpack(feedName, payload)

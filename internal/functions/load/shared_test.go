@@ -94,7 +94,7 @@ func (s *sharedPart) must(err error) {
 
 func (s *sharedPart) dispatcher() partdispatch.Dispatcher {
 	return partdispatch.Dispatcher{
-		Ledger: s.book, Feed: ledger.FeedWithWork{Feed: "orders"}, Loaders: 2, Wake: func(context.Context, ids.Load) error { s.woken++; return nil },
+		Ledger: s.book, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { s.woken++; return nil },
 	}
 }
 

@@ -155,7 +155,7 @@ func (s *replayRun) step(ctx context.Context, g quarantine.Group, b quarantine.B
 	for _, p := range landed {
 		step.Parts = append(step.Parts, ledger.Part{
 			Feed: u.Feed, Upload: u.ID, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
-			Shards: u.Shards, Time: u.Time, RecordKey: s.Spec.RecordKey,
+			Shards: u.Shards, Time: u.Time, RecordKey: s.Spec.RecordKey, ExpireAfterDays: s.Spec.ExpireAfterDays,
 		})
 	}
 	if len(step.Parts) == 0 && len(step.Objects) == 0 {

@@ -128,7 +128,7 @@ func (h *Handler) bucketOf(ctx context.Context, u ids.Upload) (s3source.Bucket, 
 
 // newUpload is the ledger's upload of an object that is begun.
 func (h *Handler) newUpload(u ids.Upload, reading string) ledger.Upload {
-	return ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reading: reading}
+	return ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reading: reading, ExpireInSnowflake: h.Spec.ExpireInSnowflake}
 }
 
 // object unpacks an object or, with small, lets a small one wait for others.
@@ -288,6 +288,7 @@ func (h *Handler) landed(ctx context.Context, u ledger.Upload, key *feed.RecordK
 	state, err := h.Ledger.PutPart(ctx, ledger.Part{
 		Feed: u.Feed, Upload: u.ID, Name: name, Entry: p.Entry, Key: p.Key,
 		Records: p.Records, Bytes: p.Bytes, Shards: u.Shards, Time: u.Time, RecordKey: key,
+		ExpireAfterDays: h.Spec.ExpireAfterDays,
 	})
 	if err != nil || state.Done() {
 		return err

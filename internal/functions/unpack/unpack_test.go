@@ -79,7 +79,7 @@ func newFixture(t *testing.T, format feed.Format) *fixture {
 func (w *fixture) loadPart(ref ids.PartRef, tries int) {
 	w.t.Helper()
 	parts := partdispatch.Dispatcher{
-		Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: ref.Feed},
+		Ledger: w.load.Ledger, Feed: ledger.FeedWithWork{Feed: ref.Feed},
 		Wake: func(context.Context, ids.Load) error { w.wakes++; return nil },
 	}
 	w.again(func() error { return parts.Dispatch(w.t.Context(), ref) }, tries)

@@ -27,6 +27,7 @@ type check struct {
 	result   Upload
 	findings []Finding
 	deleted  []string // parts that are not in the landing bucket
+	gone     int64    // stored records that DynamoDB has deleted, because they have expired
 }
 
 func (c *check) add(f Finding) {

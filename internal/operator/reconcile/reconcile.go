@@ -123,6 +123,8 @@ type Upload struct {
 	InFile      *int64               `json:"in_file,omitempty"`
 	InTable     *int64               `json:"in_table,omitempty"`
 	InSnowflake *int64               `json:"in_snowflake,omitempty"`
+	// Expired is how many of the stored records may be deleted because they have expired.
+	Expired int64 `json:"expired,omitempty"`
 	// Waiting is true if its processing has not ended.
 	Waiting bool `json:"waiting,omitempty"`
 	Differs bool `json:"differs"`

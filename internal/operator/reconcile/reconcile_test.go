@@ -82,7 +82,7 @@ func (w *fixture) put(key, body string, loaded bool) {
 		if !loaded {
 			continue
 		}
-		parts := partdispatch.Dispatcher{Ledger: w.load.Ledger, Loaders: 1, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
+		parts := partdispatch.Dispatcher{Ledger: w.load.Ledger, Feed: ledger.FeedWithWork{Feed: "orders"}, Wake: func(context.Context, ids.Load) error { return nil }}
 		if err := parts.Dispatch(w.t.Context(), ref); err != nil {
 			w.t.Fatal(err)
 		}

@@ -43,10 +43,14 @@ func (c *check) table(parts []ledger.Part) error {
 	if err != nil {
 		return err
 	}
-	missing := int64(0)
+	missing, expired := int64(0), int64(0)
 	var deleted []ledger.Part
 	for _, p := range parts {
 		if !p.State.Done() {
+			continue
+		}
+		if expiry := p.Expiry(); !expiry.IsZero() && expiry.Before(c.now()) {
+			expired += p.Stored // DynamoDB has deleted them, or will
 			continue
 		}
 		ordinals, err := c.missing(p, quarantined)
@@ -68,7 +72,9 @@ func (c *check) table(parts []ledger.Part) error {
 			Remedy: c.remedy("replay", " --part "+p.Name),
 		})
 	}
-	c.deletedParts(deleted, c.u.Stored-items-missing)
+	c.result.Expired = expired
+	c.gone = min(max(c.u.Stored-items-missing, 0), expired)
+	c.deletedParts(deleted, c.u.Stored-items-missing-expired)
 	if extra := items - c.u.Stored + missing; extra > 0 && c.u.State == ledger.Loaded && len(deleted) == 0 {
 		c.add(Finding{Kind: Extra, Count: extra, Detail: fmt.Sprintf(
 			"%d more items have keys of the upload than the ledger counts: were they inserted by hand?", extra)})

@@ -27,7 +27,8 @@ type run struct {
 	events   eventQueue
 	order    int
 	capacity float64 // write units a second that the table takes
-	fullFor  float64 // since when it is used fully, without a pause
+	fullFor  float64 // since when it is used fully, without a pause of a minute
+	fullAt   float64 // when it was used fully for the last time
 
 	parts      int     // of one file
 	partUnits  float64 // of the records of one part
@@ -42,6 +43,10 @@ type run struct {
 	done         []float64 // when each feed was complete
 	turn         int
 	starting     int       // loaders that claim a part
+	wanted       int       // loaders: package load adapts their number to the table
+	deciding     bool      // an event decides on it again
+	waits        float64   // seconds that the loaders have waited for the table since the last decision
+	waited       float64   // of so many
 	loaders      []loading // those that write
 	queued       int       // parts
 
@@ -83,7 +88,15 @@ const (
 	partLands
 	fileEnds
 	partClaimed
+	loadersDecide
 )
+
+// pause is how long a pause in the use of the table may be, in seconds, without being
+// one for its throughput: CloudWatch measures the throughput of a minute. Not documented.
+const pause = 60.0
+
+// decisions is the interval at which loaders adapt their number, in seconds.
+const decisions = 5.0
 
 type event struct {
 	at          float64
@@ -184,6 +197,10 @@ func (r *run) advance(to float64) {
 	}
 	r.service += d * r.share()
 	r.unpackGBs += d * float64(r.running) * r.sys.UnpackMemoryMB / 1024
+	if n := float64(len(r.loaders)); n > 0 {
+		r.waits += d * n * (1 - r.share()/r.loaderRate)
+	}
+	r.waited += d * float64(len(r.loaders)+r.starting)
 	r.loadGBs += d * float64(len(r.loaders)+r.starting) * r.sys.LoadMB / 1024
 	switch {
 	case r.saturated():
@@ -195,10 +212,11 @@ func (r *run) advance(to float64) {
 	default:
 		r.limitedBy[Arrival] += d
 	}
-	if !r.saturated() {
-		r.fullFor = -1
-	} else if r.fullFor < 0 {
-		r.fullFor = r.now
+	if r.saturated() {
+		if r.fullFor < 0 || r.now-r.fullAt > pause {
+			r.fullFor = r.now
+		}
+		r.fullAt = to
 	}
 	r.now = to
 }
@@ -248,6 +266,8 @@ func (r *run) loop() {
 			r.claim()
 		case partClaimed:
 			r.write(e.feed, e.tries)
+		case loadersDecide:
+			r.decide()
 		case fileEnds:
 			r.running--
 			r.next()
@@ -327,9 +347,33 @@ func (r *run) lost(feed, parts int) {
 	}
 }
 
+// decide adapts the number of loaders: as many as the table needs where it is saturated,
+// twice as many as before where it is not and parts wait.
+func (r *run) decide() {
+	r.deciding = len(r.loaders)+r.starting+r.queued > 0
+	if !r.deciding {
+		r.wanted = 0
+		return
+	}
+	r.push(r.now+decisions, loadersDecide, 0)
+	share := r.waits / max(r.waited, 0.001)
+	r.waits, r.waited = 0, 0
+	switch {
+	case share >= load.WaitsForTable:
+		r.wanted = min(r.wanted, load.Needed(r.wanted, share))
+	case r.queued > 0:
+		r.wanted = min(2*r.wanted, r.sys.Loaders)
+		r.claim()
+	}
+}
+
 // claim lets idle loaders take parts, the feeds in turn.
 func (r *run) claim() {
-	for len(r.loaders)+r.starting < r.sys.Loaders && r.queued > 0 {
+	if !r.deciding && r.queued > 0 {
+		r.deciding, r.wanted = true, 1
+		r.push(r.now+decisions, loadersDecide, 0)
+	}
+	for len(r.loaders)+r.starting < r.wanted && r.queued > 0 {
 		for r.waiting[r.turn] == 0 {
 			r.turn = (r.turn + 1) % r.sc.Feeds
 		}
@@ -402,7 +446,8 @@ func (r *run) result() Result {
 		DynamoDB: (r.writes + r.ledgerUnits) * c.writeUnit,
 		S3:       parts*(c.put+c.publish) + (files*c.getsUpload+parts*c.getsPart)*c.get,
 		Floor:    records*unitsOf(r.sc.RecordBytes, 40)*c.writeUnit + stored*(minUnpack+minLoad)*c.gbSecond,
-		Wasted:   max(0, r.loadGBs-stored*minLoad)*c.gbSecond + r.wasted*c.writeUnit,
+		Waiting:  max(0, r.loadGBs-stored*minLoad) * c.gbSecond,
+		Repeated: r.wasted * c.writeUnit,
 	}
 	for b, d := range r.limitedBy {
 		if res.Bottleneck == "" || d > r.limitedBy[res.Bottleneck] {

@@ -106,9 +106,9 @@ type Result struct {
 	// Costs in US dollars.
 	Lambda, DynamoDB, S3 float64
 	// Floor is what the write units of the bare payload and minimal compute cost for the
-	// records that are stored, Wasted
-	// the cost of loaders that wait or that write again what a killed one has written.
-	Floor, Wasted float64
+	// records that are stored. Waiting is what loaders cost while they do not write,
+	// Repeated what the write units cost of what a killed loader had written before.
+	Floor, Waiting, Repeated float64
 	// FirstFeed and LastFeed are when the first and the last feed were complete.
 	FirstFeed, LastFeed time.Duration
 	// Bottleneck is what limited the flow for the longest time.

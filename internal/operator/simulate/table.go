@@ -12,7 +12,7 @@ import (
 // one whose warm throughput is its quota.
 func Table(prices estimate.Prices) string {
 	var b strings.Builder
-	b.WriteString("| scenario | table | stored | hours | cost | of the floor | wasted | peak of unpack, load | oldest event | limited by |\n|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| scenario | table | stored | hours | cost | of the floor | waiting, of Lambda | peak of unpack, load | oldest event | limited by |\n|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
 	for _, sc := range Scenarios() {
 		for _, table := range []struct {
 			name string
@@ -20,7 +20,7 @@ func Table(prices estimate.Prices) string {
 		}{{"new", NewSystem()}, {"warmed", NewSystem().Warmed()}} {
 			r := Run(sc, table.sys, prices)
 			fmt.Fprintf(&b, "| %s | %s | %.1f %% | %.2f | $%.2f | %.2f | %.1f %% | %d, %d | %s | %s |\n", sc.Name, table.name, 100*r.Stored,
-				r.Duration.Hours(), r.Total(), r.Total()/r.Floor, 100*r.Wasted/r.Total(), r.PeakUnpack, r.PeakLoad, r.OldestEvent.Round(time.Minute), r.Bottleneck)
+				r.Duration.Hours(), r.Total(), r.Total()/r.Floor, 100*r.Waiting/r.Lambda, r.PeakUnpack, r.PeakLoad, r.OldestEvent.Round(time.Minute), r.Bottleneck)
 		}
 	}
 	return b.String()

@@ -42,6 +42,9 @@ type Part struct {
 	Reasons map[string]int64 `dynamodbav:"-"`
 	// RecordKey is the key of the records, nil for none: that of the upload, or of a replay.
 	RecordKey *feed.RecordKey `dynamodbav:"-"`
+	// ExpireAfterDays is for how many days after LandedAt the table keeps the records, 0 for
+	// ever.
+	ExpireAfterDays int `dynamodbav:"expire_after_days,omitempty"`
 	// Time is that of the source object; it is in the key of quarantine objects.
 	Time     time.Time `dynamodbav:"source_time"`
 	LandedAt time.Time `dynamodbav:"landed_at,omitempty"`
@@ -86,6 +89,15 @@ func (p Part) encodeKey(it item) error {
 	text, err := json.Marshal(p.RecordKey)
 	it[keySpec] = str(string(text))
 	return err
+}
+
+// Expiry is when the records of the part expire, zero for never. It is the same whenever
+// the part is loaded.
+func (p Part) Expiry() time.Time {
+	if p.ExpireAfterDays == 0 || p.LandedAt.IsZero() {
+		return time.Time{}
+	}
+	return p.LandedAt.AddDate(0, 0, p.ExpireAfterDays)
 }
 
 func (p Part) key() item { return key(p.Feed, p.Upload, partSortPrefix+p.Name) }
@@ -133,6 +145,7 @@ func (l *Ledger) encodePart(p Part) (item, error) {
 	it, err := encode(Part{
 		Feed: p.Feed, Upload: p.Upload, Name: p.Name, Entry: p.Entry, Key: p.Key, State: Landed,
 		Records: p.Records, Bytes: p.Bytes, Shards: p.Shards, Time: p.Time, LandedAt: l.now(), Reading: p.Reading,
+		ExpireAfterDays: p.ExpireAfterDays,
 	})
 	if err != nil {
 		return nil, err

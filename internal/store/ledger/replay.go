@@ -71,8 +71,9 @@ type replayBody struct {
 	Time    time.Time    `json:"time"`
 	Objects []string     `json:"objects"`
 	Refused []string     `json:"refused,omitempty"`
-	// Key is the RecordKey of the parts.
-	Key *feed.RecordKey `json:"key,omitempty"`
+	// Key is the RecordKey of the parts, Days their ExpireAfterDays.
+	Key  *feed.RecordKey `json:"key,omitempty"`
+	Days int             `json:"days,omitempty"`
 }
 
 // replayPart has the fields in which the parts of a replay differ.
@@ -119,7 +120,7 @@ func (l *Ledger) encodeReplay(u Upload, r Replay) (item, error) {
 	stored := replayBody{Shards: u.Shards, Time: u.Time, Objects: r.Objects, Refused: r.Refused}
 	for _, p := range r.Parts {
 		stored.Parts = append(stored.Parts, replayPart{p.Name, p.Entry, p.Key, p.Records, p.Bytes})
-		stored.Key = p.RecordKey
+		stored.Key, stored.Days = p.RecordKey, p.ExpireAfterDays
 	}
 	body, err := json.Marshal(stored)
 	if err != nil {
@@ -182,7 +183,7 @@ func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int6
 	for _, p := range body.Parts {
 		r.Parts = append(r.Parts, Part{
 			Feed: feedName, Upload: id, Name: p.Name, Entry: p.Entry, Key: p.Key, Records: p.Records, Bytes: p.Bytes,
-			Shards: body.Shards, Time: body.Time, RecordKey: body.Key,
+			Shards: body.Shards, Time: body.Time, RecordKey: body.Key, ExpireAfterDays: body.Days,
 		})
 	}
 	return r, true, nil

@@ -301,7 +301,7 @@ func (p Part) ofMember(m Member) Part {
 	return Part{
 		Feed: p.Feed, Upload: m.Upload, Name: p.Name, Key: p.Key, State: p.State, Records: m.Landed, Bytes: p.share(m),
 		Shards: sharedShards, Time: m.Time(), LandedAt: p.LandedAt, LoadedAt: p.LoadedAt, OwnLines: true,
-		RecordKey: p.RecordKey,
+		RecordKey: p.RecordKey, ExpireAfterDays: p.ExpireAfterDays,
 	}
 }
 

@@ -57,10 +57,10 @@ func (l *Ledger) held(ctx context.Context) (map[string]slot, error) {
 	return held, nil
 }
 
-// IdleSlot reports whether fewer than n loaders run.
-func (l *Ledger) IdleSlot(ctx context.Context, n int) (bool, error) {
+// AnyLoader reports whether a loader runs.
+func (l *Ledger) AnyLoader(ctx context.Context) (bool, error) {
 	held, err := l.held(ctx)
-	return len(held) < n, err
+	return len(held) > 0, err
 }
 
 // TakeSlot takes one of n slots, or the one that the owner has. It returns 0 where
@@ -123,15 +123,19 @@ func (l *Ledger) changeSlot(ctx context.Context, number int, c change) error {
 	return nil
 }
 
-// LowestSlot reports whether no loader has a slot below number.
-func (l *Ledger) LowestSlot(ctx context.Context, number int) (bool, error) {
+// Rank returns how many loaders run other than the one with the slot number, and how many
+// of these have a lower slot.
+func (l *Ledger) Rank(ctx context.Context, number int) (lower, others int, err error) {
 	held, err := l.held(ctx)
 	for sort := range held {
+		if sort != slotSort(number) {
+			others++
+		}
 		if sort < slotSort(number) {
-			return false, err
+			lower++
 		}
 	}
-	return true, err
+	return lower, others, err
 }
 
 // Loaders returns until when each loader that runs has its slot.

@@ -23,6 +23,8 @@ type Upload struct {
 	// Reading is the ID of the Reading that the upload was begun with, empty for an
 	// upload of a version that kept none.
 	Reading string `dynamodbav:"reading,omitempty"`
+	// ExpireInSnowflake means that records that have expired are deleted in Snowflake too.
+	ExpireInSnowflake bool `dynamodbav:"expire_in_snowflake,omitempty"`
 	// Reader is the invocation that reads the upload, until ReaderUntil, see Lease.
 	Reader      string    `dynamodbav:"reader,omitempty"`
 	ReaderUntil time.Time `dynamodbav:"reader_until,omitempty"`
@@ -67,7 +69,7 @@ func (u Upload) Balanced() bool { return u.Records == u.Stored+u.Quarantined() }
 
 // encodeNew returns the item of a new upload, without its key.
 func (l *Ledger) encodeNew(u Upload, state State) (item, error) {
-	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, Reading: u.Reading, StartedAt: l.now()})
+	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, Reading: u.Reading, StartedAt: l.now(), ExpireInSnowflake: u.ExpireInSnowflake})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: upload %s: %w", u.ID, err)
 	}

@@ -14,15 +14,13 @@ type Dispatcher struct {
 	Ledger *ledger.Ledger
 	// Feed is entered as one with work.
 	Feed ledger.FeedWithWork
-	// Loaders is how many loaders may run at a time.
-	Loaders int
 	// Wake invokes a loader.
 	Wake func(context.Context, ids.Load) error
 }
 
-// Dispatch enters a part as work, and invokes a loader unless enough of them run:
-// those look for work once more after they have ended. It may be called again for the
-// same part.
+// Dispatch enters a part as work, and invokes a loader unless one runs: that looks for
+// work once more after it has ended, and invokes others as long as the table takes more.
+// It may be called again for the same part.
 func (d Dispatcher) Dispatch(ctx context.Context, ref ids.PartRef) error {
 	if _, err := d.Ledger.PutWork(ctx, ref); err != nil {
 		return err
@@ -30,8 +28,8 @@ func (d Dispatcher) Dispatch(ctx context.Context, ref ids.PartRef) error {
 	if err := d.Ledger.EnterFeed(ctx, d.Feed); err != nil {
 		return err
 	}
-	idle, err := d.Ledger.IdleSlot(ctx, d.Loaders)
-	if err != nil || !idle {
+	running, err := d.Ledger.AnyLoader(ctx)
+	if err != nil || running {
 		return err
 	}
 	return d.Wake(ctx, ids.Load{Feed: ref.Feed})
