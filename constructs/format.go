@@ -4,7 +4,7 @@ import "example.com/ingestion/feed"
 
 // Format describes how the files of a feed are split into records. Archives and
 // compressions are recognised without it. Make one with
-// JSON, NDJSON or CSV.
+// JSON, NDJSON, CSV, FixedWidth or Parquet.
 type Format struct{ spec feed.Format }
 
 // JSON is for files that are a JSON array, or one or several JSON documents.
@@ -73,6 +73,10 @@ func (f Format) TrustQuotes() Format {
 	return f
 }
 
+// Parquet is for Parquet files: each row is a record. docs/feeds.md has the types.
+// Inside a zip, tar or gzip it may have up to 384 MiB.
+func Parquet() Format { return Format{feed.Format{Kind: feed.Parquet}} }
+
 // Escape is for delimited text with an escape character, such as '\\': the character
 // after it is part of the field, be it a delimiter, a quote or a line break.
 func (f Format) Escape(character rune) Format {
@@ -115,7 +119,7 @@ func (f Format) NoHeader() Format {
 }
 
 // NaNAsNull is for JSON with the numbers NaN, Infinity and -Infinity, which JSON does not
-// have: they become null. Otherwise their records are quarantined.
+// have, or for Parquet with them: they become null. Otherwise their records are quarantined.
 func (f Format) NaNAsNull() Format {
 	f.spec.NaNAsNull = true
 	return f

@@ -23,8 +23,8 @@ type IngestionPipelineProps struct {
 	// Source is where the files come from: NewBucket(), ExistingBucket("name"),
 	// ExternalBucket("name", time.Hour), or several: Sources(a, b).
 	Source Source
-	// Format is how the files are split into records: JSON(), NDJSON(), CSV('|')
-	// or FixedWidth(…).
+	// Format is how the files are split into records: JSON(), NDJSON(), CSV('|'),
+	// FixedWidth(…) or Parquet().
 	Format Format
 	// Store has the parts and the records. Without it the feed makes one of its own.
 	Store *Store
@@ -105,7 +105,8 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 
 // spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
-	s := feed.Spec{Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key,
+	s := feed.Spec{
+		Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key,
 		ExpireAfterDays: p.ExpireAfterDays, ExpireInSnowflake: p.ExpireInSnowflake,
 	}
 	for _, source := range p.sources() {

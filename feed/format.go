@@ -21,7 +21,12 @@ const (
 	// FixedWidth is text with one record per line, in columns of fixed width, without a
 	// header row.
 	FixedWidth FormatKind = "fixed_width"
+	// Parquet is Apache Parquet: each row is a record.
+	Parquet FormatKind = "parquet"
 )
+
+// FormatKinds are all kinds of format.
+var FormatKinds = []FormatKind{JSON, NDJSON, CSV, FixedWidth, Parquet}
 
 // Format describes the records of an entry, after decompression.
 type Format struct {
@@ -30,7 +35,8 @@ type Format struct {
 	// separated by dots ("features", "result.items"). Empty: the document itself.
 	Path string `json:"path,omitempty"`
 	// NaNAsNull reads the numbers NaN, Infinity and -Infinity, which some writers of JSON
-	// emit although it does not have them, as null. Otherwise their record is quarantined.
+	// emit although it does not have them, and the same numbers in Parquet, as null.
+	// Otherwise their record is quarantined.
 	NaNAsNull bool `json:"nanAsNull,omitempty"`
 	// Delimiter separates the fields of delimited text: 1 to MaxDelimiterBytes bytes of
 	// UTF-8 without quotes, line breaks and NUL.
@@ -142,10 +148,20 @@ func (f Format) validate(add func(string, string, ...any)) {
 		f.validateCSV(add)
 	case FixedWidth:
 		f.validateFixedWidth(add)
+	case Parquet:
+		if fields := f.textFields(); len(fields) > 0 {
+			add("Format", "%s: for CSV only, this is %s", strings.Join(fields, ", "), f.Kind)
+		}
+		if f.Path != "" {
+			add("Format.Path", "%q belongs to JSON, this is %s", f.Path, f.Kind)
+		}
+		if f.Encoding != "" {
+			add("Format.Encoding", "%q: Parquet is UTF-8", f.Encoding)
+		}
 	case "":
-		add("Format", "is required: JSON(), NDJSON(), CSV('|') or FixedWidth(…)")
+		add("Format", "is required: JSON(), NDJSON(), CSV('|'), FixedWidth(…) or Parquet()")
 	default:
-		add("Format.Kind", "%q is none of json, ndjson, csv, fixed_width", f.Kind)
+		add("Format.Kind", "%q is none of %q", f.Kind, FormatKinds)
 	}
 }
 

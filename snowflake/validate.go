@@ -169,6 +169,8 @@ func (s Spec) validateFiles(add adder) {
 		add("From", "FromFiles cannot read fixed-width text: use FromParts()")
 	case s.Format.Kind == feed.JSON && s.Format.Path != "":
 		add("From", "FromFiles cannot read the records under %q inside a document: use FromParts()", s.Format.Path)
+	case s.Format.Kind == feed.Parquet:
+		add("From", "FromFiles cannot read Parquet: use FromParts()")
 	case s.Format.Kind != feed.CSV && s.Format.Encoding != "":
 		add("From", "FromFiles cannot read %s in %s: Snowflake reads JSON in UTF-8 only: use FromParts()", s.Format.Kind, s.Format.Encoding)
 	case s.Format.Kind == feed.CSV && len(s.Format.Columns) == 0:

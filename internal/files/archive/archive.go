@@ -103,6 +103,7 @@ func Walk(ctx context.Context, name string, obj Object, limits feed.Limits, v Vi
 		ctx:    ctx,
 		limits: feed.Spec{Limits: limits}.WithDefaults().Limits,
 		v:      v,
+		obj:    obj,
 		ahead:  runtime.GOMAXPROCS(0) > 1,
 	}
 	err := w.object(location{path: displayName([]byte(path.Base(name))), root: true}, obj)
@@ -119,6 +120,7 @@ type walker struct {
 	ctx    context.Context
 	limits feed.Limits
 	v      Visitor
+	obj    Object
 	ahead  bool // decompress in a separate goroutine
 
 	members int // of all archives, skipped ones included
@@ -187,7 +189,11 @@ func (w *walker) content(at location, in *input, depth int) error {
 		return nil
 	}
 	if f == formatPlain || f == formatAppleDouble {
-		return w.entry(at, in)
+		var object Object
+		if depth == 0 {
+			object = w.obj
+		}
+		return w.entry(at, in, object)
 	}
 	if f.unsupported() {
 		return w.damaged(at, unsupported("%s is not supported", f.name()))
@@ -227,9 +233,9 @@ func (w *walker) decompress(at location, in *input, f format, depth int) error {
 	return w.content(at, out, depth)
 }
 
-// entry calls the visitor with plain content.
-func (w *walker) entry(at location, in *input) error {
-	r := &entryReader{w: w, in: in, entry: w.next(at)}
+// entry calls the visitor with plain content, which may be the object itself.
+func (w *walker) entry(at location, in *input, object Object) error {
+	r := &entryReader{w: w, in: in, entry: w.next(at), object: object}
 	err := w.v.Entry(r.entry, r)
 	r.close()
 	if err != nil {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"io"
 )
 
 var errEntryOver = errors.New("archive: entry read after Visitor.Entry returned")
@@ -17,6 +18,16 @@ type entryReader struct {
 	n      int64
 	err    error
 	damage *Damage // without entry and offset
+	object Object  // if the entry is the object itself
+}
+
+// ReaderAt implements record.RandomAccess: an object that is not an archive can be read
+// at any position. The limit on the size of an entry applies to it, too.
+func (l *entryReader) ReaderAt() (io.ReaderAt, int64, bool) {
+	if l.object == nil || l.object.Size() > l.w.limits.MaxEntryBytes {
+		return nil, 0, false
+	}
+	return l.object, l.object.Size(), true
 }
 
 func (l *entryReader) Read(p []byte) (int, error) {

@@ -11,4 +11,7 @@
 // RFC 8259 and, in addition, valid UTF-8, no half of a surrogate pair, no duplicate
 // key in an object (compared after decoding escapes) and at most 10,000 levels of
 // nesting. For a single value, these are exactly the default rules of Go's jsontext.
+//
+// Parquet is read at random: by row group, or from a copy in a temporary file inside
+// an archive. A record is the JSON of a row.
 package record

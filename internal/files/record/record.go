@@ -50,6 +50,14 @@ const (
 	// TooManyRecords is a source object with more records than Limits.MaxRecordsPerByte
 	// allows, see LimitRecords.
 	TooManyRecords = "limit_records"
+	// NotParquet is an entry that is not Parquet, in a feed of it, or is encrypted.
+	NotParquet = "not_parquet"
+	// LimitFooter is Parquet whose metadata are too large for the memory.
+	LimitFooter = "limit_parquet_metadata"
+	// LimitPages is Parquet whose open pages are too large for the memory.
+	LimitPages = "limit_parquet_pages"
+	// LimitNestedParquet is Parquet inside an archive that is too large to copy to a file.
+	LimitNestedParquet = "limit_nested_parquet"
 	// PathNotFound is a document without a value at Format.Path.
 	PathNotFound = "path_not_found"
 )
@@ -129,6 +137,9 @@ func Split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink) (Result, erro
 
 // split is Split with a buffer of size bytes initially.
 func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Result, error) {
+	if f.Kind == feed.Parquet {
+		return splitParquet(r, f, lim, sink)
+	}
 	s, err := newSplitter(r, f, lim, sink, size)
 	if err == nil {
 		switch f.Kind {
@@ -141,7 +152,7 @@ func split(r io.Reader, f feed.Format, lim feed.Limits, sink Sink, size int) (Re
 		case feed.FixedWidth:
 			err = s.fixedWidth(f)
 		default:
-			err = fmt.Errorf("split entry: format %q is not one of %q, %q, %q, %q", f.Kind, feed.JSON, feed.NDJSON, feed.CSV, feed.FixedWidth)
+			err = fmt.Errorf("split entry: format %q is not one of %q", f.Kind, feed.FormatKinds)
 		}
 	}
 	if errors.Is(err, errRest) {

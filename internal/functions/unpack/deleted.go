@@ -8,6 +8,7 @@ import (
 
 	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/files/archive"
+	"example.com/ingestion/internal/files/record"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/quarantine"
@@ -87,9 +88,35 @@ type deletedReader struct {
 
 func (g deletedReader) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
-	if err != nil && errors.Is(err, s3source.ErrNotFound) {
-		g.v.deletedRecorded = true
-		err = &archive.Damage{Reason: reasonDeleted, Entry: g.v.entry, Err: err}
+	return n, g.damage(err)
+}
+
+func (g deletedReader) damage(err error) error {
+	if err == nil || !errors.Is(err, s3source.ErrNotFound) {
+		return err
 	}
-	return n, err
+	g.v.deletedRecorded = true
+	return &archive.Damage{Reason: reasonDeleted, Entry: g.v.entry, Err: err}
+}
+
+// ReaderAt implements record.RandomAccess.
+func (g deletedReader) ReaderAt() (io.ReaderAt, int64, bool) {
+	access, ok := g.r.(record.RandomAccess)
+	if !ok {
+		return nil, 0, false
+	}
+	r, size, ok := access.ReaderAt()
+	return deletedReaderAt{g, r}, size, ok
+}
+
+// deletedReaderAt is deletedReader for reads at any position.
+type deletedReaderAt struct {
+	deletedReader
+	at io.ReaderAt
+}
+
+// ReadAt implements io.ReaderAt.
+func (g deletedReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	n, err := g.at.ReadAt(p, off)
+	return n, g.damage(err)
 }

@@ -132,7 +132,7 @@ type text struct {
 func (r *batchReplay) standalone(q quarantine.Record) (text, bool, error) {
 	spec := r.h.Spec.Format
 	// Raw is without the spaces at its end, which may be values of fixed-width text.
-	if q.Rest || q.Copy != "" || spec.Kind == feed.CSV && len(spec.Columns) == 0 || spec.Kind == feed.FixedWidth {
+	if q.Rest || q.Copy != "" || spec.Kind == feed.Parquet || spec.Kind == feed.CSV && len(spec.Columns) == 0 || spec.Kind == feed.FixedWidth {
 		return text{}, false, nil
 	}
 	raw, err := q.Bytes()

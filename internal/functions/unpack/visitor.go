@@ -119,6 +119,14 @@ func (v *visitor) done(ordinal int64) (bool, error) {
 	return true, nil
 }
 
+// From implements record.Resumer.
+func (v *visitor) From() int64 {
+	if v.entry.Index != v.from.Entry {
+		return 0
+	}
+	return v.from.Ordinal
+}
+
 // giveUp quarantines the remainder of the upload from the checkpoint on: the file has
 // to be put in smaller pieces.
 func (v *visitor) giveUp() error {
