@@ -56,6 +56,9 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 		[]string{p.Store.names.tableARN}, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 	f.Allow(nil, []string{p.Store.names.loadARN}, "lambda:InvokeFunction")
 	f.AllowKey(kmskey.Table)
+	if p.Spec.Announce {
+		f.AllowAnnouncements() // unpack completes an upload that has nothing to load
+	}
 	f.AllowWildcards("The feed's own prefixes of the landing bucket: the names below come with the data",
 		"/"+p.Spec.LandingPrefix+p.Spec.Feed+"/*", "/"+p.Spec.QuarantinePrefix+p.Spec.Feed+"/*")
 	return f

@@ -48,6 +48,10 @@ type IngestionPipelineProps struct {
 	// ExpireInSnowflake deletes a record that has expired in Snowflake too, with
 	// FromTable(). Default: it stays there.
 	ExpireInSnowflake bool
+	// Announce sends an event to the default bus of EventBridge when every record of an
+	// upload is in the table or in quarantine, at least once for each upload and state, so
+	// that rules can start what comes next. It costs $1 for a million uploads.
+	Announce bool
 
 	// Alarms configures the feed's alarms. Default: four, if the store has a topic for
 	// them.
@@ -107,7 +111,7 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 func (p IngestionPipelineProps) spec() feed.Spec {
 	s := feed.Spec{
 		Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key,
-		ExpireAfterDays: p.ExpireAfterDays, ExpireInSnowflake: p.ExpireInSnowflake,
+		ExpireAfterDays: p.ExpireAfterDays, ExpireInSnowflake: p.ExpireInSnowflake, Announce: p.Announce,
 	}
 	for _, source := range p.sources() {
 		s.Sources = append(s.Sources, source.Source)

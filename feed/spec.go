@@ -41,6 +41,9 @@ type Spec struct {
 	// Snowflake too, where that reads the changes of the table.
 	ExpireAfterDays   int  `json:"expireAfterDays,omitempty"`
 	ExpireInSnowflake bool `json:"expireInSnowflake,omitempty"`
+	// Announce means that an event on the default bus of EventBridge announces each upload
+	// that is complete, see EventSource.
+	Announce bool `json:"announce,omitempty"`
 }
 
 // Limits bound the resources that one source object can use, so that a malicious or

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/feed"
@@ -22,6 +23,7 @@ import (
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/announce"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -55,7 +57,8 @@ func run(ctx context.Context, getenv func(string) string) error {
 	log := handler.NewLogger()
 	h := &load.Handler{
 		Bucket: getenv(feed.EnvLandingBucket), Table: tableName, Loaders: loaders, Log: log,
-		S3: s3.NewFromConfig(cfg, s3source.ClientOptions), DynamoDB: table, Ledger: ledger.New(db, tableName).WaitOutThrottling(),
+		S3: s3.NewFromConfig(cfg, s3source.ClientOptions), DynamoDB: table,
+		Ledger:       ledger.New(db, tableName).WaitOutThrottling().Announcing(announce.To(eventbridge.NewFromConfig(cfg), tableName)),
 		Continue:     dispatch.JSON[ids.Load](dispatch.Function(cfg, lambdacontext.FunctionName)),
 		NearDeadline: handler.NearDeadline,
 		Metrics: func(feedName, names string) *metrics.Emitter {

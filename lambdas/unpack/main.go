@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/ingestion/feed"
@@ -18,6 +19,7 @@ import (
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/store/announce"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/store/partdispatch"
 )
@@ -35,6 +37,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 		return err
 	}
 	book := ledger.New(dynamodb.NewFromConfig(cfg.AWS), cfg.Table).WaitOutThrottling()
+	if cfg.Spec.Announce { // otherwise the function has no permission to
+		book = book.Announcing(announce.To(eventbridge.NewFromConfig(cfg.AWS), cfg.Table))
+	}
 	parts := partdispatch.Dispatcher{
 		Ledger: book,
 		Feed:   ledger.FeedWithWork{Feed: cfg.Spec.Feed, Metrics: getenv(feed.EnvMetrics)},

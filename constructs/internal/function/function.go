@@ -17,6 +17,7 @@ import (
 	"example.com/ingestion/constructs/internal/loggroup"
 	"example.com/ingestion/constructs/internal/policy"
 	"example.com/ingestion/constructs/internal/stackscope"
+	"example.com/ingestion/feed"
 )
 
 // policyName is the name of the inline policy of each role.
@@ -124,6 +125,12 @@ func (f *Output) AllowKey(actions []string) {
 	if f.Settings.Key != nil {
 		f.Allow(nil, []string{*f.Settings.Key.KeyArn()}, actions...)
 	}
+}
+
+// AllowAnnouncements adds the statement for events that announce uploads.
+func (f *Output) AllowAnnouncements() {
+	f.Allow(map[string]any{"ForAllValues:StringEquals": map[string]any{"events:source": feed.EventSource}},
+		[]string{f.Settings.Scope.DefaultBusARN()}, "events:PutEvents")
 }
 
 // AttachPolicy gives the role its statements, as a policy of the role itself.

@@ -48,6 +48,8 @@ func New(scope core.Construct, id string, c Config) *function.Output {
 	// The ledger's transactions are updates.
 	f.Allow(nil, []string{*c.Table.TableArn()}, "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 	f.AllowKey(kmskey.Table)
+	// In any case, so that a feed announces its uploads without a change of its store.
+	f.AllowAnnouncements()
 	f.AllowWildcards("The parts and the quarantine of every feed, under names that come with the data", "/"+feed.DefaultLandingPrefix+"*", "/"+feed.DefaultQuarantinePrefix+"*")
 	f.AttachPolicy()
 	return f

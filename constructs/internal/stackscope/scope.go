@@ -80,6 +80,11 @@ func (s *Scope) RuleARN(name string) string {
 	return "arn:" + s.Partition() + ":events:" + s.Region() + ":" + s.Account() + ":rule/" + name
 }
 
+// DefaultBusARN is the ARN of the default event bus of the stack's account and region.
+func (s *Scope) DefaultBusARN() string {
+	return "arn:" + s.Partition() + ":events:" + s.Region() + ":" + s.Account() + ":event-bus/default"
+}
+
 // FunctionARN is the ARN of a function in the stack's account and region.
 func (s *Scope) FunctionARN(name string) string {
 	return "arn:" + s.Partition() + ":lambda:" + s.Region() + ":" + s.Account() + ":function:" + name

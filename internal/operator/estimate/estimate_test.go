@@ -342,6 +342,14 @@ func TestJSONNames(t *testing.T) {
 	}
 }
 
+// Announcements cost an event for each file.
+func TestCostOfAnnouncements(t *testing.T) {
+	with := one(t, strings.Replace(feedTemplate(``, ``), `"feed":"orders"`, `"feed":"orders","announce":true`, 1))
+	if got := lines(with.Lines).usd(estimate.Work, "eventbridge_event"); !near(got, 5*0.000001) {
+		t.Errorf("announcements: $%v", got)
+	}
+}
+
 // A key costs the write units and the storage of the records once more, and none where
 // there is no key.
 func TestCostOfAKey(t *testing.T) {

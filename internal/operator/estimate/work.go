@@ -101,6 +101,9 @@ func (s *sheet) work(a app, f templateFeed, load Workload) {
 	if hasExisting(f.Spec) {
 		s.add(Work, "eventbridge_event", uploads, "files of buckets with EventBridge notifications")
 	}
+	if f.Spec.Announce {
+		s.add(Work, "eventbridge_event", uploads, "announcements of uploads")
+	}
 	logs := (uploads + parts) * s.value("log_bytes_per_invocation") / 1e9
 	s.add(Work, "cloudwatch_logs_gb", logs, "logs")
 	if a.landingDays > 0 {

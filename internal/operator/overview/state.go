@@ -26,11 +26,8 @@ var UploadStates = []UploadState{Unpacking, Unpacked, Loaded, Partial, Rejected,
 
 // StateOf returns the state of an upload.
 func StateOf(u ledger.Upload) UploadState {
-	switch {
-	case u.State != ledger.Loaded || u.Quarantined() == 0:
-		return UploadState(u.State)
-	case u.Stored == 0:
-		return Rejected
+	if u.State == ledger.Loaded {
+		return UploadState(u.Outcome())
 	}
-	return Partial
+	return UploadState(u.State)
 }

@@ -51,6 +51,8 @@ type Ledger struct {
 	api   retryingAPI
 	table string
 	now   func() time.Time
+	// announce is that of Announcing, or nil.
+	announce func(context.Context, Upload) error
 }
 
 // New returns the ledger that is kept in table.

@@ -39,6 +39,7 @@ func (l *Ledger) Found(ctx context.Context, u Upload) error {
 	c.set("part_bytes", u.PartBytes)
 	c.set("reading", u.Reading)
 	c.set("expire_in_snowflake", u.ExpireInSnowflake)
+	c.set("announce", u.Announce)
 	c.set("source_time", stamp(u.Time))
 	c.set("started_at", stamp(l.now()))
 	c.set(feed.LedgerIndexSortKey, indexSortKey(u))

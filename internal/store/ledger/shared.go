@@ -194,6 +194,11 @@ func (l *Ledger) EnterMember(ctx context.Context, u Upload) error {
 	if state == Loaded {
 		it["loaded_at"] = it["unpacked_at"]
 	}
+	if state == Loaded {
+		if err := l.loadingMember(ctx, u); err != nil {
+			return err
+		}
+	}
 	c := putOf(key(u.Feed, u.ID, uploadSortKey), it)
 	c.condition = isNew().Or(equal("state", Missing))
 	if u.Message == "" {
@@ -244,11 +249,13 @@ func (l *Ledger) memberLoaded(ctx context.Context, p Part, m Member) error {
 		return err // another invocation has unpacked it into parts of its own
 	}
 	if !u.SharedLoaded {
-		only := memberChange(p, m)
-		only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1))
-		only.settled(l)
-		if err = l.applyMember(ctx, p, m, only); !conditionFailed(err) {
-			return err
+		if !l.announces(u) { // it has to be counted before it is announced
+			only := memberChange(p, m)
+			only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1))
+			only.settled(l)
+			if err = l.applyMember(ctx, p, m, only); !conditionFailed(err) {
+				return err
+			}
 		}
 		// A replay has landed other parts of the upload.
 		if err = l.applyMember(ctx, p, m, memberChange(p, m)); err != nil && !conditionFailed(err) {

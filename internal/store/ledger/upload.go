@@ -25,6 +25,8 @@ type Upload struct {
 	Reading string `dynamodbav:"reading,omitempty"`
 	// ExpireInSnowflake means that records that have expired are deleted in Snowflake too.
 	ExpireInSnowflake bool `dynamodbav:"expire_in_snowflake,omitempty"`
+	// Announce means that an event announces the upload when it becomes Loaded, see Announcing.
+	Announce bool `dynamodbav:"announce,omitempty"`
 	// Reader is the invocation that reads the upload, until ReaderUntil, see Lease.
 	Reader      string    `dynamodbav:"reader,omitempty"`
 	ReaderUntil time.Time `dynamodbav:"reader_until,omitempty"`
@@ -69,7 +71,7 @@ func (u Upload) Balanced() bool { return u.Records == u.Stored+u.Quarantined() }
 
 // encodeNew returns the item of a new upload, without its key.
 func (l *Ledger) encodeNew(u Upload, state State) (item, error) {
-	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, Reading: u.Reading, StartedAt: l.now(), ExpireInSnowflake: u.ExpireInSnowflake})
+	it, err := encode(Upload{Upload: u.Upload, State: state, Shards: u.Shards, PartBytes: u.PartBytes, Reading: u.Reading, StartedAt: l.now(), ExpireInSnowflake: u.ExpireInSnowflake, Announce: u.Announce})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: upload %s: %w", u.ID, err)
 	}
@@ -201,6 +203,9 @@ func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error
 	}
 	if u.State != Unpacked || u.PartsLoaded < u.Parts {
 		return u, nil
+	}
+	if err := l.loading(ctx, u); err != nil {
+		return u, err
 	}
 	// A replay may have landed more parts since the upload was read.
 	c := change{key: key(feedName, id, uploadSortKey), condition: equal("state", Unpacked).And(equal("parts", u.Parts))}

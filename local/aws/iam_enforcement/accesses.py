@@ -198,6 +198,19 @@ def _sns(request):
     ]
 
 
+def _events(request):
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html"""
+    if request.operation != "PutEvents":
+        raise UnknownRequest(f"the EventBridge operation {request.operation} is not known")
+    found = []
+    for entry in json.loads(request.body)["Entries"]:
+        bus = entry.get("EventBusName", "default").rpartition("/")[2]
+        resource = f"arn:aws:events:{request.region}:{request.account}:event-bus/{bus}"
+        context = {"events:source": [entry["Source"]], "events:detail-type": [entry["DetailType"]]}
+        found.append(Access("events:PutEvents", resource, context, request.account))
+    return found
+
+
 def _lambda(request):
     invocation = re.fullmatch(r"/2015-03-31/functions/([^/]+)/invocations/?", request.path)
     if not invocation or request.method != "POST":
@@ -335,4 +348,5 @@ def _text(policy):
 
 _SERVICES = {
     "dynamodb": _dynamodb, "sqs": _sqs, "sns": _sns, "lambda": _lambda, "secretsmanager": _secretsmanager, "sts": _sts, "s3": _s3,
+    "events": _events,
 }
