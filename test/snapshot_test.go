@@ -84,7 +84,7 @@ func TestSnapshots(t *testing.T) {
 			props := minimal("orders")
 			props.Store = newStore(t, app)
 			props.RecordKey = constructs.KeyedBy("region", "customer.id").Named("customer").Optional()
-			props.ExpireAfterDays = 400
+			props.ExpireAfterDays, props.Announce = 400, true
 			newFeed(t, app, props)
 		},
 		"own-store-with-changes": func(t *testing.T, app awscdk.App) {

@@ -12,16 +12,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"example.com/ingestion/local/feedtest"
 )
 
 const keyedHeavy = `{Stack: "Heavy", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "heavy", Format: constructs.NDJSON(), Source: constructs.NewBucket(),
-		RecordKey: constructs.KeyedBy("customer.id"), ExpireAfterDays: 30}},` + "\n"
+		RecordKey: constructs.KeyedBy("customer.id"), ExpireAfterDays: 30, Announce: true}},` + "\n"
 
-// recordsByKey gives a deployed feed a key and an expiry, which replaces nothing, and then
-// finds the versions of a customer with the command and with boto3, as README.md describes
+// recordsByKey gives a deployed feed a key, an expiry and announcements, which replaces
+// nothing, and then finds the versions of a customer with the command and with boto3, as README.md describes
 // it. They stay the same when their files are delivered again, and end with the expiry.
 func recordsByKey(t *testing.T, m *modes) {
 	before := m.physical(t)
@@ -31,6 +36,7 @@ func recordsByKey(t *testing.T, m *modes) {
 			t.Errorf("%s was %s and is %q", id, before[id], name)
 		}
 	}
+	events := m.eventQueue(t)
 	for _, file := range []struct {
 		key, body string
 		records   int64
@@ -42,8 +48,14 @@ func recordsByKey(t *testing.T, m *modes) {
 		// S3 has the time of an object in whole seconds.
 		time.Sleep(1100 * time.Millisecond)
 	}
-	m.broken[m.heavy]++
+	m.putBody(t, m.heavy, "rejected.ndjson", "{tru\n", 1)
+	m.broken[m.heavy] += 2
 	m.checkCounts(t)
+	m.idle(t)
+	want := []string{"Upload Loaded february.ndjson 2 2 0", "Upload Partly Loaded january.ndjson 3 2 1", "Upload Rejected rejected.ndjson 1 0 1"}
+	if got := m.announced(t, events); !slices.Equal(got, want) {
+		t.Errorf("announced %q, want %q", got, want)
+	}
 
 	all := m.versions(t)
 	if want := []string{"Köln", "Bonn", "Ulm"}; !slices.Equal(all, want) {
@@ -77,6 +89,9 @@ func recordsByKey(t *testing.T, m *modes) {
 	if again := m.versions(t); !slices.Equal(again, all) {
 		t.Errorf("delivered again: %q, want %q", again, all)
 	}
+	if again := m.announced(t, events); len(again) != 0 {
+		t.Errorf("announced again: %q", again)
+	}
 	for _, days := range []int{29, 31} {
 		deleted, err := m.env.ExpireDynamoDB(t.Context(), time.Now().AddDate(0, 0, days))
 		if want := map[int]int{29: 0, 31: 4}[days]; err != nil || deleted != want {
@@ -87,6 +102,69 @@ func recordsByKey(t *testing.T, m *modes) {
 		t.Errorf("after the expiry: %q", left)
 	}
 	m.deployOf(t, plainHeavy+fileFeed+partFeed, "staging-Heavy")
+}
+
+// eventQueue returns the URL of a queue that a rule sends the announcements to.
+func (m *modes) eventQueue(t *testing.T) string {
+	t.Helper()
+	queues, rules := sqs.NewFromConfig(m.cfg), eventbridge.NewFromConfig(m.cfg)
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("announced"), Attributes: map[string]string{
+		"Policy": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*"}}`,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes, err := queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: queue.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rules.PutRule(t.Context(), &eventbridge.PutRuleInput{
+		Name: aws.String("announced"), EventPattern: aws.String(`{"source":["ingestion"],"detail":{"feed":["heavy"]}}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rules.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("announced"), Targets: []eventbridgetypes.Target{
+		{Id: aws.String("queue"), Arn: aws.String(attributes.Attributes["QueueArn"])},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	return *queue.QueueUrl
+}
+
+// announced receives the announcements: type, key, and the numbers of records, of those
+// stored and of those in quarantine. They are sorted, and each is removed.
+func (m *modes) announced(t *testing.T, queue string) []string {
+	t.Helper()
+	queues := sqs.NewFromConfig(m.cfg)
+	var all []string
+	for {
+		out, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Messages) == 0 {
+			slices.Sort(all)
+			return all
+		}
+		for _, message := range out.Messages {
+			var e struct {
+				Type   string `json:"detail-type"`
+				Detail struct {
+					Key                          string
+					Records, Stored, Quarantined int64
+				}
+			}
+			if err := json.Unmarshal([]byte(*message.Body), &e); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprintf("%s %s %d %d %d", e.Type, e.Detail.Key, e.Detail.Records, e.Detail.Stored, e.Detail.Quarantined))
+			if _, err := queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: message.ReceiptHandle}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // putBody puts a file with these records into the bucket of a feed, and waits until it is
