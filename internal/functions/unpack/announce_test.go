@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
@@ -148,4 +149,54 @@ func TestAnnouncementThatIsDenied(t *testing.T) {
 	if u := w.upload("k", etag); u.State != ledger.Loaded || len(a.sent) != 1 {
 		t.Errorf("state %s, announced %v", u.State, a.sent)
 	}
+}
+
+// Small objects that share a part have key, expiry and announcement like others: each by its
+// own time.
+func TestGatheredObjectsHaveKeyExpiryAndAnnouncement(t *testing.T) {
+	w := newGatherFixture(t, feed.Format{Kind: feed.NDJSON})
+	a := w.announce()
+	w.unpack.Spec.RecordKey, w.unpack.Spec.ExpireAfterDays = &feed.RecordKey{Fields: []string{"id"}}, 30
+	files := map[string][]byte{}
+	for i := range 40 {
+		w.s3.Modified = time.Date(2026, 3, 1+i%20, 12, 0, 0, 0, time.UTC)
+		files[fmt.Sprintf("%02d", i)] = fmt.Appendf(nil, `{"id":1,"file":%d}`+"\n"+`{"file":%[1]d}`+"\n", i)
+		if i%10 == 0 {
+			files[fmt.Sprintf("%02d", i)] = nil
+		}
+	}
+	w.gather(w.enter(files)...)
+	want := map[string]int{}
+	for key, body := range files {
+		want[key+" partial 0"] = 1
+		if body == nil {
+			delete(want, key+" partial 0")
+			want[key+" loaded 0"] = 1
+		}
+		if u := w.of(key); u.State != ledger.Loaded || len(body) > 0 && u.Reasons["key_missing"] != 1 {
+			t.Errorf("%s: %+v", key, u)
+		}
+	}
+	if !maps.Equal(a.sent, want) {
+		t.Errorf("announced %v, want %v", a.sent, want)
+	}
+	stored := w.stored()
+	if len(stored) != 36 {
+		t.Errorf("%d records", len(stored))
+	}
+	for id, it := range stored {
+		u := w.uploadByID(strings.Split(id, "/")[0])
+		if time := ids.KeyTime(u.Time, u.ID) + id[ids.IDLength:]; it.Str("record_key") != "orders/id#1" || it.Str("record_time") != time || it.Str("expires_at") == "" {
+			t.Errorf("record %s of %s: %v, want %s", id, u.Key, it, time)
+		}
+	}
+}
+
+func (w *fixture) uploadByID(id string) ledger.Upload {
+	w.t.Helper()
+	u, ok, err := w.unpack.Ledger.GetUpload(w.t.Context(), "orders", id)
+	if err != nil || !ok {
+		w.t.Fatal(ok, err)
+	}
+	return u
 }

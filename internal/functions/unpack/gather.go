@@ -259,6 +259,7 @@ func (g *gathering) finish(ctx context.Context, p ledger.Part, uploads []ledger.
 	eg, enterCtx := errgroup.WithContext(ctx)
 	eg.SetLimit(GatherReads)
 	for _, u := range uploads {
+		u.ExpireInSnowflake, u.Announce = g.Spec.ExpireInSnowflake, g.Spec.Announce
 		eg.Go(func() error { return g.Ledger.EnterMember(enterCtx, u) })
 	}
 	if err := eg.Wait(); err != nil {
@@ -309,6 +310,7 @@ func (b *batch) commit(ctx context.Context) error {
 	p := ledger.Part{
 		Feed: of.Feed, Upload: of.ID, Name: ledger.SharedPart, Key: landed.Key, Records: landed.Records, Bytes: landed.Bytes,
 		Shards: 1, Members: b.members, Reading: b.spec, Time: of.Time, RecordKey: b.Spec.RecordKey,
+		ExpireAfterDays: b.Spec.ExpireAfterDays,
 	}
 	if err := b.Ledger.BeginShared(ctx, p, b.shard, b.current()); err != nil {
 		return err

@@ -128,7 +128,7 @@ func (h *Handler) bucketOf(ctx context.Context, u ids.Upload) (s3source.Bucket, 
 
 // newUpload is the ledger's upload of an object that is begun.
 func (h *Handler) newUpload(u ids.Upload, reading string) ledger.Upload {
-	return ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reading: reading, ExpireInSnowflake: h.Spec.ExpireInSnowflake}
+	return ledger.Upload{Upload: u, Shards: ids.Shards(u.Size), PartBytes: h.Spec.PartBytes, Reading: reading, ExpireInSnowflake: h.Spec.ExpireInSnowflake, Announce: h.Spec.Announce}
 }
 
 // object unpacks an object or, with small, lets a small one wait for others.
