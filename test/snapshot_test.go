@@ -177,6 +177,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 		Alarms:    &constructs.AlarmProps{NothingFor: 24 * time.Hour},
 		Metrics:   true,
 		NoTable:   true,
+		Announce:  true,
 		PartBytes: 64 << 20,
 		Limits: constructs.Limits{
 			MaxEntries: 10, MaxEntryBytes: 1 << 30, MaxRatio: 100, MaxRecordBytes: 1 << 20, MaxDepth: 2, MaxColumns: 500, MaxRecordsPerByte: 5,
