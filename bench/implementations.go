@@ -40,8 +40,8 @@ func (b *bench) environment(more ...string) []string {
 
 // Memory in MB, as the functions have it by default.
 const (
-	unpackMemory = 1769
-	loadMemory   = 512
+	unpackMemory = feed.DefaultUnpackMemoryMB
+	loadMemory   = feed.DefaultLoadMemoryMB
 )
 
 func (b *bench) functionEnvironment(format feed.Format, memory int) ([]string, error) {

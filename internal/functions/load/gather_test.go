@@ -17,6 +17,7 @@ import (
 
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
+	"example.com/ingestion/internal/testing/fake"
 )
 
 // gathered is a cloud whose small files share parts.
@@ -112,7 +113,7 @@ func TestTinyFilesShareParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := gathered(t)
 		c.concurrent, c.partBytes = make(chan struct{}, 1000), 1<<20
-		c.units = limit(c.db, 40_000, 1000)
+		c.db.Throughput = &fake.Throughput{Table: 40_000, Partition: 1000}
 		c.delay(8 * time.Millisecond)
 		for i := range files {
 			c.put("orders", strconv.Itoa(i), 2)
@@ -122,7 +123,7 @@ func TestTinyFilesShareParts(t *testing.T) {
 		c.noneFailed()
 		parts := len(c.s3.Keys(bucket, "landing/"))
 		loads := c.invocations - files
-		t.Logf("%d files: %d parts, %d invocations besides one for each file, %d requests to the table", files, parts, loads, c.units.requested)
+		t.Logf("%d files: %d parts, %d invocations besides one for each file, %d write units", files, parts, loads, c.db.Throughput.Written)
 		if parts > files/50 || loads > files/50 || len(c.landed()) != files {
 			t.Errorf("%d files: %d parts of %d uploads, %d invocations besides one for each file", files, parts, len(c.landed()), loads)
 		}

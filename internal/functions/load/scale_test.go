@@ -34,10 +34,9 @@ import (
 // cloud runs the functions unpack and load of a store, by the fake clock, as Lambda does:
 // a number of them at a time, each event up to three times, and killed at any request.
 type cloud struct {
-	t     *testing.T
-	s3    *fake.S3
-	db    *fake.DynamoDB
-	units *units
+	t  *testing.T
+	s3 *fake.S3
+	db *fake.DynamoDB
 	// concurrent bounds the invocations of all functions.
 	concurrent chan struct{}
 	// gather means that small files share parts.
@@ -69,78 +68,6 @@ func newCloud(t *testing.T) *cloud {
 		t: t, s3: &fake.S3{}, db: fake.NewDynamoDBWithoutNetwork(), concurrent: make(chan struct{}, 64), kill: func() int { return 0 },
 		expected: map[string]int{}, partBytes: 8 << 10,
 	}
-}
-
-// units is the write throughput of a table and of each of its partitions, in units a
-// second: token buckets with the units of a second.
-type units struct {
-	mu                 sync.Mutex
-	table, partition   float64
-	tokens             float64
-	at                 time.Time
-	ofPartition        map[string]float64
-	atPartition        map[string]time.Time
-	refused, requested int
-}
-
-func limit(db *fake.DynamoDB, table, partition float64) *units {
-	u := &units{table: table, partition: partition, tokens: table, at: time.Now(), ofPartition: map[string]float64{}, atPartition: map[string]time.Time{}}
-	db.Before = func(operation string, body []byte) (int, string) {
-		need := map[string]int{"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "TransactWriteItems": 4}[operation]
-		if need == 0 || u.take(pkOf(body), need) {
-			return 0, ""
-		}
-		return http.StatusBadRequest, "ThrottlingException"
-	}
-	db.Unprocessed = func(n int) int {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		u.refill()
-		take := min(n, int(u.tokens))
-		u.tokens -= float64(take)
-		return n - take
-	}
-	return u
-}
-
-// pkOf is the partition key of a request for one item, empty for others.
-func pkOf(body []byte) string {
-	type keys struct{ PK struct{ S string } }
-	var in struct{ Key, Item keys }
-	_ = json.Unmarshal(body, &in) // a transaction has no such fields
-	if in.Key.PK.S != "" {
-		return in.Key.PK.S
-	}
-	return in.Item.PK.S
-}
-
-func (u *units) refill() {
-	now := time.Now()
-	u.tokens = min(u.tokens+now.Sub(u.at).Seconds()*u.table, u.table)
-	u.at = now
-}
-
-func (u *units) take(pk string, n int) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.refill()
-	u.requested++
-	now := time.Now()
-	left, known := u.ofPartition[pk]
-	if !known {
-		left = u.partition
-	}
-	left = min(left+now.Sub(u.atPartition[pk]).Seconds()*u.partition, u.partition)
-	u.atPartition[pk] = now
-	ok := u.tokens >= float64(n) && left >= float64(n)
-	if ok {
-		u.tokens -= float64(n)
-		left -= float64(n)
-	} else {
-		u.refused++
-	}
-	u.ofPartition[pk] = left
-	return ok
 }
 
 // mortal sends the requests of one invocation, until it is killed: later ones have no
@@ -368,11 +295,11 @@ func (c *cloud) complete(feeds ...string) {
 func TestThousandParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
-		c.units = limit(c.db, 1000, 250)
+		c.db.Throughput = &fake.Throughput{Table: 1000, Partition: 250}
 		c.put("orders", "large", 80_000)
 		c.complete("orders")
 		c.noneFailed()
-		t.Logf("%d requests, %d throttled; %d invocations", c.units.requested, c.units.refused, c.invocations)
+		t.Logf("%d units, %d writes throttled; %d invocations", c.db.Throughput.Written, c.db.Throughput.Throttled, c.invocations)
 	})
 }
 
@@ -380,7 +307,7 @@ func TestThousandParts(t *testing.T) {
 func TestTwentyFeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
-		c.units = limit(c.db, 500, 250)
+		c.db.Throughput = &fake.Throughput{Table: 500, Partition: 250}
 		var feeds []string
 		for i := range 20 {
 			name := fmt.Sprintf("feed-%02d", i)
@@ -421,7 +348,7 @@ func TestTinyFiles(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
-		c.units = limit(c.db, 4000, 1000)
+		c.db.Throughput = &fake.Throughput{Table: 4000, Partition: 1000}
 		for i := range files {
 			c.put("orders", strconv.Itoa(i), 2)
 		}

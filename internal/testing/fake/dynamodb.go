@@ -40,6 +40,8 @@ type DynamoDB struct {
 	Before func(operation string, body []byte) (status int, code string)
 	// Unprocessed, when set, returns how many of a batch's n items to leave unprocessed.
 	Unprocessed func(n int) int
+	// Throughput, when set, limits the writes.
+	Throughput *Throughput
 	// LoseResponse, when set and true, breaks the connection after the operation took effect.
 	LoseResponse func(operation string) bool
 	// Conflict, when set and true, fails an update or a transaction as DynamoDB
@@ -76,6 +78,9 @@ func NewDynamoDBWithoutNetwork() *DynamoDB {
 	f.client = newClient("http://dynamodb.invalid", directly{f})
 	return f
 }
+
+// NewClient is an SDK client of a table at an address.
+func NewClient(url string) *dynamodb.Client { return newClient(url, nil) }
 
 func newClient(url string, client dynamodb.HTTPClient) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 )
 
 type request struct {
@@ -49,6 +50,9 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 	if f.Conflict != nil && (operation == "UpdateItem" || operation == "TransactWriteItems") && f.Conflict(operation) {
 		return nil, in.conflict()
 	}
+	if units := in.units(operation); units > 0 && !f.Throughput.take(in.pk(), units) {
+		return nil, errThrottled
+	}
 	switch operation {
 	case "GetItem":
 		if it, ok := f.items[in.Key.id()]; ok {
@@ -88,6 +92,28 @@ func (f *DynamoDB) do(operation string, body []byte) (any, error) {
 		return f.query(&in)
 	}
 	return nil, invalid("operation %s", operation)
+}
+
+// units is what the request takes of the table's throughput; that of a batch is for each of its
+// items.
+func (in *request) units(operation string) int {
+	switch operation {
+	case "PutItem":
+		return writeUnits(in.Item)
+	case "UpdateItem", "DeleteItem":
+		return 1
+	case "TransactWriteItems":
+		return 2 * len(in.TransactItems)
+	}
+	return 0
+}
+
+// pk is the partition key of the request, that of the first item of a transaction.
+func (in *request) pk() string {
+	if len(in.TransactItems) > 0 {
+		return in.TransactItems[0].Update.pk()
+	}
+	return in.Item.Str("pk") + in.Key.Str("pk")
 }
 
 func (in *request) expressions() expressions {
@@ -177,16 +203,39 @@ func (f *DynamoDB) batch(in *request) (any, error) {
 		if f.Unprocessed != nil {
 			done -= min(f.Unprocessed(len(puts)), len(puts))
 		}
-		for _, p := range puts[:done] {
+		puts, throttled := f.withinThroughput(puts[:done], puts[done:])
+		done = len(puts)
+		if done == 0 && f.Throughput != nil {
+			return nil, errThrottled
+		}
+		for _, p := range puts {
 			if p.DeleteRequest != nil {
 				f.unset(p.id())
 				continue
 			}
 			f.set(p.PutRequest.Item)
 		}
-		if done < len(puts) {
-			left[table] = puts[done:]
+		if len(throttled) > 0 {
+			left[table] = throttled
 		}
 	}
 	return map[string]any{"UnprocessedItems": left}, nil
+}
+
+// withinThroughput returns the writes that the table takes now, and the others with those
+// that are left anyway.
+func (f *DynamoDB) withinThroughput(writes, left []writeRequest) (taken, throttled []writeRequest) {
+	for _, w := range writes {
+		units := 1
+		if w.PutRequest != nil {
+			units = writeUnits(w.PutRequest.Item)
+		}
+		pk, _, _ := strings.Cut(w.id(), "\x00")
+		if f.Throughput.take(pk, units) {
+			taken = append(taken, w)
+		} else {
+			throttled = append(throttled, w)
+		}
+	}
+	return taken, append(throttled, left...)
 }
