@@ -58,6 +58,23 @@ func (f *Finder) Find(data []byte) ([]byte, error) {
 	return f.buf, nil
 }
 
+// Values returns the values of the key's fields as texts, in their order, as
+// feed.RecordKey.Partition takes them. The error is that of Find.
+func (f *Finder) Values(data []byte) ([]string, error) {
+	if _, err := f.Find(data); err != nil {
+		return nil, err
+	}
+	values := make([]string, len(f.paths))
+	for i, path := range f.paths {
+		value, err := text(member(data, path))
+		if err != nil {
+			return nil, err
+		}
+		values[i] = string(value)
+	}
+	return values, nil
+}
+
 // text is the text of a value as it is in a key; raw is nil for a member that is absent.
 func text(raw []byte) ([]byte, error) {
 	if len(raw) == 0 {

@@ -3,6 +3,7 @@ package recordkey_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +101,9 @@ func TestKeyOfSeveralFields(t *testing.T) {
 		want, err := key.Partition("orders", values...)
 		if err != nil || string(got) != want {
 			t.Errorf("%q: key %q, want %q, %v", values, got, want, err)
+		}
+		if again, err := f.Values(data); err != nil || !slices.Equal(again, values) {
+			t.Errorf("values %q, %v, want %q", again, err, values)
 		}
 		if seen[want] != nil {
 			t.Errorf("%q and %q have one key %q", values, seen[want], want)

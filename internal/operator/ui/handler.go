@@ -29,6 +29,7 @@ func newHandler(h *hub, port string) http.Handler {
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /events", h.events)
 	mux.HandleFunc("GET /upload", h.upload)
+	mux.HandleFunc("GET /versions", h.versions)
 	return &guard{next: mux, hosts: hosts}
 }
 
@@ -58,6 +59,17 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // upload sends the upload that the parameters feed, as Stack/feed, and id name.
 func (h *hub) upload(w http.ResponseWriter, r *http.Request) {
 	v, err := h.source.Upload(r.Context(), r.FormValue("feed"), r.FormValue("id"))
+	respond(w, v, err)
+}
+
+// versions sends the records with a key: feed is Stack/feed, each key a value of it.
+func (h *hub) versions(w http.ResponseWriter, r *http.Request) {
+	v, err := h.source.Versions(r.Context(), r.FormValue("feed"), r.Form["key"])
+	respond(w, v, err)
+}
+
+// respond sends what was read, or the error.
+func respond(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		http.Error(w, err.Error(), http.StatusNotFound)

@@ -199,7 +199,7 @@ func TestUploadPage(t *testing.T) {
 		"#upload table[aria-label=Quarantine] tbody": "returns-2.csv 3 335 too_many_fields line 9: the row has 10 fields, the header 8 <i>X</i>|Y|Z|?|?|?|?|?|?|?",
 		"#upload table[aria-label=Parts] tbody":      "0000000-000000 loaded 685 685 0 20.1 kB 2026-03-01 12:00:00 2026-03-01 12:00:00",
 		"#upload table[aria-label=Entries] tbody":    "0 returns-1.csv 1 returns-2.csv",
-		"#upload table[aria-label=Records] tbody":    `returns-1.csv 0 {"id":"4711","amount":12345678901234567890.10}`,
+		"#upload table[aria-label=Records] tbody":    `returns-1.csv 0 eu/west, 4711 {"id":"4711","amount":12345678901234567890.10}`,
 	})
 	if got := read(b, chromedp.Evaluate[string](`document.activeElement.tagName`)); got != "H2" {
 		t.Errorf("the focus is on %s", got)
@@ -217,6 +217,34 @@ func TestUploadPage(t *testing.T) {
 	}
 	b.do(chromedp.Navigate(page.URL+"#upload/Returns/returns/none"), chromedp.WaitVisible(chromedp.CSS("#upload .note")))
 	b.check(map[string]string{"#upload .note": `upload "none" of feed Returns/returns: not found`, "#upload .command": "ingest status returns none Copy"})
+}
+
+// The records with a key are reached from a record of an upload.
+func TestVersionsPage(t *testing.T) {
+	b, page := open(t, &fakeSource{state: states()["failing"]}, 1280, 800)
+	problems := b.problems()
+	b.do(
+		chromedp.Navigate(page.URL+"#upload/Returns/returns/"+uploadID), chromedp.WaitVisible(chromedp.CSS("#upload table[aria-label=Records] a")),
+		chromedp.Click(chromedp.CSS("#upload table[aria-label=Records] a")), chromedp.WaitVisible(chromedp.CSS("#upload table[aria-label=Versions]")),
+	)
+	b.check(map[string]string{
+		"#upload h2":        "region eu/west, id 4711",
+		"#upload h3":        "The newest 2 versions",
+		"#upload .commands": "ingest records returns --key eu/west --key 4711 Copy",
+		"#upload table[aria-label=Versions] tbody": `s3://bucket/new.csv e.csv 3 {"v":"<b>2</b>"} s3://bucket/old.csv (feed orders) e.csv 0 {"v":1}`,
+	})
+	for _, width := range []int64{1280, 390} {
+		b.do(chromedp.EmulateViewport(width, 844))
+		b.fits("versions")
+	}
+	b.contrast("versions")
+	b.named()
+	b.do(chromedp.Click(chromedp.CSS("#upload table[aria-label=Versions] a")), chromedp.WaitVisible(chromedp.CSS("#upload table[aria-label=Records]")))
+	if all := problems(); len(all) > 0 {
+		t.Errorf("the browser reports: %q", all)
+	}
+	b.do(chromedp.Navigate(page.URL+"#versions/Returns/returns/none"), chromedp.WaitVisible(chromedp.CSS("#upload .note")))
+	b.check(map[string]string{"#upload .note": `key of feed "Returns/returns": not found`})
 }
 
 // While AWS cannot be reached, the page keeps the figures and shows their time.

@@ -125,16 +125,42 @@ type Record struct {
 	Entry   string `json:"entry"`
 	Ordinal int64  `json:"ordinal"`
 	Data    string `json:"data"`
+	// Key has the values of the record's key, nil for a record without one.
+	Key []string `json:"key,omitempty"`
+}
+
+// VersionsView has the newest records with one key, of a feed or of all that share the key.
+type VersionsView struct {
+	Feed  string `json:"feed"`
+	Stack string `json:"stack"`
+	// Fields are the fields of the key, Key their values.
+	Fields []string  `json:"fields"`
+	Key    []string  `json:"key"`
+	List   []Version `json:"version_list"`
+	// More reports whether there are older ones.
+	More     bool     `json:"more"`
+	Commands []string `json:"commands"`
+}
+
+// Version is one of the records with a key.
+type Version struct {
+	Record
+	Feed   string `json:"feed"`
+	Source string `json:"source"`
+	Upload string `json:"upload"`
 }
 
 // ErrNotFound is for an upload or a feed that does not exist.
 var ErrNotFound = errors.New("not found")
 
 // Source reads what the page shows. Read is called by one goroutine at a time, Upload
-// by several. An error of Read is part of the state: the page shows what could be read.
+// and Versions by several. An error of Read is part of the state: the page shows what could be read.
 type Source interface {
 	Read(ctx context.Context) State
 	// Upload reads an upload by its ID. feed is the unambiguous name of a feed:
 	// Stack/feed. The error wraps ErrNotFound if there is no such upload.
 	Upload(ctx context.Context, feed, id string) (UploadView, error)
+	// Versions reads the newest records with the values of a key. The error wraps
+	// ErrNotFound if there is no such feed, or if it has no key.
+	Versions(ctx context.Context, feed string, key []string) (VersionsView, error)
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,24 @@ func (s *fakeSource) Upload(_ context.Context, feedName, id string) (UploadView,
 		return v, nil
 	}
 	return UploadView{}, fmt.Errorf("upload %q of feed %s: %w", id, feedName, ErrNotFound)
+}
+
+func (s *fakeSource) Versions(_ context.Context, feedName string, key []string) (VersionsView, error) {
+	if v := versionsView(); feedName == v.Stack+"/"+v.Feed && slices.Equal(key, v.Key) {
+		return v, nil
+	}
+	return VersionsView{}, fmt.Errorf("key of feed %q: %w", feedName, ErrNotFound)
+}
+
+func versionsView() VersionsView {
+	of := func(feedName, source string, ordinal int64, data string) Version {
+		return Version{Record: Record{Entry: "e.csv", Ordinal: ordinal, Data: data}, Feed: feedName, Source: source, Upload: uploadID}
+	}
+	return VersionsView{
+		Feed: "returns", Stack: "Returns", Fields: []string{"region", "id"}, Key: []string{"eu/west", "4711"}, More: true,
+		List:     []Version{of("returns", "s3://bucket/new.csv", 3, `{"v":"<b>2</b>"}`), of("orders", "s3://bucket/old.csv", 0, `{"v":1}`)},
+		Commands: []string{"ingest records returns --key eu/west --key 4711"},
+	}
 }
 
 func (s *fakeSource) set(state State) {
@@ -169,7 +188,7 @@ func uploadView() UploadView {
 		},
 		EntryList:  []Entry{{0, "returns-1.csv"}, {1, "returns-2.csv"}},
 		Quarantine: []QuarantinedRecord{{Entry: "returns-2.csv", Ordinal: 3, Offset: 335, Reason: "too_many_fields", Detail: "line 9: the row has 10 fields, the header 8", Raw: "<i>X</i>|Y|Z|?|?|?|?|?|?|?"}},
-		RecordList: []Record{{ID: uploadID + "/0000000/000000000000", Entry: "returns-1.csv", Data: `{"id":"4711","amount":12345678901234567890.10}`}},
+		RecordList: []Record{{ID: uploadID + "/0000000/000000000000", Entry: "returns-1.csv", Key: []string{"eu/west", "4711"}, Data: `{"id":"4711","amount":12345678901234567890.10}`}},
 		Commands:   []string{"ingest status returns " + uploadID, "ingest quarantine returns --upload " + uploadID}, MoreQuarantine: true,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/overview"
+	"example.com/ingestion/internal/recordkey"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/records"
 )
@@ -30,15 +31,7 @@ const (
 
 // Upload implements Source.
 func (a *AccountSource) Upload(ctx context.Context, feedName, id string) (UploadView, error) {
-	found, err := operator.Feeds(ctx, a.account.Stacks)
-	if err != nil {
-		return UploadView{}, err
-	}
-	i := slices.IndexFunc(found, func(f operator.Feed) bool { return f.String() == feedName })
-	if i < 0 {
-		return UploadView{}, fmt.Errorf("feed %q: %w", feedName, ErrNotFound)
-	}
-	d, err := operator.OpenFeed(ctx, a.account, found[i])
+	d, name, err := a.open(ctx, feedName)
 	if err != nil {
 		return UploadView{}, err
 	}
@@ -51,7 +44,6 @@ func (a *AccountSource) Upload(ctx context.Context, feedName, id string) (Upload
 	}
 	spec := d.Spec.WithDefaults()
 	where := overview.Locations{LandingBucket: d.LandingBucket, LandingPrefix: spec.LandingPrefix, QuarantinePrefix: spec.QuarantinePrefix}
-	name := commandName(found, i)
 	v := UploadView{
 		Feed: d.Name, Stack: d.Stack, EntryList: []Entry{}, Quarantine: []QuarantinedRecord{}, RecordList: []Record{},
 		Commands: []string{"ingest status " + name + " " + id, "ingest logs " + name + " " + id + " --since 7d", "ingest records " + name + " --upload " + id},
@@ -67,6 +59,20 @@ func (a *AccountSource) Upload(ctx context.Context, feedName, id string) (Upload
 		v.Error = operator.Explain(err)
 	}
 	return v, nil
+}
+
+// open returns a feed by its unambiguous name, and its name in commands.
+func (a *AccountSource) open(ctx context.Context, feedName string) (*operator.Deployment, string, error) {
+	found, err := operator.Feeds(ctx, a.account.Stacks)
+	if err != nil {
+		return nil, "", err
+	}
+	i := slices.IndexFunc(found, func(f operator.Feed) bool { return f.String() == feedName })
+	if i < 0 {
+		return nil, "", fmt.Errorf("feed %q: %w", feedName, ErrNotFound)
+	}
+	d, err := operator.OpenFeed(ctx, a.account, found[i])
+	return d, commandName(found, i), err
 }
 
 // readEntries lists entries by their records of ordinal 0. All of them are in one shard.
@@ -126,11 +132,22 @@ func (v *UploadView) readQuarantine(ctx context.Context, d *operator.Deployment,
 }
 
 func (v *UploadView) readRecords(ctx context.Context, d *operator.Deployment, u ledger.Upload) error {
+	var find *recordkey.Finder
+	if key := d.Spec.RecordKey; key != nil {
+		var err error
+		if find, err = recordkey.New(d.Name, *key); err != nil {
+			return err
+		}
+	}
 	for r, err := range records.New(d.DynamoDB, d.Table, d.Name).Read(ctx, records.Query{Upload: u.ID, Limit: shownRecords}) {
 		if err != nil {
 			return err
 		}
-		v.RecordList = append(v.RecordList, Record{ID: r.ID, Entry: r.Entry, Ordinal: r.Ordinal, Data: shorten(string(r.Data))})
+		shown := Record{ID: r.ID, Entry: r.Entry, Ordinal: r.Ordinal, Data: shorten(string(r.Data))}
+		if find != nil {
+			shown.Key, _ = find.Values(r.Data) // a record without a key has no versions
+		}
+		v.RecordList = append(v.RecordList, shown)
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // The page: the list of feeds, which updates itself, and the pages of single uploads.
 import { byID, element, plural, time } from "./dom.js";
 import { card, idOf, isOpen, keyOf, matches, needsAttention } from "./feed.js";
-import { showUpload } from "./upload.js";
+import { showUpload, showVersions } from "./upload.js";
 
 // A card is replaced only if the state of its feed has changed, so that the page keeps
 // its position and a selection. A card that is replaced keeps what is open and focused.
@@ -93,14 +93,14 @@ function link(className, text) {
   if (byID("link").textContent !== text) byID("link").textContent = text;
 }
 
-// route shows what the hash names: an upload, or a feed of the list.
+// route shows what the hash names: an upload, the records with a key, or a feed of the list.
 function route() {
   const hash = location.hash.slice(1);
-  const upload = hash.startsWith("upload/");
-  byID("list").hidden = upload;
-  byID("upload").hidden = !upload;
-  if (upload) {
-    showUpload(hash);
+  const show = hash.startsWith("upload/") ? showUpload : hash.startsWith("versions/") ? showVersions : null;
+  byID("list").hidden = show !== null;
+  byID("upload").hidden = show === null;
+  if (show) {
+    show(hash);
     return;
   }
   const toggle = byID(`${hash}-toggle`);

@@ -26,10 +26,15 @@ function quarantine(u) {
     element("p", { className: "from" }, "In ", element("code", { textContent: u.quarantine_folder })));
 }
 
+// versionsLink leads to the records with the key of a record.
+export const versionsLink = (v, key) => element("a", { href: `#versions/${[v.stack, v.feed, ...key].map(encodeURIComponent).join("/")}`, textContent: key.join(", "), title: "All versions with this key" });
+
 function records(u) {
-  const rows = u.record_list.map((r) => [r.entry, r.ordinal, element("code", { textContent: r.data })]);
+  const keyed = u.record_list.some((r) => r.key);
+  const columns = [["Entry", "key"], ["Ordinal", "number"], ...(keyed ? [["Key", "key"]] : []), ["Data", "raw"]];
+  const rows = u.record_list.map((r) => [r.entry, r.ordinal, ...(keyed ? [r.key ? [versionsLink(u, r.key)] : "none"] : []), element("code", { textContent: r.data })]);
   return section(rows.length < u.stored ? `First ${rows.length} of ${plural(u.stored, "stored record")}` : plural(u.stored, "stored record"),
-    rows.length === 0 ? none("No record is stored.") : table("Records", [["Entry", "key"], ["Ordinal", "number"], ["Data", "raw"]], rows));
+    rows.length === 0 ? none("No record is stored.") : table("Records", columns, rows));
 }
 
 function view(u) {
@@ -47,17 +52,46 @@ function view(u) {
   ].filter((e) => e !== null);
 }
 
+function versions(v) {
+  const rows = v.version_list.map((r) => [
+    // Another feed that shares the key may be in another stack.
+    r.feed === v.feed ? [element("a", { href: `#upload/${v.stack}/${v.feed}/${r.upload}`, textContent: r.source })] : `${r.source} (feed ${r.feed})`, r.entry, r.ordinal, element("code", { textContent: r.data }),
+  ]);
+  const name = v.more ? `The newest ${rows.length} versions` : plural(rows.length, "version");
+  return [
+    element("p", { className: "back" }, element("a", { href: `#feed-${v.stack}-${v.feed}`, textContent: `Back to feed ${v.feed}` })),
+    element("h2", { tabIndex: -1, textContent: v.fields.map((field, i) => `${field} ${v.key[i]}`).join(", ") }),
+    commands(v.commands),
+    section(name, rows.length === 0 ? none("No record has this key.") : table("Versions", [["File", "key"], ["Entry", "key"], ["Ordinal", "number"], ["Data", "raw"]], rows)),
+  ];
+}
+
+// showVersions reads the records with the key that a hash names and shows them.
+export async function showVersions(hash) {
+  const [stack, feed, ...key] = hash.split("/").slice(1).map(decodeURIComponent);
+  const query = new URLSearchParams({ feed: `${stack}/${feed}` });
+  for (const value of key) query.append("key", value);
+  const failed = (text) => [command(`ingest records ${feed} --key …`), element("p", { className: "note", role: "alert", textContent: text })];
+  await showPage(hash, stack, feed, "Reading the versions …", `versions?${query}`, versions, failed);
+}
+
 // showUpload reads the upload that a hash names and shows it. It is read once: the
 // link reads it again.
 export async function showUpload(hash) {
   const [, stack, feed, id] = hash.split("/");
+  const failed = (text) => [element("p", { className: "note", role: "alert", textContent: text }), command(`ingest status ${feed} ${id}`)];
+  await showPage(hash, stack, feed, `Reading upload ${id} …`, `upload?${new URLSearchParams({ feed: `${stack}/${feed}`, id })}`, view, failed);
+}
+
+// showPage shows what is read from a path, unless another page was opened in the meantime.
+async function showPage(hash, stack, feed, status, path, view, failed) {
   const shown = byID("upload");
   const back = element("p", { className: "back" }, element("a", { href: `#feed-${stack}-${feed}`, textContent: `Back to feed ${feed}` }));
-  shown.replaceChildren(back, element("p", { role: "status", textContent: `Reading upload ${id} …` }));
+  shown.replaceChildren(back, element("p", { role: "status", textContent: status }));
   let content;
   try {
-    const response = await fetch(`upload?${new URLSearchParams({ feed: `${stack}/${feed}`, id })}`);
-    content = response.ok ? view(await response.json()) : [back, element("p", { className: "note", role: "alert", textContent: await response.text() }), command(`ingest status ${feed} ${id}`)];
+    const response = await fetch(path);
+    content = response.ok ? view(await response.json()) : [back, ...failed(await response.text())];
   } catch {
     content = [back, element("p", { className: "note", role: "alert", textContent: "Not connected: is `ingest ui` still running?" })];
   }
