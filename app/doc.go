@@ -23,6 +23,8 @@
 //     to the table at a time for all feeds together (default 16), and their size.
 //   - warmReadUnits, warmWriteUnits: the throughput that the table has from the start.
 //   - maxWriteUnits: the write units a second that the table takes at most.
+//   - tableIndexes: the indexes of the table, separated by commas, for the steps in which
+//     a table of an earlier version gets those of this one, see CHANGELOG.md.
 //   - logRetentionDays: for how many days logs are kept (default 30).
 //   - alarmEmail: receives the alarms of every feed. Default: no alarms.
 //   - dashboard: true creates a CloudWatch dashboard for the app.

@@ -36,8 +36,9 @@ type environment struct {
 	Dashboard             flag                    `json:"dashboard"`
 	Key                   text                    `json:"key"`
 	Disposable            flag                    `json:"disposable"`
-	// DeleteData is read by the constructs themselves.
+	// DeleteData and TableIndexes are read by the constructs themselves.
 	DeleteData        flag `json:"deleteData"`
+	TableIndexes      text `json:"tableIndexes"`
 	Assets            text `json:"assets"`
 	SnowflakeAccount  text `json:"snowflakeAccount"`
 	SnowflakeUser     text `json:"snowflakeUser"`

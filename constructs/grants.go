@@ -51,8 +51,8 @@ func (p *IngestionPipeline) GrantRead(grantee awsiam.IGrantable) (_ awsiam.Grant
 	defer CatchPanic(&err)
 	table := p.Store.names.tableARN
 	grant := allow(grantee, p.ownItems(), []string{table}, "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
-	// The index has the uploads of each feed under its name.
-	uploads := map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": p.Spec.Feed}}
+	// The index has the uploads of each feed under its name, and a number after it.
+	uploads := map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": feed.LedgerIndexKeys(p.Spec.Feed)}}
 	grant = grant.Combine(allow(grantee, uploads, []string{table + "/index/" + feed.LedgerIndex}, "dynamodb:Query"))
 	if k := p.Spec.RecordKey; k != nil {
 		keys := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": stackscope.EscapeIAM(k.Prefix(p.Spec.Feed)) + "*"}}

@@ -120,7 +120,10 @@ func NewIngestionPipeline(scope core.Construct, id string, props IngestionPipeli
 	p := &IngestionPipeline{Construct: core.NewConstruct(scope, &id), Spec: spec, Store: props.Store, path: path}
 	if p.Store == nil {
 		p.scope = stackscope.New(scope, nil)
-		p.Store = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore().withDefaults())
+		p.Store, err = newStore(core.NewConstruct(p.Construct, jsii.String("Store")), p.scope, props.ownStore().withDefaults())
+		if err != nil {
+			return nil, err
+		}
 	} else {
 		p.scope = stackscope.New(scope, p.Store.values)
 	}

@@ -219,7 +219,10 @@ func NewStore(scope core.Construct, id string, props StoreProps) (_ *Store, err 
 	this := core.NewConstruct(scope, &id)
 	annotate(this, props.Warnings())
 	stack := stackscope.New(this, nil)
-	s := newStore(this, stack, props)
+	s, err := newStore(this, stack, props)
+	if err != nil {
+		return nil, err
+	}
 	s.stackPath = *stack.Node.Path()
 	s.export(this, stack.Stack, props)
 	if props.Dashboard {
@@ -274,7 +277,11 @@ func (s *Store) addOutputs(stack awscdk.Stack, id string) {
 	}
 }
 
-func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *Store {
+func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) (*Store, error) {
+	indexes, err := tableIndexes(this)
+	if err != nil {
+		return nil, err
+	}
 	settings := newSettings(scope, props.Assets, props.Architecture, props.LogRetentionDays)
 	settings.DeleteData = deletesData(this, props.DeleteData)
 	settings.Key = props.Key.resolve(this, settings)
@@ -293,7 +300,7 @@ func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *S
 	s := &Store{
 		LandingBucket: landing.Bucket, Topic: announcements.Topic, Key: settings.Key,
 		Table: table.New(this, "Table", table.Config{
-			Settings: settings, Stream: props.Changes, MaxWriteUnits: props.MaxWriteUnits,
+			Settings: settings, Indexes: indexes, Stream: props.Changes, MaxWriteUnits: props.MaxWriteUnits,
 			WarmReadUnits: props.WarmThroughput.ReadUnits, WarmWriteUnits: props.WarmThroughput.WriteUnits,
 		}).Table,
 		capabilities: props.capabilities(), ready: announcements.Ready, feeds: map[string]string{}, values: scope.Values,
@@ -314,7 +321,7 @@ func newStore(this core.Construct, scope *stackscope.Scope, props StoreProps) *S
 	if announcements.SnowflakeUser != "" {
 		s.names.snowflakeAccount, s.names.snowflakeUser = props.Snowflake.Account, announcements.SnowflakeUser
 	}
-	return s
+	return s, nil
 }
 
 func newLandingBucket(this core.Construct, s stackscope.Settings, props StoreProps) *bucket.Output {

@@ -37,7 +37,12 @@ const (
 	LoadingKey = "loading"
 	// LedgerIndex lists the uploads of a feed by time. It is sparse: only the
 	// ledger's upload items have its keys, so records add no cost to it.
-	LedgerIndex             = "uploads"
+	LedgerIndex             = "uploads_by_time"
 	LedgerIndexPartitionKey = "ledger_feed"
 	LedgerIndexSortKey      = "ledger_time"
+	// LedgerIndexSettled is the attribute of the index that is written when an upload is
+	// complete; the others are written when it begins.
+	LedgerIndexSettled = "settled"
+	// FormerLedgerIndex is what the index was called when it had whole items.
+	FormerLedgerIndex = "uploads"
 )

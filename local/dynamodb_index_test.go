@@ -39,6 +39,8 @@ func TestIndexKeys(t *testing.T) {
 	}
 	f.update("Indexed", indexedTable("by_a", "by_b"))
 	f.wantStatus("Indexed", cfntypes.StackStatusUpdateComplete)
+	f.update("Indexed", indexedTable("by_a", "by_c"))
+	f.wantStatus("Indexed", cfntypes.StackStatusUpdateRollbackComplete) // one is created, one deleted
 
 	table := aws.String("indexed")
 	good := map[string]types.AttributeValue{"pk": text("good"), "sk": text("1"), "by_b_key": text(strings.Repeat("é", 1024)), "by_b_time": text(strings.Repeat("x", 1024))}

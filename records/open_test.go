@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"example.com/ingestion/feed"
 	"example.com/ingestion/records"
 )
 
@@ -23,13 +25,16 @@ func account(t *testing.T, outputs ...string) (aws.Config, *[]string) {
 		fmt.Fprintf(&members, "<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>", outputs[i], outputs[i+1])
 	}
 	queries := &[]string{}
+	var mu sync.Mutex
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Query") {
+			mu.Lock()
 			*queries = append(*queries, string(body))
+			mu.Unlock()
 			_, _ = io.WriteString(w, `{"Items": [], "Count": 0}`)
 			return
 		}
@@ -52,7 +57,7 @@ func TestOpen(t *testing.T) {
 	for _, err := range f.Uploads(t.Context()) {
 		t.Errorf("unexpected upload, error %v", err)
 	}
-	if f.Name != "orders" || len(*queries) != 1 || !strings.Contains((*queries)[0], `"the-table"`) {
+	if f.Name != "orders" || len(*queries) != len(feed.LedgerIndexKeys("orders")) || !strings.Contains((*queries)[0], `"the-table"`) {
 		t.Errorf("feed %q, queries %q", f.Name, *queries)
 	}
 }

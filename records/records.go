@@ -38,8 +38,10 @@ type Record struct {
 func (r Record) Upload() string { return r.ID[:min(len(r.ID), ids.IDLength)] }
 
 // API is the part of the DynamoDB client that the package uses. It needs the
-// permissions dynamodb:Query and dynamodb:GetItem on the table and its index.
+// permissions dynamodb:Query, dynamodb:GetItem and dynamodb:BatchGetItem on the table, and
+// dynamodb:Query on its indexes.
 type API interface {
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }

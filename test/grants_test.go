@@ -68,7 +68,7 @@ func TestGrantRead(t *testing.T) {
 	})
 	want := []string{
 		`[dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query] [Table]{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"orders#*"}}`,
-		`[dynamodb:Query] [Table/index/uploads]{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":"orders"}}`,
+		`[dynamodb:Query] [Table/index/uploads_by_time]{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["orders","orders#00","orders#01","orders#02","orders#03","orders#04","orders#05","orders#06","orders#07","orders#08","orders#09","orders#10","orders#11","orders#12","orders#13","orders#14","orders#15"]}}`,
 		`[kms:Decrypt kms:DescribeKey] [Key]null`,
 	}
 	if got := granted(t, with["Reader"]); !slices.Equal(got, want) {

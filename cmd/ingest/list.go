@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"example.com/ingestion/internal/operator"
@@ -40,7 +41,8 @@ LAST UPLOAD is the time of the newest source object. WAITING is the number of
 uploads that are not done, QUEUED the number of events and parts in the feed's
 queues, FAILED the number of events in its failure queue. REJECTED is the number of
 uploads since --since of which no record could be stored, PARTIAL of those with some
-records in quarantine, QUARANTINED the number of all records there. Exit code 1: a
+records in quarantine, QUARANTINED the number of all records there. The uploads that
+are counted are the 10,000 of each feed with the newest source objects. Exit code 1: a
 feed is failing or rejecting. Only the ledger's index and the attributes of the
 queues are read, no records.
 
@@ -139,12 +141,21 @@ func listTable(t *table, feeds []overview.Feed, app app) error {
 		return nil
 	}
 	t.head("FEED", "STACK", "STATE", "LAST UPLOAD", "KEY", "UPLOADS", "WAITING", "QUEUED", "FAILED", "REJECTED", "PARTIAL", "QUARANTINED")
+	more := false
 	for _, f := range feeds {
 		last, key := any(nil), any(nil)
 		if f.Last != nil {
 			last, key = f.Last.Time, shortened(f.Last.Key, 50)
 		}
-		t.row(f.Feed, f.Stack, feedState(f.State), last, key, f.Uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Rejected), warningIfAny(f.Partial), badIfAny(f.Quarantined))
+		uploads := any(f.Uploads)
+		if f.MoreUploads {
+			uploads, more = fmt.Sprintf("over %s", humanize.Comma(f.Uploads)), true
+		}
+		t.row(f.Feed, f.Stack, feedState(f.State), last, key, uploads, f.Waiting, f.Queued, badIfAny(f.Failed), badIfAny(f.Rejected), warningIfAny(f.Partial), badIfAny(f.Quarantined))
+	}
+	if more {
+		t.gap()
+		t.line("Of a feed with more uploads, the counts are those of the newest %s.", humanize.Comma(overview.MaxUploads))
 	}
 	var orphaned []string
 	for _, f := range feeds {

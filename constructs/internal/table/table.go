@@ -14,6 +14,9 @@ import (
 // Config describes the table.
 type Config struct {
 	stackscope.Settings
+	// Indexes are the names of the global secondary indexes: feed.LedgerIndex, feed.KeyIndex
+	// and feed.FormerLedgerIndex.
+	Indexes []string
 	// Stream has the changes of the table, with the new image of each item.
 	Stream bool
 	// MaxWriteUnits bounds the write units a second; 0 for no limit but the account's.
@@ -59,22 +62,32 @@ func New(scope core.Construct, id string, c Config) *Output {
 	return &Output{table}
 }
 
-// indexes are the table's. Both are sparse: an item without their attributes adds nothing
-// to them, so they cost nothing where nothing is in them. They have whole items, so that a
-// record is read with one Query, without a second read by its keys.
+// indexes are the table's. They are sparse: an item without their attributes adds nothing
+// to them, so they cost nothing where nothing is in them.
 func (c Config) indexes() *[]*awsdynamodb.GlobalSecondaryIndexPropsV2 {
-	indexes := []*awsdynamodb.GlobalSecondaryIndexPropsV2{{
-		IndexName:      jsii.String(feed.LedgerIndex),
-		PartitionKey:   stringAttribute(feed.LedgerIndexPartitionKey),
-		SortKey:        stringAttribute(feed.LedgerIndexSortKey),
-		ProjectionType: awsdynamodb.ProjectionType_ALL,
-	}, {
-		IndexName:      jsii.String(feed.KeyIndex),
-		PartitionKey:   stringAttribute(feed.KeyIndexPartitionKey),
-		SortKey:        stringAttribute(feed.KeyIndexSortKey),
-		ProjectionType: awsdynamodb.ProjectionType_ALL,
-	}}
+	var indexes []*awsdynamodb.GlobalSecondaryIndexPropsV2
+	for _, name := range c.Indexes {
+		indexes = append(indexes, index(name))
+	}
 	return &indexes
+}
+
+// index describes an index by its name.
+func index(name string) *awsdynamodb.GlobalSecondaryIndexPropsV2 {
+	props := &awsdynamodb.GlobalSecondaryIndexPropsV2{IndexName: &name, ProjectionType: awsdynamodb.ProjectionType_ALL}
+	switch name {
+	case feed.LedgerIndex, feed.FormerLedgerIndex:
+		props.PartitionKey, props.SortKey = stringAttribute(feed.LedgerIndexPartitionKey), stringAttribute(feed.LedgerIndexSortKey)
+	case feed.KeyIndex:
+		// Whole items: a record is read with one Query, without a second read by its keys.
+		props.PartitionKey, props.SortKey = stringAttribute(feed.KeyIndexPartitionKey), stringAttribute(feed.KeyIndexSortKey)
+	}
+	if name == feed.LedgerIndex {
+		// Only what a list shows: each change of an attribute that an index has is a write of it.
+		props.ProjectionType = awsdynamodb.ProjectionType_INCLUDE
+		props.NonKeyAttributes = jsii.Strings(feed.LedgerIndexAttributes()...)
+	}
+	return props
 }
 
 func (c Config) maxThroughput() *awsdynamodb.MaxThroughputProps {

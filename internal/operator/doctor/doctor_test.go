@@ -185,7 +185,7 @@ func TestProblems(t *testing.T) {
 
 		"no table":       {own, func(f *fixture) { f.aws.table = nil }, "table", Fail, "records does not exist", "point-in-time"},
 		"table archived": {own, func(f *fixture) { f.aws.table.TableStatus = dynamotypes.TableStatusArchived }, "table", Fail, "ARCHIVED", "ACTIVE"},
-		"no index":       {own, func(f *fixture) { f.aws.table.GlobalSecondaryIndexes = nil }, "table", Fail, "no index uploads", "--revert-drift"},
+		"no index":       {own, func(f *fixture) { f.aws.table.GlobalSecondaryIndexes = nil }, "table", Fail, "no index uploads_by_time", "CHANGELOG.md"},
 		"index is created": {own, func(f *fixture) {
 			f.aws.table.GlobalSecondaryIndexes[0].IndexStatus = dynamotypes.IndexStatusCreating
 		}, "table", Warn, "CREATING", "wait"},

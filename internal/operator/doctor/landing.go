@@ -103,7 +103,7 @@ func table(ctx context.Context, d *doctor) {
 	})
 	switch {
 	case index < 0:
-		d.fail(name, revertDrift(storeStack), "%s has no index %s, which lists the uploads", d.Feed.Table, feed.LedgerIndex)
+		d.fail(name, "deploy its stack; a table of an earlier version gets its indexes in several deployments, which CHANGELOG.md lists", "%s has no index %s, which lists the uploads", d.Feed.Table, feed.LedgerIndex)
 	case t.GlobalSecondaryIndexes[index].IndexStatus != types.IndexStatusActive:
 		d.warn(name, "wait until it is ACTIVE: until then, lists of uploads are incomplete", "index %s is %s", feed.LedgerIndex, t.GlobalSecondaryIndexes[index].IndexStatus)
 	default:

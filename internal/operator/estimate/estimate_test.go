@@ -105,7 +105,7 @@ type lines []estimate.Line
 func TestWork(t *testing.T) {
 	simple := one(t, feedTemplate("", ""))
 	want := map[string]float64{
-		"dynamodb_wru":           (1_000_000 + 5*7 + 15*9) * 0.000000625,
+		"dynamodb_wru":           (1_000_000 + 5*6 + 15*8) * 0.000000625,
 		"lambda_request":         20 * 0.0000002,
 		"s3_put":                 15 * 0.000005,
 		"s3_get":                 (5*2 + 15*2) * 0.0000004,

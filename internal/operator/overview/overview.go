@@ -4,6 +4,7 @@
 package overview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,10 @@ const (
 // working: the maximum duration of an invocation, and a minute for its retry.
 const StillAfter = 16 * time.Minute
 
+// MaxUploads is how many uploads of a feed are counted by default: those with the newest
+// source objects.
+const MaxUploads = 10_000
+
 // maxFeeds is the number of feeds that are read concurrently.
 const maxFeeds = 8
 
@@ -55,9 +60,11 @@ type Feed struct {
 	State State  `json:"state"`
 	// Last is the upload with the newest source object; nil for a feed without uploads.
 	Last *Last `json:"last_upload"`
-	// Uploads is the number of uploads, Waiting of those that are not done.
-	Uploads int64 `json:"uploads"`
-	Waiting int64 `json:"waiting"`
+	// Uploads is the number of uploads, Waiting of those that are not done. MoreUploads
+	// means that there are more than Collector.Newest: all counts are of the newest ones only.
+	Uploads     int64 `json:"uploads"`
+	MoreUploads bool  `json:"more_uploads,omitempty"`
+	Waiting     int64 `json:"waiting"`
 	// Rejected and Partial are the numbers of uploads in these states that were loaded
 	// since Collector.Since.
 	Rejected int64 `json:"rejected_uploads"`
@@ -67,7 +74,7 @@ type Feed struct {
 	// Failed is the number of events in the failure queue, and of parts that load has
 	// set aside.
 	Failed int64 `json:"failed"`
-	// Records, Stored and Quarantined count the records of all uploads.
+	// Records, Stored and Quarantined count the records of the uploads.
 	Records     int64 `json:"records"`
 	Stored      int64 `json:"stored"`
 	Quarantined int64 `json:"quarantined"`
@@ -100,7 +107,9 @@ type Collector struct {
 	// Since excludes uploads that were loaded earlier from Feed.Rejected and
 	// Feed.Partial; zero excludes none.
 	Since time.Time
-	// Visit, if not nil, is called with every upload of every feed, newest source object
+	// Newest is how many uploads of a feed are counted; 0 for MaxUploads.
+	Newest int
+	// Visit, if not nil, is called with every upload of every feed that is counted, newest source object
 	// first. The uploads of one feed are visited by one goroutine, those of several feeds
 	// concurrently.
 	Visit func(operator.Feed, ledger.Upload)
@@ -136,7 +145,12 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	}
 	uploads := ledger.New(c.Ledgers, table)
 	var unfinished []ledger.Upload
-	err := uploads.Uploads(ctx, f.Name, func(u ledger.Upload) bool {
+	newest := cmp.Or(c.Newest, MaxUploads)
+	err := uploads.List(ctx, ledger.Listing{Feed: f.Name, Limit: newest + 1}, func(u ledger.Upload) bool {
+		if o.Uploads == int64(newest) {
+			o.MoreUploads = true
+			return false
+		}
 		if o.Last == nil {
 			o.Last = &Last{Upload: u.ID, Key: u.Key, State: StateOf(u), Time: u.Time}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -136,6 +137,27 @@ func TestState(t *testing.T) {
 	}
 	if f := w.read(queues{}, later); f.State != overview.Idle || f.Records != 3 || f.Stored != 2 || f.Quarantined != 1 || f.Waiting != 0 || f.Uploads != 1 {
 		t.Errorf("loaded: %+v", f)
+	}
+}
+
+// Of a feed with very many uploads the newest are counted.
+func TestNewestUploads(t *testing.T) {
+	w := newFixture(t)
+	for i := range 5 {
+		w.begin(strconv.Itoa(i))
+	}
+	for newest, want := range map[int]overview.Feed{
+		4: {Uploads: 4, MoreUploads: true, Waiting: 4}, 5: {Uploads: 5, Waiting: 5}, 0: {Uploads: 5, Waiting: 5},
+	} {
+		visited := int64(0)
+		c := overview.Collector{
+			Ledgers: w.db.Client(), Queues: queues{}, Now: time.Now, Newest: newest,
+			Visit: func(operator.Feed, ledger.Upload) { visited++ },
+		}
+		f, err := c.Feed(t.Context(), w.feeds[0])
+		if err != nil || f.Uploads != want.Uploads || f.MoreUploads != want.MoreUploads || f.Waiting != want.Waiting || visited != want.Uploads {
+			t.Errorf("newest %d: %+v, visited %d, %v", newest, f, visited, err)
+		}
 	}
 }
 

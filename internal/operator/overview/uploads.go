@@ -83,10 +83,11 @@ type Filter struct {
 // Uploads lists the uploads of a feed, newest source object first.
 func Uploads(ctx context.Context, l *ledger.Ledger, feedName string, f Filter) ([]Upload, error) {
 	uploads := []Upload{}
-	err := l.Uploads(ctx, feedName, func(u ledger.Upload) bool {
-		if !f.Since.IsZero() && u.Time.Before(f.Since) {
-			return false // the remaining uploads are older
-		}
+	listing := ledger.Listing{Feed: feedName, Since: f.Since}
+	if f.State == "" {
+		listing.Limit = f.Limit
+	}
+	err := l.List(ctx, listing, func(u ledger.Upload) bool {
 		if f.State == "" || f.State == StateOf(u) {
 			uploads = append(uploads, NewUpload(u))
 		}

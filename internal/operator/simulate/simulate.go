@@ -76,7 +76,7 @@ func NewSystem() System {
 	return System{
 		Loaders: feed.DefaultLoaders, UnpackMemoryMB: feed.DefaultUnpackMemoryMB, LoadMB: feed.DefaultLoadMemoryMB,
 		Timeout: 15 * time.Minute, PartBytes: feed.DefaultPartBytes, Quota: tableQuota, Initial: newTable,
-		Concurrency: concurrency, IndexShards: 1, Killed: 0.0001,
+		Concurrency: concurrency, IndexShards: feed.LedgerIndexShards, Killed: 0.0001,
 	}
 }
 

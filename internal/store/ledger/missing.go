@@ -19,6 +19,10 @@ func (l *Ledger) Missing(ctx context.Context, u Upload, message string) (entered
 	}
 	maps.Copy(it, key(u.Feed, u.ID, uploadSortKey))
 	it["message"] = str(message)
+	u.State, u.Message = Missing, message
+	if it[settledAttribute], err = encodeSettled(u); err != nil {
+		return false, err
+	}
 	if entered, err = l.put(ctx, it); err != nil {
 		return false, fmt.Errorf("ledger: enter missing upload %s: %w", u.ID, err)
 	}
@@ -44,6 +48,7 @@ func (l *Ledger) Found(ctx context.Context, u Upload) error {
 	c.set("started_at", stamp(l.now()))
 	c.set(feed.LedgerIndexSortKey, indexSortKey(u))
 	c.remove("message")
+	c.unsettle()
 	if _, err := l.apply(ctx, c); err != nil && !conditionFailed(err) {
 		return fmt.Errorf("ledger: begin missing upload %s: %w", u.ID, err)
 	}

@@ -230,6 +230,7 @@ func (l *Ledger) PartLoaded(ctx context.Context, p Part) error {
 		upload.setOnce("message", p.Message)
 	}
 	upload.addReasons(p.Reasons)
+	upload.unsettle()
 
 	if err := l.applyAll(ctx, part, upload); err != nil && !conditionFailed(err) {
 		return fmt.Errorf("ledger: enter part %s of upload %s as loaded: %w", p.Name, p.Upload, err)

@@ -8,8 +8,8 @@ import (
 // recount counts the parts of an upload that has fewer parts than are loaded:
 // one invocation found that the source object was deleted and completed the
 // upload with the parts landed so far, while another one was still reading and
-// landed more.
-func (l *Ledger) recount(ctx context.Context, u Upload) error {
+// landed more. It reports whether the upload has changed since u was read.
+func (l *Ledger) recount(ctx context.Context, u Upload) (bool, error) {
 	var parts, records, bytes int64
 	err := l.PartsOf(ctx, u, func(p Part) bool {
 		parts++
@@ -18,7 +18,7 @@ func (l *Ledger) recount(ctx context.Context, u Upload) error {
 		return true
 	})
 	if err != nil || parts <= u.Parts {
-		return err
+		return false, err
 	}
 	// Where another invocation counts at the same time, or a replay was
 	// committed, one of them has to count again.
@@ -29,11 +29,12 @@ func (l *Ledger) recount(ctx context.Context, u Upload) error {
 	c.set("records", records+u.RejectedByUnpack)
 	c.set("bytes_landed", bytes)
 	c.set("parts", parts)
+	c.unsettle()
 	if u.PartsLoaded < parts {
 		c.set("state", Unpacked)
 	}
 	if _, err = l.apply(ctx, c); err != nil && !conditionFailed(err) {
-		return fmt.Errorf("ledger: count the parts of upload %s: %w", u.ID, err)
+		return false, fmt.Errorf("ledger: count the parts of upload %s: %w", u.ID, err)
 	}
-	return nil
+	return true, nil
 }

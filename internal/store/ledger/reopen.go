@@ -36,6 +36,7 @@ func (l *Ledger) Reopen(ctx context.Context, p Part) error {
 		condition: expression.Name("state").NotEqual(expression.Value(Unpacking)),
 	}
 	upload.set("state", Unpacked)
+	upload.unsettle()
 	upload.add("stored", -p.Stored)
 	upload.add("rejected_by_load", -p.Rejected)
 	upload.add("parts_loaded", -1)

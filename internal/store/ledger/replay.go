@@ -137,6 +137,7 @@ func replayedUpload(u Upload, r Replay) change {
 		condition: expression.Name("state").NotEqual(expression.Value(Unpacking)),
 	}
 	c.set("replays", r.Number)
+	c.unsettle()
 	if len(r.Parts) > 0 {
 		c.set("state", Unpacked)
 	}
@@ -189,8 +190,12 @@ func (l *Ledger) GetReplay(ctx context.Context, feedName, id string, number int6
 	return r, true, nil
 }
 
-// ReplayDone marks a replay of which nothing remains to be done.
+// ReplayDone marks a replay of which nothing remains to be done, and settles its upload if
+// that has no other parts to be loaded.
 func (l *Ledger) ReplayDone(ctx context.Context, r Replay) error {
+	if _, err := l.Settle(ctx, r.Feed, r.Upload); err != nil {
+		return err
+	}
 	c := change{key: replayKey(r.Feed, r.Upload, r.Number)}
 	c.set("state", Loaded)
 	if _, err := l.apply(ctx, c); err != nil {

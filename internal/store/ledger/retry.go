@@ -73,6 +73,12 @@ func (r retryingAPI) Query(ctx context.Context, in *dynamodb.QueryInput, options
 	return out, err
 }
 
+// BatchGetItem implements API.
+func (r retryingAPI) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (out *dynamodb.BatchGetItemOutput, err error) {
+	err = r.retry(ctx, func() error { out, err = r.API.BatchGetItem(ctx, in, options...); return err })
+	return out, err
+}
+
 // retry calls request until it succeeds, fails for a reason that is not transient,
 // or has used up the attempts of the policy for its reason.
 func (r retryingAPI) retry(ctx context.Context, request func() error) error {

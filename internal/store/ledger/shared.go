@@ -190,17 +190,23 @@ func (l *Ledger) EnterMember(ctx context.Context, u Upload) error {
 	if err := l.putFile(ctx, u); err != nil {
 		return err
 	}
-	it["unpacked_at"] = str(stamp(l.now()))
+	now := l.now()
+	it["unpacked_at"] = str(stamp(now))
 	if state == Loaded {
 		it["loaded_at"] = it["unpacked_at"]
-	}
-	if state == Loaded {
+		u.State, u.UnpackedAt, u.LoadedAt = Loaded, now, now
+		if it[settledAttribute], err = encodeSettled(u); err != nil {
+			return err
+		}
 		if err := l.loadingMember(ctx, u); err != nil {
 			return err
 		}
 	}
 	c := putOf(key(u.Feed, u.ID, uploadSortKey), it)
 	c.condition = isNew().Or(equal("state", Missing))
+	if state != Loaded {
+		c.unsettle()
+	}
 	if u.Message == "" {
 		c.remove("message")
 	}
@@ -251,14 +257,18 @@ func (l *Ledger) memberLoaded(ctx context.Context, p Part, m Member) error {
 	if !u.SharedLoaded {
 		if !l.announces(u) { // it has to be counted before it is announced
 			only := memberChange(p, m)
-			only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1))
-			only.settled(l)
+			only.condition = only.condition.And(equal("state", Unpacked), equal("parts", 1), u.sameCounts())
+			if err := only.settle(u.withMember(p, m, l.now())); err != nil {
+				return err
+			}
 			if err = l.applyMember(ctx, p, m, only); !conditionFailed(err) {
 				return err
 			}
 		}
 		// A replay has landed other parts of the upload.
-		if err = l.applyMember(ctx, p, m, memberChange(p, m)); err != nil && !conditionFailed(err) {
+		counted := memberChange(p, m)
+		counted.unsettle()
+		if err = l.applyMember(ctx, p, m, counted); err != nil && !conditionFailed(err) {
 			return err
 		}
 	}
@@ -267,6 +277,25 @@ func (l *Ledger) memberLoaded(ctx context.Context, p Part, m Member) error {
 	}
 	_, err = l.Settle(ctx, p.Feed, m.Upload)
 	return err
+}
+
+// withMember is u once its records in a shared part, which are all, are loaded.
+func (u Upload) withMember(p Part, m Member, now time.Time) Upload {
+	r := p.Rejections[m.Upload]
+	u.State, u.LoadedAt, u.SharedLoaded = Loaded, now, true
+	u.Stored += m.Landed - r.Count
+	u.RejectedByLoad += r.Count
+	u.PartsLoaded++
+	u.Message = cmp.Or(u.Message, r.Message)
+	reasons := maps.Clone(u.Reasons)
+	for reason, n := range r.Reasons {
+		if reasons == nil {
+			reasons = map[string]int64{}
+		}
+		reasons[reason] += n
+	}
+	u.Reasons = reasons
+	return u
 }
 
 // applyMember makes the change of an upload, and enters a part of its own with records
@@ -428,6 +457,7 @@ func (l *Ledger) reopenShared(ctx context.Context, p Part) error {
 		condition: expression.Name("state").NotEqual(expression.Value(Unpacking)),
 	}
 	upload.set("state", Unpacked)
+	upload.unsettle()
 	upload.add("stored", -p.Stored)
 	upload.add("parts_loaded", -1)
 	if err := l.applyAll(ctx, part, upload); err != nil && failedChange(err) != 0 {

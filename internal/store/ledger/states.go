@@ -25,16 +25,26 @@ const MaxStates = 100
 // ID, for at most MaxStates different IDs. It reads consistently.
 func States(ctx context.Context, api BatchAPI, table, feedName string, ids []string) (map[string]State, error) {
 	states := make(map[string]State, len(ids))
-	if len(ids) == 0 {
-		return states, nil
-	}
 	e, err := expression.NewBuilder().WithProjection(expression.NamesList(expression.Name("upload"), expression.Name("state"))).Build()
 	if err != nil {
 		return nil, err
 	}
-	request := types.KeysAndAttributes{
-		ConsistentRead: aws.Bool(true), ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
+	found, err := readUploads(ctx, api, table, feedName, ids, types.KeysAndAttributes{
+		ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
+	})
+	for id, u := range found {
+		states[id] = u.State
 	}
+	return states, err
+}
+
+// readUploads reads uploads by their IDs, consistently. request is the projection.
+func readUploads(ctx context.Context, api BatchAPI, table, feedName string, ids []string, request types.KeysAndAttributes) (map[string]Upload, error) {
+	found := make(map[string]Upload, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	request.ConsistentRead = aws.Bool(true)
 	for _, id := range ids {
 		request.Keys = append(request.Keys, key(feedName, id, uploadSortKey))
 	}
@@ -48,10 +58,10 @@ func States(ctx context.Context, api BatchAPI, table, feedName string, ids []str
 			if err != nil {
 				return nil, err
 			}
-			states[u.ID] = u.State
+			found[u.ID] = u
 		}
 		if request.Keys = out.UnprocessedKeys[table].Keys; len(request.Keys) == 0 {
-			return states, nil
+			return found, nil
 		}
 		if err := backoff.Wait(ctx); err != nil {
 			return nil, err

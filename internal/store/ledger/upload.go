@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/ids"
 )
@@ -51,6 +53,8 @@ type Upload struct {
 	StartedAt  time.Time `dynamodbav:"started_at,omitempty"`
 	UnpackedAt time.Time `dynamodbav:"unpacked_at,omitempty"`
 	LoadedAt   time.Time `dynamodbav:"loaded_at,omitempty"`
+
+	settled bool // the item has settledAttribute
 }
 
 // Counts are the counts that unpack knows when it has read the whole upload.
@@ -80,7 +84,7 @@ func (l *Ledger) encodeNew(u Upload, state State) (item, error) {
 		"item":                       str("upload"),
 		"source":                     str(u.Source()),
 		"version":                    str(u.Version()),
-		feed.LedgerIndexPartitionKey: str(u.Feed),
+		feed.LedgerIndexPartitionKey: str(feed.LedgerIndexKey(u.Feed, u.ID)),
 		feed.LedgerIndexSortKey:      str(indexSortKey(u)),
 	})
 	return it, nil
@@ -95,6 +99,7 @@ func decodeUpload(it item) (u Upload, err error) {
 	if err != nil {
 		err = fmt.Errorf("ledger: item of upload %s: %w", u.ID, err)
 	}
+	_, u.settled = it[settledAttribute].(*types.AttributeValueMemberS)
 	return u, err
 }
 
@@ -184,45 +189,45 @@ func (l *Ledger) whileUnpacking(ctx context.Context, u Upload, c change) error {
 
 // Settle moves an upload from Unpacked to Loaded once all its parts are Loaded,
 // and returns what the ledger then has. Every invocation that may have
-// completed the last part calls it.
+// completed the last part calls it, and who has changed the counts of a Loaded upload.
 func (l *Ledger) Settle(ctx context.Context, feedName, id string) (Upload, error) {
-	u, ok, err := l.GetUpload(ctx, feedName, id)
-	if err != nil {
-		return u, err
-	}
-	if !ok {
-		return u, fmt.Errorf("ledger: upload %s of feed %q is not entered", id, feedName)
-	}
-	if u.State != Unpacking && u.PartsLoaded > u.Parts {
-		if err := l.recount(ctx, u); err != nil {
+	for {
+		u, ok, err := l.GetUpload(ctx, feedName, id)
+		if err != nil {
 			return u, err
 		}
-		if u, _, err = l.GetUpload(ctx, feedName, id); err != nil {
+		if !ok {
+			return u, fmt.Errorf("ledger: upload %s of feed %q is not entered", id, feedName)
+		}
+		if u.State != Unpacking && u.PartsLoaded > u.Parts {
+			recounted, err := l.recount(ctx, u)
+			if err != nil {
+				return u, err
+			}
+			if recounted {
+				continue
+			}
+		}
+		if u.settled || u.PartsLoaded < u.Parts || u.State != Unpacked && u.State != Loaded {
+			return u, nil
+		}
+		c := change{key: key(feedName, id, uploadSortKey), condition: equal("state", u.State).And(u.sameCounts())}
+		if u.State == Unpacked {
+			if err := l.loading(ctx, u); err != nil {
+				return u, err
+			}
+			u.State, u.LoadedAt = Loaded, l.now()
+		}
+		if err := c.settle(u); err != nil {
 			return u, err
 		}
+		it, err := l.apply(ctx, c)
+		if conditionFailed(err) {
+			continue // somebody else has settled or changed it
+		}
+		if err != nil {
+			return u, fmt.Errorf("ledger: settle upload %s: %w", id, err)
+		}
+		return decodeUpload(it)
 	}
-	if u.State != Unpacked || u.PartsLoaded < u.Parts {
-		return u, nil
-	}
-	if err := l.loading(ctx, u); err != nil {
-		return u, err
-	}
-	// A replay may have landed more parts since the upload was read.
-	c := change{key: key(feedName, id, uploadSortKey), condition: equal("state", Unpacked).And(equal("parts", u.Parts))}
-	c.settled(l)
-	it, err := l.apply(ctx, c)
-	switch {
-	case conditionFailed(err):
-		u, _, err = l.GetUpload(ctx, feedName, id)
-		return u, err
-	case err != nil:
-		return u, fmt.Errorf("ledger: settle upload %s: %w", id, err)
-	}
-	return decodeUpload(it)
-}
-
-// settled sets what an upload has once all its parts are loaded.
-func (c *change) settled(l *Ledger) {
-	c.set("state", Loaded)
-	c.set("loaded_at", stamp(l.now()))
 }

@@ -53,11 +53,13 @@ type DynamoDB struct {
 	PageSize int
 	// Calls counts operations.
 	Calls map[string]int
+	// IndexWrites counts the writes of each index.
+	IndexWrites map[string]int
 }
 
 // NewTable returns an empty table without a server and a client: it is an http.Handler.
 func NewTable() *DynamoDB {
-	return &DynamoDB{items: map[string]Item{}, partitions: map[string]map[string]struct{}{}, Calls: map[string]int{}}
+	return &DynamoDB{items: map[string]Item{}, partitions: map[string]map[string]struct{}{}, Calls: map[string]int{}, IndexWrites: map[string]int{}}
 }
 
 // NewDynamoDB starts a server with an empty table; it stops at the end of the test.
@@ -117,6 +119,7 @@ func (f *DynamoDB) Items() []Item {
 
 func (f *DynamoDB) set(it Item) {
 	key := it.id()
+	f.countIndexWrites(f.items[key], it)
 	f.items[key] = it
 	partition, _, _ := strings.Cut(key, "\x00")
 	if f.partitions[partition] == nil {
@@ -126,6 +129,7 @@ func (f *DynamoDB) set(it Item) {
 }
 
 func (f *DynamoDB) unset(key string) {
+	f.countIndexWrites(f.items[key], nil)
 	delete(f.items, key)
 	partition, _, _ := strings.Cut(key, "\x00")
 	delete(f.partitions[partition], key)
@@ -138,6 +142,13 @@ func (f *DynamoDB) Put(attributes map[string]string) {
 		text, _ := json.Marshal(map[string]string{"S": value}) // strings can be encoded
 		it[name] = text
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.set(it)
+}
+
+// PutItem puts an item in wire form, whatever there was before.
+func (f *DynamoDB) PutItem(it Item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.set(it)

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"encoding/json"
+	"maps"
 
 	"example.com/ingestion/feed"
 )
@@ -15,6 +16,40 @@ var tableKey = keySchema{feed.PartitionKey, feed.SortKey}
 var indexes = map[string]keySchema{
 	feed.LedgerIndex: {feed.LedgerIndexPartitionKey, feed.LedgerIndexSortKey},
 	feed.KeyIndex:    {feed.KeyIndexPartitionKey, feed.KeyIndexSortKey},
+}
+
+// projections are the attributes that an index has besides the keys; nil for all.
+var projections = map[string][]string{feed.LedgerIndex: feed.LedgerIndexAttributes()}
+
+// projected is the item as an index has it.
+func projected(index string, i Item) Item {
+	names := projections[index]
+	if names == nil {
+		return i
+	}
+	schema, it := indexes[index], Item{}
+	for _, name := range append([]string{tableKey.partition, tableKey.sort, schema.partition, schema.sort}, names...) {
+		if value, ok := i[name]; ok {
+			it[name] = value
+		}
+	}
+	return it
+}
+
+// countIndexWrites counts what a change of an item writes to the indexes: one where the
+// index gets, changes or loses an item, two where the item has another key in it, none
+// where nothing changes that the index has.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+func (f *DynamoDB) countIndexWrites(was, now Item) {
+	for name, schema := range indexes {
+		before, after := schema.has(was), schema.has(now)
+		switch {
+		case before && after && (was.Str(schema.partition) != now.Str(schema.partition) || was.Str(schema.sort) != now.Str(schema.sort)):
+			f.IndexWrites[name] += 2
+		case before != after, before && !maps.EqualFunc(projected(name, was), projected(name, now), func(a, b json.RawMessage) bool { return string(a) == string(b) }):
+			f.IndexWrites[name]++
+		}
+	}
 }
 
 // Sizes of key attributes, in bytes.

@@ -33,6 +33,9 @@ func (f *DynamoDB) query(in *request) (any, error) {
 			return nil, err
 		}
 		if ok && schema.has(it) {
+			if in.IndexName != "" {
+				it = projected(in.IndexName, it)
+			}
 			found = append(found, it)
 		}
 	}

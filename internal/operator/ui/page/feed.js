@@ -52,7 +52,7 @@ function facts(feed) {
   ];
   if (feed.snowflake) {
     const { rows, error } = feed.snowflake;
-    if (rows !== null) all.push(fact(number(rows), "rows in Snowflake", rows !== feed.stored ? "some" : ""));
+    if (rows !== null) all.push(fact(number(rows), "rows in Snowflake", rows !== feed.stored && !feed.more_uploads ? "some" : ""));
     else all.push(fact(error ? "unknown" : "…", error ? "rows in Snowflake" : "counting rows in Snowflake"));
   }
   all.push(fact(number(feed.waiting), "uploads not done", feed.state === "waiting" ? "some" : ""));
@@ -66,7 +66,8 @@ function snowflake(feed) {
   if (!feed.snowflake) return null;
   const { table: name, rows, error } = feed.snowflake;
   if (error) return element("p", { className: "note", textContent: `Rows of ${name}: ${error}` });
-  if (rows === null || rows === feed.stored) return null;
+  // The records of uploads that are not counted are among the rows.
+  if (rows === null || rows === feed.stored || feed.more_uploads) return null;
   let difference = `${plural(feed.stored - rows, "row")} fewer than records stored: not loaded yet, or rejected by Snowflake.`;
   if (rows > feed.records) difference = `${plural(rows - feed.records, "row")} more than records: a record may be in the table twice, which the view does not show.`;
   else if (rows > feed.stored) difference = `${plural(rows - feed.stored, "row")} more than records stored: it reads files or parts itself, also what DynamoDB does not have yet or has refused.`;
@@ -81,7 +82,8 @@ function uploads(feed) {
     badge(u.state), u.records, u.stored, u.quarantined,
   ]);
   return element("section", {},
-    element("h3", { textContent: feed.uploads > rows.length ? `Newest ${rows.length} of ${plural(feed.uploads, "upload")}` : plural(feed.uploads, "upload") }),
+    element("h3", { textContent: feed.uploads > rows.length ? `Newest ${rows.length} of ${feed.more_uploads ? "more than " : ""}${plural(feed.uploads, "upload")}` : plural(feed.uploads, "upload") }),
+    feed.more_uploads ? element("p", { className: "note", textContent: `All counts are those of the newest ${plural(feed.uploads, "upload")}.` }) : null,
     rows.length === 0 ? element("p", { className: "none", textContent: "No files yet." }) : table(`Uploads of ${feed.feed}`, uploadColumns, rows));
 }
 

@@ -73,11 +73,12 @@ class _Table(ResourceHandler):
 
     @staticmethod
     def _indexes(dynamodb, name, old, new):
-        # What the table has: a failed update that is rolled back has not made its indexes.
+        # What the table has: a failed update that is rolled back has neither made its indexes
+        # nor deleted those of before.
         described = dynamodb.describe_table(TableName=name)["Table"].get("GlobalSecondaryIndexes", [])
-        made = {index["IndexName"] for index in described}
-        before = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes", []) if index["IndexName"] in made}
         after = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes", [])}
+        defined = {**after, **{index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes", [])}}
+        before = {index["IndexName"]: defined[index["IndexName"]] for index in described}
         updates = [{"Delete": {"IndexName": index}} for index in before if before[index] != after.get(index)]
         updates += [{"Create": after[index]} for index in after if before.get(index) != after[index]]
         # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
