@@ -273,3 +273,36 @@ func TestListUploadsOfFormerVersions(t *testing.T) {
 		t.Errorf("uploads of days %v", days)
 	}
 }
+
+// What Begin enters is in the index too, but for what is derived or changes later: a list is
+// complete without a read of the table.
+func TestIndexHasWhatBeginEnters(t *testing.T) {
+	f := newFixture(t)
+	u := newUpload("k", 1)
+	u.VersionID = "v"
+	for v, i := reflect.ValueOf(&u).Elem(), 0; i < v.NumField(); i++ {
+		field := v.Field(i)
+		if !field.CanSet() || !field.IsZero() {
+			continue
+		}
+		switch field.Kind() {
+		case reflect.String:
+			field.SetString("x")
+		case reflect.Bool:
+			field.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			field.SetInt(1)
+		}
+	}
+	u.ReaderUntil = time.Now().Add(time.Minute)
+	_, err := f.Begin(t.Context(), u)
+	f.must(err)
+	known := append(feed.LedgerIndexAttributes(), "pk", "sk", "ledger_feed", "ledger_time", "item", "source", "version", "state", "reader", "reader_until")
+	for _, it := range f.db.Items() {
+		for name := range it {
+			if it.Str("sk") == "upload" && !slices.Contains(known, name) {
+				t.Errorf("the index does not have %s", name)
+			}
+		}
+	}
+}
