@@ -41,6 +41,9 @@ func (p *IngestionPipeline) addOutputs(id string) {
 func (p *IngestionPipeline) addSnowflakeOutputs(id string, s snowflake.Spec, n snowflake.Names) {
 	add := func(name, value, description string) { output.Add(p.scope.Stack, id, name, value, description) }
 	add("SnowflakeView", snowflake.Qualified(s.Database, s.Schema, s.View), "query this: each record once, in its latest state")
+	if len(s.Key) > 0 {
+		add("SnowflakeLatest", s.LatestName().Name(), "the newest record of each key")
+	}
 	add("SnowflakeTable", snowflake.Qualified(s.Database, s.Schema, s.Table), "has each row that was loaded")
 	add("SnowflakeBucket", n.Bucket, "has what the stage shows")
 	add("SnowflakeOwner", n.Owner, "marks the objects of this feed in their comments")

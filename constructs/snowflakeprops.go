@@ -43,7 +43,8 @@ type SnowflakeProps struct {
 	// Columns are those of the view. Default: the whole record in DATA, for CSV
 	// the columns of the format.
 	Columns []SnowflakeColumn
-	// View shows each record once, in its latest state (default <Table>_LATEST).
+	// View shows each record once, in its latest state (default <Table>_RECORDS). A
+	// feed with a RecordKey has the view <Table>_LATEST too, with the newest record of each key.
 	View string
 	// Integration is the storage integration (default <FEED>_INTEGRATION).
 	Integration string
@@ -122,6 +123,9 @@ func (p SnowflakeProps) spec(s feed.Spec) snowflake.Spec {
 		Columns:             p.Columns,
 		Stream:              p.Stream,
 		DropTables:          p.DropTables,
+	}
+	if s.RecordKey != nil {
+		spec.Key = s.RecordKey.Fields
 	}
 	if spec.From == snowflake.FromFiles {
 		if len(s.Sources) == 1 {

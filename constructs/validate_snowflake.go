@@ -186,6 +186,9 @@ func (p IngestionPipelineProps) snowflakeNames() []takenName {
 		{"Table", snowflake.Qualified(spec.Database, spec.Schema, spec.Table)},
 		{"View", snowflake.Qualified(spec.Database, spec.Schema, spec.View)},
 	}
+	if len(spec.Key) > 0 {
+		names = append(names, takenName{"Table", spec.LatestName().Name()})
+	}
 	if !spec.ExistingIntegration {
 		names = append(names, takenName{"Integration", snowflake.Identifier(spec.Integration)})
 	}

@@ -51,7 +51,11 @@ func (s Spec) Plan(n Names) (Plan, error) {
 		}
 	}
 	view := ObjectName{Database: s.Database, Schema: s.Schema, Object: s.View}
-	plan.View = View{ObjectName: view, Query: s.query(table.Name()), Owner: n.Owner}
+	query := viewQuery{Spec: s, table: table.Name(), bucket: n.Bucket}
+	plan.View = View{ObjectName: view, Query: query.records(), Owner: n.Owner}
+	if len(s.Key) > 0 {
+		plan.Latest = &View{ObjectName: s.LatestName(), Query: query.latest(), Owner: n.Owner}
+	}
 	return plan, nil
 }
 

@@ -34,7 +34,7 @@ func reserved(name string) bool {
 			return true
 		}
 	}
-	return stored(name) == dateColumn
+	return stored(name) == dateColumn || stored(name) == errorsColumn
 }
 
 // The columns made from the members of a line, whose names they have in upper case.
@@ -43,23 +43,39 @@ var (
 	recordColumns = []string{"ID", "FEED", "UPLOAD", "SOURCE", "VERSION", "ENTRY", "ORDINAL"}
 	// changeColumns precede them for a change of the DynamoDB table.
 	changeColumns = []string{"EVENT", "SEQUENCE", "EVENT_ID", "CHANGED_AT", "PK", "SK"}
+	// viewFileColumns are those of recordColumns that the view of FromFiles has.
+	viewFileColumns = []string{"ID", "UPLOAD", "SOURCE"}
 )
+
+// timeColumn has the time of the source object, by which the versions of a record are
+// ordered. Only feeds with a key have it: another column would replace every pipe.
+const timeColumn = "SOURCE_TIME"
+
+// errorsColumn has the names of the declared columns whose value the type cannot hold.
+const errorsColumn = "_CONVERSION_ERRORS"
 
 // lineColumns returns the columns made from the members of a line.
 func (s Spec) lineColumns() []string {
+	var key []string
+	if len(s.Key) > 0 {
+		key = []string{timeColumn}
+	}
 	switch s.From {
 	case FromParts:
-		return recordColumns
+		return slices.Concat(recordColumns, key)
 	case FromTable:
-		return slices.Concat(changeColumns, recordColumns)
+		return slices.Concat(changeColumns, recordColumns, key)
 	}
 	return nil
 }
 
-// viewLineColumns returns those of lineColumns that the view has.
+// viewLineColumns returns the columns that the view has of a record's origin.
 func (s Spec) viewLineColumns() []string {
-	if s.From == FromTable {
-		return slices.Concat([]string{"PK", "SK", "SEQUENCE", "CHANGED_AT"}, recordColumns)
+	switch s.From {
+	case FromTable:
+		return slices.Concat([]string{"PK", "SK", "SEQUENCE", "CHANGED_AT"}, s.lineColumns()[len(changeColumns):])
+	case FromFiles:
+		return viewFileColumns
 	}
 	return s.lineColumns()
 }

@@ -21,7 +21,7 @@ func (s Spec) WithDefaults() Spec {
 	setDefault(&s.From, FromParts)
 	setDefault(&s.Load, Continuous)
 	if s.Table != "" {
-		setDefault(&s.View, s.Table+"_LATEST")
+		setDefault(&s.View, s.Table+"_RECORDS")
 	}
 	setDefault(&s.Integration, strings.ToUpper(strings.ReplaceAll(s.Feed, "-", "_"))+"_INTEGRATION")
 	if s.Load == Bulk {
@@ -43,6 +43,11 @@ func (s Spec) WithDefaults() Spec {
 		setDefault(&s.Columns[i].Type, "VARCHAR")
 	}
 	return s
+}
+
+// LatestName returns the name of the view with the newest record of each key.
+func (s Spec) LatestName() ObjectName {
+	return ObjectName{Database: s.Database, Schema: s.Schema, Object: s.Table + "_LATEST"}
 }
 
 func setDefault[T ~string](field *T, value T) {

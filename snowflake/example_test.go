@@ -41,14 +41,16 @@ func ExampleSpec_Plan() {
 	// FILE FORMAT "RAW"."PUBLIC"."ORDERS_FORMAT"
 	// STAGE "RAW"."PUBLIC"."ORDERS_STAGE"
 	// TABLE "RAW"."PUBLIC"."ORDERS"
-	// VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
+	// VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"
 	// PIPE "RAW"."PUBLIC"."ORDERS_PIPE"
 	//
-	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=2565bd584de7ede4'
+	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"
+	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=014b365cc650df4a'
 	//   AS SELECT
 	//     "R"."DATA":"customer"."id"::VARCHAR AS "CUSTOMER",
 	//     TRY_CAST("R"."DATA":"total"::VARCHAR AS NUMBER(12,2)) AS "TOTAL",
+	//     "R"."DATA" AS "DATA",
+	//     NULLIF(SUBSTR(IFF("R"."DATA":"total"::VARCHAR<>'' AND TRY_CAST("R"."DATA":"total"::VARCHAR AS NUMBER(12,2)) IS NULL,',TOTAL',''),2),'') AS "_CONVERSION_ERRORS",
 	//     "R"."ID" AS "ID",
 	//     "R"."FEED" AS "FEED",
 	//     "R"."UPLOAD" AS "UPLOAD",
@@ -125,7 +127,7 @@ func ExampleScript() {
 	//   FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
 	//   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:landing'
 	//   COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=b08abf408ac3dc79';
-	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
+	// CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"
 	//   COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Feed-orders/Snowflake def=7919a85011a68684'
 	//   AS SELECT
 	//     "R"."VALUE":"data" AS "DATA",

@@ -63,6 +63,16 @@ func modes() map[string]snowflake.Spec {
 			all["files-"+string(format.Kind)+"-"+string(load)] = mode(snowflake.FromFiles, load, format)
 		}
 	}
+	for _, from := range []snowflake.From{snowflake.FromParts, snowflake.FromTable} {
+		keyed := mode(from, snowflake.Continuous, json)
+		keyed.Key, keyed.Columns = []string{"customer.id", `a\.b`}, keyed.Columns[:2]
+		all["key-"+string(from)] = keyed
+	}
+	for _, load := range []snowflake.Load{snowflake.Bulk, snowflake.ExternalTable} {
+		keyed := mode(snowflake.FromFiles, load, csv)
+		keyed.Key = []string{"id"}
+		all["key-files-"+string(load)] = keyed
+	}
 	plain := mode(snowflake.FromParts, snowflake.Continuous, json)
 	plain.Columns, plain.ExistingIntegration, plain.Integration, plain.Stream = nil, true, "shared", true
 	all["parts-no-columns"] = plain

@@ -13,6 +13,7 @@ type Plan struct {
 	Pipe          *Pipe   // nil unless Load is Continuous
 	Task          *Task   // nil unless Load is Bulk
 	View          View
+	Latest        *View // nil unless Spec.Key
 }
 
 // Objects returns the plan's objects in the order to create them. Drop them in
@@ -32,8 +33,11 @@ func (p Plan) Objects() []Object {
 	if p.Stream != nil {
 		objects = append(objects, *p.Stream)
 	}
-	// The view exists before the first row is loaded.
+	// The views exist before the first row is loaded.
 	objects = append(objects, p.View)
+	if p.Latest != nil {
+		objects = append(objects, *p.Latest)
+	}
 	if p.Pipe != nil {
 		objects = append(objects, *p.Pipe)
 	}

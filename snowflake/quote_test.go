@@ -86,6 +86,9 @@ func TestQuotingInStatements(t *testing.T) {
 			} else if strings.Contains(name, ".") {
 				spec.Columns[0].Path = "a.b"
 			}
+			if len(spec.Key) > 0 {
+				spec.Key = []string{strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(name)}
+			}
 			if spec.From == snowflake.FromFiles {
 				spec.Suffixes = []string{name}
 			}

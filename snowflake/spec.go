@@ -41,7 +41,9 @@ type Column struct {
 	// Default: Name, in its original case.
 	Path string `json:"path,omitempty"`
 	// Type is a Snowflake data type, such as NUMBER(12,2). Default: VARCHAR. The
-	// view has NULL for a value that the type cannot hold; the table keeps the value.
+	// view has NULL for a value that the type cannot hold, and the name of the column in
+	// _CONVERSION_ERRORS; DATA keeps the value. An empty text is NULL, without an error,
+	// in a column that is no text. A value that is absent or null is NULL in every column.
 	Type string `json:"type,omitempty"`
 }
 
@@ -57,8 +59,12 @@ type Spec struct {
 	Schema   string `json:"schema"`
 	// Table is the table to load into; with Load ExternalTable it is the external table.
 	Table string `json:"table"`
-	// View has each record once, in its latest state. Default: <Table>_LATEST.
+	// View has each record once, in its latest state. Default: <Table>_RECORDS.
 	View string `json:"view,omitempty"`
+	// Key has the paths of the values that identify what a record is about, see
+	// feed.SplitPath. With a key there is the view <Table>_LATEST, with the newest record
+	// of each key.
+	Key []string `json:"key,omitempty"`
 	// Integration is the storage integration; its name is unique in the Snowflake
 	// account. Default: <FEED>_INTEGRATION.
 	Integration string `json:"integration,omitempty"`

@@ -57,8 +57,10 @@ func (t Table) Comment() Comment { return newComment(t.Owner, t.columns()) }
 // table that another version of this project created with other columns.
 func RowsFrom(c Comment) (From, bool) {
 	for _, from := range []From{FromParts, FromFiles, FromTable} {
-		if t := (Table{Columns: Spec{From: from}.tableColumns()}); t.Comment().Definition == c.Definition {
-			return from, true
+		for _, key := range [][]string{nil, {"with a key"}} {
+			if t := (Table{Columns: Spec{From: from, Key: key}.tableColumns()}); t.Comment().Definition == c.Definition {
+				return from, true
+			}
 		}
 	}
 	return "", false

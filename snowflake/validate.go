@@ -17,7 +17,7 @@ import (
 const maxIdentifier = 255
 
 // derivedEndings has the endings of the names that are derived from the table's.
-var derivedEndings = []string{"_FORMAT", "_STAGE", "_PIPE", "_TASK", "_STREAM"}
+var derivedEndings = []string{"_FORMAT", "_STAGE", "_PIPE", "_TASK", "_STREAM", "_LATEST"}
 
 var (
 	externalIDRE = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
@@ -46,6 +46,7 @@ func (s Spec) Validate() error {
 		s.validateFiles(add)
 	}
 	s.validateColumns(add)
+	s.validateKey(add)
 	return errors.Join(errs...)
 }
 
@@ -63,6 +64,9 @@ func (s Spec) validateNames(add adder) {
 	checkName(add, "Integration", s.Integration, 0)
 	if s.Table != "" && stored(s.View) == stored(s.Table) {
 		add("View", "%q is also the table's name: tables and views share one namespace, choose another name", s.View)
+	}
+	if s.Table != "" && len(s.Key) > 0 && stored(s.View) == s.LatestName().StoredName() {
+		add("View", "%q is the name of the view with the newest record of each key, which a feed with a RecordKey has too: choose another name", s.View)
 	}
 	switch n := len(s.ExternalID); {
 	case n == 0 && s.ExistingIntegration:
@@ -230,9 +234,22 @@ func (s Spec) validateColumns(add adder) {
 			add(field+".Type", "%v", err)
 		}
 	}
-	for _, name := range s.viewLineColumns() {
+	for _, name := range slices.Concat([]string{dataColumn}, s.viewLineColumns()) {
 		if seen[name] && seen["_"+name] {
 			add("Columns", "%q and %q are both given, and the view needs one of them for its column %s: choose another name for one", name, "_"+name, name)
+		}
+	}
+}
+
+// validateKey checks the paths of the key.
+func (s Spec) validateKey(add adder) {
+	for _, path := range s.Key {
+		checkText(add, "Key", path)
+		switch keys, err := feed.SplitPath(path); {
+		case err != nil:
+			add("Key", "%v", err)
+		case s.delimited() && (len(keys) > 1 || !slices.Contains(s.Format.Columns, keys[0])):
+			add("Key", "%q is not a column of the header, which has %q: use FromParts() where a shape makes it", path, s.Format.Columns)
 		}
 	}
 }

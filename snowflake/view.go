@@ -1,6 +1,6 @@
 package snowflake
 
-// View has each record once, in its latest state.
+// View is a query of the raw table: with each record once, or with the newest of each key.
 type View struct {
 	ObjectName
 	// Query is the SELECT that defines it.

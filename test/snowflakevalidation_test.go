@@ -161,7 +161,7 @@ func TestFeedsInOneAccountOfSnowflake(t *testing.T) {
 	same.Snowflake.Table, same.Snowflake.Integration = "Orders", "orders_integration"
 	requireLines(t, constructs.ValidateFeeds(constructs.StoreProps{}, feedStack(orders), feedStack(same)), []string{
 		`stack Feed-returns: feed "returns": Snowflake.Table: feed "orders" has "RAW"."PUBLIC"."ORDERS" in the same account of Snowflake: give each a name of its own`,
-		`stack Feed-returns: feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS_LATEST" in the same account of Snowflake: give each a name of its own`,
+		`stack Feed-returns: feed "returns": Snowflake.View: feed "orders" has "RAW"."PUBLIC"."ORDERS_RECORDS" in the same account of Snowflake: give each a name of its own`,
 		`stack Feed-returns: feed "returns": Snowflake.Integration: feed "orders" has "ORDERS_INTEGRATION" in the same account of Snowflake: give each a name of its own`,
 	})
 

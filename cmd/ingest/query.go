@@ -35,8 +35,8 @@ Snowflake too. The key of the connection's user is read from its secret, which n
 secretsmanager:GetSecretValue. In a table, the text NULL is printed in quotes to
 distinguish it from a missing value.`,
 		Example: `  ingest query orders
-  ingest query orders "SELECT COUNT(*) FROM ORDERS_LATEST"
-  ingest query orders "SELECT * FROM ORDERS_LATEST LIMIT 1000" --output csv > orders.csv
+  ingest query orders "SELECT COUNT(*) FROM ORDERS_RECORDS"
+  ingest query orders "SELECT * FROM ORDERS_RECORDS LIMIT 1000" --output csv > orders.csv
   ingest query orders - --warehouse reporting -o json < report.sql`,
 		Args:              q.args,
 		Annotations:       forms(outputTable, outputJSON, outputCSV),
@@ -92,7 +92,7 @@ type query struct {
 
 func (q *query) args(_ *cobra.Command, args []string) (err error) {
 	if len(args) < 1 || len(args) > 2 || args[0] == "" {
-		return errors.New(`ingest query takes one feed and one statement in quotes, such as: ingest query orders "SELECT COUNT(*) FROM ORDERS_LATEST"`)
+		return errors.New(`ingest query takes one feed and one statement in quotes, such as: ingest query orders "SELECT COUNT(*) FROM ORDERS_RECORDS"`)
 	}
 	if len(args) == 2 && args[1] != "-" {
 		q.statement, err = snowflakeconn.Statement(args[1])
@@ -103,6 +103,7 @@ func (q *query) args(_ *cobra.Command, args []string) (err error) {
 // names are the names that a statement can use.
 type names struct {
 	View      string `json:"view"`
+	Latest    string `json:"latest,omitempty"`
 	Table     string `json:"table"`
 	Database  string `json:"database"`
 	Schema    string `json:"schema"`
@@ -113,8 +114,13 @@ type names struct {
 }
 
 func namesOf(c *snowflakeconn.Conn) names {
+	latest := ""
+	if c.Plan.Latest != nil {
+		latest = c.Plan.Latest.StoredName()
+	}
 	return names{
-		View: c.Plan.View.StoredName(), Table: snowflake.ObjectName{Object: c.Spec.Table}.StoredName(), Database: c.Spec.Database, Schema: c.Spec.Schema,
+		Latest: latest,
+		View:   c.Plan.View.StoredName(), Table: snowflake.ObjectName{Object: c.Spec.Table}.StoredName(), Database: c.Spec.Database, Schema: c.Spec.Schema,
 		Account: c.Connection.Account, User: c.Connection.User, Role: c.Connection.Role, Warehouse: c.Connection.Warehouse,
 	}
 }
@@ -123,6 +129,9 @@ func (c *command) printNames(cmd *cobra.Command, p names) error {
 	return c.print(cmd, p, func(t *table) error {
 		t.head("NAME", "DESCRIPTION")
 		t.row(p.View, "the view to query: each record once, its latest version")
+		if p.Latest != "" {
+			t.row(p.Latest, "the view with the newest record of each key")
+		}
 		t.row(p.Table, "the table with all loaded rows")
 		t.row(p.Database+"."+p.Schema, "the database and schema of both")
 		t.row(p.Role, "the role of user "+p.User+" in account "+p.Account)

@@ -112,7 +112,7 @@ func TestQueryErrors(t *testing.T) {
 }
 
 func TestQueryNames(t *testing.T) {
-	p := names{View: "ORDERS_LATEST", Table: "ORDERS", Database: "RAW", Schema: "PUBLIC", Account: "org-acct", User: "INGESTION", Role: "LOADER"}
+	p := names{View: "ORDERS_RECORDS", Table: "ORDERS", Database: "RAW", Schema: "PUBLIC", Account: "org-acct", User: "INGESTION", Role: "LOADER"}
 	for _, output := range []string{outputTable, outputJSON} {
 		got := verb(output, func(c *command, cmd *cobra.Command) error { return c.printNames(cmd, p) })
 		golden(t, "query.names."+output, got.out)

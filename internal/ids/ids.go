@@ -143,11 +143,15 @@ func SplitPartitionKey(pk string) (feed, upload string, ok bool) {
 	return parts[0], parts[1], true
 }
 
+// TimeText is the time of a source object as the lines of parts and changes, and the index
+// by key, have it: texts sort as the times.
+func TimeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 // KeyTime is what the sort keys of an upload's records begin with in the index by key: the
 // time of the source object and, so that the order of records is the same whenever they
 // arrive, the upload. Entry and ordinal follow, after a slash.
 func KeyTime(sourceTime time.Time, id string) string {
-	return sourceTime.UTC().Format("2006-01-02T15:04:05.000Z") + "#" + id
+	return TimeText(sourceTime) + "#" + id
 }
 
 // LedgerKey is the table's partition key of an upload's ledger items: <feed>#<upload>.

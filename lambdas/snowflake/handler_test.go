@@ -66,12 +66,12 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("integration: %v", data)
 	}
 	data = handle(t, a, request(cfn.RequestCreate, typeObjects, "", props(nil), nil), "RAW.PUBLIC.ORDERS")
-	if data["Table"] != `"RAW"."PUBLIC"."ORDERS"` || data["View"] != `"RAW"."PUBLIC"."ORDERS_LATEST"` || data["NotificationChannel"] != fakesnowflake.QueueARN {
+	if data["Table"] != `"RAW"."PUBLIC"."ORDERS"` || data["View"] != `"RAW"."PUBLIC"."ORDERS_RECORDS"` || data["NotificationChannel"] != fakesnowflake.QueueARN {
 		t.Errorf("objects: %v", data)
 	}
 	renamed := props(map[string]any{"view": "seen"})
 	handle(t, a, request(cfn.RequestUpdate, typeObjects, "RAW.PUBLIC.ORDERS", renamed, props(nil)), "RAW.PUBLIC.ORDERS")
-	if got := a.Objects(); slices.Contains(got, `VIEW "RAW"."PUBLIC"."ORDERS_LATEST"`) || !slices.Contains(got, `VIEW "RAW"."PUBLIC"."SEEN"`) {
+	if got := a.Objects(); slices.Contains(got, `VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"`) || !slices.Contains(got, `VIEW "RAW"."PUBLIC"."SEEN"`) {
 		t.Errorf("after renaming the view: %q", got)
 	}
 	handle(t, a, request(cfn.RequestDelete, typeObjects, "RAW.PUBLIC.ORDERS", renamed, nil), "RAW.PUBLIC.ORDERS")

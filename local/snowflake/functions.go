@@ -96,7 +96,7 @@ var functions = map[string]string{
 	"ENDSWITH": "ends_with", "FIRST_VALUE": "", "FLOOR": "", "GREATEST": "", "IFF": "sf_iff", "IFNULL": "",
 	"IS_NULL_VALUE": "sf_isnull", "LAG": "", "LAST_VALUE": "", "LEAD": "", "LEAST": "", "LEFT": "", "LEN": "length",
 	"LENGTH": "", "LISTAGG": "string_agg", "LOWER": "", "LPAD": "", "LTRIM": "", "MAX": "", "MAX_BY": "", "MEDIAN": "", "MIN": "",
-	"MIN_BY": "", "MOD": "", "NULLIF": "", "NVL": "coalesce", "PARSE_JSON": "sf_json", "RANK": "",
+	"MIN_BY": "", "MOD": "", "OBJECT_CONSTRUCT_KEEP_NULL": "json_object", "NULLIF": "", "NVL": "coalesce", "PARSE_JSON": "sf_json", "RANK": "",
 	"REGEXP_LIKE": "regexp_full_match", "REPLACE": "", "REVERSE": "", "RIGHT": "", "ROUND": "", "ROW_NUMBER": "", "RPAD": "",
 	"RTRIM": "", "SPLIT_PART": "", "STARTSWITH": "starts_with", "STDDEV": "", "SUBSTR": "", "SUBSTRING": "", "SUM": "",
 	"TO_CHAR": "sf_varchar", "TO_DATE": "sf_date", "TO_TIMESTAMP": "sf_timestamp",

@@ -85,7 +85,7 @@ func TestReplacedPipe(t *testing.T) {
 	f.wantRows(t, "2")
 	f.want(t, plan.Pipe.Refresh(time.Time{}), folder+"1|SENT") // loaded again
 	f.wantRows(t, "3")
-	f.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS_LATEST`, "2")
+	f.want(t, `SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS_RECORDS`, "2")
 	f.want(t, plan.Pipe.Refresh(time.Time{}))
 }
 
@@ -363,11 +363,11 @@ func TestExternalTable(t *testing.T) {
 	spec := parts()
 	spec.Load = sf.ExternalTable
 	plan := f.deploy(t, spec)
-	f.want(t, `SELECT DATA, "_FILE_ROW", "_DATE" FROM RAW.PUBLIC.ORDERS_LATEST`, `{"a":1.0}|1|2026-01-02T00:00:00Z`)
+	f.want(t, `SELECT DATA, "_FILE_ROW", "_DATE" FROM RAW.PUBLIC.ORDERS_RECORDS`, `{"a":1.0}|1|2026-01-02T00:00:00Z`)
 	f.want(t, `SELECT METADATA$FILENAME, VALUE:"data" FROM RAW.PUBLIC.ORDERS`, folder+`1|{"a":1.0}`)
 	f.bucket.put(t, folder+"1", part(1, `{"a":2}`)) // replaced
 	f.bucket.put(t, folder+"2", part(2, `{"a":3}`))
-	f.want(t, `SELECT DATA:a FROM RAW.PUBLIC.ORDERS_LATEST ORDER BY ID`, "2", "3")
+	f.want(t, `SELECT DATA:a FROM RAW.PUBLIC.ORDERS_RECORDS ORDER BY ID`, "2", "3")
 	f.bucket.remove(t, folder+"1")
 	f.want(t, rowCount, "1")
 	f.bucket.store(folder+"3", part(3, `{}`))
@@ -418,5 +418,5 @@ func TestAddedColumn(t *testing.T) {
 	f.exec(t, plan.Table.Alter()...)
 	f.exec(t, plan.View.Alter()...)
 	f.bucket.put(t, "in/2", "B|a\n4|3\n")
-	f.want(t, `SELECT A, B FROM RAW.PUBLIC.ORDERS_LATEST ORDER BY A`, "1|NULL", "3|4")
+	f.want(t, `SELECT A, B FROM RAW.PUBLIC.ORDERS_RECORDS ORDER BY A`, "1|NULL", "3|4")
 }

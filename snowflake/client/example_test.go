@@ -27,7 +27,7 @@ func ExampleOpen() {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, c.Close()) }()
-		rows, err := c.Query(ctx, `SELECT "ID" FROM "RAW"."PUBLIC"."ORDERS_LATEST" LIMIT 10`)
+		rows, err := c.Query(ctx, `SELECT "ID" FROM "RAW"."PUBLIC"."ORDERS_RECORDS" LIMIT 10`)
 		for _, row := range rows {
 			ids = append(ids, row.Text("id"))
 		}
@@ -39,7 +39,7 @@ func ExampleOpen() {
 // Stream reads a large result row by row.
 func ExampleClient_Stream() {
 	var c *client.Client // from Open
-	err := c.Stream(context.Background(), `SELECT * FROM "RAW"."PUBLIC"."ORDERS_LATEST"`,
+	err := c.Stream(context.Background(), `SELECT * FROM "RAW"."PUBLIC"."ORDERS_RECORDS"`,
 		func(columns []client.Column) error {
 			fmt.Println(len(columns), "columns")
 			return nil

@@ -24,8 +24,23 @@ func (f found) unfinished() bool { return strings.HasSuffix(f.comment.Owner, unf
 
 func (f found) owner() string { return strings.TrimSuffix(f.comment.Owner, unfinished) }
 
-// catalog has the existing objects of a feed.
+// catalog has the existing objects of a feed, of which each but the view of the newest
+// records is the only one of its kind: see keyOf.
 type catalog map[snowflake.Kind]found
+
+// kindLatest is the key of the view with the newest record of each key.
+const kindLatest = snowflake.KindView + " of the newest records"
+
+// latestView is the view with the newest record of each key.
+type latestView struct{ snowflake.View }
+
+// keyOf returns an object's key in a catalog.
+func keyOf(o snowflake.Object) snowflake.Kind {
+	if _, latest := o.(latestView); latest {
+		return kindLatest
+	}
+	return o.Kind()
+}
 
 // owned reports whether the object exists and belongs to the owner.
 func (c catalog) owned(kind snowflake.Kind, owner string) bool {
@@ -44,6 +59,7 @@ func possibleObjects(spec snowflake.Spec) []snowflake.Object {
 		snowflake.External{ObjectName: objectName(spec, "")},
 		snowflake.Stream{ObjectName: objectName(spec, "_STREAM")},
 		viewOf(spec),
+		latestOf(spec),
 		pipeOf(spec),
 		taskOf(spec),
 	}
@@ -65,6 +81,16 @@ func viewOf(spec snowflake.Spec) snowflake.View {
 	return snowflake.View{ObjectName: snowflake.ObjectName{Database: spec.Database, Schema: spec.Schema, Object: spec.View}}
 }
 
+func latestOf(spec snowflake.Spec) latestView {
+	return latestView{snowflake.View{ObjectName: spec.LatestName()}}
+}
+
+// hasLatest reports whether the view <Table>_LATEST, which may belong to an earlier
+// definition of the feed, is another one than the view of each record.
+func hasLatest(spec snowflake.Spec) bool {
+	return latestOf(spec).Name() != viewOf(spec).Name()
+}
+
 // lookup finds which of the objects exist.
 func lookup(ctx context.Context, db DB, objects ...snowflake.Object) (catalog, error) {
 	c := make(catalog)
@@ -78,7 +104,7 @@ func lookup(ctx context.Context, db DB, objects ...snowflake.Object) (catalog, e
 			external := o.Kind() == snowflake.KindTable && strings.HasPrefix(strings.ToUpper(row.Text("is_external")), "Y")
 			if row.Text("name") == o.StoredName() && !external {
 				comment, _ := snowflake.ParseComment(row.Text("comment"))
-				c[o.Kind()] = found{row: row, comment: comment}
+				c[keyOf(o)] = found{row: row, comment: comment}
 			}
 		}
 	}
@@ -88,10 +114,13 @@ func lookup(ctx context.Context, db DB, objects ...snowflake.Object) (catalog, e
 // checkOwner returns an error for each object that belongs to another owner. A
 // table that this project did not create is used as it is: a user created it for
 // the feed.
-func (c catalog) checkOwner(owner string, objects []snowflake.Object) error {
+func (c catalog) checkOwner(owner string, plan snowflake.Plan, objects []snowflake.Object) error {
 	var errs []error
 	for _, o := range objects {
-		f, exists := c[o.Kind()]
+		if keyOf(o) == kindLatest && plan.Latest == nil {
+			continue // not needed: it stays whoever's it is
+		}
+		f, exists := c[keyOf(o)]
 		adopted := o.Kind() == snowflake.KindTable && f.comment == (snowflake.Comment{})
 		if exists && !adopted && f.owner() != owner {
 			errs = append(errs, ownerError(o, f.owner()))
@@ -111,6 +140,9 @@ func ownerError(o snowflake.Object, owner string) error {
 	switch o.Kind() {
 	case snowflake.KindView:
 		field = "View"
+		if keyOf(o) == kindLatest {
+			field = "Table"
+		}
 	case snowflake.KindStorageIntegration:
 		field = "Integration"
 	}

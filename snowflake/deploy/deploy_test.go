@@ -20,7 +20,7 @@ const (
 	pipe   = schema + `"ORDERS_PIPE"`
 	task   = schema + `"ORDERS_TASK"`
 	table  = schema + `"ORDERS"`
-	view   = schema + `"ORDERS_LATEST"`
+	view   = schema + `"ORDERS_RECORDS"`
 	stage  = schema + `"ORDERS_STAGE"`
 )
 

@@ -54,10 +54,10 @@ func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 	}
 	var errs []error
 	for _, o := range slices.Backward(objects) {
-		if !existing.owned(o.Kind(), names.Owner) || o.Kind() == snowflake.KindTable && !spec.DropTables {
+		if !existing.owned(keyOf(o), names.Owner) || o.Kind() == snowflake.KindTable && !spec.DropTables {
 			continue
 		}
-		if o.Kind() == snowflake.KindView && !uses(existing[o.Kind()].row, objectName(spec, "").Name()) {
+		if o.Kind() == snowflake.KindView && !uses(existing[keyOf(o)].row, objectName(spec, "").Name()) {
 			continue
 		}
 		if err := db.Exec(ctx, o.Drop()); err != nil {
@@ -71,8 +71,8 @@ func DropObjects(ctx context.Context, db DB, spec snowflake.Spec, names snowflak
 func DropRenamed(ctx context.Context, db DB, old, spec snowflake.Spec, names snowflake.Names) error {
 	old, spec = old.WithDefaults(), spec.WithDefaults()
 	view := viewOf(old)
-	if view.Name() == viewOf(spec).Name() {
-		return nil
+	if view.Name() == viewOf(spec).Name() || view.Name() == latestOf(spec).Name() {
+		return nil // the view of the newest records is replaced or dropped by Objects
 	}
 	existing, err := lookup(ctx, db, view)
 	if err != nil || !existing.owned(view.Kind(), names.Owner) || !uses(existing[view.Kind()].row, objectName(old, "").Name()) {

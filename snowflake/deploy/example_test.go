@@ -44,6 +44,6 @@ func Example() {
 	fmt.Println("kept:", db.Objects())
 	// Output:
 	// the role must trust arn:aws:iam::999999999999:user/snow-i with external ID orders-4711
-	// query "RAW"."PUBLIC"."ORDERS_LATEST"
+	// query "RAW"."PUBLIC"."ORDERS_RECORDS"
 	// kept: [STORAGE INTEGRATION "ORDERS_INTEGRATION" TABLE "RAW"."PUBLIC"."ORDERS"]
 }

@@ -26,7 +26,7 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 	if err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(existing.checkOwner(names.Owner, objects), existing.checkTable(spec, plan)); err != nil {
+	if err := errors.Join(existing.checkOwner(names.Owner, plan, objects), existing.checkTable(spec, plan)); err != nil {
 		return Result{}, err
 	}
 	if err := waitForAccess(ctx, db, spec, names, plan.StageURL()); err != nil {
@@ -40,9 +40,15 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 		return Result{}, err
 	}
 	for _, o := range plan.Objects() {
+		if view, ok := o.(snowflake.View); ok && plan.Latest != nil && view.Name() == plan.Latest.Name() {
+			o = latestView{view}
+		}
 		if err := a.object(ctx, o); err != nil {
 			return Result{}, fmt.Errorf("%s %s: %w", describeKind(o), o.Name(), err)
 		}
+	}
+	if err := a.dropLatest(ctx); err != nil {
+		return Result{}, err
 	}
 	return a.result(ctx)
 }
@@ -103,6 +109,20 @@ func (a *apply) dropObsolete(ctx context.Context) error {
 	return nil
 }
 
+// dropLatest drops the view of the newest records if the feed has no key any more, or if
+// it is of a version of this project that gave this name to the view of each record. The
+// other view exists by then.
+func (a *apply) dropLatest(ctx context.Context) error {
+	view := latestOf(a.spec)
+	if a.plan.Latest != nil || !hasLatest(a.spec) || !a.existing.owned(kindLatest, a.names.Owner) || !uses(a.existing[kindLatest].row, objectName(a.spec, "").Name()) {
+		return nil
+	}
+	if err := a.db.Exec(ctx, view.Drop()); err != nil {
+		return fmt.Errorf("view %s: %w", view.Name(), err)
+	}
+	return nil
+}
+
 func (a *apply) drop(ctx context.Context, o snowflake.Object) error {
 	delete(a.existing, o.Kind())
 	return a.db.Exec(ctx, o.Drop())
@@ -110,7 +130,7 @@ func (a *apply) drop(ctx context.Context, o snowflake.Object) error {
 
 // object creates or alters one object.
 func (a *apply) object(ctx context.Context, o snowflake.Object) error {
-	f, exists := a.existing[o.Kind()]
+	f, exists := a.existing[keyOf(o)]
 	same := exists && f.comment == o.Comment()
 	switch o := o.(type) {
 	case snowflake.StorageIntegration:

@@ -57,13 +57,15 @@ CREATE TABLE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS" (
   "_LOADED_AT" TIMESTAMP_LTZ
 )
   COMMENT='ingestion owner=111122223333/us-east-1/Orders def=6b0ce80a77e9f99c';
-CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=40f32c0cd5659835'
+CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=2f47b753bd6a734e'
   AS SELECT
     "R"."DATA":"id"::VARCHAR AS "ID",
     TRY_CAST("R"."DATA":"properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
     TRY_CAST("R"."DATA":"properties"."time"::VARCHAR AS TIMESTAMP_NTZ(3)) AS "AT",
     "R"."DATA":"properties" AS "RAW",
+    "R"."DATA" AS "DATA",
+    NULLIF(SUBSTR(IFF("R"."DATA":"properties"."mag"::VARCHAR<>'' AND TRY_CAST("R"."DATA":"properties"."mag"::VARCHAR AS FLOAT) IS NULL,',MAG','')||IFF("R"."DATA":"properties"."time"::VARCHAR<>'' AND TRY_CAST("R"."DATA":"properties"."time"::VARCHAR AS TIMESTAMP_NTZ(3)) IS NULL,',AT',''),2),'') AS "_CONVERSION_ERRORS",
     "R"."ID" AS "_ID",
     "R"."FEED" AS "FEED",
     "R"."UPLOAD" AS "UPLOAD",

@@ -51,17 +51,19 @@ CREATE EXTERNAL TABLE IF NOT EXISTS "RAW"."PUBLIC"."ORDERS" (
   FILE_FORMAT=(FORMAT_NAME='"RAW"."PUBLIC"."ORDERS_FORMAT"')
   AWS_SNS_TOPIC='arn:aws:sns:us-east-1:111122223333:objects'
   COMMENT='ingestion owner=111122223333/us-east-1/Orders def=da721ceaf0b470c9';
-CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_LATEST"
-  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=9b19fb74153ba2be'
+CREATE OR REPLACE VIEW "RAW"."PUBLIC"."ORDERS_RECORDS"
+  COPY GRANTS COMMENT='ingestion owner=111122223333/us-east-1/Orders def=10134d7ab498bb8b'
   AS SELECT
     "R"."VALUE":"data"."id"::VARCHAR AS "ID",
     TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) AS "MAG",
     TRY_CAST("R"."VALUE":"data"."properties"."time"::VARCHAR AS TIMESTAMP_NTZ(3)) AS "AT",
     "R"."VALUE":"data"."properties" AS "RAW",
+    "R"."VALUE":"data" AS "DATA",
+    NULLIF(SUBSTR(IFF("R"."VALUE":"data"."properties"."mag"::VARCHAR<>'' AND TRY_CAST("R"."VALUE":"data"."properties"."mag"::VARCHAR AS FLOAT) IS NULL,',MAG','')||IFF("R"."VALUE":"data"."properties"."time"::VARCHAR<>'' AND TRY_CAST("R"."VALUE":"data"."properties"."time"::VARCHAR AS TIMESTAMP_NTZ(3)) IS NULL,',AT',''),2),'') AS "_CONVERSION_ERRORS",
     "R"."VALUE":"pk"::VARCHAR AS "PK",
     "R"."VALUE":"sk"::VARCHAR AS "SK",
     "R"."VALUE":"sequence"::VARCHAR AS "SEQUENCE",
-    "R"."VALUE":"changed_at"::VARCHAR AS "CHANGED_AT",
+    TRY_CAST("R"."VALUE":"changed_at"::VARCHAR AS TIMESTAMP_TZ) AS "CHANGED_AT",
     "R"."VALUE":"id"::VARCHAR AS "_ID",
     "R"."VALUE":"feed"::VARCHAR AS "FEED",
     "R"."VALUE":"upload"::VARCHAR AS "UPLOAD",

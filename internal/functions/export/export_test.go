@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/klauspost/compress/gzip"
@@ -31,7 +32,7 @@ const (
 func newHandler(log io.Writer) (*export.Handler, *fake.S3) {
 	s3 := &fake.S3{}
 	uploads := func(_ context.Context, feedName, id string) (ledger.Upload, bool, error) {
-		u := ledger.Upload{Upload: ids.Upload{ID: id, Feed: feedName, Bucket: "src", Key: "ké.json", VersionID: `v"1`}}
+		u := ledger.Upload{Upload: ids.Upload{ID: id, Feed: feedName, Bucket: "src", Key: "ké.json", VersionID: `v"1`, Time: time.Date(2026, 3, 4, 5, 6, 7, 8e6, time.UTC)}}
 		return u, id == uploadID, nil
 	}
 	return &export.Handler{Bucket: bucket, S3: s3, Uploads: uploads, Log: slog.New(slog.NewJSONHandler(log, nil))}, s3
@@ -111,16 +112,16 @@ func TestLine(t *testing.T) {
 	keys := `"pk":"` + pk + `","sk":"0000000/000000000002","id":"` + uploadID + `/0000000/000000000002","feed":"orders","upload":"` + uploadID + `"`
 	want := []string{
 		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `2","event_id":"e2","changed_at":"2026-03-04T06:00:01Z",` + keys +
-			`,"source":"s3://src/ké.json","version":"v\"1","entry":"a/b.json","ordinal":2,"data":{"price":1.50,"big":12345678901234567890123456789,"tags":["é",null,true]}}`,
+			`,"source":"s3://src/ké.json","version":"v\"1","source_time":"2026-03-04T05:06:07.008Z","entry":"a/b.json","ordinal":2,"data":{"price":1.50,"big":12345678901234567890123456789,"tags":["é",null,true]}}`,
 		// A foreign write through DynamoDB's API: what the item lacks is the upload's.
 		`{"event":"MODIFY","sequence":"` + strings.Repeat("0", 39) + `3","event_id":"e3","changed_at":"2026-03-04T06:00:02Z",` + keys +
-			`,"source":"s3://src/ké.json","version":"v\"1","entry":"ké.json","ordinal":2,"data":["a","b"]}`,
+			`,"source":"s3://src/ké.json","version":"v\"1","source_time":"2026-03-04T05:06:07.008Z","entry":"ké.json","ordinal":2,"data":["a","b"]}`,
 		`{"event":"REMOVE","sequence":"` + strings.Repeat("0", 39) + `4","event_id":"e4","changed_at":"2026-03-04T06:00:03Z",` + keys + `}`,
 		// The ledger does not have the upload.
 		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `5","event_id":"e5","changed_at":"2026-03-04T06:00:04Z",` +
-			strings.ReplaceAll(strings.ReplaceAll(keys, uploadID, strings.Repeat("a", len(uploadID))), "0002\"", "0003\"") + `,"source":null,"version":null,"entry":null,"ordinal":3,"data":"x"}`,
+			strings.ReplaceAll(strings.ReplaceAll(keys, uploadID, strings.Repeat("a", len(uploadID))), "0002\"", "0003\"") + `,"source":null,"version":null,"source_time":null,"entry":null,"ordinal":3,"data":"x"}`,
 		`{"event":"INSERT","sequence":"` + strings.Repeat("0", 39) + `6","event_id":"e6","changed_at":"2026-03-04T06:00:05Z",` +
-			strings.ReplaceAll(keys, "0002\"", "0004\"") + `,"source":"s3://old/k","version":"e","entry":"k","ordinal":4,"data":"y"}`,
+			strings.ReplaceAll(keys, "0002\"", "0004\"") + `,"source":"s3://old/k","version":"e","source_time":"2026-03-04T05:06:07.008Z","entry":"k","ordinal":4,"data":"y"}`,
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%d lines: %q", len(got), got)

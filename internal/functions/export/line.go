@@ -12,7 +12,7 @@ import (
 // A line of a change object is one JSON object, without white space:
 //
 //	{"event":…,"sequence":…,"event_id":…,"changed_at":…,"pk":…,"sk":…,"id":…,"feed":…,"upload":…,
-//	 "source":…,"version":…,"entry":…,"ordinal":…,"data":…}
+//	 "source":…,"version":…,"source_time":…,"entry":…,"ordinal":…,"data":…}
 //
 // A removal ends after "upload". The members are a contract: Snowflake's statements
 // select them by name.
@@ -21,7 +21,7 @@ import (
 // line's order. An item has the data, and some have the entry: the ordinal is derived
 // from the keys, and what else is missing is taken from the ledger's upload. Foreign
 // attributes of a record are not exported.
-var imageNames = [...]string{"source", "version", "entry", "ordinal", "data"}
+var imageNames = [...]string{"source", "version", "source_time", "entry", "ordinal", "data"}
 
 // liner encodes lines.
 type liner struct {

@@ -55,5 +55,8 @@ func newOrigin(u ledger.Upload) (origin, error) {
 		}
 		o.members[name] = string(text)
 	}
+	if !u.Time.IsZero() {
+		o.members["source_time"] = `"` + ids.TimeText(u.Time) + `"`
+	}
 	return o, nil
 }

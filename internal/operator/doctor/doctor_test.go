@@ -221,7 +221,7 @@ func TestProblems(t *testing.T) {
 		"no stage": {own, func(f *fixture) {
 			_ = f.aws.account.Exec(context.Background(), `DROP STAGE IF EXISTS "RAW"."PUBLIC"."ORDERS_STAGE"`)
 		}, "stage", Fail, "does not exist", "ingest sql orders --role INGESTION"},
-		"another's view":  {own, func(f *fixture) { *object(f, snowflake.KindView, "_LATEST") = "ingestion owner=x def=0123456789abcdef" }, "view", Fail, "belongs to x", "another name"},
+		"another's view":  {own, func(f *fixture) { *object(f, snowflake.KindView, "_RECORDS") = "ingestion owner=x def=0123456789abcdef" }, "view", Fail, "belongs to x", "another name"},
 		"unmarked format": {own, func(f *fixture) { *object(f, snowflake.KindFileFormat, "_FORMAT") = "mine" }, "file format", Fail, "does not name its owner", "DROP FILE FORMAT"},
 		"old definition": {own, func(f *fixture) {
 			*object(f, snowflake.KindStage, "_STAGE") = "ingestion owner=" + f.out["SnowflakeOwner"] + " def=0123456789abcdef"

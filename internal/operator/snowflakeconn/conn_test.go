@@ -168,7 +168,7 @@ func TestOpenReportsARejectedLogin(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	w, err := Describe(deployment(t, &spec, &connection))
-	if err != nil || w.Plan.View.StoredName() != "ORDERS_LATEST" || w.Plan.Pipe == nil || w.Connection != connection || w.Client != nil {
+	if err != nil || w.Plan.View.StoredName() != "ORDERS_RECORDS" || w.Plan.Pipe == nil || w.Connection != connection || w.Client != nil {
 		t.Errorf("%+v, %v", w, err)
 	}
 }

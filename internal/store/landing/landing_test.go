@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -19,7 +20,7 @@ import (
 )
 
 func testUpload() ids.Upload {
-	return ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: `we"ird,"data":<&>.json`, ETag: "e"})
+	return ids.New(ids.Upload{Feed: "orders", Bucket: "src", Key: `we"ird,"data":<&>.json`, ETag: "e", Time: time.Date(2026, 3, 4, 5, 6, 7, 8e6, time.UTC)})
 }
 
 // land writes n records in two entries and returns the parts by key.
@@ -153,7 +154,7 @@ func TestLine(t *testing.T) {
 	keys := s3.Keys("landing", "")
 	slices.Sort(keys)
 	object, _ := s3.Get("landing", keys[0])
-	want := `{"id":"` + testUpload().ID + `/0000001/000000000000","feed":"orders","source":"s3://src/we\"ird,\"data\":\u003c\u0026\u003e.json","version":"e","entry":"x\"/é.json","ordinal":0,"data":{"n":0}}`
+	want := `{"id":"` + testUpload().ID + `/0000001/000000000000","feed":"orders","source":"s3://src/we\"ird,\"data\":\u003c\u0026\u003e.json","version":"e","source_time":"2026-03-04T05:06:07.008Z","entry":"x\"/é.json","ordinal":0,"data":{"n":0}}`
 	if got := lines(t, object)[1]; got != want {
 		t.Errorf("line is\n%s, want\n%s", got, want)
 	}

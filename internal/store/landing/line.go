@@ -11,7 +11,7 @@ import (
 
 // A line of a part is one JSON object, without white space:
 //
-//	{"id":"<upload>/<entry>/<ordinal>","feed":…,"source":…,"version":…,"entry":…,"ordinal":…,"data":<payload>}
+//	{"id":"<upload>/<entry>/<ordinal>","feed":…,"source":…,"version":…,"source_time":…,"entry":…,"ordinal":…,"data":<payload>}
 //
 // Its members and their order must not change: load finds the ID and the payload
 // by their position, and Snowflake's statements by their names.
@@ -27,12 +27,17 @@ type envelope struct {
 }
 
 func newEnvelope(u ids.Upload, entry int, path string) (envelope, error) {
+	sourceTime := ""
+	if !u.Time.IsZero() {
+		sourceTime = ids.TimeText(u.Time)
+	}
 	origin, err := json.Marshal(struct {
 		Feed    string `json:"feed"`
 		Source  string `json:"source"`
 		Version string `json:"version"`
+		Time    string `json:"source_time,omitempty"`
 		Entry   string `json:"entry"`
-	}{u.Feed, u.Source(), u.Version(), path})
+	}{u.Feed, u.Source(), u.Version(), sourceTime, path})
 	if err != nil {
 		return envelope{}, fmt.Errorf("entry %q of %s: %w", path, u.Source(), err)
 	}
