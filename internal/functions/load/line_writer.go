@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/batchwrite"
@@ -50,11 +51,13 @@ type lineWriter struct {
 	quarantined string
 }
 
-// rejection is a record that was put in quarantine.
+// rejection is a record that was put in quarantine. A part can have a million of them, so
+// that it keeps strings that others have, too.
 type rejection struct {
-	line            int64
-	upload          string
-	reason, message string
+	line    int64
+	upload  string
+	reason  string
+	message string // of the first of each upload, and of those that DynamoDB rejected
 }
 
 func newLineWriter(ctx context.Context, l *loader, p *ledger.Part) (*lineWriter, error) {
@@ -251,9 +254,14 @@ func (w *lineWriter) reject(number int64, line []byte, reason string, why error)
 	}
 	r.SetRaw(rec.Data)
 	upload := o.ID[:ids.IDLength]
-	w.rejections = append(w.rejections, rejection{
-		line: number, upload: upload, reason: reason, message: fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why),
-	})
+	rejected := rejection{line: number, upload: upload, reason: reason}
+	if n := len(w.rejections); n > 0 && w.rejections[n-1].upload == upload && reason != reasonRefused {
+		rejected.upload = w.rejections[n-1].upload
+	} else {
+		rejected.upload = strings.Clone(upload)
+		rejected.message = fmt.Sprintf("entry %q, record %d: %v", o.Entry, o.Ordinal, why)
+	}
+	w.rejections = append(w.rejections, rejected)
 	if err := w.openQuarantine(upload); err != nil {
 		return err
 	}

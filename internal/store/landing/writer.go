@@ -26,6 +26,10 @@ const (
 	maxPartsInFlight = 16
 )
 
+// MaxPartRecords is the number of records at which a part is closed: its lines have some
+// 200 bytes around each payload, so that 32 MiB of payloads of a byte or two are gigabytes.
+const MaxPartRecords = 1_000_000
+
 // Part is a part that was closed.
 type Part struct {
 	Entry   int // of its first record
@@ -149,7 +153,7 @@ func (w *Writer) Record(ordinal int64, data []byte) error {
 }
 
 func (w *Writer) closeFull() error {
-	if w.payload < w.c.PartBytes {
+	if w.payload < w.c.PartBytes && w.part.Records < MaxPartRecords {
 		return nil
 	}
 	return w.closePart()
