@@ -130,7 +130,7 @@ func (f *Output) AllowKey(actions []string) {
 // AllowAnnouncements adds the statement for events that announce uploads.
 func (f *Output) AllowAnnouncements() {
 	f.Allow(map[string]any{"ForAllValues:StringEquals": map[string]any{"events:source": feed.EventSource}},
-		[]string{f.Settings.Scope.DefaultBusARN()}, "events:PutEvents")
+		[]string{f.Settings.DefaultBusARN()}, "events:PutEvents")
 }
 
 // AttachPolicy gives the role its statements, as a policy of the role itself.

@@ -90,25 +90,25 @@ func TestAnnouncementsWithFaults(t *testing.T) {
 		a := w.announce()
 		random := rand.New(rand.NewPCG(uint64(seed), 7))
 		var mu sync.Mutex
-		sometimes := func() bool {
+		oneOf := func(n int) bool {
 			mu.Lock()
 			defer mu.Unlock()
-			return random.IntN(5) == 0
+			return random.IntN(n) == 0
 		}
 		fault := func() error {
-			if sometimes() {
+			if oneOf(5) {
 				return errors.New("killed")
 			}
 			return nil
 		}
 		a.fail, a.lose = fault, fault
 		w.db.Before = func(string, []byte) (int, string) {
-			if sometimes() {
+			if oneOf(5) {
 				return 400, "AccessDeniedException"
 			}
 			return 0, ""
 		}
-		w.db.LoseResponse = func(string) bool { return sometimes() && sometimes() }
+		w.db.LoseResponse = func(string) bool { return oneOf(25) }
 		w.run("all", manyParts(200), 300)
 		if sent := slices.Collect(maps.Keys(a.sent)); len(sent) != 1 || sent[0] != "all partial 0" {
 			t.Errorf("seed %d: announced %v", seed, a.sent)

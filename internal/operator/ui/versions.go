@@ -18,10 +18,11 @@ func (a *AccountSource) Versions(ctx context.Context, feedName string, key []str
 		return VersionsView{}, fmt.Errorf("key of feed %q: %w", feedName, ErrNotFound)
 	}
 	v := VersionsView{Feed: d.Name, Stack: d.Stack, Fields: d.Spec.RecordKey.Fields, Key: key, List: []Version{}}
-	command := "ingest records " + name
+	words := []string{"ingest records", name}
 	for _, value := range key {
-		command += " --key " + quoted(value)
+		words = append(words, "--key", quoted(value))
 	}
+	command := strings.Join(words, " ")
 	v.Commands = []string{command + " --limit 1", command}
 	from := records.New(d.DynamoDB, d.Table, d.Name)
 	from.RecordKey = d.Spec.RecordKey
