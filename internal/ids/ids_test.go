@@ -26,9 +26,22 @@ func TestNames(t *testing.T) {
 		"partition": {ids.PartitionKey(u.Feed, u.ID, 7), "orders#" + id + "#7"},
 		"ledger":    {ids.LedgerKey(u.Feed, u.ID), "orders#" + id},
 		"source":    {u.Source(), "s3://b/in/a b.json"},
+		"key time":  {ids.KeyTime(u.Time, u.ID), "2026-03-05T00:30:00.000Z#" + id},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
+		}
+	}
+}
+
+func TestSplitPartitionKey(t *testing.T) {
+	u := example()
+	if feed, upload, ok := ids.SplitPartitionKey(ids.PartitionKey(u.Feed, u.ID, 63)); feed != u.Feed || upload != u.ID || !ok {
+		t.Errorf("%q, %q, %v", feed, upload, ok)
+	}
+	for _, pk := range []string{ids.LedgerKey(u.Feed, u.ID), "orders#file#a", "loading", "orders#work", "a#" + u.ID + "#1#2"} {
+		if _, _, ok := ids.SplitPartitionKey(pk); ok {
+			t.Errorf("%q is a record's", pk)
 		}
 	}
 }
