@@ -86,6 +86,17 @@ func formatOf(b []byte) format {
 	return formatPlain
 }
 
+// HeadBytes is how many of the first bytes of an object Compression needs.
+const HeadBytes = headLen
+
+// Compression returns the name of the compression of an object that is one compressed
+// stream, by its first bytes, or false for one that is not.
+func Compression(head []byte) (name string, ok bool) {
+	f := formatOf(head)
+	_, ok = codecs[f]
+	return f.name(), ok
+}
+
 // isTar reports whether b starts with a tar header: one with a valid checksum (v7
 // has no magic number), or one with the ustar magic number and its NUL, which does
 // not occur in text.

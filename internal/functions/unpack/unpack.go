@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,9 @@ type Handler struct {
 	NearDeadline func(context.Context) func() bool
 	// Lease is how long a lease of an upload holds without renewal; 0 means 30 seconds.
 	Lease time.Duration
+	// MaxStream is the size in bytes above which a compressed stream is refused; 0 means
+	// what Lambda can read of one at most.
+	MaxStream int64
 	// Window is how long small objects wait for others, 0 means GatherWindow.
 	Window  time.Duration
 	Metrics *metrics.Emitter
@@ -212,7 +216,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	v := newVisitor(h, u, spec, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
 	walkErr := deleted
 	if deleted == nil {
-		walkErr = archive.Walk(ctx, u.Key, source, spec.Limits, v)
+		walkErr = h.walk(ctx, u, source, spec, v)
 	}
 	continued := errors.Is(walkErr, errContinue)
 	switch {
@@ -267,6 +271,21 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		feed.MetricBytesIn: float64(u.Size), feed.MetricSeconds: time.Since(start).Seconds(),
 	})
 	return nil
+}
+
+// walk reads the source object. One that certainly is too large is refused at once: to land
+// a part of it would take hours, and that part again when it is sent in smaller files.
+func (h *Handler) walk(ctx context.Context, u ledger.Upload, source *s3source.Object, spec feed.Spec, v *visitor) error {
+	if u.Checkpoint.Continuations == 0 {
+		problem, err := tooLong(source, cmp.Or(h.MaxStream, MaxStreamBytes()))
+		if err != nil {
+			return err
+		}
+		if problem != nil {
+			return v.unreadable(reasonStream, problem)
+		}
+	}
+	return archive.Walk(ctx, u.Key, source, spec.Limits, v)
 }
 
 // keepSource copies the source object to the quarantine of its rejected records.

@@ -19,6 +19,7 @@ const (
 	reasonDeleted  = "source_deleted"
 	reasonArchived = "source_archived"
 	reasonTime     = "limit_time"
+	reasonStream   = "limit_stream"
 )
 
 // errContinue ends the walk of an archive that is continued in the next invocation.
