@@ -191,3 +191,25 @@ func ExampleIngestionPipelineProps_Validate() {
 	// feed "Orders": Source: 1s between two listings is not a number of whole minutes from 1m0s to 24h0m0s: give, for example, 5*time.Minute
 	// feed "Orders": Unpack.MemoryMB: 64 is outside 128 to 10240
 }
+
+// A feed whose records are found by customer, together with those of every feed that calls its
+// key "customer", for 90 days; EventBridge announces each file.
+func ExampleKeyedBy() {
+	fmt.Println(constructs.IngestionPipelineProps{
+		Feed:            "orders",
+		Source:          constructs.NewBucket(),
+		Format:          constructs.JSON(),
+		RecordKey:       constructs.KeyedBy("customer.id").Named("customer").Optional(),
+		ExpireAfterDays: 90,
+		Announce:        true,
+	}.Validate())
+	fmt.Println(constructs.IngestionPipelineProps{
+		Feed:      "orders",
+		Source:    constructs.NewBucket(),
+		Format:    constructs.JSON(),
+		RecordKey: constructs.KeyedBy("customer..id"),
+	}.Validate())
+	// Output:
+	// <nil>
+	// feed "orders": RecordKey.Fields: path "customer..id" has an empty key: write object keys separated by dots, such as "customer.name"
+}

@@ -189,6 +189,11 @@ func TestProblems(t *testing.T) {
 		"index is created": {own, func(f *fixture) {
 			f.aws.table.GlobalSecondaryIndexes[0].IndexStatus = dynamotypes.IndexStatusCreating
 		}, "table", Warn, "CREATING", "wait"},
+		"no index by key": {func() *fixture {
+			f := own()
+			f.feed.RecordKey = &feed.RecordKey{Fields: []string{"id"}}
+			return f
+		}, func(*fixture) {}, "table", Fail, "no index by_key", "CHANGELOG.md"},
 		"no stream": {nightly, func(f *fixture) { f.aws.table.StreamSpecification = nil }, "changes", Fail, "has no stream", "Changes of the store"},
 		"export fails": {nightly, func(f *fixture) {
 			f.aws.mappings[0].LastProcessingResult = aws.String("PROBLEM: Function call failed")
@@ -221,7 +226,9 @@ func TestProblems(t *testing.T) {
 		"no stage": {own, func(f *fixture) {
 			_ = f.aws.account.Exec(context.Background(), `DROP STAGE IF EXISTS "RAW"."PUBLIC"."ORDERS_STAGE"`)
 		}, "stage", Fail, "does not exist", "ingest sql orders --role INGESTION"},
-		"another's view":  {own, func(f *fixture) { *object(f, snowflake.KindView, "_RECORDS") = "ingestion owner=x def=0123456789abcdef" }, "view", Fail, "belongs to x", "another name"},
+		"another's view": {own, func(f *fixture) {
+			*object(f, snowflake.KindView, "_RECORDS") = "ingestion owner=x def=0123456789abcdef"
+		}, "view", Fail, "belongs to x", "another name"},
 		"unmarked format": {own, func(f *fixture) { *object(f, snowflake.KindFileFormat, "_FORMAT") = "mine" }, "file format", Fail, "does not name its owner", "DROP FILE FORMAT"},
 		"old definition": {own, func(f *fixture) {
 			*object(f, snowflake.KindStage, "_STAGE") = "ingestion owner=" + f.out["SnowflakeOwner"] + " def=0123456789abcdef"

@@ -98,17 +98,27 @@ func table(ctx context.Context, d *doctor) {
 		d.fail(name, "see the table in the console; nothing is loaded until it is ACTIVE, and nothing is lost: the events are retried", "%s is %s", d.Feed.Table, t.TableStatus)
 		return
 	}
-	index := slices.IndexFunc(t.GlobalSecondaryIndexes, func(i types.GlobalSecondaryIndexDescription) bool {
-		return aws.ToString(i.IndexName) == feed.LedgerIndex
-	})
-	switch {
-	case index < 0:
-		d.fail(name, "deploy its stack; a table of an earlier version gets its indexes in several deployments, which CHANGELOG.md lists", "%s has no index %s, which lists the uploads", d.Feed.Table, feed.LedgerIndex)
-	case t.GlobalSecondaryIndexes[index].IndexStatus != types.IndexStatusActive:
-		d.warn(name, "wait until it is ACTIVE: until then, lists of uploads are incomplete", "index %s is %s", feed.LedgerIndex, t.GlobalSecondaryIndexes[index].IndexStatus)
-	default:
+	active := d.index(name, t, feed.LedgerIndex, "lists the uploads")
+	if d.Feed.Spec.RecordKey != nil {
+		active = d.index(name, t, feed.KeyIndex, "finds the records by their key") && active
+	}
+	if active {
 		d.pass(name, "%s is %s", d.Feed.Table, t.TableStatus)
 	}
+}
+
+// index checks one index of the table, and reports whether it is active.
+func (d *doctor) index(check string, t *types.TableDescription, name, purpose string) bool {
+	index := slices.IndexFunc(t.GlobalSecondaryIndexes, func(i types.GlobalSecondaryIndexDescription) bool { return aws.ToString(i.IndexName) == name })
+	switch {
+	case index < 0:
+		d.fail(check, "deploy its stack; a table of an earlier version gets its indexes in several deployments, which CHANGELOG.md lists", "%s has no index %s, which %s", d.Feed.Table, name, purpose)
+	case t.GlobalSecondaryIndexes[index].IndexStatus != types.IndexStatusActive:
+		d.warn(check, "wait until it is ACTIVE: until then, what it has is incomplete", "index %s, which %s, is %s", name, purpose, t.GlobalSecondaryIndexes[index].IndexStatus)
+	default:
+		return true
+	}
+	return false
 }
 
 func (d *doctor) describeTable(ctx context.Context, name string) (*types.TableDescription, bool) {
