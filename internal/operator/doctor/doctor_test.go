@@ -125,6 +125,7 @@ func TestProblems(t *testing.T) {
 		}, "unpack", Fail, "differs from the template", revert},
 		"another table":    {own, func(f *fixture) { f.aws.functions["Orders-Load"].Environment.Variables[feed.EnvTable] = "other" }, "load", Fail, `its TABLE is "other", the stack's is "records"`, revert},
 		"stopped":          {own, func(f *fixture) { f.aws.concurrency["Orders-Load"] = 0 }, "load: concurrency", Fail, "concurrency is 0", "delete-function-concurrency --function-name Orders-Load"},
+		"new account":      {own, func(f *fixture) { f.aws.accountLimit = 10 }, "account: concurrency", Warn, "may run 10 at a time in this region, of 10 of the account, and load takes up to 16", "deploy the store with loaders set to 5"},
 		"no failure queue": {own, func(f *fixture) { delete(f.aws.failures, "Orders-Unpack") }, "unpack: failures", Fail, "not sent to queue failures", revert},
 
 		"no notification": {own, func(f *fixture) { f.aws.buckets["source"] = &s3.GetBucketNotificationConfigurationOutput{} }, "own bucket", Fail, "in/*.json, in/*.gz", `--bucket source --notification-configuration '{"LambdaFunctionConfigurations":[{"Events":["s3:ObjectCreated:*"],"Filter":{"Key":{"FilterRules":[{"Name":"prefix","Value":"in/"},{"Name":"suffix","Value":".json"}]}},"LambdaFunctionArn":"` + unpackARN},
@@ -277,6 +278,7 @@ func TestMissingPermissions(t *testing.T) {
 	for operation, permission := range map[string]string{
 		"DescribeStacks": "cloudformation:DescribeStacks", "ListStackResources": "cloudformation:ListStackResources",
 		"GetFunctionConfiguration": "lambda:GetFunctionConfiguration", "GetFunctionConcurrency": "lambda:GetFunctionConcurrency",
+		"GetAccountSettings":           "lambda:GetAccountSettings",
 		"GetFunctionEventInvokeConfig": "lambda:GetFunctionEventInvokeConfig", "GetPolicy": "lambda:GetPolicy",
 		"GetBucketNotificationConfiguration": "s3:GetBucketNotification", "GetQueueAttributes": "sqs:GetQueueAttributes",
 		"GetTopicAttributes": "sns:GetTopicAttributes", "ListSubscriptionsByTopic": "sns:ListSubscriptionsByTopic",

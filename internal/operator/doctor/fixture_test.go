@@ -41,11 +41,12 @@ type fakeAWS struct {
 	stack     cfntypes.Stack
 	resources map[string][2]string // type and physical ID by logical ID
 
-	functions   map[string]*lambda.GetFunctionConfigurationOutput
-	concurrency map[string]int32
-	failures    map[string]string // destination by function
-	policies    map[string]string // of functions
-	mappings    []lambdatypes.EventSourceMappingConfiguration
+	functions    map[string]*lambda.GetFunctionConfigurationOutput
+	concurrency  map[string]int32
+	accountLimit int32
+	failures     map[string]string // destination by function
+	policies     map[string]string // of functions
+	mappings     []lambdatypes.EventSourceMappingConfiguration
 
 	buckets       map[string]*s3.GetBucketNotificationConfigurationOutput
 	queues        map[string]map[string]string
@@ -101,6 +102,12 @@ func (w *fakeAWS) GetFunctionConfiguration(_ context.Context, in *lambda.GetFunc
 		return nil, notFound()
 	}
 	return f, w.err("GetFunctionConfiguration")
+}
+
+func (w *fakeAWS) GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error) {
+	return &lambda.GetAccountSettingsOutput{AccountLimit: &lambdatypes.AccountLimit{
+		ConcurrentExecutions: w.accountLimit, UnreservedConcurrentExecutions: aws.Int32(w.accountLimit),
+	}}, w.err("GetAccountSettings")
 }
 
 func (w *fakeAWS) GetFunctionConcurrency(_ context.Context, in *lambda.GetFunctionConcurrencyInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error) {

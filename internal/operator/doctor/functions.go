@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +24,46 @@ func functions(ctx context.Context, d *doctor) {
 			d.function(ctx, f.check, f.name)
 		}
 	}
+	d.account(ctx)
+}
+
+// account compares the concurrency of the account with that of the loaders. Accounts begin
+// with 1,000 executions at a time, new ones with fewer, such as 10 ("Lambda quotas").
+// Where loaders take them all, unpack waits: its events are tried for six hours.
+func (d *doctor) account(ctx context.Context) {
+	const check = "account: concurrency"
+	loaders := loadersOf(d.functions[d.Feed.LoadFunction])
+	if loaders == 0 {
+		return // of a store that does not say it
+	}
+	out, err := d.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	if err != nil {
+		d.unknown(check, err, "lambda:GetAccountSettings")
+		return
+	}
+	if out.AccountLimit == nil {
+		return
+	}
+	free := int(aws.ToInt32(out.AccountLimit.UnreservedConcurrentExecutions))
+	if free >= 2*loaders {
+		return
+	}
+	d.warn(check, fmt.Sprintf("request a higher quota: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000; until then deploy the store with loaders set to %d", max(free/2, 1)),
+		"functions without reserved concurrency may run %d at a time in this region, of %d of the account, and load takes up to %d (loaders): other functions wait, and events that waited for six hours are in the failure queue",
+		free, out.AccountLimit.ConcurrentExecutions, loaders)
+}
+
+// loadersOf is the number of loaders that a load function is configured with, 0 if it
+// does not say.
+func loadersOf(f *lambda.GetFunctionConfigurationOutput) int {
+	if f == nil || f.Environment == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(f.Environment.Variables[feed.EnvLoaders])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (d *doctor) function(ctx context.Context, check, name string) {

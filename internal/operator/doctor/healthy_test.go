@@ -76,7 +76,7 @@ func healthy() *fixture {
 		errs:      map[string]error{},
 		stack:     cfntypes.Stack{StackStatus: cfntypes.StackStatusUpdateComplete},
 		resources: map[string][2]string{"OrdersAlarm1": {"AWS::CloudWatch::Alarm", "orders-failed"}, "OtherAlarm": {"AWS::CloudWatch::Alarm", "of another feed"}},
-		functions: map[string]*lambda.GetFunctionConfigurationOutput{}, concurrency: map[string]int32{},
+		functions: map[string]*lambda.GetFunctionConfigurationOutput{}, concurrency: map[string]int32{}, accountLimit: 1000,
 		failures: map[string]string{"Orders-Unpack": queueARN + "failures", "Orders-Load": queueARN + "failures"},
 		policies: map[string]string{"Orders-Unpack": permission("s3.amazonaws.com", "arn:aws:s3:::source")},
 		buckets: map[string]*s3.GetBucketNotificationConfigurationOutput{
@@ -241,7 +241,7 @@ func (f *fixture) run(t *testing.T, change func(*fixture)) Report {
 	for name, arn := range map[string]string{"Orders-Unpack": unpackARN, "Orders-Load": loadARN, "Orders-Discover": discoverARN} {
 		f.aws.functions[name] = &lambda.GetFunctionConfigurationOutput{
 			FunctionArn: &arn, MemorySize: aws.Int32(512), LastModified: aws.String("2026-03-01T00:00:00Z"), State: lambdatypes.StateActive, LastUpdateStatus: lambdatypes.LastUpdateStatusSuccessful,
-			Environment: &lambdatypes.EnvironmentResponse{Variables: map[string]string{feed.EnvSpec: spec, feed.EnvLandingBucket: "landing", feed.EnvTable: "records"}},
+			Environment: &lambdatypes.EnvironmentResponse{Variables: map[string]string{feed.EnvSpec: spec, feed.EnvLandingBucket: "landing", feed.EnvTable: "records", feed.EnvLoaders: "16"}},
 		}
 	}
 	if f.snow != nil {

@@ -2,13 +2,18 @@
 
 moto runs functions in Docker, has no URL to download the code of a function from,
 ignores updates of ephemeral storage and architectures, and appends a new
-EventInvokeConfig to the old ones although it reads the first.
+EventInvokeConfig to the old ones although it reads the first. It has no
+GetAccountSettings.
 """
 
 import json
 
+from moto.awslambda import urls
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.awslambda.responses import LambdaResponse
 from moto.dynamodb.models.table import Table
+
+ACCOUNT_CONCURRENCY = 1000  # executions at a time
 
 
 def deployment_package(function):
@@ -54,6 +59,15 @@ def apply(lambda_host, endpoint):
         self.get_function(function_name).event_invoke_config.clear()
         return moto_put_invoke_config(self, function_name, config)
 
+    def account_settings(self):
+        # The default quotas: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        limit = {"TotalCodeSize": 80_530_636_800, "CodeSizeUnzipped": 262_144_000, "CodeSizeZipped": 52_428_800}
+        reserved = sum(function.reserved_concurrency or 0 for function in self.backend.list_functions())
+        limit |= {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY - int(reserved)}
+        return json.dumps({"AccountLimit": limit, "AccountUsage": {}})
+
+    LambdaResponse.get_account_settings = account_settings
+    urls.url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
     LambdaFunction.invoke = invoke
     LambdaFunction.get_code = get_code
     LambdaFunction.update_configuration = update_configuration
