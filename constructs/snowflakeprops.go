@@ -53,6 +53,10 @@ type SnowflakeProps struct {
 	ExistingIntegration bool
 	// Stream adds an append-only stream on the table.
 	Stream bool
+	// Readers are roles of the account that may query the views: they get SELECT on them,
+	// and USAGE on the database and the schema, for which the connection's role must own
+	// these unless the readers have it. A role that is taken out loses SELECT only.
+	Readers []string
 	// DropTables drops the table when the feed is destroyed. Default: it is kept.
 	DropTables bool
 }
@@ -122,6 +126,7 @@ func (p SnowflakeProps) spec(s feed.Spec) snowflake.Spec {
 		Format:              s.Format,
 		Columns:             p.Columns,
 		Stream:              p.Stream,
+		Readers:             p.Readers,
 		DropTables:          p.DropTables,
 	}
 	if s.RecordKey != nil {

@@ -169,6 +169,7 @@ func TestScript(t *testing.T) {
 		"script-external":   mode(snowflake.FromTable, snowflake.ExternalTable, json),
 	} {
 		t.Run(name, func(t *testing.T) {
+			spec.Readers = []string{"analyst", "My Readers"}
 			script, err := snowflake.Script(spec, names(), "loader", "wh")
 			if err != nil {
 				t.Fatal(err)

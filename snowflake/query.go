@@ -82,6 +82,17 @@ func (q viewQuery) newest() string {
 	return column("_FILE_MODIFIED") + " DESC," + row
 }
 
+// ConversionErrors returns the name of the view's column with the names of the declared
+// columns whose value their type cannot hold; empty if each declared type holds every value.
+func (s Spec) ConversionErrors() string {
+	for _, c := range s.Columns {
+		if _, failure := s.cast(c); failure != "" {
+			return errorsColumn
+		}
+	}
+	return ""
+}
+
 func (q viewQuery) selectItems() string {
 	declared := make(map[string]bool, len(q.Columns))
 	var items, failed []string

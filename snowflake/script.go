@@ -72,6 +72,11 @@ func (w *scriptWriter) access(plan Plan, s Spec, role, warehouse string) {
 	if plan.Task != nil {
 		w.run("GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT" + to)
 	}
+	for _, g := range s.ReadGrants() {
+		if g.Shared {
+			w.run(g.Grant())
+		}
+	}
 	if warehouse != "" {
 		w.run("GRANT USAGE ON WAREHOUSE " + Identifier(warehouse) + to)
 	}
@@ -121,6 +126,11 @@ func (w *scriptWriter) objects(plan Plan, s Spec, role, warehouse string) {
 		w.run(o.Create()...)
 		if t, ok := o.(Table); ok && s.delimited() { // the view needs columns that were declared later
 			w.run(t.AddColumns(t.Columns...)...)
+		}
+	}
+	for _, g := range s.ReadGrants() {
+		if !g.Shared {
+			w.run(g.Grant())
 		}
 	}
 }

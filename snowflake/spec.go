@@ -92,6 +92,8 @@ type Spec struct {
 	Suffixes []string `json:"suffixes,omitempty"`
 	// Stream adds an append-only stream on the table, for incremental consumers.
 	Stream bool `json:"stream,omitempty,string"`
+	// Readers are roles that may query the views.
+	Readers []string `json:"readers,omitempty"`
 	// DropTables drops the table when the feed is deleted. Default: it is kept.
 	DropTables bool `json:"dropTables,omitempty,string"`
 }

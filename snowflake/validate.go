@@ -47,6 +47,7 @@ func (s Spec) Validate() error {
 	}
 	s.validateColumns(add)
 	s.validateKey(add)
+	s.validateReaders(add)
 	return errors.Join(errs...)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"example.com/ingestion/snowflake"
@@ -83,7 +84,10 @@ func (objects) apply(ctx context.Context, db deploy.DB, p properties) (map[strin
 }
 
 func (objects) cleanUp(ctx context.Context, db deploy.DB, old, updated properties) error {
-	return deploy.DropRenamed(ctx, db, old.Spec, updated.Spec, updated.Names)
+	return errors.Join(
+		deploy.DropRenamed(ctx, db, old.Spec, updated.Spec, updated.Names),
+		deploy.RevokeReaders(ctx, db, old.Spec, updated.Spec),
+	)
 }
 
 func (objects) drop(ctx context.Context, db deploy.DB, p properties) error {

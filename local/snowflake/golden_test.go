@@ -66,7 +66,7 @@ func TestGoldenScripts(t *testing.T) {
 	for name, statements := range golden(t, "script-*.sql") {
 		t.Run(name, func(t *testing.T) {
 			f := start(t)
-			if err := f.Exec(t.Context(), "CREATE ROLE LOADER", "CREATE WAREHOUSE WH"); err != nil {
+			if err := f.Exec(t.Context(), "CREATE ROLE LOADER", "CREATE ROLE ANALYST", `CREATE ROLE "My Readers"`, "CREATE WAREHOUSE WH"); err != nil {
 				t.Fatal(err)
 			}
 			f.AddUser("ADMIN", nil, "secret", "ACCOUNTADMIN", "LOADER")

@@ -99,3 +99,40 @@ func TestGrants(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Readers query both views, and neither the table nor the views after they are taken back.
+func TestReaders(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load, spec.Key = sf.Continuous, []string{"id"}
+	plan := f.deploy(t, spec)
+	spec.Feed, spec.Database, spec.Schema, spec.Table, spec.Readers = "orders", "RAW", "PUBLIC", "ORDERS", []string{"ANALYST"}
+	f.AddUser("READER", nil, "secret", "ANALYST")
+	owner := f.db
+	grant := func(run func(sf.ReadGrant) string, shared bool) {
+		f.db = owner
+		for _, g := range spec.ReadGrants() {
+			switch {
+			case !g.Shared:
+				f.exec(t, run(g))
+			case shared: // of the administrator, who owns the database
+				if err := f.Exec(t.Context(), run(g)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	grant(sf.ReadGrant.Grant, true)
+	f.db = f.connect(t, gosnowflake.Config{User: "READER", Password: "secret"})
+	reader := f.db
+	f.want(t, `SELECT * FROM `+plan.View.Name())
+	f.want(t, `SELECT * FROM `+plan.Latest.Name())
+	f.wantError(t, `SELECT * FROM `+plan.Table.Name(), 2003, "RAW.PUBLIC.ORDERS")
+	f.db = owner // a changed view keeps the grant
+	f.exec(t, plan.View.Create()...)
+	f.db = reader
+	f.want(t, `SELECT * FROM `+plan.View.Name())
+	grant(sf.ReadGrant.Revoke, false)
+	f.db = reader
+	f.wantError(t, `SELECT * FROM `+plan.View.Name(), 2003, "RAW.PUBLIC.ORDERS_RECORDS")
+}

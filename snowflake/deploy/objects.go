@@ -50,6 +50,9 @@ func Objects(ctx context.Context, db DB, spec snowflake.Spec, names snowflake.Na
 	if err := a.dropLatest(ctx); err != nil {
 		return Result{}, err
 	}
+	if err := grantReaders(ctx, db, spec); err != nil {
+		return Result{}, err
+	}
 	return a.result(ctx)
 }
 

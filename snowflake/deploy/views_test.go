@@ -1,7 +1,9 @@
 package deploy_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/ingestion/internal/testing/fakesnowflake"
@@ -33,7 +35,7 @@ func update(t *testing.T, a *fakesnowflake.Account, old, spec snowflake.Spec) {
 	if _, err := apply(t, a, spec, names()); err != nil {
 		t.Fatal(err)
 	}
-	if err := deploy.DropRenamed(t.Context(), a, old, spec, names()); err != nil {
+	if err := errors.Join(deploy.DropRenamed(t.Context(), a, old, spec, names()), deploy.RevokeReaders(t.Context(), a, old, spec)); err != nil {
 		t.Fatal(err)
 	}
 	a.Take()
@@ -97,5 +99,57 @@ func TestAnothersLatestView(t *testing.T) {
 	contains(t, err, latest, "was not created by this project", "another Snowflake.Table")
 	if !slices.Contains(views(a), latest) {
 		t.Error("the view was dropped")
+	}
+}
+
+func TestReaders(t *testing.T) {
+	with := func(s snowflake.Spec, readers ...string) snowflake.Spec {
+		s.Readers = readers
+		return s
+	}
+	a := deployed(t, parts())
+	// A privilege that somebody else granted is kept.
+	byHand := "SELECT ON VIEW " + view + " BY_HAND"
+	a.ReadGrants = []string{byHand}
+	two := with(keyed(), "analyst", "my role")
+	update(t, a, parts(), two)
+	want := []string{byHand}
+	for _, role := range []string{"ANALYST", "my role"} {
+		want = append(want, `USAGE ON DATABASE "RAW" `+role, `USAGE ON SCHEMA "RAW"."PUBLIC" `+role, "SELECT ON VIEW "+view+" "+role, "SELECT ON VIEW "+latest+" "+role)
+	}
+	if !slices.Equal(a.ReadGrants, want) {
+		t.Errorf("grants %q, want %q", a.ReadGrants, want)
+	}
+	// The views get another name and the key is taken back: the reader keeps its access.
+	renamed := with(parts(), "ANALYST")
+	renamed.View = "SEEN"
+	update(t, a, two, renamed)
+	want = []string{want[1], want[2], want[5], want[6], "SELECT ON VIEW " + schema + `"SEEN" ANALYST`}
+	if !slices.Equal(a.ReadGrants, want) {
+		t.Errorf("grants %q, want %q", a.ReadGrants, want)
+	}
+	none := renamed
+	none.Readers = nil
+	update(t, a, renamed, none)
+	if !slices.Equal(a.ReadGrants, want[:4]) {
+		t.Errorf("grants %q, want %q", a.ReadGrants, want[:4])
+	}
+}
+
+// The role of the deployment often owns neither database nor schema.
+func TestReadersOfAnothersDatabase(t *testing.T) {
+	a := &fakesnowflake.Account{Fail: func(statement string) error {
+		if strings.HasPrefix(statement, "GRANT USAGE ON") {
+			return errors.New("Insufficient privileges")
+		}
+		return nil
+	}}
+	spec := parts()
+	spec.Readers = []string{"ANALYST"}
+	_, err := apply(t, a, spec, names())
+	contains(t, err, "reader ANALYST", `ask an administrator to run: GRANT USAGE ON DATABASE "RAW" TO ROLE "ANALYST"`, `GRANT USAGE ON SCHEMA "RAW"."PUBLIC" TO ROLE "ANALYST"`)
+	a.ReadGrants = append(a.ReadGrants, `USAGE ON DATABASE "RAW" ANALYST`, `USAGE ON SCHEMA "RAW"."PUBLIC" ANALYST`)
+	if _, err := apply(t, a, spec, names()); err != nil {
+		t.Error(err)
 	}
 }

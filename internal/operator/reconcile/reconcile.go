@@ -81,18 +81,19 @@ type Kind string
 
 // The kinds of differences, with the verb that fixes them.
 const (
-	Failed     Kind = "failed"      // a function failed, its event is in the failure queue: replay
-	NoEvent    Kind = "no_event"    // an object is not in the ledger: backfill
-	Stuck      Kind = "stuck"       // an upload is not unpacked, without progress: replay
-	NotLoaded  Kind = "not_loaded"  // a part is not loaded: replay
-	Missing    Kind = "missing"     // the table lacks items: replay of the part
-	Extra      Kind = "extra"       // the table has items that the ledger does not count
-	Unbalanced Kind = "unbalanced"  // the counts of the ledger are inconsistent
-	FileDiffer Kind = "file"        // the file has a different number of records
-	Rejected   Kind = "rejected"    // no record of the file could be stored: quarantine shows why
-	NoRows     Kind = "rows"        // Snowflake has too few or too many rows
-	Unread     Kind = "not_checked" // something could not be compared: no difference
-	Waiting    Kind = "waiting"     // processing has not ended: no difference
+	Failed      Kind = "failed"      // a function failed, its event is in the failure queue: replay
+	NoEvent     Kind = "no_event"    // an object is not in the ledger: backfill
+	Stuck       Kind = "stuck"       // an upload is not unpacked, without progress: replay
+	NotLoaded   Kind = "not_loaded"  // a part is not loaded: replay
+	Missing     Kind = "missing"     // the table lacks items: replay of the part
+	Extra       Kind = "extra"       // the table has items that the ledger does not count
+	Unbalanced  Kind = "unbalanced"  // the counts of the ledger are inconsistent
+	FileDiffer  Kind = "file"        // the file has a different number of records
+	Rejected    Kind = "rejected"    // no record of the file could be stored: quarantine shows why
+	NoRows      Kind = "rows"        // Snowflake has too few or too many rows
+	Unread      Kind = "not_checked" // something could not be compared: no difference
+	Unconverted Kind = "unconverted" // the view has NULL for values that a type cannot hold: no difference
+	Waiting     Kind = "waiting"     // processing has not ended: no difference
 )
 
 // Finding is a difference, or something that waits or could not be compared.
@@ -110,7 +111,9 @@ type Finding struct {
 }
 
 // Difference reports whether the finding is a difference.
-func (f Finding) Difference() bool { return f.Kind != Waiting && f.Kind != Unread }
+func (f Finding) Difference() bool {
+	return f.Kind != Waiting && f.Kind != Unread && f.Kind != Unconverted
+}
 
 // Upload is the comparison of one upload. Counts that were not made are nil.
 type Upload struct {

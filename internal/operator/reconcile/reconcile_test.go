@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -294,6 +295,47 @@ func TestRows(t *testing.T) {
 	if found := w.reconcile().Findings; len(found) != 1 || found[0].Kind != reconcile.Waiting {
 		t.Errorf("%+v", found)
 	}
+}
+
+// Values that the type of their column cannot hold are counted, and are no difference. A view
+// that an earlier version made does not have the column.
+func TestConversionErrors(t *testing.T) {
+	w := newFixture(t)
+	w.put("a", strings.Repeat("{}\n", 3), true)
+	u := w.reconcile().Uploads[0]
+	spec := snowflake.Spec{
+		Feed: "orders", Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", ExternalID: "orders-4711", From: snowflake.FromParts,
+		Load: snowflake.Continuous, Format: feed.Format{Kind: feed.NDJSON}, Prefix: "landing/orders/",
+		Columns: []snowflake.Column{{Name: "N", Type: "NUMBER"}},
+	}.WithDefaults()
+	plan, err := spec.Plan(snowflake.Names{Owner: "1/r/S/O", Bucket: "landing-bucket", RoleARN: "arn:aws:iam::111122223333:role/r", TopicARN: "arn:aws:sns:us-east-1:111122223333:t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := rows{`COUNT("_CONVERSION_ERRORS") AS UNCONVERTED`: {{"k0": u.ID, "n": "3", "unconverted": "2"}}}
+	w.r.Snowflake = &reconcile.Snowflake{Querier: answers, Spec: spec, Plan: plan}
+	result := w.reconcile()
+	if result.Differences() != 0 || len(result.Findings) != 1 || result.Uploads[0].Differs {
+		t.Fatalf("%+v", result)
+	}
+	if f := result.Findings[0]; f.Kind != reconcile.Unconverted || f.Count != 2 || f.Upload != u.ID ||
+		f.Remedy != `ingest query orders 'SELECT "_CONVERSION_ERRORS", COUNT(*) FROM "RAW"."PUBLIC"."ORDERS_RECORDS" WHERE "_CONVERSION_ERRORS" IS NOT NULL GROUP BY 1'` {
+		t.Errorf("%+v", f)
+	}
+	w.r.Snowflake.Querier = earlierView{rows{`COUNT(*) AS N FROM`: {{"k0": u.ID, "n": "3"}}}}
+	if result := w.reconcile(); len(result.Findings) != 0 || *result.Uploads[0].InSnowflake != 3 {
+		t.Errorf("%+v", result)
+	}
+}
+
+// earlierView is a view without the column of conversion errors.
+type earlierView struct{ rows }
+
+func (v earlierView) Query(ctx context.Context, statement string) ([]client.Row, error) {
+	if strings.Contains(statement, "_CONVERSION_ERRORS") {
+		return nil, errors.New("000904 (42000): invalid identifier '\"_CONVERSION_ERRORS\"'")
+	}
+	return v.rows.Query(ctx, statement)
 }
 
 // Snowflake reads the files itself, and may accept rows that unpack rejects.

@@ -32,6 +32,8 @@ type Snowflake struct {
 type rowCounts struct {
 	*Snowflake
 	by map[string]int64
+	// unconverted are those of the rows with a value that the type of its column cannot hold.
+	unconverted map[string]int64
 	// succeeded and failed are the scheduled times of the last runs of the task of a
 	// bulk load; zero if there was nfinding. suspended is true for a suspended task.
 	succeeded, failed time.Time
@@ -52,7 +54,7 @@ func (c *rowCounts) Query(ctx context.Context, statement string) ([]client.Row, 
 
 func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*rowCounts, error) {
 	s := r.Snowflake
-	c := &rowCounts{Snowflake: s, by: map[string]int64{}}
+	c := &rowCounts{Snowflake: s, by: map[string]int64{}, unconverted: map[string]int64{}}
 	if s == nil || len(uploads) == 0 {
 		return c, nil
 	}
@@ -64,7 +66,12 @@ func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*ro
 			where = " WHERE " + snowflake.Identifier(columns[0]) + "=" + snowflake.Literal(r.Upload.Key)
 		}
 	}
-	rows, err := s.Query(ctx, c.group(columns, where))
+	failed := s.Spec.ConversionErrors()
+	rows, err := s.Query(ctx, c.group(columns, where, failed))
+	if failed != "" && err != nil && strings.Contains(err.Error(), failed) {
+		failed = "" // the view is of an earlier version
+		rows, err = s.Query(ctx, c.group(columns, where, failed))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("count the rows of %s: %w", s.Plan.View.Name(), err)
 	}
@@ -73,7 +80,15 @@ func (r *Reconcile) countRows(ctx context.Context, uploads []ledger.Upload) (*ro
 		if err != nil {
 			return nil, fmt.Errorf("count the rows of %s: %q is not a number", s.Plan.View.Name(), row.Text("n"))
 		}
-		c.by[row.Text("k0")+"\x00"+row.Text("k1")] += n
+		key := row.Text("k0") + "\x00" + row.Text("k1")
+		c.by[key] += n
+		if failed != "" {
+			n, err := strconv.ParseInt(row.Text("unconverted"), 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("count the conversion errors of %s: %q is not a number", s.Plan.View.Name(), row.Text("unconverted"))
+			}
+			c.unconverted[key] += n
+		}
 	}
 	if s.Plan.Task != nil {
 		err = c.taskRuns(ctx)
@@ -102,13 +117,18 @@ func (c *rowCounts) columns() []string {
 	return columns
 }
 
-func (c *rowCounts) group(columns []string, where string) string {
+// group is the query of the counts; failed is the column with conversion errors, if any.
+func (c *rowCounts) group(columns []string, where, failed string) string {
 	var names, keys []string
 	for i, name := range columns {
 		names = append(names, fmt.Sprintf("%s AS K%d", snowflake.Identifier(name), i))
 		keys = append(keys, strconv.Itoa(i+1))
 	}
-	return "SELECT " + strings.Join(names, ", ") + ", COUNT(*) AS N FROM " + c.Plan.View.Name() + where + " GROUP BY " + strings.Join(keys, ", ")
+	counts := ", COUNT(*) AS N"
+	if failed != "" {
+		counts += ", COUNT(" + snowflake.Identifier(failed) + ") AS UNCONVERTED"
+	}
+	return "SELECT " + strings.Join(names, ", ") + counts + " FROM " + c.Plan.View.Name() + where + " GROUP BY " + strings.Join(keys, ", ")
 }
 
 // taskRuns queries the history and the state of the task.
@@ -138,14 +158,17 @@ func (c *rowCounts) taskRuns(ctx context.Context) error {
 }
 
 // of returns the number of rows of an upload.
-func (c *rowCounts) of(u ledger.Upload) int64 {
+func (c *rowCounts) of(u ledger.Upload) int64 { return c.by[c.key(u)] }
+
+// key is an upload's key in the counts.
+func (c *rowCounts) key(u ledger.Upload) string {
 	switch {
 	case c.Spec.From != snowflake.FromFiles:
-		return c.by[u.ID+"\x00"]
+		return u.ID + "\x00"
 	case c.Spec.Load == snowflake.ExternalTable:
-		return c.by[u.Key+"\x00"]
+		return u.Key + "\x00"
 	}
-	return c.by[u.Key+"\x00"+u.ETag]
+	return u.Key + "\x00" + u.ETag
 }
 
 // expected returns the number of rows that an upload should have: with FromTable the
@@ -171,6 +194,7 @@ func (c *check) snowflake(parts []ledger.Part) error {
 		}
 	}
 	c.result.InSnowflake = &got
+	c.unconverted()
 	if got == want {
 		return nil
 	}
@@ -209,6 +233,21 @@ func (c *check) snowflake(parts []ledger.Part) error {
 	}
 	c.add(f)
 	return nil
+}
+
+// unconverted reports values that the view has as NULL because the type of their column
+// cannot hold them.
+func (c *check) unconverted() {
+	n := c.rows.unconverted[c.rows.key(c.u)]
+	if n == 0 {
+		return
+	}
+	column, view := snowflake.Identifier(c.rows.Spec.ConversionErrors()), c.rows.Plan.View
+	c.add(Finding{
+		Kind: Unconverted, Count: n,
+		Detail: fmt.Sprintf("%d records have values that the type of their column in %s cannot hold: these are NULL there, and in DATA as they were", n, view.StoredName()),
+		Remedy: c.query("SELECT " + column + ", COUNT(*) FROM " + view.Name() + " WHERE " + column + " IS NOT NULL GROUP BY 1"),
+	})
 }
 
 func (c *check) query(statement string) string {

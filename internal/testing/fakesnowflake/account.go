@@ -41,6 +41,10 @@ type Account struct {
 	// RunState is the state with which runs of tasks end. Default: SUCCEEDED.
 	RunState string
 
+	// ReadGrants are the privileges on other objects than pipes, as
+	// "<privilege> ON <kind> <name> <role>".
+	ReadGrants []string
+
 	objects []*Object
 	runs    []client.Row
 }
@@ -73,6 +77,8 @@ var (
 	alterRE   = regexp.MustCompile(`^ALTER ` + kinds + ` ` + name + ` (.*)$`)
 	dropRE    = regexp.MustCompile(`^DROP ` + kinds + ` IF EXISTS ` + name)
 	grantRE   = regexp.MustCompile(`^GRANT (\w+) ON PIPE ` + name + ` TO ROLE "(.*)"$`)
+	readRE    = regexp.MustCompile(`^(GRANT|REVOKE) (\w+) ON ((?:VIEW|DATABASE|SCHEMA) ` + name + `) (?:TO|FROM) ROLE "(.*)"$`)
+	showOnRE  = regexp.MustCompile(`^SHOW GRANTS ON ((?:VIEW|DATABASE|SCHEMA) ` + name + `)`)
 	executeRE = regexp.MustCompile(`^EXECUTE TASK ` + name)
 	grantsRE  = regexp.MustCompile(`^SHOW GRANTS ON PIPE ` + name)
 	showRE    = regexp.MustCompile(`^SHOW ` + kinds + `S LIKE '(.*)' IN SCHEMA ` + name)
@@ -149,6 +155,7 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 	}
 	if m := dropRE.FindStringSubmatch(line); m != nil {
 		a.objects = slices.DeleteFunc(a.objects, func(o *Object) bool { return o.Kind == m[1] && o.Name == m[2] })
+		a.ReadGrants = slices.DeleteFunc(a.ReadGrants, func(g string) bool { return strings.Contains(g, " ON "+m[1]+" "+m[2]+" ") })
 		return nil
 	}
 	if m := grantRE.FindStringSubmatch(line); m != nil {
@@ -157,6 +164,14 @@ func (a *Account) Exec(ctx context.Context, statement string) error {
 			return missing("PIPE", m[2])
 		}
 		o.Grants = append(o.Grants, m[1]+" "+m[3])
+		return nil
+	}
+	if m := readRE.FindStringSubmatch(line); m != nil {
+		grant := m[2] + " ON " + m[3] + " " + m[5]
+		a.ReadGrants = slices.DeleteFunc(a.ReadGrants, func(g string) bool { return g == grant })
+		if m[1] == "GRANT" {
+			a.ReadGrants = append(a.ReadGrants, grant)
+		}
 		return nil
 	}
 	if executeRE.MatchString(line) {

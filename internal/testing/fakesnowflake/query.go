@@ -37,6 +37,16 @@ func (a *Account) Query(ctx context.Context, statement string) ([]client.Row, er
 	if m := grantsRE.FindStringSubmatch(line); m != nil {
 		return a.grants(m[1])
 	}
+	if m := showOnRE.FindStringSubmatch(line); m != nil {
+		var rows []client.Row
+		for _, g := range a.ReadGrants {
+			privilege, rest, _ := strings.Cut(g, " ON ")
+			if role, on := strings.CutPrefix(rest, m[1]+" "); on {
+				rows = append(rows, client.Row{"privilege": privilege, "granted_to": "ROLE", "grantee_name": role})
+			}
+		}
+		return rows, nil
+	}
 	if m := describe.FindStringSubmatch(line); m != nil {
 		return a.describe(m[1], m[2])
 	}
