@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"example.com/ingestion/feed"
+	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/operator"
 	"example.com/ingestion/internal/operator/replay"
 	"example.com/ingestion/internal/operator/snowflakeconn"
@@ -83,9 +85,9 @@ type Clients struct {
 
 	stacks stacksAPI
 	lambda lambdaAPI
-	// reader returns a client with a role that a source names.
 	s3     s3API
-	reader func(roleARN, externalID string) s3API
+	// reader returns a client with the role of a source, in the region of its bucket.
+	reader func(context.Context, feed.Source) (s3API, error)
 	sqs    sqsAPI
 	sns    snsAPI
 	dynamo dynamoAPI
@@ -102,6 +104,7 @@ type Clients struct {
 // snowflakeconn.Open.
 func New(d *operator.Deployment, incomplete error, getenv func(string) string) Clients {
 	cfg := d.Account.Config
+	buckets := s3source.NewClients(cfg)
 	return Clients{
 		Feed: d, Incomplete: incomplete,
 		work: func(ctx context.Context) (waiting, setAside []ledger.Work, err error) {
@@ -109,7 +112,7 @@ func New(d *operator.Deployment, incomplete error, getenv func(string) string) C
 		},
 		stacks: cfn.NewFromConfig(cfg), lambda: d.Lambda, s3: d.S3, sqs: d.SQS, dynamo: d.DynamoDB,
 		sns: sns.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), watch: cloudwatch.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
-		reader: func(roleARN, externalID string) s3API { return assumed(cfg, roleARN, externalID) },
+		reader: func(ctx context.Context, s feed.Source) (s3API, error) { return buckets.Client(ctx, s, s.Bucket) },
 		open: func(ctx context.Context) (Session, error) {
 			conn, err := snowflakeconn.Open(ctx, d, getenv)
 			if err != nil {

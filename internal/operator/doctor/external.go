@@ -5,33 +5,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	watchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"example.com/ingestion/feed"
-	"example.com/ingestion/internal/aws/s3source"
 	"example.com/ingestion/internal/store/scancursor"
 )
-
-// assumed returns an S3 client with a role, or with the own credentials if the ARN is
-// empty.
-func assumed(cfg aws.Config, roleARN, externalID string) s3API {
-	if roleARN != "" {
-		cfg = cfg.Copy()
-		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), roleARN, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "ingest-doctor"
-			if externalID != "" {
-				o.ExternalID = &externalID
-			}
-		}))
-	}
-	return s3.NewFromConfig(cfg, s3source.ClientOptions)
-}
 
 // externalBucket checks the schedule, the last runs of discover, and whether the caller
 // can list the bucket. The permissions of the function can differ.
@@ -52,7 +34,10 @@ func (d *doctor) externalBucket(ctx context.Context, name string, s feed.Source)
 	if s.RoleARN != "" {
 		as = "role " + s.RoleARN
 	}
-	_, err := d.reader(s.RoleARN, s.ExternalID).ListObjectsV2(ctx, in)
+	bucket, err := d.reader(ctx, s)
+	if err == nil {
+		_, err = bucket.ListObjectsV2(ctx, in)
+	}
 	switch {
 	case missing(err):
 		d.fail(name, "name the right bucket in the feed's Source, and deploy it", "bucket %s does not exist", s.Bucket)

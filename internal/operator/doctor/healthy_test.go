@@ -261,7 +261,7 @@ func (f *fixture) run(t *testing.T, change func(*fixture)) Report {
 	w := f.aws
 	r, err := Run(t.Context(), Clients{
 		Feed: f.deployment(t), work: func(context.Context) (_, _ []ledger.Work, err error) { return f.waiting, f.setAside, w.err("Query") }, stacks: w, lambda: w, s3: w, sqs: w, sns: w, dynamo: w, events: w, watch: w, iam: w,
-		reader: func(string, string) s3API { return w },
+		reader: func(context.Context, feed.Source) (s3API, error) { return w, nil },
 		open: func(context.Context) (Session, error) {
 			if w.loginFail != nil {
 				return nil, w.loginFail
