@@ -20,8 +20,8 @@ func KeyedBy(fields ...string) RecordKey {
 	return RecordKey{&feed.RecordKey{Fields: slices.Clone(fields)}}
 }
 
-// Named gives the key a name in place of "<feed>/<fields>". The records of the feeds that
-// give their keys one name are found together, whatever their fields are called.
+// Named gives the key a name in place of "<feed>/<fields>". The records of the feeds of a
+// store that give their keys one name are found together, whatever their fields are called.
 func (k RecordKey) Named(name string) RecordKey {
 	return k.with(func(key *feed.RecordKey) { key.Name = name })
 }
