@@ -64,7 +64,7 @@ func ExampleNewStore() {
 }
 
 // A feed with most of the props: two sources, a view with typed columns, alarms,
-// metrics, queues, a key, and sizes of the functions.
+// metrics, a key, and sizes of the functions.
 func ExampleNewIngestionPipeline() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Orders"), nil)
 	_, err := constructs.NewIngestionPipeline(stack, "Orders", constructs.IngestionPipelineProps{

@@ -30,6 +30,19 @@ func TestFormats(t *testing.T) {
 			constructs.FixedWidth(constructs.FixedColumn{Name: "id", Width: 10}, constructs.FixedColumn{Name: "name", Width: 20}).SkipLines(1),
 			feed.Format{Kind: feed.FixedWidth, Columns: []string{"id", "name"}, Widths: []int{10, 20}, SkipLines: 1},
 		},
+		"delimiter of two characters": {
+			constructs.DelimitedBy("||", "id", "name").TrailingDelimiter().Trim(),
+			feed.Format{Kind: feed.CSV, Delimiter: "||", Columns: []string{"id", "name"}, TrailingDelimiter: true, Trim: true},
+		},
+		"text without a header row, with comments and escapes": {
+			constructs.CSV('|', "id", "name").NoHeader().SkipLines(2).Comments("#").Escape('\\'),
+			feed.Format{Kind: feed.CSV, Delimiter: "|", Columns: []string{"id", "name"}, NoHeader: true, SkipLines: 2, Comment: "#", Escape: `\`},
+		},
+		"JSON with NaN, in UTF-16": {
+			json.NaNAsNull().Encoding("utf-16le"),
+			feed.Format{Kind: feed.JSON, NaNAsNull: true, Encoding: "utf-16le"},
+		},
+		"Parquet":            {constructs.Parquet(), feed.Format{Kind: feed.Parquet}},
 		"CSV without quotes": {constructs.CSV('|').NoQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.NoQuotes}},
 		"CSV with quotes":    {constructs.CSV('|').TrustQuotes(), feed.Format{Kind: feed.CSV, Delimiter: "|", Quotes: feed.TrustQuotes}},
 	} {
@@ -56,7 +69,7 @@ func TestFormats(t *testing.T) {
 					}
 				}
 			}
-			if functions != 1 || strings.Contains(env, "latin1") != (test.want.Encoding != "") {
+			if functions != 1 || strings.Contains(env, `"encoding"`) != (test.want.Encoding != "") || !strings.Contains(env, string(test.want.Encoding)) {
 				t.Errorf("%d functions have the spec %s", functions, env)
 			}
 		})
