@@ -16,6 +16,11 @@
 //		fmt.Println(r.ID, string(r.Data))
 //	}
 //
+// Query.File reads the newest version of one source file, and [Feed.Versions] the records with
+// a key, newest first:
+//
+//	for r, err := range feed.Versions(ctx, records.KeyQuery{Values: []string{"4711"}, Limit: 1}) {
+//
 // Records are queried by the keys of the table, never scanned: the uploads of the
 // feed come from the index of the ledger, then up to 16 pages of an upload are read
 // concurrently. Records are returned in the order of their file. Memory is bounded
