@@ -172,7 +172,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 			Database: "RAW", Schema: "PUBLIC", Table: "ORDERS", View: "ORDERS_NOW", Integration: "ORDERS_S3",
 			From: constructs.FromParts(), Load: constructs.Bulk("*/5 * * * *", constructs.InTimeZone("Europe/Berlin")),
 			Columns: []constructs.SnowflakeColumn{{Name: "PRICE", Path: "price", Type: "NUMBER(12,2)"}},
-			Stream:  true, DropTables: true,
+			Stream:  true, DropTables: true, Readers: []string{"ANALYST", "REPORTING"},
 		},
 		Alarms:    &constructs.AlarmProps{NothingFor: 24 * time.Hour},
 		Metrics:   true,

@@ -178,7 +178,7 @@ func TestFeedsAgainstEachOther(t *testing.T) {
 		}},
 		{"everything with its stack", []constructs.FeedStack{{Stack: "X", IngestionPipelineProps: constructs.IngestionPipelineProps{Feed: "X"}}}, []string{
 			`stack X: feed "X": Feed: may have lower-case letters, digits and hyphens only, and starts with a letter`,
-			`stack X: feed "X": Format: is required: JSON(), NDJSON(), CSV('|') or FixedWidth(…)`,
+			`stack X: feed "X": Format: is required: JSON(), NDJSON(), CSV('|'), FixedWidth(…) or Parquet()`,
 			`stack X: feed "X": Source: is required: NewBucket() makes one for the feed`,
 		}},
 	} {

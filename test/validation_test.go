@@ -25,7 +25,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{"nothing given", constructs.IngestionPipelineProps{}, []string{
 			`feed "": Feed: is required: give the feed a name, such as "orders"`,
-			`feed "": Format: is required: JSON(), NDJSON(), CSV('|') or FixedWidth(…)`,
+			`feed "": Format: is required: JSON(), NDJSON(), CSV('|'), FixedWidth(…) or Parquet()`,
 			`feed "": Source: is required: NewBucket() makes one for the feed`,
 		}},
 		{"everything wrong", constructs.IngestionPipelineProps{
