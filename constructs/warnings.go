@@ -105,6 +105,9 @@ func (p IngestionPipelineProps) Warnings() []string {
 	for _, field := range p.unknownKeyFields() {
 		warn("RecordKey", "no column of the format is called %q: each record will be without a key", field)
 	}
+	if n := p.Limits.MaxRecordBytes; p.Snowflake != nil && n > feed.DefaultMaxRecordBytes && p.Snowflake.From.from != snowflake.FromTable {
+		warn("Limits.MaxRecordBytes", "is %d, and a column of Snowflake has at most %d bytes: a larger record makes Snowflake refuse the whole part, so give %[2]d or less", n, feed.DefaultMaxRecordBytes)
+	}
 	if p.Snowflake != nil {
 		for _, n := range []struct{ field, name string }{{"Database", p.Snowflake.Database}, {"Schema", p.Snowflake.Schema}, {"Table", p.Snowflake.Table}, {"View", p.Snowflake.View}} {
 			if n.name != "" && !stackscope.IsToken(n.name) && !unquoted.MatchString(n.name) {

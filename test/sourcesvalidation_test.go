@@ -217,6 +217,7 @@ func TestWarnings(t *testing.T) {
 	unwise := minimal("orders")
 	unwise.Source = constructs.NewBucket(constructs.WithPrefix("in"))
 	unwise.Snowflake = &constructs.SnowflakeProps{Database: "RAW", Table: "my orders"}
+	unwise.Limits.MaxRecordBytes = 32 << 20
 	unwise.Format, unwise.RecordKey = constructs.CSV('|', "id", "name"), constructs.KeyedBy("id", "region")
 	for _, test := range []struct {
 		name string
@@ -226,6 +227,7 @@ func TestWarnings(t *testing.T) {
 		{"names", unwise.Warnings(), []string{
 			`feed "orders": Source: prefix "in" is also that of keys such as "in-old/a": end it with a slash if it is a folder`,
 			`feed "orders": RecordKey: no column of the format is called "region": each record will be without a key`,
+			`feed "orders": Limits.MaxRecordBytes: is 33554432, and a column of Snowflake has at most 16777216 bytes: a larger record makes Snowflake refuse the whole part, so give 16777216 or less`,
 			`feed "orders": Snowflake.Table: "my orders" has to be quoted in every statement: give a name of letters, digits and underscores`,
 		}},
 		{"nothing", constructs.Warnings(constructs.StoreProps{}, feedStack(minimal("orders"))), nil},

@@ -35,6 +35,7 @@ type fileLoad struct {
 	parsed, rows      int64
 	firstRow          int64 // rowid in DuckDB
 	line              int64
+	largest           int // document, in bytes
 	err               error
 	received, loaded  time.Time
 }
@@ -92,6 +93,9 @@ func (st *statement) loadInto(ctx context.Context, c *copyPlan, reader bucketRea
 	if err != nil {
 		return err
 	}
+	if err := st.checkSizes(ctx, c, f, values, "(SELECT "+c.sourceColumns(len(names))+" FROM "+scratch+")"); err != nil {
+		return err
+	}
 	if f.firstRow, err = st.count(ctx, "SELECT coalesce(max(rowid), -1) + 1 FROM "+c.target.sql()); err != nil {
 		return err
 	}
@@ -100,6 +104,35 @@ func (st *statement) loadInto(ctx context.Context, c *copyPlan, reader bucketRea
 		return err
 	}
 	f.rows = f.parsed
+	return nil
+}
+
+// maxValue is how many bytes a value of a column has, and maxDocument how many a document of a
+// file. A column that is declared with a greater length holds 128 MB; the default is 16 MB.
+// https://docs.snowflake.com/en/release-notes/bcr-bundles/2024_08/bcr-1779
+const (
+	maxValue    = 16 << 20
+	maxDocument = 128 << 20
+)
+
+// checkSizes returns an error if a value is too large for its column. Only a large document
+// can have one.
+func (st *statement) checkSizes(ctx context.Context, c *copyPlan, f *fileLoad, values []string, from string) error {
+	if f.largest > maxDocument {
+		return errorf("100069", "22P02", "Error parsing JSON: document is too large, max size %d bytes", maxDocument)
+	}
+	if f.largest <= maxValue || c.byName {
+		return nil
+	}
+	for _, value := range values {
+		n, err := st.count(ctx, "SELECT coalesce(max(strlen(CAST("+value+" AS VARCHAR))), 0) FROM "+from)
+		if err != nil {
+			return err
+		}
+		if n > maxValue {
+			return errorf("100082", "22000", "Max LOB size (%d) exceeded, actual size of parsed column is %d", maxValue, n)
+		}
+	}
 	return nil
 }
 
@@ -176,6 +209,7 @@ func (st *statement) read(ctx context.Context, c *copyPlan, body io.Reader, obje
 			}
 		}
 		f.parsed++
+		f.largest = max(f.largest, len(row.Document))
 		return sink.add(row, object, started)
 	})
 	if sink == nil {
@@ -233,7 +267,7 @@ func (e *engine) newSink(ctx context.Context, width int) (*rowSink, error) {
 func (s *rowSink) add(row fileformat.Row, object awsaccess.Object, started time.Time) error {
 	values := make([]driver.Value, 0, s.width+len(metadataColumns))
 	if row.Document != nil {
-		values = append(values, string(row.Document))
+		values = append(values, variant(row.Document))
 	}
 	for _, field := range row.Fields[:min(len(row.Fields), s.width)] {
 		if field.Valid {

@@ -363,8 +363,8 @@ func TestExternalTable(t *testing.T) {
 	spec := parts()
 	spec.Load = sf.ExternalTable
 	plan := f.deploy(t, spec)
-	f.want(t, `SELECT DATA, "_FILE_ROW", "_DATE" FROM RAW.PUBLIC.ORDERS_RECORDS`, `{"a":1.0}|1|2026-01-02T00:00:00Z`)
-	f.want(t, `SELECT METADATA$FILENAME, VALUE:"data" FROM RAW.PUBLIC.ORDERS`, folder+`1|{"a":1.0}`)
+	f.want(t, `SELECT DATA, "_FILE_ROW", "_DATE" FROM RAW.PUBLIC.ORDERS_RECORDS`, `{"a":1}|1|2026-01-02T00:00:00Z`)
+	f.want(t, `SELECT METADATA$FILENAME, VALUE:"data" FROM RAW.PUBLIC.ORDERS`, folder+`1|{"a":1}`)
 	f.bucket.put(t, folder+"1", part(1, `{"a":2}`)) // replaced
 	f.bucket.put(t, folder+"2", part(2, `{"a":3}`))
 	f.want(t, `SELECT DATA:a FROM RAW.PUBLIC.ORDERS_RECORDS ORDER BY ID`, "2", "3")
