@@ -42,6 +42,8 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 	c.Environment[feed.EnvLoadFunction] = p.Store.names.loadARN
 	f := function.NewAsync(p.Construct, "Unpack", c, p.failures.ARN)
 	f.Allow(nil, []string{p.objects(p.Spec.LandingPrefix), p.objects(p.Spec.QuarantinePrefix)}, "s3:PutObject")
+	// The metadata of a part tell whether an invocation that failed has written it.
+	f.Allow(nil, []string{p.objects(p.Spec.LandingPrefix)}, "s3:GetObject")
 	// Only files that go to quarantine whole are copied in several requests.
 	f.Allow(nil, []string{p.objects(p.Spec.QuarantinePrefix)}, "s3:AbortMultipartUpload")
 	// A replay reads what is in quarantine, and deletes it once it is stored elsewhere.
@@ -50,7 +52,7 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 		[]string{p.Store.names.bucketARN}, "s3:ListBucket")
 	// The ledger's transactions are updates.
 	f.Allow(p.ownItems(), []string{p.Store.names.tableARN},
-		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+		"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 	// It enters the feed as one with work, and looks for a loader that runs.
 	f.Allow(map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": feed.LoadingKey}},
 		[]string{p.Store.names.tableARN}, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")

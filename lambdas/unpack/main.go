@@ -55,6 +55,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 		S3: objects, Replays: objects, Ledger: book,
 		SourceBucket: s3source.NewClients(cfg.AWS).Bucket,
 		Dispatch:     dispatchPart,
+		Self:         dispatch.JSON[any](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),
 		Continue:     dispatch.JSON[ids.Resume](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),
 		NearDeadline: handler.NearDeadline, Metrics: cfg.Metrics,
 	}

@@ -189,8 +189,15 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 	if err != nil {
 		return o, err
 	}
+	small, err := uploads.AllWaiting(ctx, f.Name, maxQueued)
+	if err != nil {
+		return o, err
+	}
+	for _, shard := range small {
+		o.Waiting += int64(shard.Objects)
+	}
 	o.Queued, o.Failed = int64(len(waiting)), o.Failed+int64(len(setAside))
-	o.State, err = c.state(ctx, uploads, o, unfinished, waiting)
+	o.State, err = c.state(ctx, uploads, o, unfinished, waiting, small)
 	if o.Rejected > 0 && (o.State == Idle || o.State == Working) {
 		o.State = Rejecting
 	}
@@ -204,7 +211,7 @@ const maxQueued = 1000
 // progress.
 const maxUnfinished = 5
 
-func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, unfinished []ledger.Upload, waiting []ledger.Work) (State, error) {
+func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, unfinished []ledger.Upload, waiting []ledger.Work, small []ledger.ShardWaiting) (State, error) {
 	switch {
 	case o.Failed > 0:
 		return Failing, nil
@@ -212,12 +219,14 @@ func (c *Collector) state(ctx context.Context, uploads *ledger.Ledger, o Feed, u
 		return Idle, nil
 	case slices.ContainsFunc(waiting, func(w ledger.Work) bool { return w.Loading }):
 		return Working, nil
+	case slices.ContainsFunc(small, func(s ledger.ShardWaiting) bool { return s.Active }):
+		return Working, nil
 	}
 	since := c.Now().Add(-StillAfter)
 	for _, u := range unfinished {
 		progress := u.StartedAt.After(since) || u.UnpackedAt.After(since)
 		if !progress {
-			err := uploads.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+			err := uploads.PartsOf(ctx, u, func(p ledger.Part) bool {
 				progress = p.LandedAt.After(since) || p.LoadedAt.After(since)
 				return !progress
 			})

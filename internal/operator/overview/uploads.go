@@ -134,7 +134,7 @@ func ReadUpload(ctx context.Context, l *ledger.Ledger, u ledger.Upload, where Lo
 		QuarantineFolder: "s3://" + where.LandingBucket + "/" + u.Folder(where.QuarantinePrefix),
 		PartList:         []Part{},
 	}
-	err := l.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+	err := l.PartsOf(ctx, u, func(p ledger.Part) bool {
 		d.PartList = append(d.PartList, Part{
 			Part: p.Name, Entry: p.Entry, Key: p.Key, State: p.State, Records: p.Records, Stored: p.Stored, Rejected: p.Rejected,
 			Bytes: p.Bytes, Reasons: p.Reasons, Message: p.Message, LandedAt: orNil(p.LandedAt), LoadedAt: orNil(p.LoadedAt),

@@ -95,7 +95,7 @@ func (c *check) late(kind Kind, since time.Time, f Finding) {
 // parts returns the parts of the upload, and reports those that are not loaded.
 func (c *check) parts() ([]ledger.Part, error) {
 	var parts []ledger.Part
-	err := c.Ledger.Parts(c.ctx, c.Feed, c.u.ID, func(p ledger.Part) bool {
+	err := c.Ledger.PartsOf(c.ctx, c.u, func(p ledger.Part) bool {
 		parts = append(parts, p)
 		return true
 	})

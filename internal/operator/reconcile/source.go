@@ -66,7 +66,16 @@ func (r *Reconcile) objects(ctx context.Context, result *Result) error {
 					Detail: fmt.Sprintf("the object, put at %s, is not in the ledger: no notification of it has arrived", o.Modified.UTC().Format("2006-01-02 15:04:05")),
 					Remedy: r.command("backfill", "--source "+s.Bucket+" --prefix "+quoted(o.Key)),
 				}
-				if r.now().Sub(o.Modified) < r.GracePeriod {
+				waiting, found, err := r.Ledger.GetWaiting(ctx, r.Feed, ids[i])
+				if err != nil {
+					return err
+				}
+				since := o.Modified
+				if found {
+					since, f.Kind, f.Remedy = waiting.Since, Stuck, r.command("replay", "")
+					f.Detail = fmt.Sprintf("the object waits since %s to be unpacked with other small ones", since.UTC().Format("2006-01-02 15:04:05"))
+				}
+				if r.now().Sub(since) < r.GracePeriod {
 					f.Kind, f.Remedy = Waiting, ""
 				}
 				switch {

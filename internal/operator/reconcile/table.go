@@ -192,7 +192,7 @@ func (c *check) missing(p ledger.Part, quarantined map[string]bool) ([]int64, er
 	return ordinals, nil
 }
 
-// lines calls yield for each line of a part. The line is valid during the call only.
+// lines calls yield for each line of a part that belongs to its upload. The line is valid during the call only.
 func (c *check) lines(p ledger.Part, yield func(landing.Line)) error {
 	out, err := c.S3.GetObject(c.ctx, &s3.GetObjectInput{Bucket: &c.LandingBucket, Key: &p.Key})
 	if err != nil {
@@ -211,7 +211,9 @@ func (c *check) lines(p ledger.Part, yield func(landing.Line)) error {
 			if parseErr != nil {
 				return fmt.Errorf("part s3://%s/%s: %w", c.LandingBucket, p.Key, parseErr)
 			}
-			yield(l)
+			if !p.OwnLines || string(l.ID[:ids.IDLength]) == p.Upload {
+				yield(l)
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -128,5 +128,9 @@ func (r *Replay) read(payload []byte) Event {
 
 // selects reports whether the event is to be retried.
 func (r *Replay) selects(e Event) bool {
-	return !e.Time.Before(r.Since) && (r.Upload == nil || e.Upload == r.Upload.ID || slices.Contains(e.uploads, r.Upload.ID))
+	if e.Time.Before(r.Since) {
+		return false
+	}
+	u := r.Upload
+	return u == nil || e.Upload == u.ID || e.Upload != "" && e.Upload == u.Shared || slices.Contains(e.uploads, u.ID)
 }

@@ -9,7 +9,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/operator/overview"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -23,7 +22,7 @@ type Landing interface {
 func (r *Replay) reload(ctx context.Context) (Upload, error) {
 	u := *r.Upload
 	done := Upload{ID: u.ID, Source: u.Source(), State: overview.StateOf(u)}
-	p, ok, err := r.Ledger.GetPart(ctx, u.Feed, u.ID, r.Part)
+	p, ok, err := r.Ledger.PartOf(ctx, u, r.Part)
 	switch {
 	case err != nil:
 		return done, err
@@ -41,8 +40,9 @@ func (r *Replay) reload(ctx context.Context) (Upload, error) {
 		if err := r.Ledger.Reopen(ctx, p); err != nil {
 			return done, err
 		}
+		p.Shared = "" // from here on it is a part of the upload's own
 	}
-	if err := r.dispatchPart(ctx, ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name, Time: p.Time}); err != nil {
+	if err := r.dispatchPart(ctx, p.Ref()); err != nil {
 		return done, err
 	}
 	after, err := r.settle(ctx, u.ID)

@@ -112,7 +112,7 @@ func (r *Replay) Do(ctx context.Context) (Result, error) {
 		return result, err
 	}
 	if r.Reason == "" {
-		for _, dispatch := range []func(context.Context) ([]Event, error){r.events, r.setAside} {
+		for _, dispatch := range []func(context.Context) ([]Event, error){r.events, r.setAside, r.gather} {
 			events, err := dispatch(ctx)
 			result.Events = append(result.Events, events...)
 			if err != nil {
@@ -242,18 +242,18 @@ func (r *Replay) redispatch(ctx context.Context, u ledger.Upload, done *Upload) 
 		}
 	}
 	var parts []ledger.Part
-	err := r.Ledger.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
+	err := r.Ledger.PartsOf(ctx, u, func(p ledger.Part) bool {
 		if !p.State.Done() {
 			parts = append(parts, p)
 		}
 		return true
 	})
 	for _, p := range parts {
-		if r.dispatched[[2]string{p.Upload, p.Name}] {
-			continue // it is among the events
+		ref := p.Ref()
+		if r.dispatched[[2]string{ref.Upload, ref.Part}] {
+			continue // it is among the events, or other uploads share it
 		}
 		done.Parts = append(done.Parts, p.Name)
-		ref := ids.PartRef{Feed: p.Feed, Upload: p.Upload, Part: p.Name, Time: p.Time}
 		if err == nil {
 			err = r.dispatchPart(ctx, ref)
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,6 +113,36 @@ func decodeWaiting(it item) (w Waiting, err error) {
 		w.ID = strings.TrimPrefix(s.Value, waitingPrefix)
 	}
 	return w, nil
+}
+
+// ShardWaiting is a shard in which objects wait.
+type ShardWaiting struct {
+	Shard int
+	// Objects is their number, as far as they were counted; First is one of them.
+	Objects int
+	First   Waiting
+	// Active means that an invocation gathers them.
+	Active bool
+}
+
+// AllWaiting returns the shards of a feed in which objects wait, and counts up to limit of
+// each.
+func (l *Ledger) AllWaiting(ctx context.Context, feedName string, limit int) ([]ShardWaiting, error) {
+	var all [WaitingShards]ShardWaiting
+	g, ctx := errgroup.WithContext(ctx)
+	for shard := range all {
+		g.Go(func() error {
+			list, err := l.ListWaiting(ctx, feedName, shard, "", limit)
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			state, err := l.GetGathering(ctx, feedName, shard)
+			all[shard] = ShardWaiting{Shard: shard, Objects: len(list), First: list[0], Active: state.Active(l.now())}
+			return err
+		})
+	}
+	err := g.Wait()
+	return slices.DeleteFunc(all[:], func(s ShardWaiting) bool { return s.Objects == 0 }), err
 }
 
 // DropWaiting removes objects that wait no longer.
