@@ -226,7 +226,7 @@ func TestFeedReachesItsOwnDataOnly(t *testing.T) {
 func TestActionsOfFunctions(t *testing.T) {
 	want := map[string][]string{
 		"FeedUnpackRole": {
-			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+			"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
 			"events:PutEvents", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo",
 			"lambda:InvokeFunction",
 			"logs:CreateLogStream", "logs:PutLogEvents",
