@@ -118,8 +118,8 @@ func everythingTwice(t *testing.T, w *fixture) {
 		for _, u := range uploads {
 			w.invoke(t, f.Unpack, s3Event(u.Upload))
 			parts := 0
-			if err := f.Ledger.Parts(t.Context(), f.Name, u.ID, func(p ledger.Part) bool {
-				if err := f.LoadPart(t.Context(), ids.PartRef{Feed: f.Name, Upload: u.ID, Part: p.Name, Time: u.Time}); err != nil {
+			if err := f.Ledger.PartsOf(t.Context(), u, func(p ledger.Part) bool {
+				if err := f.LoadPart(t.Context(), p.Ref()); err != nil {
 					t.Error(err)
 				}
 				parts++

@@ -37,16 +37,16 @@ func (l *loader) part(ctx context.Context, work *work) error {
 	}
 	log = log.With("records", p.Records, "stored", p.Stored, "quarantined", p.Rejected,
 		"bytes_landed", p.Bytes, "requests", requests, "seconds", time.Since(start).Seconds())
-	if p.Lines > from && (p.Lines < p.Records || len(p.Members) > 0) {
-		if err := l.Ledger.PartProgress(ctx, p, from); err != nil {
-			return err
-		}
-	}
 	if p.Lines < p.Records {
+		if p.Lines > from {
+			if err := l.Ledger.PartProgress(ctx, p, from); err != nil {
+				return err
+			}
+		}
 		log.Info("continued", "lines", p.Lines)
 		return handler.ErrNearDeadline
 	}
-	if err := l.loaded(ctx, p); err != nil {
+	if err := l.loaded(ctx, p, from); err != nil {
 		return err
 	}
 	log.Info("loaded")
@@ -54,9 +54,10 @@ func (l *loader) part(ctx context.Context, work *work) error {
 	return l.Ledger.SettlePart(ctx, p)
 }
 
-// loaded enters a part as loaded. In a shared part, that changes each of its uploads: what
-// time does not suffice for is left to the next invocation.
-func (l *loader) loaded(ctx context.Context, p ledger.Part) error {
+// loaded enters a part as loaded, of which an earlier invocation has loaded so many lines.
+// In a shared part, that changes each of its uploads: what time does not suffice for is left
+// to the next invocation.
+func (l *loader) loaded(ctx context.Context, p ledger.Part, from int64) error {
 	if len(p.Members) == 0 {
 		return l.Ledger.PartLoaded(ctx, p)
 	}
@@ -64,6 +65,9 @@ func (l *loader) loaded(ctx context.Context, p ledger.Part) error {
 	defer cancel()
 	err := l.Ledger.PartLoaded(entering, p)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(entering), handler.ErrNearDeadline) {
+		if err := l.Ledger.PartProgress(ctx, p, from); err != nil {
+			return err
+		}
 		return handler.ErrNearDeadline
 	}
 	return err

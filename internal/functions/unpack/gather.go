@@ -22,7 +22,7 @@ const (
 	// first one is processed at once.
 	GatherWindow = 5 * time.Second
 	// GatherReads is how many small objects are read, and changed in the ledger, at a time.
-	GatherReads = 32
+	GatherReads = 64
 	// gatherAttempts is after how many invocations without progress each object is
 	// processed by an invocation of its own: one of them probably kills any invocation.
 	gatherAttempts = 2

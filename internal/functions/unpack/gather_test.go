@@ -16,7 +16,6 @@ import (
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/s3event"
-	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 	"example.com/ingestion/internal/testing/fake"
@@ -266,7 +265,7 @@ func TestUnreadableSmallObjects(t *testing.T) {
 // large object, an empty one and a folder marker do not.
 func TestWhatWaits(t *testing.T) {
 	w := newGatherFixture(t, feed.Format{Kind: feed.NDJSON})
-	large := []byte(strings.Repeat("{}\n", unpack.SmallObjectBytes/3+1))
+	large := []byte(strings.Repeat("{}\n", ledger.SmallObjectBytes/3+1))
 	for key, body := range map[string][]byte{"small": []byte("{}\n"), "large": large, "empty": nil, "folder/": nil} {
 		etag := w.s3.Set("src", key, body)
 		puts := w.db.Calls["DeleteItem"]

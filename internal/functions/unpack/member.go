@@ -34,7 +34,7 @@ func (g *gathering) read(ctx context.Context, w ledger.Waiting) (member, error) 
 	m := member{waiting: w, upload: g.named(w)}
 	from, err := g.bucketOf(ctx, m.upload)
 	if err == nil {
-		m.source, m.body, err = from.ReadWhole(ctx, w.Bucket, w.Key, w.VersionID, w.ETag, SmallObjectBytes)
+		m.source, m.body, err = from.ReadWhole(ctx, w.Bucket, w.Key, w.VersionID, w.ETag, ledger.SmallObjectBytes)
 	}
 	if err != nil {
 		m.err = err

@@ -14,10 +14,6 @@ import (
 	"example.com/ingestion/internal/store/ledger"
 )
 
-// SmallObjectBytes is the size, in bytes, up to which source objects are gathered into
-// shared parts: a part, its load and its file in Snowflake cost the same whatever they hold.
-const SmallObjectBytes = 256 << 10
-
 // parseGather reads the payload of a gathering, also from the record of a failed
 // invocation in the failure queue.
 func parseGather(payload []byte) (ids.GatherRef, bool) {
@@ -38,7 +34,7 @@ func parseGather(payload []byte) (ids.GatherRef, bool) {
 // small reports whether an object is gathered with others. An event without its size, or
 // without version and ETag, does not say enough.
 func (h *Handler) small(o s3event.Object) bool {
-	return h.Self != nil && o.Size > 0 && o.Size <= SmallObjectBytes && (o.VersionID != "" || o.ETag != "")
+	return h.Self != nil && o.Size > 0 && o.Size <= ledger.SmallObjectBytes && (o.VersionID != "" || o.ETag != "")
 }
 
 // waiting are the shards in which an invocation has entered objects.

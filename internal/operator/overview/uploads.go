@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -141,6 +142,9 @@ func ReadUpload(ctx context.Context, l *ledger.Ledger, u ledger.Upload, where Lo
 		})
 		return true
 	})
+	if u.Shared != "" && len(d.PartList) > 0 {
+		d.PartsFolder = "s3://" + where.LandingBucket + "/" + path.Dir(d.PartList[0].Key) + "/"
+	}
 	return d, err
 }
 

@@ -3,6 +3,8 @@ package simulate
 import (
 	"fmt"
 	"time"
+
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // Advice is what to change so that the flow is less limited, and what to know of it.
@@ -31,17 +33,15 @@ func (r Result) Advice(sys System) []string {
 	if r.SetAside > 0 {
 		all = append(all, fmt.Sprintf("%d parts fail too often and are set aside: see `ingest status`, then `ingest replay`", r.SetAside))
 	}
-	if r.scenario.FileBytes < smallFile && r.scenario.Files > manyFiles {
-		all = append(all, "each small file costs an invocation, an upload in the ledger and a part: put them into archives")
+	if r.scenario.FileBytes < ledger.SmallObjectBytes && r.scenario.Files > manyFiles {
+		all = append(all, "small files share parts, and each costs an invocation and an upload in the ledger: archives of them would cost less")
 	}
 	return all
 }
 
-// Many files below this size cost more for themselves than for their records.
-const (
-	smallFile = 256e3 // bytes
-	manyFiles = 10_000
-)
+// manyFiles is from how many on small files cost more for themselves than for their
+// records.
+const manyFiles = 10_000
 
 // Late reports by how much the records are complete after the last file has arrived.
 func (r Result) Late() time.Duration { return max(0, r.Duration-r.scenario.Within) }

@@ -8,6 +8,7 @@ import (
 	"example.com/ingestion/internal/functions/load"
 	"example.com/ingestion/internal/operator/estimate"
 	"example.com/ingestion/internal/retry"
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // Run simulates a scenario.
@@ -37,9 +38,8 @@ type run struct {
 
 	running      int // invocations of unpack
 	waitingFiles []waitingFile
-	waiting      []int     // parts by feed
-	again        [][]int   // by feed: the attempts of waiting parts that were begun before
-	left         []int     // parts of each feed that are not stored
+	waiting      [][]part  // by feed
+	left         []int     // parts of each feed that are not stored; files, where they share parts
 	done         []float64 // when each feed was complete
 	turn         int
 	starting     int       // loaders that claim a part
@@ -54,6 +54,12 @@ type run struct {
 	// share the table's capacity equally.
 	service, ledgerUnits float64
 
+	// Of small files, which share parts.
+	small     bool
+	shards    []shard // by feed
+	gathering int     // invocations that gather
+	shared    int     // parts
+
 	stored, expired      int
 	setAside, unreached  int // parts: of too many attempts, and beyond what unpack reaches
 	throttled            int // requests to the ledger that were refused
@@ -66,6 +72,12 @@ type run struct {
 	limitedBy            map[Bottleneck]float64
 }
 
+// part is one that waits for a loader.
+type part struct {
+	tries int // attempts that ended without a checkpoint
+	files int // that share it, 1 for a part of one file
+}
+
 // waitingFile is an event of unpack that waits in Lambda since at.
 type waitingFile struct {
 	feed int
@@ -74,8 +86,8 @@ type waitingFile struct {
 
 // loading is a part that a loader has.
 type loading struct {
+	part
 	feed   int
-	tries  int     // attempts before this one that ended without a checkpoint
 	until  float64 // service at which it is complete
 	units  float64
 	start  float64
@@ -88,6 +100,8 @@ const (
 	partLands
 	fileEnds
 	partClaimed
+	objectWaits
+	gathers
 	loadersDecide
 )
 
@@ -101,22 +115,23 @@ const decisions = 5.0
 type event struct {
 	at          float64
 	order, kind int
-	feed        int
-	tries       int // of a part: attempts that ended without a checkpoint
+	feed        int // of a small object: the shard
+	part        part
 }
 
 func newRun(sc Scenario, sys System, c costs) *run {
 	r := &run{
 		sc: sc, sys: sys, c: c, capacity: min(sys.Initial, sys.Quota), fullFor: -1,
 		parts:     int(math.Ceil(sc.FileBytes / sys.PartBytes)),
-		waiting:   make([]int, sc.Feeds),
-		again:     make([][]int, sc.Feeds),
+		waiting:   make([][]part, sc.Feeds),
+		shards:    make([]shard, sc.Feeds*ledger.WaitingShards),
 		random:    rand.New(rand.NewPCG(1, 1)),
 		left:      make([]int, sc.Feeds),
 		done:      make([]float64, sc.Feeds),
 		indexFree: make([]float64, sc.Feeds*sys.IndexShards),
 		limitedBy: map[Bottleneck]float64{},
 	}
+	r.small = sc.FileBytes <= ledger.SmallObjectBytes
 	unit := unitsOf(sc.RecordBytes, c.envelope)
 	r.partUnits = sc.FileBytes / sc.RecordBytes / float64(r.parts) * unit
 	r.loaderRate = processors(sys.LoadMB, c.vcpuMB) * c.loadRate / sc.RecordBytes * unit
@@ -127,11 +142,11 @@ func newRun(sc Scenario, sys System, c costs) *run {
 	return r
 }
 
-func (r *run) push(at float64, kind, feed int) { r.pushPart(at, kind, feed, 0) }
+func (r *run) push(at float64, kind, feed int) { r.pushPart(at, kind, feed, part{files: 1}) }
 
-func (r *run) pushPart(at float64, kind, feed, tries int) {
+func (r *run) pushPart(at float64, kind, feed int, p part) {
 	r.order++
-	r.events.push(event{at, r.order, kind, feed, tries})
+	r.events.push(event{at, r.order, kind, feed, p})
 }
 
 // throttling is how long n requests to the ledger wait, one after another. While the
@@ -196,7 +211,7 @@ func (r *run) advance(to float64) {
 		return
 	}
 	r.service += d * r.share()
-	r.unpackGBs += d * float64(r.running) * r.sys.UnpackMemoryMB / 1024
+	r.unpackGBs += d * float64(r.running+r.gathering) * r.sys.UnpackMemoryMB / 1024
 	if n := float64(len(r.loaders)); n > 0 {
 		r.waits += d * n * (1 - r.share()/r.loaderRate)
 	}
@@ -257,15 +272,18 @@ func (r *run) loop() {
 				r.push(float64(arrived)*r.sc.Within.Seconds()/float64(r.sc.Files), fileArrives, 0)
 			}
 		case partLands:
-			r.waiting[e.feed]++
+			r.waiting[e.feed] = append(r.waiting[e.feed], e.part)
 			r.queued++
-			if e.tries > 0 {
-				r.again[e.feed] = append(r.again[e.feed], e.tries)
-			}
 			r.ledgerUnits += r.c.perPart
 			r.claim()
 		case partClaimed:
-			r.write(e.feed, e.tries)
+			r.write(e.feed, e.part)
+		case objectWaits:
+			r.running--
+			r.wait(e.feed)
+			r.next()
+		case gathers:
+			r.gather(e.feed)
 		case loadersDecide:
 			r.decide()
 		case fileEnds:
@@ -305,7 +323,11 @@ func (r *run) arrive(feed int) {
 // what comes before its checkpoint. So a stream ends where that takes a whole invocation.
 func (r *run) unpack(feed int) {
 	r.running++
-	r.peakUnpack = max(r.peakUnpack, r.running)
+	r.peakUnpack = max(r.peakUnpack, r.running+r.gathering)
+	if r.small {
+		r.enter(feed)
+		return
+	}
 	vcpus := processors(r.sys.UnpackMemoryMB, r.c.vcpuMB)
 	partBytes := r.sc.FileBytes / float64(r.parts)
 	perPart := partBytes / r.c.unpackRate / vcpus
@@ -374,29 +396,30 @@ func (r *run) claim() {
 		r.push(r.now+decisions, loadersDecide, 0)
 	}
 	for len(r.loaders)+r.starting < r.wanted && r.queued > 0 {
-		for r.waiting[r.turn] == 0 {
+		for len(r.waiting[r.turn]) == 0 {
 			r.turn = (r.turn + 1) % r.sc.Feeds
 		}
-		r.waiting[r.turn]--
+		p := r.waiting[r.turn][0]
+		r.waiting[r.turn] = r.waiting[r.turn][1:]
 		r.queued--
 		r.starting++
 		r.peakLoad = max(r.peakLoad, len(r.loaders)+r.starting)
-		tries := 0
-		if n := len(r.again[r.turn]); n > r.waiting[r.turn] { // a part that was begun before comes last
-			tries, r.again[r.turn] = r.again[r.turn][0], r.again[r.turn][1:]
-		}
 		// The claim, the transaction of two items, and the removal of the work.
-		r.pushPart(r.now+loadStart+r.throttling(4), partClaimed, r.turn, tries)
+		start := loadStart + r.throttling(4)
+		if r.small {
+			start += loadMember * float64(p.files)
+		}
+		r.pushPart(r.now+start, partClaimed, r.turn, p)
 		r.turn = (r.turn + 1) % r.sc.Feeds
 	}
 }
 
 // write begins to write the records of a part.
-func (r *run) write(feed, tries int) {
+func (r *run) write(feed int, p part) {
 	r.starting--
-	l := loading{feed: feed, tries: tries, units: r.partUnits, start: r.now}
+	l := loading{feed: feed, part: p, units: r.partUnits * float64(p.files), start: r.now}
 	if r.random.Float64() < r.sys.Killed {
-		l.killed, l.units = true, r.partUnits/2
+		l.killed, l.units = true, l.units/2
 	}
 	l.until = r.service + l.units
 	r.loaders = append(r.loaders, l)
@@ -412,15 +435,15 @@ func (r *run) loaded(i int) {
 		r.wasted += l.units
 		if l.tries+1 >= load.KillsBeforeSetAside {
 			r.setAside++
-			r.lost(l.feed, 1)
+			r.lost(l.feed, l.files)
 		} else {
-			r.pushPart(r.now+load.DefaultLease.Seconds(), partLands, l.feed, l.tries+1)
+			r.pushPart(r.now+load.DefaultLease.Seconds(), partLands, l.feed, part{l.tries + 1, l.files})
 			r.ledgerUnits -= r.c.perPart
 		}
 	} else {
-		r.stored++
+		r.stored += l.files
 		r.last = r.now
-		if r.left[l.feed]--; r.left[l.feed] == 0 {
+		if r.left[l.feed] -= l.files; r.left[l.feed] == 0 {
 			r.done[l.feed] = r.now
 		}
 	}
@@ -433,6 +456,10 @@ func (r *run) result() Result {
 	minLoad := files * r.sc.FileBytes / c.loadRate / processors(r.sys.LoadMB, c.vcpuMB) * r.sys.LoadMB / 1024
 	parts := files * float64(r.parts)
 	stored := float64(r.stored) / parts
+	gets := c.getsUpload
+	if r.small {
+		parts, gets = float64(r.shared), c.getsSmall
+	}
 	records := stored * files * r.sc.FileBytes / r.sc.RecordBytes
 	first, last := math.Inf(1), 0.0
 	for _, at := range r.done {
@@ -444,7 +471,7 @@ func (r *run) result() Result {
 		OldestEvent: seconds(r.oldest), Expired: r.expired, SetAside: r.setAside, Unreached: r.unreached, Throttled: r.throttled, FirstFeed: seconds(first), LastFeed: seconds(last),
 		Lambda:   (r.unpackGBs+r.loadGBs)*c.gbSecond + (r.unpackRuns+r.loadRuns)*c.request,
 		DynamoDB: (r.writes + r.ledgerUnits) * c.writeUnit,
-		S3:       parts*(c.put+c.publish) + (files*c.getsUpload+parts*c.getsPart)*c.get,
+		S3:       parts*(c.put+c.publish) + (files*gets+parts*c.getsPart)*c.get,
 		Floor:    records*unitsOf(r.sc.RecordBytes, 40)*c.writeUnit + stored*(minUnpack+minLoad)*c.gbSecond,
 		Waiting:  max(0, r.loadGBs-stored*minLoad) * c.gbSecond,
 		Repeated: r.wasted * c.writeUnit,

@@ -137,6 +137,11 @@ const (
 	unpackStart = 0.08 // requests before and after the records of a file
 	loadStart   = 0.06 // claim, read of the ledger, and transaction of a part
 
+	smallEvent   = 0.03  // a small object is entered, and the state of its shard is read
+	gatherPart   = 0.1   // a shared part is entered, written and dispatched
+	gatherObject = 0.002 // six requests for each object, unpack.GatherReads at a time, and their processing
+	loadMember   = 0.001 // an upload of a shared part is read and entered as loaded, 32 at a time
+
 	// skipRate is how many bytes a second of one vCPU unpack decompresses without landing
 	// them, measured: 228 to 298 MB.
 	skipRate = 260e6
@@ -153,6 +158,8 @@ type costs struct {
 	writeUnit, put, get  float64
 	publish              float64
 	getsUpload, getsPart float64
+	getsSmall            float64
+	perSmall             float64 // write units of the ledger of an upload in a shared part
 }
 
 func newCosts(p estimate.Prices) costs {
@@ -164,6 +171,7 @@ func newCosts(p estimate.Prices) costs {
 		indexPerUpload: value("index_wru_per_upload"), envelope: value("item_overhead_bytes"),
 		gbSecond: usd("lambda_gb_second_arm64"), request: usd("lambda_request"),
 		writeUnit: usd("dynamodb_wru"), put: usd("s3_put"), get: usd("s3_get"), publish: usd("sns_publish"),
+		getsSmall: value("s3_gets_per_small_upload"), perSmall: value("ledger_wru_per_small_upload"),
 		getsUpload: value("s3_gets_per_upload"), getsPart: value("s3_gets_per_part"),
 	}
 }

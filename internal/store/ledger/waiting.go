@@ -31,6 +31,10 @@ type Waiting struct {
 	Since time.Time `dynamodbav:"since"`
 }
 
+// SmallObjectBytes is the size, in bytes, up to which source objects are gathered into
+// shared parts: a part, its load and its file in Snowflake cost the same whatever they hold.
+const SmallObjectBytes = 256 << 10
+
 // WaitingShards is the number of shards of a feed's waiting objects. An object costs its
 // shard two writes, and DynamoDB accepts 1,000 a second for one partition key: so 4,000
 // objects a second are the most. It bounds the invocations that gather at a time too.
