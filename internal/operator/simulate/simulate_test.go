@@ -141,7 +141,7 @@ func TestTinyFiles(t *testing.T) {
 	}
 	sys.IndexShards = 16
 	many := simulate.Run(tiny, sys, prices(t))
-	if many.Stored != 1 || many.Duration > tiny.Within*5/4 || many.PeakLoad > 16 || many.OldestEvent > 0 {
+	if many.Stored != 1 || many.Duration > one.Duration/2 || many.PeakLoad > 16 || many.OldestEvent > 0 {
 		t.Errorf("with 16 partitions of the index: %+v", many)
 	}
 	// A part is shared by hundreds: its price is that of a few dozen requests for each file.
