@@ -64,6 +64,7 @@ func TestModes(t *testing.T) {
 		{"everything is turned on", everythingOn},
 		{"alarms, tags and metrics", alarmsTagsAndMetrics},
 		{"a pipe that stops", pipeThatStops},
+		{"many small files", manySmallFiles},
 		{"a second source", secondSource},
 		{"records by key", recordsByKey},
 		{"deletion", deletion},
