@@ -128,6 +128,9 @@ func TestExpiry(t *testing.T) {
 	if !p.Expiry().IsZero() {
 		t.Errorf("a part without an expiry expires at %s", p.Expiry())
 	}
+	if err := w.load(t); err != nil { // it has the same records as the next one
+		t.Fatal(err)
+	}
 	second := ledger.Part{Feed: "orders", Upload: w.u.ID, Name: ids.PartName(0, 1), Key: p.Key, Records: 30, Shards: 5, Time: w.u.Time, ExpireAfterDays: 30}
 	if _, err := w.h.Ledger.PutPart(t.Context(), second); err != nil {
 		t.Fatal(err)
