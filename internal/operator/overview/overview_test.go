@@ -3,8 +3,8 @@ package overview_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
