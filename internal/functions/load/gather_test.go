@@ -291,7 +291,8 @@ func TestLateGatheringLandsNothing(t *testing.T) {
 	})
 }
 
-// A table that refuses most requests: files wait, and everything is stored.
+// A table that refuses most requests: files wait, and everything is stored. Where it refuses
+// nine of ten, leases expire before they are renewed, so that invocations may fail.
 func TestThrottledGathering(t *testing.T) {
 	for _, share := range []int{30, 60, 90} {
 		synctest.Test(t, func(t *testing.T) {
@@ -308,8 +309,11 @@ func TestThrottledGathering(t *testing.T) {
 			}
 			c.running.Wait()
 			c.db.Before = nil
+			if share < 90 {
+				c.noneFailed()
+			}
+			c.replay()
 			c.completeSmall("orders")
-			c.noneFailed()
 		})
 	}
 }
