@@ -74,7 +74,9 @@ func (c Copy) Files(keys ...string) string {
 	c.Pattern = ""
 	text := strings.NewReplacer("\n    ", " ", "\n  ", " ").Replace(c.String())
 	before, after, _ := strings.Cut(text, " FILE_FORMAT=")
-	return before + " FILES=" + literals(names) + " FILE_FORMAT=" + after
+	// Without the option, COPY skips a file of more than 64 days whose load it does not know any more.
+	// https://docs.snowflake.com/en/user-guide/data-load-considerations-load#load-metadata
+	return before + " FILES=" + literals(names) + " FILE_FORMAT=" + after + " LOAD_UNCERTAIN_FILES=TRUE"
 }
 
 // Pipe is a Snowpipe. It loads each file once, about a minute after the

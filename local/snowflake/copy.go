@@ -30,6 +30,8 @@ type copyPlan struct {
 	byName  bool
 	include []includeColumn
 	force   bool
+	// uncertain loads files of which it is unknown whether they were loaded.
+	uncertain bool
 }
 
 type includeColumn struct{ column, metadata string }
@@ -78,6 +80,8 @@ func (c *copyPlan) setOptions(st *statement, options sqlparser.Options, onError 
 			c.files = v.Strings()
 		case "FORCE":
 			c.force = options.True(key)
+		case "LOAD_UNCERTAIN_FILES":
+			c.uncertain = options.True(key)
 		case "MATCH_BY_COLUMN_NAME":
 			if c.byName = v.Value != "NONE"; c.byName && v.Value != "CASE_INSENSITIVE" {
 				return errUnsupported("MATCH_BY_COLUMN_NAME=" + v.Value)
@@ -159,6 +163,10 @@ func (c *copyPlan) matches(key string) bool {
 	return len(c.files) == 0 || slices.ContainsFunc(c.files, func(name string) bool { return strings.HasSuffix("/"+key, "/"+name) })
 }
 
+// loadMetadata is how long a table keeps the load metadata of a file.
+// https://docs.snowflake.com/en/user-guide/data-load-considerations-load#load-metadata
+const loadMetadata = 64 * 24 * time.Hour
+
 // copyInto runs a COPY INTO that is not part of a pipe.
 func (st *statement) copyInto(ctx context.Context) (*result, error) {
 	c, err := st.planCopy("ABORT_STATEMENT")
@@ -180,7 +188,11 @@ func (st *statement) copyInto(ctx context.Context) (*result, error) {
 		}
 		earlier := c.table.loaded[o.Bucket+"/"+o.Key]
 		known := earlier != nil && earlier.etag == o.ETag && earlier.status == statusLoaded
-		if c.matches(o.Key) && (c.force || !known) {
+		known = known && time.Since(earlier.loaded) < loadMetadata
+		// The load status of an old file is unknown once the table's metadata expire.
+		uncertain := time.Since(o.Modified) > loadMetadata && time.Since(c.target.created) > loadMetadata &&
+			(earlier == nil || time.Since(earlier.loaded) > loadMetadata)
+		if c.matches(o.Key) && (c.force || !known && (!uncertain || c.uncertain)) {
 			found = append(found, o)
 		}
 	}

@@ -420,3 +420,28 @@ func TestAddedColumn(t *testing.T) {
 	f.bucket.put(t, "in/2", "B|a\n4|3\n")
 	f.want(t, `SELECT A, B FROM RAW.PUBLIC.ORDERS_RECORDS ORDER BY A`, "1|NULL", "3|4")
 }
+
+// COPY skips an old file of which it does not know whether it was loaded; the command that
+// reconcile prints loads it.
+func TestUncertainFiles(t *testing.T) {
+	f := start(t)
+	spec := parts()
+	spec.Load = sf.Continuous
+	plan := f.deploy(t, spec)
+	const key = "landing/orders/2026/01/02/u/1"
+	f.bucket.put(t, key, part(1, "1"))
+	f.load(t, plan)
+	f.exec(t, "DELETE FROM RAW.PUBLIC.ORDERS")
+	old := time.Now().Add(-65 * 24 * time.Hour)
+	f.bucket.times[key] = old
+	for _, o := range f.engine.catalog.objects {
+		o.created = old
+	}
+	files := plan.Pipe.Copy.Files(key)
+	f.rows(t, strings.Replace(files, " LOAD_UNCERTAIN_FILES=TRUE", "", 1))
+	f.want(t, "SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS", "0")
+	f.rows(t, files)
+	f.want(t, "SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS", "1")
+	f.rows(t, files) // its load is known again
+	f.want(t, "SELECT COUNT(*) FROM RAW.PUBLIC.ORDERS", "1")
+}
