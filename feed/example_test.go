@@ -89,3 +89,22 @@ func ExampleRecordKey_Partition() {
 	// orders/customer.id#4711 <nil>
 	// customer#eu#4711 <nil>
 }
+
+// A Shape gives the records of a source the names and types of the feed.
+func ExampleShape() {
+	shape := feed.Shape{
+		HashSecret: "orders/hash-key",
+		Operations: []feed.Operation{
+			feed.Rename("CUST.ID", "customer.id"),
+			feed.Rename(`PRICE\.NET`, "price"), // a key with a dot
+			feed.NumberWith(",", ".", "price"),
+			feed.Timestamp("02.01.2006 15:04", "Berlin", "ordered_at"),
+			feed.FromOrigin("file", feed.OriginFile),
+			feed.Hash("customer.email"),
+			feed.DropWhere("status", "test"),
+		},
+	}
+	fmt.Println(shape.Validate())
+	// Output:
+	// Shape.Operations[3] (timestamp): zone "Berlin" is no name of the IANA time zone database, such as "Europe/Berlin"
+}
