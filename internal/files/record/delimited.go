@@ -210,7 +210,7 @@ func (s *splitter) row(t *rows, start, next int) error {
 	case t.over || t.size+2 > s.limit:
 		f = fault{at: start, reason: TooLarge, text: fmt.Sprintf("as JSON the row has more than %d bytes (Limits.MaxRecordBytes)", s.limit)}
 	default:
-		return s.record(append(t.out[:t.size], `"}`...))
+		return s.record(append(t.out[:t.size], `"}`...), start, next)
 	}
 	return s.reject(f, next-start)
 }

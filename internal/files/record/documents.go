@@ -146,7 +146,7 @@ func (d *documents) element(outer byte) error {
 				if v.spaced || next > end {
 					d.noteBreaks(w.buf[start:next])
 				}
-				if err := d.record(v.compact(w.buf, start, end)); err != nil {
+				if err := d.record(v.compact(w.buf, start, end), start, end); err != nil {
 					return err
 				}
 				w.pos = next
@@ -254,7 +254,7 @@ func (d *documents) deliver(end, next int) error {
 	if d.v.spaced && bytes.IndexByte(w.buf[start:end], '\n') >= 0 {
 		d.multiline = true
 	}
-	if err := d.record(d.v.compact(w.buf, start, end)); err != nil {
+	if err := d.record(d.v.compact(w.buf, start, end), start, end); err != nil {
 		return err
 	}
 	w.pos = next

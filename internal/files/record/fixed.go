@@ -101,7 +101,7 @@ func (s *splitter) fixedLine(t *fixedRows, end int) error {
 	if f.reason != "" {
 		return s.reject(f, end-start)
 	}
-	return s.record(t.out)
+	return s.record(t.out, start, end)
 }
 
 // convert sets out to the object of the line b, or returns what is wrong with it.

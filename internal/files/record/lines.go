@@ -91,7 +91,7 @@ func (s *splitter) oneLine(end int, last bool) error {
 	case start == end:
 		return nil
 	case stop >= 0 && stop-start <= s.limit:
-		return s.record(v.compact(b, start, stop))
+		return s.record(v.compact(b, start, stop), start, stop)
 	case stop >= 0:
 		return s.reject(fault{at: start, reason: TooLarge, text: s.tooLarge(int64(stop - start))}, end-start)
 	case v.fault.at == end && last:

@@ -63,7 +63,7 @@ const (
 )
 
 // Sink receives the records and rejections of an entry in order. Split returns an
-// error of a Sink at once, unchanged, except that of LimitRecords.
+// error of a Sink at once, unchanged, except those of Refuse and LimitRecords.
 type Sink interface {
 	// Record receives one record's payload: valid, compact JSON (no whitespace
 	// outside strings, so it is one line), with strings and numbers verbatim as in
@@ -72,6 +72,14 @@ type Sink interface {
 	// Reject receives what could not be decoded.
 	Reject(r Rejection) error
 }
+
+// Refuse returns an error with which a Sink refuses one record: it is rejected with that
+// reason, the position and detail, and its original bytes.
+func Refuse(reason, detail string) error { return &refusal{reason, detail} }
+
+type refusal struct{ reason, detail string }
+
+func (e *refusal) Error() string { return e.reason + ": " + e.detail }
 
 // LimitRecords returns an error with which a Sink refuses a record because the source
 // object has more than limit records: it and the remainder of the entry are rejected.

@@ -87,10 +87,10 @@ func (c counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// record delivers the record at w.pos.
-func (s *splitter) record(data []byte) error {
+// record delivers the record at w.pos, whose original is buf[start:end].
+func (s *splitter) record(data []byte, start, end int) error {
 	if err := s.sink.Record(s.ordinal, data); err != nil {
-		return s.refused(err)
+		return s.refused(err, start, end)
 	}
 	s.ordinal++
 	s.result.Records++
@@ -98,10 +98,18 @@ func (s *splitter) record(data []byte) error {
 }
 
 // refused handles an error of the sink for the record at w.pos.
-func (s *splitter) refused(err error) error {
+func (s *splitter) refused(err error, start, end int) error {
 	var limit *limitError
 	if errors.As(err, &limit) {
 		return s.rejectRest(TooManyRecords, s.place(s.w.pos)+": "+limit.Error())
+	}
+	var one *refusal
+	if errors.As(err, &one) {
+		raw := bytes.TrimRight(s.w.buf[start:end], " \t\r\n")
+		return s.rejected(Rejection{
+			Offset: s.w.offset(start), Reason: one.reason, Detail: s.place(start) + ": " + one.detail,
+			Raw: raw[:min(len(raw), MaxRaw)], RawCut: len(raw) > MaxRaw,
+		})
 	}
 	return err
 }

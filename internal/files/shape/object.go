@@ -2,6 +2,8 @@ package shape
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 
 	"example.com/ingestion/internal/files/record"
 )
@@ -11,6 +13,8 @@ type member struct {
 	key   []byte  // as in the source, with its quotes
 	value []byte  // as in the source; unused if object is set
 	inner *object // the value, if an operation has named one of its fields
+	// escaped means that the key contains escapes.
+	escaped bool
 }
 
 // object is an object whose members are known.
@@ -21,7 +25,8 @@ type object struct {
 // segment is one key of a path.
 type segment struct {
 	name    []byte // decoded
-	encoded []byte // as a JSON string, if it has no escapes in it
+	encoded []byte // as a JSON string
+	escaped bool   // encoded contains escapes
 	last    int    // the index at which it was found last
 }
 
@@ -49,26 +54,42 @@ func (o *object) parse(b []byte) {
 		if b[i] == ',' {
 			i++
 		}
-		colon := endOfString(b, i)
+		colon, escaped := endOfString(b, i)
 		end := endOfValue(b, colon+1)
-		o.members = append(o.members, member{key: b[i:colon:colon], value: b[colon+1 : end : end]})
+		o.members = append(o.members, member{key: b[i:colon:colon], value: b[colon+1 : end : end], escaped: escaped})
 		i = end
 	}
 }
 
-// endOfString returns the index after the string that begins at b[i].
-func endOfString(b []byte, i int) int {
-	for i++; ; i++ {
-		i += bytes.IndexByte(b[i:], '"')
-		escapes := i
-		for b[escapes-1] == '\\' {
-			escapes--
+// endOfString returns the index after the string that begins at b[i], and whether the
+// string contains escapes.
+func endOfString(b []byte, i int) (end int, escaped bool) {
+	for i++; ; {
+		for i+8 <= len(b) {
+			stops := equal(binary.LittleEndian.Uint64(b[i:]), '"') | equal(binary.LittleEndian.Uint64(b[i:]), '\\')
+			if stops != 0 {
+				i += bits.TrailingZeros64(stops) >> 3
+				break
+			}
+			i += 8
 		}
-		// The quote that opens the string precedes all of its backslashes.
-		if (i-escapes)%2 == 0 {
-			return i + 1
+		switch b[i] {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			escaped = true
+			i += 2
+		default:
+			i++
 		}
 	}
+}
+
+// equal returns a word whose lowest bit, if any, is in the first byte of w that is c.
+func equal(w uint64, c byte) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	w ^= uint64(c) * ones
+	return (w - ones) &^ w & highs
 }
 
 // endOfValue returns the index after the value that begins at b[i].
@@ -77,10 +98,11 @@ func endOfValue(b []byte, i int) int {
 	for ; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			i = endOfString(b, i) - 1
+			end, _ := endOfString(b, i)
 			if depth == 0 {
-				return i + 1
+				return end
 			}
+			i = end - 1
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -114,11 +136,8 @@ func (o *object) find(s *segment) int {
 }
 
 func (m *member) is(s *segment) bool {
-	if bytes.Equal(m.key, s.encoded) {
-		return true
-	}
-	if bytes.IndexByte(m.key, '\\') < 0 {
-		return false
+	if !m.escaped {
+		return bytes.Equal(m.key, s.encoded)
 	}
 	return bytes.Equal(record.AppendUnescaped(nil, m.key[1:len(m.key)-1]), s.name)
 }

@@ -89,7 +89,8 @@ func parsePath(path string) ([]segment, error) {
 	}
 	segments := make([]segment, len(keys))
 	for i, key := range keys {
-		segments[i] = segment{name: []byte(key), encoded: appendString(nil, []byte(key))}
+		encoded := appendString(nil, []byte(key))
+		segments[i] = segment{name: []byte(key), encoded: encoded, escaped: bytes.IndexByte(encoded, '\\') >= 0}
 	}
 	return segments, nil
 }
@@ -110,7 +111,7 @@ func rename(name string, to []segment) func(context.Context, *Shaper, *step) (bo
 		}
 		last := len(from) - 1
 		if len(to) == len(from) && slices.EqualFunc(from[:last], to[:last], func(a, b segment) bool { return bytes.Equal(a.name, b.name) }) {
-			o.members[at].key = to[last].encoded
+			o.members[at].key, o.members[at].escaped = to[last].encoded, to[last].escaped
 			return true, nil
 		}
 		m := o.members[at]

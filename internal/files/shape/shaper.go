@@ -205,7 +205,7 @@ func (s *Shaper) set(root *object, name string, field []segment, value member) e
 		at := o.find(&field[i])
 		last := i == len(field)-1
 		if at < 0 {
-			added := member{key: field[i].encoded}
+			added := member{key: field[i].encoded, escaped: field[i].escaped}
 			if !last {
 				added.inner = s.objects.get()
 			}
