@@ -66,8 +66,8 @@ func (o *object) parse(b []byte) {
 func endOfString(b []byte, i int) (end int, escaped bool) {
 	for i++; ; {
 		for i+8 <= len(b) {
-			stops := equal(binary.LittleEndian.Uint64(b[i:]), '"') | equal(binary.LittleEndian.Uint64(b[i:]), '\\')
-			if stops != 0 {
+			w := binary.LittleEndian.Uint64(b[i:])
+			if stops := equal(w, '"') | equal(w, '\\'); stops != 0 {
 				i += bits.TrailingZeros64(stops) >> 3
 				break
 			}
@@ -127,7 +127,8 @@ func (o *object) find(s *segment) int {
 		return s.last
 	}
 	for i := range o.members {
-		if o.members[i].is(s) {
+		m := &o.members[i]
+		if (m.escaped || len(m.key) == len(s.encoded)) && m.is(s) {
 			s.last = i
 			return i
 		}
