@@ -3,7 +3,6 @@ package feed_test
 import (
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -61,13 +60,5 @@ func TestShapeRoundTrip(t *testing.T) {
 	var got feed.Shape
 	if err := json.Unmarshal(b, &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: %+v, %v", b, got, err)
-	}
-}
-
-func TestSplitPath(t *testing.T) {
-	for path, want := range map[string][]string{"a": {"a"}, "a.b": {"a", "b"}, `a\.b.c\\`: {"a.b", `c\`}, "": nil, ".a": nil, "a.": nil, `a\`: nil} {
-		if got, err := feed.SplitPath(path); !slices.Equal(got, want) || (err == nil) != (want != nil) {
-			t.Errorf("SplitPath(%q) = %q, %v", path, got, err)
-		}
 	}
 }

@@ -41,6 +41,8 @@ type Source struct {
 	// EveryMinutes is the interval between listings of an ExternalBucket, in minutes: 1
 	// to MaxEveryMinutes.
 	EveryMinutes int `json:"everyMinutes,omitempty"`
+	// Shape changes the records of this source, in place of the feed's Shape; nil for that.
+	Shape *Shape `json:"shape,omitempty"`
 }
 
 // MaxEveryMinutes is the longest interval between two listings: a day.
@@ -101,4 +103,27 @@ func (s Spec) SourceOf(bucket, key string) (Source, bool) {
 		}
 	}
 	return Source{}, false
+}
+
+// ShapeOf returns the shape of the records of an object: that of its source, or else that of
+// the feed, which is nil for none.
+func (s Spec) ShapeOf(bucket, key string) *Shape {
+	if source, ok := s.SourceOf(bucket, key); ok && source.Shape != nil {
+		return source.Shape
+	}
+	return s.Shape
+}
+
+// Shapes are the feed's shape and those of its sources.
+func (s Spec) Shapes() []*Shape {
+	var all []*Shape
+	if s.Shape != nil {
+		all = append(all, s.Shape)
+	}
+	for _, source := range s.Sources {
+		if source.Shape != nil {
+			all = append(all, source.Shape)
+		}
+	}
+	return all
 }

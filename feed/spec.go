@@ -41,6 +41,8 @@ type Spec struct {
 	// Snowflake too, where that reads the changes of the table.
 	ExpireAfterDays   int  `json:"expireAfterDays,omitempty"`
 	ExpireInSnowflake bool `json:"expireInSnowflake,omitempty"`
+	// Shape changes the records of the sources that have none of their own, nil for none.
+	Shape *Shape `json:"shape,omitempty"`
 	// Announce means that an event on the default bus of EventBridge announces each upload
 	// that is complete, see EventSource.
 	Announce bool `json:"announce,omitempty"`
@@ -130,13 +132,21 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Env returns the value of EnvSpec.
+// MaxEnvBytes is the greatest size of the value of EnvSpec: it leaves the other variables
+// 512 of the 4 KB that the environment of a function may take ("Lambda quotas").
+const MaxEnvBytes = 4096 - 512
+
+// Env returns the value of EnvSpec: JSON or, where that has more than MaxEnvBytes, its
+// compressed form, which begins with compressedPrefix. That may have more too.
 func (s Spec) Env() (string, error) {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return "", fmt.Errorf("feed %q: encode spec: %w", s.Feed, err)
 	}
-	return string(b), nil
+	if len(b) <= MaxEnvBytes {
+		return string(b), nil
+	}
+	return compress(b)
 }
 
 // FromEnv reads, completes and validates the Spec in EnvSpec through getenv.
@@ -146,7 +156,11 @@ func FromEnv(getenv func(string) string) (Spec, error) {
 	if v == "" {
 		return s, fmt.Errorf("environment variable %s is not set", EnvSpec)
 	}
-	if err := json.Unmarshal([]byte(v), &s); err != nil {
+	b, err := decompress(v)
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
 		return s, fmt.Errorf("environment variable %s: %w", EnvSpec, err)
 	}
 	s = s.WithDefaults()

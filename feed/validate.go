@@ -41,6 +41,7 @@ func (s Spec) Validate() error {
 	for _, source := range s.Sources {
 		source.validate(add)
 	}
+	s.validateShapes(&errs)
 	// 8 KiB is the smallest part worth a request; above 512 MiB a part would
 	// outlast one invocation of load.
 	if s.PartBytes < 8<<10 || s.PartBytes > 512<<20 {
@@ -108,5 +109,20 @@ func (s Source) validate(add func(string, string, ...any)) {
 	}
 	if strings.HasPrefix(s.Prefix, "/") {
 		add("Source.Prefix", "%q starts with a slash: keys of S3 objects do not", s.Prefix)
+	}
+}
+
+func (s Spec) validateShapes(errs *[]error) {
+	check := func(place string, shape *Shape) {
+		if shape == nil {
+			return
+		}
+		if err := shape.Validate(); err != nil {
+			*errs = append(*errs, fmt.Errorf("feed %q: %s%w", s.Feed, place, err))
+		}
+	}
+	check("", s.Shape)
+	for i, source := range s.Sources {
+		check(fmt.Sprintf("Sources[%d].", i), source.Shape)
 	}
 }

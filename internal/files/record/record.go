@@ -77,6 +77,15 @@ type Sink interface {
 // reason, the position and detail, and its original bytes.
 func Refuse(reason, detail string) error { return &refusal{reason, detail} }
 
+// Refused returns the reason and the detail of an error of Refuse.
+func Refused(err error) (reason, detail string, ok bool) {
+	var one *refusal
+	if !errors.As(err, &one) {
+		return "", "", false
+	}
+	return one.reason, one.detail, true
+}
+
 type refusal struct{ reason, detail string }
 
 func (e *refusal) Error() string { return e.reason + ": " + e.detail }

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/itchyny/gojq"
 )
 
-// maxProgramTime is how long a program may take for one record.
-const maxProgramTime = 10 * time.Second
+// maxProgramSteps is how many instructions of gojq a program may take for one record. They
+// are counted, and time is not measured, so that each try has the same result.
+const maxProgramSteps = 50_000_000
 
 // errEnded means that the context ended, so that the record was not shaped.
 var errEnded = errors.New("shape: interrupted")
@@ -69,23 +69,51 @@ func runProgram(ctx context.Context, code *gojq.Code, data []byte) (any, bool, e
 	if err := decoder.Decode(&in); err != nil {
 		return nil, false, fmt.Errorf("decode: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, maxProgramTime)
-	defer cancel()
+	limited := &stepLimit{Context: ctx}
 	results := code.RunWithContext(limited, in)
 	result, ok := results.Next()
 	if !ok {
 		return nil, false, nil
 	}
 	if err, failed := result.(error); failed {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, false, fmt.Errorf("the program takes more than %s", maxProgramTime)
-		}
 		return nil, false, err
 	}
-	if _, more := results.Next(); more {
+	second, more := results.Next()
+	if err, failed := second.(error); failed {
+		return nil, false, err
+	}
+	if more {
 		return nil, false, errors.New("the program has more than one result: a record cannot become several")
 	}
 	return result, true, nil
+}
+
+// stepLimit is a context that ends after maxProgramSteps: gojq asks before each
+// instruction whether its context has ended.
+type stepLimit struct {
+	context.Context
+	steps int
+}
+
+var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// Done implements context.Context.
+func (l *stepLimit) Done() <-chan struct{} {
+	if l.steps++; l.steps > maxProgramSteps {
+		return ended
+	}
+	if l.steps%1024 == 0 {
+		return l.Context.Done()
+	}
+	return nil
+}
+
+// Err implements context.Context.
+func (l *stepLimit) Err() error {
+	if l.steps > maxProgramSteps {
+		return fmt.Errorf("the program takes more than %d steps for this record", maxProgramSteps)
+	}
+	return l.Context.Err()
 }
 
 // findCall returns the name of a function in notRepeatable that a parsed program calls.

@@ -116,7 +116,9 @@ func rename(name string, to []segment) func(context.Context, *Shaper, *step) (bo
 		}
 		m := o.members[at]
 		o.remove(at)
-		return true, s.set(s.root, st.names[0], to, m)
+		err := s.set(s.root, st.names[0], to, m)
+		s.removeEmpty(from[:last])
+		return true, err
 	}
 }
 

@@ -98,7 +98,7 @@ func TestOperations(t *testing.T) {
 		{"unix time in milliseconds", `{"a":1700000000123}`, `{"a":"2023-11-14T22:13:20.123Z"}`, []feed.Operation{feed.Timestamp(feed.UnixMilliseconds, "", "a")}},
 		{"unix time with a fraction", `{"a":1.5}`, `error: operation 1 (timestamp) of field "a": 1.5: is not a whole number`, []feed.Operation{feed.Timestamp(feed.UnixSeconds, "", "a")}},
 		{"JSON in a text", `{"a":"{\"b\": [1.0,\n\"\\u00e9\"]}","c":"7","d":7,"e":" "}`, `{"a":{"b":[1.0,"\u00e9"]},"c":7,"d":7,"e":null}`, []feed.Operation{feed.ParseJSON("a", "c", "d", "e")}},
-		{"fields of JSON in a text", `{"a":"{\"b\":\"1\"}"}`, `{"a":{},"x":1}`, []feed.Operation{feed.ParseJSON("a"), feed.Rename("a.b", "x"), feed.Number("x")}},
+		{"fields of JSON in a text", `{"a":"{\"b\":\"1\"}"}`, `{"x":1}`, []feed.Operation{feed.ParseJSON("a"), feed.Rename("a.b", "x"), feed.Number("x")}},
 		{"incomplete JSON in a text", `{"a":"{\"b\":"}`, `error: operation 1 (parse_json) of field "a": "{\"b\":": invalid_json: the text ends inside a value`, []feed.Operation{feed.ParseJSON("a")}},
 		{"two values of JSON in a text", `{"a":"1 2"}`, `error: operation 1 (parse_json) of field "a": "1 2": invalid_json: byte 2`, []feed.Operation{feed.ParseJSON("a")}},
 		{"duplicate key of JSON in a text", `{"a":"{\"b\":1,\"b\":2}"}`, `error: operation 1 (parse_json) of field "a"`, []feed.Operation{feed.ParseJSON("a")}},

@@ -198,6 +198,18 @@ func (s *Shaper) find(field []segment) (*object, int) {
 	return nil, 0
 }
 
+// removeEmpty removes the object that a field was moved out of if nothing is left in it, and
+// then the object around it.
+func (s *Shaper) removeEmpty(path []segment) {
+	for ; len(path) > 0; path = path[:len(path)-1] {
+		o, at := s.find(path)
+		if o == nil || o.members[at].inner == nil || len(o.members[at].inner.members) > 0 {
+			return
+		}
+		o.remove(at)
+	}
+}
+
 // set sets a field of root, and creates the objects around it.
 func (s *Shaper) set(root *object, name string, field []segment, value member) error {
 	o := root

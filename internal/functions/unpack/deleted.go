@@ -46,7 +46,7 @@ func (h *Handler) missing(ctx context.Context, u ids.Upload, cause error) error 
 // deleted, an earlier invocation may have read more of it than this one, and may have
 // failed before it dispatched its last parts.
 func (h *Handler) recount(ctx context.Context, u ledger.Upload, total *ledger.Checkpoint) error {
-	total.Parts, total.BytesLanded, total.Records = 0, 0, total.Rejected
+	total.Parts, total.BytesLanded, total.Records = 0, 0, total.Rejected+total.Filtered
 	var dispatchErr error
 	err := h.Ledger.Parts(ctx, u.Feed, u.ID, func(p ledger.Part) bool {
 		total.Parts++

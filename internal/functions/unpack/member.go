@@ -175,7 +175,11 @@ func (b *batch) unpack(ctx context.Context, m *member) error {
 	u := ledger.Upload{Upload: m.upload, Shards: 1}
 	b.writer.Start(m.upload)
 	rejected := quarantine.NewWriter(ctx, b.S3, b.Bucket, b.Spec.QuarantinePrefix, m.upload, Stage)
-	v := newVisitor(b.Handler, u, b.Spec, b.writer, rejected, func() bool { return false })
+	shaper, err := b.newShaper(ctx, b.Spec, m.upload)
+	if err != nil {
+		return err
+	}
+	v := newVisitor(b.Handler, u, b.Spec, b.writer, shaper, rejected, func() bool { return false })
 	if err := archive.Walk(ctx, m.upload.Key, inMemory(m.body), b.Spec.Limits, v); err != nil {
 		return err
 	}
@@ -191,7 +195,7 @@ func (b *batch) unpack(ctx context.Context, m *member) error {
 		return err
 	}
 	added := ledger.Member{
-		Upload: m.upload.ID, Millis: m.upload.Time.UnixMilli(), Landed: records, Entries: v.at.Entries, Rejected: n,
+		Upload: m.upload.ID, Millis: m.upload.Time.UnixMilli(), Landed: records, Entries: v.at.Entries, Rejected: n, Filtered: v.filtered,
 		BytesUnpacked: v.at.BytesUnpacked, Reasons: reasons, Message: v.message(m.upload.Size),
 	}
 	b.bytesIn += m.upload.Size

@@ -29,9 +29,13 @@ type batchReplay struct {
 	batch        quarantine.Batch
 	nearDeadline func() bool
 	parts        *landing.ReplayWriter
-	rejected     *quarantine.Writer
-	entries      int64  // how many entries were added to the upload
-	message      string // about the first record that is rejected again
+	shaper       *shaper
+	// shaped means that the bytes of records that load has rejected may be shaped ones.
+	shaped   bool
+	filtered int64
+	rejected *quarantine.Writer
+	entries  int64  // how many entries were added to the upload
+	message  string // about the first record that is rejected again
 
 	wanted map[int]*wanted // by entry: records that need the source
 	// open is the upload's last entry if its remainder is wanted, and with it all
@@ -89,6 +93,10 @@ func (r *batchReplay) direct(q quarantine.Record) error {
 	if r.reason != "" && q.Reason != r.reason || r.full() {
 		return r.reject(q)
 	}
+	if q.Stage != Stage && r.shaped {
+		r.want(entry, q) // its bytes are not those of the source
+		return nil
+	}
 	if q.Stage != Stage { // rejected by load: its bytes are a record
 		raw, err := q.Bytes()
 		if err != nil {
@@ -110,10 +118,36 @@ func (r *batchReplay) direct(q quarantine.Record) error {
 	}
 	switch {
 	case len(s.records) == 1 && len(s.rejected) == 0:
-		return r.parts.Record(entry, q.Entry, q.Ordinal, s.records[0])
+		r.shaper.startEntry(q.Entry)
+		return r.landDirect(entry, q, s.records[0])
 	case len(s.rejected) == 1 && len(s.records) == 0 && s.rejected[0].Reason != q.Reason:
 		q.Reason, q.Detail = s.rejected[0].Reason, "in the record itself, "+s.rejected[0].Detail
 	}
+	return r.reject(q)
+}
+
+// land shapes a record and adds it to the parts. The error of one that cannot be shaped is
+// one of record.Refuse.
+func (r *batchReplay) land(entry int, path string, ordinal int64, data []byte) error {
+	shaped, kept, err := r.shaper.apply(data)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		r.filtered++
+		return nil
+	}
+	return r.parts.Record(entry, path, ordinal, shaped)
+}
+
+// landDirect is land for a record of quarantine, to which one returns that cannot be shaped.
+func (r *batchReplay) landDirect(entry int, q quarantine.Record, data []byte) error {
+	err := r.land(entry, q.Entry, q.Ordinal, data)
+	reason, detail, refused := record.Refused(err)
+	if !refused {
+		return err
+	}
+	q.Reason, q.Detail = reason, "in the record itself, "+detail
 	return r.reject(q)
 }
 

@@ -122,7 +122,16 @@ func (s *replayRun) step(ctx context.Context, g quarantine.Group, b quarantine.B
 	if err != nil {
 		return err
 	}
+	shaper, err := s.newShaper(ctx, s.Spec, u.Upload)
+	if err != nil {
+		return err
+	}
+	begunWith, err := s.specOf(ctx, u)
+	if err != nil {
+		return err
+	}
 	r := &batchReplay{
+		shaper: shaper, shaped: shaper != nil || begunWith.ShapeOf(u.Bucket, u.Key) != nil,
 		h: s.Handler, u: u, reason: s.ref.Reason, batch: b, nearDeadline: s.nearDeadline, parts: parts, open: -1, wanted: map[int]*wanted{},
 		rejected: quarantine.NewReplayWriter(ctx, s.S3, s.Bucket, s.Spec.QuarantinePrefix, u.Upload, g.Name, number, b.Keys),
 	}
@@ -139,7 +148,7 @@ func (s *replayRun) step(ctx context.Context, g quarantine.Group, b quarantine.B
 	}
 	step := ledger.Replay{
 		Feed: u.Feed, Upload: u.ID, Number: number, Group: g.Part(), Taken: b.Count, Kept: kept,
-		Records: parts.Records() + kept - b.Count, Entries: r.entries, Reasons: map[string]int64{}, Message: r.message,
+		Filtered: r.filtered, Records: parts.Records() + kept + r.filtered - b.Count, Entries: r.entries, Reasons: map[string]int64{}, Message: r.message,
 	}
 	for reason, n := range reasons {
 		step.Reasons[reason] += n
@@ -167,7 +176,7 @@ func (s *replayRun) step(ctx context.Context, g quarantine.Group, b quarantine.B
 	}
 	s.replays, s.committed[number] = number, step.Refused
 	s.Log.Info("replayed", "upload", u.ID, "source", u.Source(), "replay", number, "quarantine", g.Name,
-		"records", b.Count, "landed", parts.Records(), "quarantined", kept, "parts", len(landed))
+		"records", b.Count, "landed", parts.Records(), "quarantined", kept, "filtered", r.filtered, "parts", len(landed))
 	return s.finish(ctx, step)
 }
 

@@ -74,6 +74,7 @@ func (v *rereader) Entry(e archive.Entry, in io.Reader) error {
 	if !ok {
 		return nil
 	}
+	v.shaper.startEntry(e.Path)
 	s := &sink{v: v, w: w, e: e}
 	s.enter(w.rest == 0)
 	result, err := record.Split(in, v.h.Spec.Format, v.h.Spec.Limits, s)
@@ -188,7 +189,7 @@ func (s *sink) Record(ordinal int64, data []byte) error {
 		return record.LimitRecords(limit)
 	}
 	if s.wants(ordinal) {
-		if err := s.v.parts.Record(s.e.Index, s.e.Path, ordinal, data); err != nil {
+		if err := s.v.land(s.e.Index, s.e.Path, ordinal, data); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,8 @@ type Handler struct {
 	// Self invokes unpack asynchronously with a payload. Without it, small objects are not
 	// gathered: each has parts of its own.
 	Self func(context.Context, any) error
+	// Secret returns the text of a secret in Secrets Manager, for feed.Shape.HashSecret.
+	Secret func(ctx context.Context, name string) ([]byte, error)
 	// NearDeadline is handler.NearDeadline, except in tests.
 	NearDeadline func(context.Context) func() bool
 	// Lease is how long a lease of an upload holds without renewal; 0 means 30 seconds.
@@ -206,6 +208,10 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	}
 	ctx, release := h.hold(ctx, u)
 	defer release()
+	shaper, err := h.newShaper(ctx, spec, u.Upload)
+	if err != nil {
+		return err
+	}
 	writer, err := landing.NewWriter(ctx, landing.Config{
 		API: h.S3, Bucket: h.Bucket, Prefix: spec.LandingPrefix, Upload: u.Upload, PartBytes: u.PartBytes, FirstPart: u.Checkpoint.Part,
 		Landed: func(ctx context.Context, p landing.Part) error { return h.landed(ctx, u, spec.RecordKey, p) },
@@ -213,7 +219,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 	if err != nil {
 		return err
 	}
-	v := newVisitor(h, u, spec, writer, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
+	v := newVisitor(h, u, spec, writer, shaper, quarantine.NewWriter(ctx, h.S3, h.Bucket, h.Spec.QuarantinePrefix, u.Upload, Stage), h.NearDeadline(ctx))
 	walkErr := deleted
 	if deleted == nil {
 		walkErr = h.walk(ctx, u, source, spec, v)
@@ -252,7 +258,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		return err
 	}
 	counts := ledger.Counts{
-		Entries: total.Entries, Records: total.Records, RejectedByUnpack: total.Rejected, Parts: total.Parts,
+		Entries: total.Entries, Records: total.Records, RejectedByUnpack: total.Rejected, Filtered: total.Filtered, Parts: total.Parts,
 		BytesUnpacked: total.BytesUnpacked, BytesLanded: total.BytesLanded,
 	}
 	if err := h.Ledger.Unpacked(ctx, u, counts, total.Reasons, v.message(u.Size)); err != nil {
@@ -263,7 +269,7 @@ func (h *Handler) unpack(ctx context.Context, u ledger.Upload, source *s3source.
 		return err
 	}
 	h.Log.Info("unpacked", "upload", u.ID, "source", u.Source(), "version", u.Version(), "state", settled.State,
-		"entries", counts.Entries, "records", counts.Records, "quarantined", counts.RejectedByUnpack, "parts", counts.Parts,
+		"entries", counts.Entries, "records", counts.Records, "quarantined", counts.RejectedByUnpack, "filtered", counts.Filtered, "parts", counts.Parts,
 		"bytes_in", u.Size, "bytes_unpacked", counts.BytesUnpacked, "bytes_landed", counts.BytesLanded,
 		"seconds", time.Since(start).Seconds(), "message", settled.Message)
 	h.Metrics.Emit(metrics.Values{

@@ -40,12 +40,15 @@ type visitor struct {
 	u            ids.Upload
 	spec         feed.Spec // with the format and limits that the upload was begun with
 	writer       recordWriter
+	shaper       *shaper
 	quarantine   *quarantine.Writer
 	nearDeadline func() bool
 
 	from  ledger.Checkpoint // the checkpoint at the start of this invocation
 	at    ledger.Checkpoint // what is done, without the open entry
 	entry archive.Entry     // the open entry
+	// filtered counts the records that the shape has left out in this invocation.
+	filtered int64
 	// keepSource means that quarantine needs a copy of the source: it does not have all
 	// bytes of the rejected records.
 	keepSource bool
@@ -54,8 +57,8 @@ type visitor struct {
 	deletedRecorded bool
 }
 
-func newVisitor(h *Handler, u ledger.Upload, spec feed.Spec, w recordWriter, q *quarantine.Writer, nearDeadline func() bool) *visitor {
-	return &visitor{h: h, u: u.Upload, spec: spec, writer: w, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
+func newVisitor(h *Handler, u ledger.Upload, spec feed.Spec, w recordWriter, s *shaper, q *quarantine.Writer, nearDeadline func() bool) *visitor {
+	return &visitor{h: h, u: u.Upload, spec: spec, writer: w, shaper: s, quarantine: q, nearDeadline: nearDeadline, from: u.Checkpoint, at: u.Checkpoint}
 }
 
 // total is the checkpoint at the end of this invocation.
@@ -65,6 +68,7 @@ func (v *visitor) total(parts, landed, rejected int64, reasons map[string]int64)
 	c.Parts += parts
 	c.BytesLanded += landed
 	c.Rejected += rejected
+	c.Filtered += v.filtered
 	c.KeepSource = c.KeepSource || v.keepSource
 	c.Reasons = maps.Clone(c.Reasons)
 	for reason, n := range reasons {
@@ -82,6 +86,7 @@ func (v *visitor) Entry(e archive.Entry, r io.Reader) error {
 		return nil
 	}
 	v.entry = e
+	v.shaper.startEntry(e.Path)
 	if err := v.writer.StartEntry(e.Index, e.Path); err != nil {
 		return err
 	}
@@ -152,7 +157,17 @@ func (v *visitor) Record(ordinal int64, data []byte) error {
 	if limit := v.spec.Limits.Records(v.u.Size); v.at.Records+ordinal >= limit {
 		return record.LimitRecords(limit)
 	}
-	if err := v.writer.Record(ordinal, data); err != nil {
+	shaped, kept, err := v.shaper.apply(data)
+	switch {
+	case err != nil:
+		return err
+	case kept:
+		err = v.writer.Record(ordinal, shaped)
+	default:
+		v.filtered++
+		err = v.writer.Skipped(int64(len(data)))
+	}
+	if err != nil {
 		return err
 	}
 	return v.checkpointAt(ordinal + 1)

@@ -17,6 +17,7 @@ type Checkpoint struct {
 	Parts       int64            `dynamodbav:"parts"`
 	BytesLanded int64            `dynamodbav:"bytes_landed"`
 	Rejected    int64            `dynamodbav:"rejected"`
+	Filtered    int64            `dynamodbav:"filtered,omitempty"`
 	Reasons     map[string]int64 `dynamodbav:"reasons,omitempty"`
 	KeepSource  bool             `dynamodbav:"keep_source"`
 	Message     string           `dynamodbav:"message"`

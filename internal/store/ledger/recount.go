@@ -26,7 +26,7 @@ func (l *Ledger) recount(ctx context.Context, u Upload) (bool, error) {
 		key:       key(u.Feed, u.ID, uploadSortKey),
 		condition: equal("parts", u.Parts).And(equal("rejected_by_unpack", u.RejectedByUnpack)),
 	}
-	c.set("records", records+u.RejectedByUnpack)
+	c.set("records", records+u.RejectedByUnpack+u.Filtered)
 	c.set("bytes_landed", bytes)
 	c.set("parts", parts)
 	c.unsettle()

@@ -33,6 +33,8 @@ type Replay struct {
 	// of them were put back.
 	Taken int64 `dynamodbav:"taken"`
 	Kept  int64 `dynamodbav:"kept"`
+	// Filtered is how many of them the shape has left out.
+	Filtered int64 `dynamodbav:"filtered,omitempty"`
 	// Records and Entries are how many more of them the upload has, where what
 	// counted as one record was found to be several.
 	Records int64 `dynamodbav:"-"`
@@ -157,6 +159,9 @@ func replayedUpload(u Upload, r Replay) change {
 	}
 	c.add(rejected, r.Kept-r.Taken)
 	c.add("records", r.Records)
+	if r.Filtered > 0 {
+		c.add("filtered", r.Filtered)
+	}
 	c.add("entries", r.Entries)
 	c.add("parts", int64(len(r.Parts)))
 	c.add("bytes_landed", bytes)

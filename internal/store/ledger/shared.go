@@ -43,6 +43,7 @@ type Member struct {
 	Landed        int64            `json:"n"`
 	Entries       int64            `json:"e"`
 	Rejected      int64            `json:"q,omitempty"` // by unpack
+	Filtered      int64            `json:"f,omitempty"`
 	BytesUnpacked int64            `json:"b"`
 	Reasons       map[string]int64 `json:"r,omitempty"`
 	Message       string           `json:"m,omitempty"`
@@ -353,7 +354,7 @@ func (p Part) share(m Member) int64 {
 func (p Part) Member(m Member) Upload {
 	u := Upload{
 		Shards: sharedShards, Reading: p.Reading, Reasons: m.Reasons, Message: m.Message,
-		Counts: Counts{Entries: m.Entries, Records: m.Landed + m.Rejected, RejectedByUnpack: m.Rejected, BytesUnpacked: m.BytesUnpacked},
+		Counts: Counts{Entries: m.Entries, Records: m.Landed + m.Rejected + m.Filtered, RejectedByUnpack: m.Rejected, Filtered: m.Filtered, BytesUnpacked: m.BytesUnpacked},
 	}
 	if m.Landed > 0 {
 		u.Shared, u.Parts, u.BytesLanded = p.Upload, 1, p.share(m)

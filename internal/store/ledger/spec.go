@@ -19,6 +19,10 @@ type Reading struct {
 	Limits feed.Limits `json:"limits"`
 	// Key is that of the records, nil for none.
 	Key *feed.RecordKey `json:"key,omitempty"`
+	// Shape is that of the feed, nil for none. Sources are those of the feed, as far as they
+	// say which objects have which shape, where one has a shape of its own.
+	Shape   *feed.Shape   `json:"shape,omitempty"`
+	Sources []feed.Source `json:"sources,omitempty"`
 }
 
 // specKey is the ID of a feed's readings among those of its uploads.

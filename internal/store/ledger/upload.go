@@ -60,8 +60,9 @@ type Upload struct {
 // Counts are the counts that unpack knows when it has read the whole upload.
 type Counts struct {
 	Entries          int64 `dynamodbav:"entries,omitempty"`            // files in the archive, 1 for a plain object
-	Records          int64 `dynamodbav:"records,omitempty"`            // landed and rejected
+	Records          int64 `dynamodbav:"records,omitempty"`            // landed, rejected and filtered
 	RejectedByUnpack int64 `dynamodbav:"rejected_by_unpack,omitempty"` // put in quarantine by unpack
+	Filtered         int64 `dynamodbav:"filtered,omitempty"`           // left out as the shape says
 	Parts            int64 `dynamodbav:"parts,omitempty"`
 	BytesUnpacked    int64 `dynamodbav:"bytes_unpacked,omitempty"` // of the entries, decompressed
 	BytesLanded      int64 `dynamodbav:"bytes_landed,omitempty"`   // of the parts, compressed
@@ -70,8 +71,9 @@ type Counts struct {
 // Quarantined is how many of the upload's records are in quarantine.
 func (u Upload) Quarantined() int64 { return u.RejectedByUnpack + u.RejectedByLoad }
 
-// Balanced reports whether every record is accounted for: in = stored + quarantined.
-func (u Upload) Balanced() bool { return u.Records == u.Stored+u.Quarantined() }
+// Balanced reports whether every record is accounted for: in = stored + quarantined +
+// filtered.
+func (u Upload) Balanced() bool { return u.Records == u.Stored+u.Quarantined()+u.Filtered }
 
 // encodeNew returns the item of a new upload, without its key.
 func (l *Ledger) encodeNew(u Upload, state State) (item, error) {
@@ -155,6 +157,9 @@ func (l *Ledger) Unpacked(ctx context.Context, u Upload, counts Counts, reasons 
 	c.set("entries", counts.Entries)
 	c.set("records", counts.Records)
 	c.set("rejected_by_unpack", counts.RejectedByUnpack)
+	if counts.Filtered > 0 {
+		c.set("filtered", counts.Filtered)
+	}
 	c.set("parts", counts.Parts)
 	c.set("bytes_unpacked", counts.BytesUnpacked)
 	c.set("bytes_landed", counts.BytesLanded)
