@@ -61,6 +61,7 @@ func (p *IngestionPipeline) newUnpack(props FunctionProps) *function.Output {
 	if p.Spec.Announce {
 		f.AllowAnnouncements() // unpack completes an upload that has nothing to load
 	}
+	p.allowSecrets(f)
 	f.AllowWildcards("The feed's own prefixes of the landing bucket: the names below come with the data",
 		"/"+p.Spec.LandingPrefix+p.Spec.Feed+"/*", "/"+p.Spec.QuarantinePrefix+p.Spec.Feed+"/*")
 	return f

@@ -40,6 +40,11 @@ type IngestionPipelineProps struct {
 	// and taken back at any time: it applies to the files that come after, and to the
 	// records that are replayed from quarantine.
 	RecordKey RecordKey
+	// Shape changes each record between its source file and the table, see Shape; a source
+	// may have one of its own, see WithShape. It may be given, changed and taken back at any
+	// time: it applies to the files that come after, and to the records that are replayed
+	// from quarantine, which keeps their original bytes.
+	Shape Shape
 	// ExpireAfterDays is for how many days after loading the table keeps a record: 1 to
 	// 36,500, 0 for ever. DynamoDB deletes expired records without charge, usually within
 	// two days, and queries return them until then. It may be given, changed and taken back
@@ -110,7 +115,7 @@ func setFunctionDefaults(a *Architecture, logRetentionDays *int) {
 // spec is what the functions read from their environment.
 func (p IngestionPipelineProps) spec() feed.Spec {
 	s := feed.Spec{
-		Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key,
+		Feed: p.Feed, Format: p.Format.spec, PartBytes: p.PartBytes, Limits: p.Limits, NoTable: p.NoTable, RecordKey: p.RecordKey.key, Shape: shapeOrNil(p.Shape),
 		ExpireAfterDays: p.ExpireAfterDays, ExpireInSnowflake: p.ExpireInSnowflake, Announce: p.Announce,
 	}
 	for _, source := range p.sources() {
@@ -121,10 +126,6 @@ func (p IngestionPipelineProps) spec() feed.Spec {
 
 // report adds a problem of a field.
 type report func(field, format string, args ...any)
-
-// maxSpecBytes leaves the other variables 512 of the 4 KB that a function's
-// environment may take.
-const maxSpecBytes = 4096 - 512
 
 // Validate reports everything that is wrong with p at once, each problem with
 // the feed, the field, the value given and the limit that it broke. It needs
@@ -151,9 +152,10 @@ func (p IngestionPipelineProps) validate(store storeCapabilities) error {
 	validateLogRetention(report, p.LogRetentionDays)
 	if env, err := spec.Env(); err != nil {
 		errs = append(errs, err)
-	} else if len(env) > maxSpecBytes {
-		report("Format", "the feed's spec is %d bytes long, the limit is %d because a function's environment holds 4 KB: declare fewer or shorter columns and suffixes", len(env), maxSpecBytes)
+	} else if len(env) > feed.MaxEnvBytes {
+		report("Format", "the feed's spec is %d bytes long when compressed, the limit is %d because a function's environment holds 4 KB: declare fewer or shorter columns, suffixes and operations of shapes", len(env), feed.MaxEnvBytes)
 	}
+	p.validateShapes(report, spec)
 	p.validateAlarms(report, store)
 	p.Key.validate(report, "Key")
 	if p.Key.given() && !store.own {

@@ -46,9 +46,9 @@ func firstRune(text string) rune {
 
 // optionsOf are the options that each kind of source has.
 var optionsOf = map[feed.SourceKind][]string{
-	feed.OwnBucket:      {"WithPrefix", "WithSuffixes", "WithNoncurrentDays"},
-	feed.ExistingBucket: {"WithPrefix", "WithSuffixes", "WithKey", "Shared"},
-	feed.ExternalBucket: {"WithPrefix", "WithSuffixes", "WithKey", "RequesterPays", "AssumeRole", "Shared"},
+	feed.OwnBucket:      {"WithPrefix", "WithSuffixes", "WithNoncurrentDays", "WithShape"},
+	feed.ExistingBucket: {"WithPrefix", "WithSuffixes", "WithKey", "Shared", "WithShape"},
+	feed.ExternalBucket: {"WithPrefix", "WithSuffixes", "WithKey", "RequesterPays", "AssumeRole", "Shared", "WithShape"},
 }
 
 // constructorOf is what the user wrote for a kind of source.

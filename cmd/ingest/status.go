@@ -141,6 +141,9 @@ func uploadDetail(t *table, d overview.Detail) error {
 	t.row("records", humanize.Comma(d.Records))
 	t.row("stored", humanize.Comma(d.Stored))
 	t.row("quarantined", humanize.Comma(d.Quarantined))
+	if d.Filtered > 0 {
+		t.row("filtered", humanize.Comma(d.Filtered))
+	}
 	t.row("parts", fmt.Sprintf("%s, %s of them loaded", humanize.Comma(d.Parts), humanize.Comma(d.PartsLoaded)))
 	t.row("started at", orHyphen(d.StartedAt))
 	t.row("unpacked at", orHyphen(d.UnpackedAt))

@@ -12,10 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/aws/dispatch"
 	"example.com/ingestion/internal/aws/s3source"
+	"example.com/ingestion/internal/aws/secrets"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/unpack"
 	"example.com/ingestion/internal/ids"
@@ -53,6 +55,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	h := &unpack.Handler{
 		Spec: cfg.Spec, Bucket: cfg.LandingBucket, Log: cfg.Log,
 		S3: objects, Replays: objects, Ledger: book,
+		Secret:       secrets.Cached(secretsmanager.NewFromConfig(cfg.AWS)),
 		SourceBucket: s3source.NewClients(cfg.AWS).Bucket,
 		Dispatch:     dispatchPart,
 		Self:         dispatch.JSON[any](dispatch.Function(cfg.AWS, lambdacontext.FunctionName)),

@@ -58,7 +58,7 @@ func (f *Feed) Check(ctx context.Context, files []File, uploads []ledger.Upload)
 		case u.State != ledger.Loaded:
 			r.problem("%s: %s is %s: %s", f.Name, u.Key, u.State, u.Message)
 		case !u.Balanced():
-			r.problem("%s: %s: %d records in, but %d stored and %d quarantined", f.Name, u.Key, u.Records, u.Stored, u.Quarantined())
+			r.problem("%s: %s: %d records in, but %d stored, %d quarantined and %d filtered", f.Name, u.Key, u.Records, u.Stored, u.Quarantined(), u.Filtered)
 		case u.Records != want:
 			r.problem("%s: %s has %d records, the ledger says %d", f.Name, u.Key, want, u.Records)
 		case n != u.Stored:

@@ -6,7 +6,6 @@ package snowflakeobjects
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -38,7 +37,7 @@ type deployment struct{ function *function.Output }
 // the secret of the connection and what the statements allow.
 func Function(s stackscope.Settings, c snowflake.Connection, statements ...policy.Statement) *function.Output {
 	if c.Secret != "" {
-		statements = append(statements, policy.Statement{Resources: secretARNs(s.Scope, c.Secret), Actions: []string{"secretsmanager:GetSecretValue"}})
+		statements = append(statements, policy.Statement{Resources: s.Scope.SecretARNs(c.Secret), Actions: []string{"secretsmanager:GetSecretValue"}})
 	}
 	d := stackscope.Singleton[deployment](s.Scope)
 	if d.function == nil {
@@ -84,23 +83,6 @@ func statementOf(s policy.Statement) awsiam.PolicyStatement {
 		props.Conditions = &s.Conditions
 	}
 	return awsiam.NewPolicyStatement(props)
-}
-
-// secretARNs are the resources that mean one secret: its ARN ends in a hyphen
-// and six characters that its name does not have. An ARN that was given without
-// them, of a name whose last word has six letters, looks as if it had them, so
-// that both forms of such a one are allowed.
-func secretARNs(s *stackscope.Scope, secret string) []string {
-	const random = "-??????"
-	switch {
-	case stackscope.IsToken(secret):
-		return []string{secret}
-	case !strings.HasPrefix(secret, "arn:"):
-		return []string{fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s%s", s.Partition(), s.Region(), s.Account(), secret, random)}
-	case len(secret) > 7 && secret[len(secret)-7] == '-':
-		return []string{secret, secret + random}
-	}
-	return []string{secret + random}
 }
 
 // newResource makes the custom resource that id names, with the type

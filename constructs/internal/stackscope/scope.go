@@ -9,6 +9,7 @@
 package stackscope
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -92,3 +93,20 @@ func (s *Scope) FunctionARN(name string) string {
 
 // BucketARN is the ARN of a bucket that is not part of the app.
 func (s *Scope) BucketARN(name string) string { return "arn:" + s.Partition() + ":s3:::" + name }
+
+// SecretARNs are the resources that mean one secret: its ARN ends in a hyphen
+// and six characters that its name does not have. An ARN that was given without
+// them, of a name whose last word has six letters, looks as if it had them, so
+// that both forms of such a one are allowed.
+func (s *Scope) SecretARNs(secret string) []string {
+	const random = "-??????"
+	switch {
+	case IsToken(secret):
+		return []string{secret}
+	case !strings.HasPrefix(secret, "arn:"):
+		return []string{fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s%s", s.Partition(), s.Region(), s.Account(), secret, random)}
+	case len(secret) > 7 && secret[len(secret)-7] == '-':
+		return []string{secret, secret + random}
+	}
+	return []string{secret + random}
+}

@@ -74,10 +74,11 @@ type Feed struct {
 	// Failed is the number of events in the failure queue, and of parts that load has
 	// set aside.
 	Failed int64 `json:"failed"`
-	// Records, Stored and Quarantined count the records of the uploads.
+	// Records, Stored, Quarantined and Filtered count the records of the uploads.
 	Records     int64 `json:"records"`
 	Stored      int64 `json:"stored"`
 	Quarantined int64 `json:"quarantined"`
+	Filtered    int64 `json:"filtered,omitempty"`
 	// InApp reports whether the CDK app still has the feed's stack; nil if that is not
 	// known. The caller sets it, from operator.InApp.
 	InApp *bool `json:"in_app,omitempty"`
@@ -161,6 +162,7 @@ func (c *Collector) Feed(ctx context.Context, f operator.Feed) (Feed, error) {
 		o.Records += u.Records
 		o.Stored += u.Stored
 		o.Quarantined += u.Quarantined()
+		o.Filtered += u.Filtered
 		if !u.LoadedAt.Before(c.Since) {
 			switch StateOf(u) {
 			case Rejected:

@@ -31,6 +31,7 @@ type Upload struct {
 	Records       int64 `json:"records"`
 	Stored        int64 `json:"stored"`
 	Quarantined   int64 `json:"quarantined"`
+	Filtered      int64 `json:"filtered,omitempty"` // left out as the shape says
 	Parts         int64 `json:"parts"`
 	PartsLoaded   int64 `json:"parts_loaded"`
 	// Reasons counts the quarantined records.
@@ -58,7 +59,7 @@ func NewUpload(u ledger.Upload) Upload {
 	return Upload{
 		Upload: u.ID, Key: u.Key, Source: u.Source(), Version: u.Version(), State: StateOf(u), Time: u.Time,
 		Bytes: u.Size, BytesUnpacked: u.BytesUnpacked, BytesLanded: u.BytesLanded, Entries: u.Entries,
-		Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Parts: u.Parts, PartsLoaded: u.PartsLoaded,
+		Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Filtered: u.Filtered, Parts: u.Parts, PartsLoaded: u.PartsLoaded,
 		Reasons: u.Reasons, Message: u.Message, Continuations: u.Checkpoint.Continuations,
 		StartedAt: orNil(u.StartedAt), UnpackedAt: orNil(u.UnpackedAt), LoadedAt: orNil(u.LoadedAt),
 	}

@@ -45,7 +45,7 @@ func (c *check) remedy(verb, flags string) string {
 func (c *check) all() error {
 	u := c.u
 	c.result = Upload{
-		ID: u.ID, Source: u.Source(), State: overview.StateOf(u), Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(),
+		ID: u.ID, Source: u.Source(), State: overview.StateOf(u), Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Filtered: u.Filtered,
 	}
 	if u.State == ledger.Missing {
 		return nil // the object was deleted before it was read: there is nothing to compare
@@ -58,8 +58,8 @@ func (c *check) all() error {
 		return err
 	}
 	if u.State == ledger.Loaded && !u.Balanced() {
-		c.add(Finding{Kind: Unbalanced, Count: u.Records - u.Stored - u.Quarantined(), Detail: fmt.Sprintf(
-			"the file has %d records, but %d are stored and %d quarantined", u.Records, u.Stored, u.Quarantined())})
+		c.add(Finding{Kind: Unbalanced, Count: u.Records - u.Stored - u.Quarantined() - u.Filtered, Detail: fmt.Sprintf(
+			"the file has %d records, but %d are stored, %d quarantined and %d filtered", u.Records, u.Stored, u.Quarantined(), u.Filtered)})
 	}
 	if overview.StateOf(u) == overview.Rejected && !u.LoadedAt.Before(c.RejectedSince) {
 		reasons := strings.Join(slices.Sorted(maps.Keys(u.Reasons)), ", ")

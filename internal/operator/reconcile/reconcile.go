@@ -123,9 +123,11 @@ type Upload struct {
 	Records     int64                `json:"records"`
 	Stored      int64                `json:"stored"`
 	Quarantined int64                `json:"quarantined"`
-	InFile      *int64               `json:"in_file,omitempty"`
-	InTable     *int64               `json:"in_table,omitempty"`
-	InSnowflake *int64               `json:"in_snowflake,omitempty"`
+	// Filtered is how many records the feed's shape has left out.
+	Filtered    int64  `json:"filtered,omitempty"`
+	InFile      *int64 `json:"in_file,omitempty"`
+	InTable     *int64 `json:"in_table,omitempty"`
+	InSnowflake *int64 `json:"in_snowflake,omitempty"`
 	// Expired is how many of the stored records may be deleted because they have expired.
 	Expired int64 `json:"expired,omitempty"`
 	// Waiting is true if its processing has not ended.

@@ -178,7 +178,7 @@ func (c *rowCounts) expected(u ledger.Upload) int64 {
 	if c.Spec.From == snowflake.FromTable {
 		return u.Stored
 	}
-	return u.Records - u.RejectedByUnpack
+	return u.Records - u.RejectedByUnpack - u.Filtered
 }
 
 // snowflake compares the rows of the upload with what should be there.

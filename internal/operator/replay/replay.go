@@ -225,7 +225,7 @@ func (r *Replay) upload(ctx context.Context, u ledger.Upload) (Upload, error) {
 	}
 	after, err := r.quarantine(ctx, u)
 	if err == nil {
-		done.Recovered = max(0, after.Records-after.Quarantined()-u.Records+u.Quarantined())
+		done.Recovered = max(0, after.Records-after.Quarantined()-after.Filtered-u.Records+u.Quarantined()+u.Filtered)
 		update(after)
 	}
 	return done, err

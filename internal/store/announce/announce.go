@@ -46,6 +46,7 @@ type detail struct {
 	Records     int64            `json:"records"`
 	Stored      int64            `json:"stored"`
 	Quarantined int64            `json:"quarantined"`
+	Filtered    int64            `json:"filtered"`
 	Reasons     map[string]int64 `json:"reasons"`
 	Replays     int64            `json:"replays"`
 	Table       string           `json:"table"`
@@ -76,7 +77,7 @@ func To(api API, table string) func(context.Context, ledger.Upload) error {
 func entryOf(u ledger.Upload, table string) (types.PutEventsRequestEntry, error) {
 	d := detail{
 		Feed: u.Feed, State: u.Outcome(), Upload: u.ID, Source: u.Source(), Bucket: u.Bucket, Key: u.Key, Version: u.Version(),
-		SourceTime: u.Time.UTC(), Bytes: u.Size, Entries: u.Entries, Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(),
+		SourceTime: u.Time.UTC(), Bytes: u.Size, Entries: u.Entries, Records: u.Records, Stored: u.Stored, Quarantined: u.Quarantined(), Filtered: u.Filtered,
 		Reasons: u.Reasons, Replays: u.Replays, Table: table,
 	}
 	if d.Reasons == nil {

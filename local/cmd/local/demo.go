@@ -101,7 +101,7 @@ func (d *demo) wait(ctx context.Context) error {
 			var in, done, parts, loaded int64
 			for _, u := range uploads {
 				in += u.Records
-				done += u.Stored + u.Quarantined()
+				done += u.Stored + u.Quarantined() + u.Filtered
 				parts += u.Parts
 				loaded += u.PartsLoaded
 			}

@@ -45,8 +45,8 @@ function view(u) {
     u.message ? element("p", { className: "note", textContent: u.message }) : null,
     u.error ? element("p", { className: "note", textContent: u.error }) : null,
     element("ul", { className: "facts" },
-      fact(size(u.bytes), "size of the file"), fact(number(u.records), "records"), fact(number(u.stored), "stored", u.stored < u.records && u.quarantined === 0 ? "some" : ""),
-      fact(number(u.quarantined), "in quarantine", u.quarantined > 0 ? "some" : ""), fact(`${number(u.parts_loaded)}/${number(u.parts)}`, "parts loaded"),
+      fact(size(u.bytes), "size of the file"), fact(number(u.records), "records"), fact(number(u.stored), "stored", u.stored < u.records - (u.filtered ?? 0) && u.quarantined === 0 ? "some" : ""),
+      fact(number(u.quarantined), "in quarantine", u.quarantined > 0 ? "some" : ""), ...(u.filtered ? [fact(number(u.filtered), "filtered")] : []), fact(`${number(u.parts_loaded)}/${number(u.parts)}`, "parts loaded"),
       fact(time(u.started_at) || "-", "started (UTC)"), fact(time(u.unpacked_at) || "-", "unpacked (UTC)"), fact(time(u.loaded_at) || "-", "loaded (UTC)")),
     commands(u.commands), quarantine(u), parts(u), entries(u), records(u),
   ].filter((e) => e !== null);
