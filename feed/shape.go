@@ -98,8 +98,8 @@ const (
 )
 
 // Rename moves a field to another path, also into a nested object, which is created if
-// it does not exist, or out of one, which is removed if nothing is left in it. A record without the field is left as it is; one that
-// has both is quarantined.
+// it does not exist, or out of one, which is removed if nothing is left in it. A record
+// without the field is left as it is; one that has both is quarantined.
 func Rename(from, to string) Operation {
 	return Operation{Kind: OpRename, Fields: []string{from}, To: to}
 }
@@ -196,8 +196,9 @@ func JQ(program string) Operation { return Operation{Kind: OpJQ, Program: progra
 // Validate reports everything that is wrong with s at once, as errors joined by
 // errors.Join. Each names the operation. It does not compile the programs of JQ, because
 // this package has no dependencies.
-func (s Shape) Validate() error {
-	var errs []error
+func (s Shape) Validate() error { return errors.Join(s.problems()...) }
+
+func (s Shape) problems() (errs []error) {
 	if len(s.Operations) == 0 && s.HashSecret == "" {
 		return nil
 	}
@@ -214,7 +215,7 @@ func (s Shape) Validate() error {
 	if hashes != (s.HashSecret != "") {
 		add("Shape.HashSecret", "%q: is required by Hash, and allowed only with it", s.HashSecret)
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func (o Operation) validate(add func(string, string, ...any)) {

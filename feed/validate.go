@@ -117,7 +117,7 @@ func (s Spec) validateShapes(errs *[]error) {
 		if shape == nil {
 			return
 		}
-		if err := shape.Validate(); err != nil {
+		for _, err := range shape.problems() {
 			*errs = append(*errs, fmt.Errorf("feed %q: %s%w", s.Feed, place, err))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gkampitakis/go-snaps/snaps"
 
 	"example.com/ingestion/constructs"
+	"example.com/ingestion/feed"
 )
 
 // matchSnapshots compares each template with test/__snapshots__/<name>.<stack>.
@@ -77,6 +78,14 @@ func TestSnapshots(t *testing.T) {
 		"table-external": func(t *testing.T, app awscdk.App) {
 			props := toSnowflake("orders", constructs.FromTable(), constructs.ExternalTable())
 			props.Store = newStoreOf(t, app, constructs.StoreProps{Snowflake: connection(), Changes: true})
+			newFeed(t, app, props)
+		},
+		"shape": func(t *testing.T, app awscdk.App) {
+			props := minimal("orders")
+			props.Store = newStore(t, app)
+			props.Shape = constructs.Shape{HashSecret: "orders/email-key", Operations: []feed.Operation{
+				feed.Rename("Kunde.Nr", "customer.id"), feed.Number("amount"), feed.Hash("email"), feed.DropWhere("status", "void"),
+			}}
 			newFeed(t, app, props)
 		},
 		// What NoTable excludes.
@@ -193,7 +202,7 @@ func comprehensive() constructs.IngestionPipelineProps {
 // the other snapshots.
 func TestComprehensiveSetsEveryProp(t *testing.T) {
 	requireSet(t, reflect.ValueOf(comprehensiveStore()), "StoreProps", "Assets", "WorkloadIdentity", "Warehouse", "Host", "TopicARN", "arn", "DeleteData")
-	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "RecordKey", "ExpireAfterDays", "ExpireInSnowflake", "Off", "Emails", "TopicARN",
+	requireSet(t, reflect.ValueOf(comprehensive()), "IngestionPipelineProps", "Store", "Assets", "Key", "DeleteData", "RecordKey", "Shape", "ExpireAfterDays", "ExpireInSnowflake", "Off", "Emails", "TopicARN",
 		"Principal", "ExternalID", "Subscriber", "ExistingIntegration", "WorkloadIdentity")
 }
 

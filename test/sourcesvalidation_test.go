@@ -57,12 +57,12 @@ func TestValidateSources(t *testing.T) {
 			feed + `Source.Prefix: "in/日本/" has '\u65e5', which IAM refuses in a policy: give the part of the prefix before it`,
 		}},
 		{"an option of another kind", existing("theirs", constructs.RequesterPays(), constructs.WithNoncurrentDays(3)), []string{
-			feed + `Source: RequesterPays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared`,
-			feed + `Source: WithNoncurrentDays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared`,
+			feed + `Source: RequesterPays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared, WithShape`,
+			feed + `Source: WithNoncurrentDays is no option of ExistingBucket, which has WithPrefix, WithSuffixes, WithKey, Shared, WithShape`,
 		}},
 		{"a key of the feed's own bucket", func(p *constructs.IngestionPipelineProps) {
 			p.Source = constructs.NewBucket(constructs.WithKey(externalKey))
-		}, []string{feed + `Source: WithKey is no option of NewBucket, which has WithPrefix, WithSuffixes, WithNoncurrentDays`}},
+		}, []string{feed + `Source: WithKey is no option of NewBucket, which has WithPrefix, WithSuffixes, WithNoncurrentDays, WithShape`}},
 		{"a key's alias", existing("theirs", constructs.WithKey("alias/theirs")), []string{feed + `Source: WithKey: "alias/theirs" is not the ARN of a KMS key` + key}},
 		{"too long a pattern", existing("theirs", constructs.WithPrefix("in/"), constructs.WithSuffixes(longSuffixes...)), []string{
 			feed + `Source: the pattern of its rule is 2673 bytes long, the limit of EventBridge is 2048: give fewer or shorter suffixes`,

@@ -95,7 +95,7 @@ func wrap(snippet string) string {
 	for _, group := range [][][2]string{
 		{{"context.", "context"}, {"fmt.", "fmt"}, {"time.", "time"}},
 		{{"awscdk.", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"awsevents.", "github.com/aws/aws-cdk-go/awscdk/v2/awsevents"}, {"awseventstargets.", "github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"}, {"awscloudwatch.", "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"}, {"awsstepfunctions.", "github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"}, {"awsiam.", "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"}, {"aws.Config", "github.com/aws/aws-sdk-go-v2/aws"}, {"jsii.", "github.com/aws/jsii-runtime-go"}},
-		{{"app.Feed", module + "/app"}, {"constructs.", module + "/constructs"}, {"records.", module + "/records"}},
+		{{"app.Feed", module + "/app"}, {"constructs.", module + "/constructs"}, {"feed.Operation", module + "/feed"}, {"records.", module + "/records"}},
 	} {
 		var lines strings.Builder
 		for _, i := range group {

@@ -79,7 +79,7 @@ func TestEvent(t *testing.T) {
 	}
 	var got, want any
 	const document = `{"id":"u/partial/4","feed":"orders","state":"partial","upload":"u","source":"s3://b/in/a b.json","bucket":"b","key":"in/a b.json","version":"v",
-		"source_time":"2026-03-04T00:00:00Z","bytes":7,"entries":1,"records":5,"stored":3,"quarantined":2,"reasons":{"invalid_json":2},"replays":4,"table":"the-table"}`
+		"source_time":"2026-03-04T00:00:00Z","bytes":7,"entries":1,"records":5,"stored":3,"quarantined":2,"filtered":0,"reasons":{"invalid_json":2},"replays":4,"table":"the-table"}`
 	for text, to := range map[string]*any{*b.sent[0].Detail: &got, document: &want} {
 		if err := json.Unmarshal([]byte(text), to); err != nil {
 			t.Fatal(err)

@@ -57,10 +57,20 @@ func (l *Ledger) held(ctx context.Context) (map[string]slot, error) {
 	return held, nil
 }
 
-// AnyLoader reports whether a loader runs.
+// renewedWithin is what is left at least of the lease of a loader that runs: a minute that
+// is renewed every five seconds. Of one that was killed it is soon less.
+const renewedWithin = 30 * time.Second
+
+// AnyLoader reports whether a loader runs, by a slot that was renewed lately.
 func (l *Ledger) AnyLoader(ctx context.Context) (bool, error) {
 	held, err := l.held(ctx)
-	return len(held) > 0, err
+	recent := stamp(l.now().Add(renewedWithin))
+	for _, s := range held {
+		if s.ReaderUntil >= recent {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // TakeSlot takes one of n slots, or the one that the owner has. It returns 0 where
