@@ -197,3 +197,14 @@ func TestNewReportsErrors(t *testing.T) {
 		}
 	}
 }
+
+// A program that does not end is refused by the number of its steps, not by the time that
+// they take, so that each try has the same result.
+func TestProgramThatDoesNotEnd(t *testing.T) {
+	s := newShaper(t, feed.JQ("def f: f; f"))
+	_, _, err := s.Shape(t.Context(), []byte(`{"a":1}`))
+	var failure *shape.Failure
+	if !errors.As(err, &failure) || !strings.Contains(err.Error(), "more than 50000000 steps") {
+		t.Errorf("error: %v", err)
+	}
+}
