@@ -37,7 +37,7 @@ type deployment struct{ function *function.Output }
 // the secret of the connection and what the statements allow.
 func Function(s stackscope.Settings, c snowflake.Connection, statements ...policy.Statement) *function.Output {
 	if c.Secret != "" {
-		statements = append(statements, policy.Statement{Resources: s.Scope.SecretARNs(c.Secret), Actions: []string{"secretsmanager:GetSecretValue"}})
+		statements = append(statements, policy.Statement{Resources: s.SecretARNs(c.Secret), Actions: []string{"secretsmanager:GetSecretValue"}})
 	}
 	d := stackscope.Singleton[deployment](s.Scope)
 	if d.function == nil {

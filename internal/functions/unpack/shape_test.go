@@ -53,7 +53,7 @@ func TestShape(t *testing.T) {
 		t.Errorf("the record is %s", got)
 	}
 	for _, q := range w.quarantined() {
-		if string(q.Raw) != lines[2] || !strings.Contains(q.Detail, "amount") || !strings.Contains(q.Detail, "many") {
+		if q.Raw != lines[2] || !strings.Contains(q.Detail, "amount") || !strings.Contains(q.Detail, "many") {
 			t.Errorf("quarantine has %+v", q)
 		}
 	}
