@@ -1,8 +1,6 @@
 package scale
 
 import (
-	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,34 +32,4 @@ func TestKilledAtEveryRequest(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Both functions are killed at random requests, five hundred times.
-func TestKilledAtRandom(t *testing.T) {
-	total, replayed := 0, 0
-	for seed := uint64(1); total < 500; seed++ {
-		c := newCloud(t)
-		random := rand.New(rand.NewPCG(seed, 1))
-		c.kill = func(_ string, attempt int) int64 {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			// The third attempt is the last one that Lambda makes.
-			if attempt == 2 || random.IntN(3) == 0 {
-				return 0
-			}
-			return 1 + random.Int64N(40)
-		}
-		for i := range 3 {
-			for j := range 3 {
-				c.put("feed-"+strconv.Itoa(i), strconv.Itoa(i)+strconv.Itoa(j), 10+random.IntN(400))
-			}
-		}
-		c.complete()
-		total += c.kills
-		replayed += c.replayed
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-	t.Logf("killed %d times; %d parts were set aside after two kills, and replayed", total, replayed)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/ingestion/internal/aws/s3event"
+	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/ids"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -66,7 +67,7 @@ func (h *Handler) gatherAll(ctx context.Context, in waiting) error {
 		}
 		ref := ids.GatherRef{Feed: h.Spec.Feed, Shard: shard}
 		switch {
-		case g.Active(time.Now()):
+		case g.Reader != handler.Owner(ctx) && g.Active(time.Now()): // a retry has the lease of the attempt that failed
 		case first == nil:
 			first = &ref
 		default:
