@@ -69,12 +69,12 @@ func (g *gathering) isKnown(ctx context.Context, u ids.Upload) (bool, error) {
 	return true, g.resumeKnown(ctx, known)
 }
 
-// resumeKnown settles an upload, or continues one that nobody reads.
+// resumeKnown settles an upload, or lets another invocation continue it. That one ends if
+// the upload's reader renews its lease. A reader with a lease may have been killed, also an
+// earlier attempt of this very invocation, and its retry may be for another object: so the
+// lease alone does not mean that the upload is completed.
 func (g *gathering) resumeKnown(ctx context.Context, u ledger.Upload) error {
 	if u.State == ledger.Unpacking {
-		if u.Reader != "" && u.ReaderUntil.After(time.Now()) {
-			return nil // if it fails, its own event is retried
-		}
 		return g.Continue(ctx, ids.Resume{Resume: ids.Ref{Feed: u.Feed, Upload: u.ID}})
 	}
 	return g.settle(ctx, u)
