@@ -3,8 +3,11 @@ package handler
 import (
 	"context"
 	"crypto/rand"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"example.com/ingestion/internal/store/ledger"
 )
 
 // WithOwner returns a context in which Owner is the same at every call: outside of
@@ -26,4 +29,9 @@ func Owner(ctx context.Context) string {
 		return ""
 	}
 	return lc.AwsRequestID
+}
+
+// NewLease is a lease of the invocation that is held for so long from now on.
+func NewLease(ctx context.Context, held time.Duration) ledger.Lease {
+	return ledger.Lease{Owner: Owner(ctx), Until: time.Now().Add(held)}
 }

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -51,15 +52,10 @@ const DefaultLease = time.Minute
 var defaultRetries = []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
 
 func (h *Handler) newLease(ctx context.Context) ledger.Lease {
-	return ledger.Lease{Owner: handler.Owner(ctx), Until: time.Now().Add(h.leaseTime())}
+	return handler.NewLease(ctx, h.leaseTime())
 }
 
-func (h *Handler) leaseTime() time.Duration {
-	if h.Lease > 0 {
-		return h.Lease
-	}
-	return DefaultLease
-}
+func (h *Handler) leaseTime() time.Duration { return cmp.Or(h.Lease, DefaultLease) }
 
 func (h *Handler) retries() []time.Duration {
 	if h.Retries != nil {

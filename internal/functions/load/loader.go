@@ -11,6 +11,7 @@ import (
 	"example.com/ingestion/feed"
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/metrics"
+	"example.com/ingestion/internal/retry"
 	"example.com/ingestion/internal/store/ledger"
 )
 
@@ -103,7 +104,7 @@ func (l *loader) parts(ctx context.Context) error {
 		if lower, _, err := l.Ledger.Rank(ctx, l.slot); err != nil || lower > 0 {
 			return err
 		}
-		if err := sleep(ctx, min(time.Until(next)+time.Millisecond, longestWait)); err != nil {
+		if err := retry.Wait(ctx, min(time.Until(next)+time.Millisecond, longestWait)); err != nil {
 			return err
 		}
 	}
@@ -146,15 +147,6 @@ func (l *loader) due(ctx context.Context, owner string) (bool, error) {
 		}
 	}
 	return false, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }
 
 func (l *loader) currentLease() ledger.Lease {

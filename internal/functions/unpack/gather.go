@@ -13,6 +13,7 @@ import (
 	"example.com/ingestion/internal/functions/handler"
 	"example.com/ingestion/internal/functions/metrics"
 	"example.com/ingestion/internal/ids"
+	"example.com/ingestion/internal/retry"
 	"example.com/ingestion/internal/store/landing"
 	"example.com/ingestion/internal/store/ledger"
 )
@@ -95,7 +96,7 @@ func (g *gathering) run(ctx context.Context, state ledger.Gathering, nearDeadlin
 			continue
 		}
 		if !first && len(list) < ledger.MaxMembers {
-			if err := sleep(ctx, g.window()-time.Since(start)); err != nil {
+			if err := retry.Wait(ctx, g.window()-time.Since(start)); err != nil {
 				return false, err
 			}
 			if list, err = g.Ledger.ListWaiting(ctx, g.Spec.Feed, g.shard, "", ledger.MaxMembers); err != nil {
@@ -114,15 +115,6 @@ func (h *Handler) window() time.Duration {
 		return h.Window
 	}
 	return GatherWindow
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // renew renews the lease of the shard.

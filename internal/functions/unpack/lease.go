@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,15 +14,10 @@ import (
 const defaultLease = 30 * time.Second
 
 func (h *Handler) newLease(ctx context.Context) ledger.Lease {
-	return ledger.Lease{Owner: handler.Owner(ctx), Until: time.Now().Add(h.leaseTime())}
+	return handler.NewLease(ctx, h.leaseTime())
 }
 
-func (h *Handler) leaseTime() time.Duration {
-	if h.Lease > 0 {
-		return h.Lease
-	}
-	return defaultLease
-}
+func (h *Handler) leaseTime() time.Duration { return cmp.Or(h.Lease, defaultLease) }
 
 // take takes the lease of an upload that was begun. It returns false if there is
 // nothing left for this invocation to do.

@@ -60,8 +60,8 @@ type Handler struct {
 }
 
 // Handle is the function's handler: payload is an event that s3event.Parse reads, a
-// continuation (ids.Resume), a replay (ids.Replay) or names small objects (ids.Gather). After an error a retry with the
-// same payload resumes at the last checkpoint.
+// continuation (ids.Resume), a replay (ids.Replay) or names small objects (ids.Gather).
+// After an error a retry with the same payload resumes at the last checkpoint.
 func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) error {
 	ctx, cancel := handler.WithDeadline(ctx)
 	defer cancel()
